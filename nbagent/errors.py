@@ -1,0 +1,187 @@
+"""Every error nbagent raises on purpose, in one tree.
+
+    NBAgentError
+    ├── ConfigurationError          a user's mistake, found before anything was sent
+    │   ├── UnknownModelError
+    │   ├── MissingKeyError
+    │   ├── UnknownOptionError
+    │   ├── UnknownNameError        an agent, tool, schema or run that is not defined
+    │   ├── TemplateError
+    │   ├── SchemaError
+    │   ├── ToolDefinitionError
+    │   └── PromptError
+    ├── RunIdInUseError
+    ├── SessionBusyError
+    ├── BlockingCallError           a blocking wait on the background thread
+    ├── WaitTimeout                 a wait ran out; the run goes on   (also a TimeoutError)
+    ├── RunError                    the result of a run that did not complete was asked for
+    ├── StoreError
+    │   ├── StoreBusyError          another process holds the file
+    │   ├── StoreTooNewError
+    │   └── StoreDamagedError
+    └── ModelError                  a provider's answer, or its silence
+        ├── ProviderUnreachableError
+        ├── ProviderSilentError     no byte for longer than the idle time
+        ├── ProviderRefusedError    4xx: the request, the key or the model is wrong
+        ├── ProviderOverloadedError 408, 409, 429, 5xx: worth another try
+        └── ProviderProtocolError   the reply is not what the wire format promises
+
+A message has two parts: what happened, with the values, and what to do about it. A notebook shows
+them as two lines and no traceback. This module imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class NBAgentError(Exception):
+    """Base of the tree: `what` happened and what `todo`, each one line."""
+
+    def __init__(self, what: str, todo: str = "") -> None:
+        super().__init__(what, todo)
+        self.what = what
+        self.todo = todo
+
+    def __str__(self) -> str:
+        return f"{self.what}\n{self.todo}" if self.todo else self.what
+
+    def _render_traceback_(self) -> list[str]:
+        """Show two lines in IPython instead of a traceback (IPython calls this by name)."""
+        first = f"{type(self).__name__}: {self.what}"
+        return [first, f"  -> {self.todo}"] if self.todo else [first]
+
+
+class ConfigurationError(NBAgentError):
+    """A user's mistake that was found before anything was sent."""
+
+
+class UnknownModelError(ConfigurationError):
+    """The model's name names no provider or no model."""
+
+
+class MissingKeyError(ConfigurationError):
+    """The provider needs an API key and none is set."""
+
+
+class UnknownOptionError(ConfigurationError):
+    """A flag or option that does not exist, or a value it cannot take."""
+
+
+class UnknownNameError(ConfigurationError):
+    """An agent, tool, schema, label or run id that is not defined."""
+
+
+class TemplateError(ConfigurationError):
+    """A prompt template that cannot be rendered."""
+
+
+class SchemaError(ConfigurationError):
+    """An output schema that cannot be used."""
+
+
+class ToolDefinitionError(ConfigurationError):
+    """A function that cannot be offered to a model as a tool."""
+
+
+class PromptError(ConfigurationError):
+    """A prompt that is empty or cannot be sent."""
+
+
+class RunIdInUseError(NBAgentError):
+    """A run id names one run for ever; this one is taken."""
+
+
+class SessionBusyError(NBAgentError):
+    """The session has an unfinished run and `on_busy="reject"` was asked for."""
+
+
+class BlockingCallError(NBAgentError):
+    """A blocking wait was called on the background thread, where it would wait for itself."""
+
+
+class WaitTimeout(NBAgentError, TimeoutError):  # noqa: N818 - a time-out is what it is, and TimeoutError is its base
+    """A wait ran out. The run itself goes on; its own time limit is `status == timeout`."""
+
+
+class RunError(NBAgentError):
+    """The result of a run that did not complete was asked for; its `RunOutput` is `output`."""
+
+    def __init__(self, what: str, todo: str = "", *, output: Any = None) -> None:
+        super().__init__(what, todo)
+        self.output = output
+
+
+class StoreError(NBAgentError):
+    """The record cannot be read or written."""
+
+
+class StoreBusyError(StoreError):
+    """Another process holds the store's file for longer than a wait is worth."""
+
+
+class StoreTooNewError(StoreError):
+    """The file was written by a newer nbagent; it is left untouched."""
+
+
+class StoreDamagedError(StoreError):
+    """The file is no DuckDB database, or a broken one."""
+
+
+class ModelError(NBAgentError):
+    """What a model call failed with. `status_code` is None where no HTTP answer came.
+
+    `retry_after_s` is the provider's own wish in seconds; `retryable` says whether the same request may
+    succeed later. `stop_reason` is the run's, should this end it.
+    """
+
+    retryable = False
+    stop_reason = "error"
+
+    def __init__(
+        self,
+        what: str,
+        todo: str = "",
+        *,
+        status_code: int | None = None,
+        retry_after_s: float | None = None,
+        param: str | None = None,
+    ) -> None:
+        super().__init__(what, todo)
+        self.status_code = status_code
+        self.retry_after_s = retry_after_s
+        self.param = param
+
+
+class ProviderUnreachableError(ModelError):
+    """No connection, or a dropped one."""
+
+    retryable = True
+
+
+class ProviderSilentError(ModelError):
+    """No byte came for longer than the idle time. Not tried again: the time is already spent."""
+
+    stop_reason = "idle_timeout"
+
+
+class ProviderRefusedError(ModelError):
+    """The provider will not serve this request: 400, 401, 403, 404, 422 and their like."""
+
+
+class ProviderOverloadedError(ModelError):
+    """The provider cannot serve the request now: 408, 409, 429 or 5xx."""
+
+    retryable = True
+
+
+class ProviderProtocolError(ModelError):
+    """The reply is not what the wire format promises: HTML, cut JSON, a stream that ends early."""
+
+
+def close_match(name: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean 'x'?)` for the closest of `known`, or an empty string."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {found[0]!r}?)" if found else ""

@@ -1,0 +1,202 @@
+"""The facts a run emits, in the past tense, and the records they carry. All frozen.
+
+The agent loop emits these and nothing else; the live record, the store's rows, the panel and every metric
+are folds over them. Unknown counts are None, never 0. Times are aware UTC datetimes; `_s` are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+CallStatus = Literal["completed", "error", "cancelled", "abandoned"]
+UsageSource = Literal["reported", "estimated", "missing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Token counts of one model call, inclusive: cached tokens are part of input, reasoning of output."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost_usd: float | None = None  # only where the provider itself says what the call cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolRequest:
+    """One call of a tool that a model asked for; `arguments` is the JSON text as it came."""
+
+    tool_call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePart:
+    """A file or picture that goes with a user's message: its media type and base64 data."""
+
+    media_type: str
+    data: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One entry of a session's history, in no vendor's format.
+
+    `reasoning` is text some providers want back on tool turns; `provider_items` are a provider's own items
+    (reasoning items of the Responses API) that only its adapter reads.
+    """
+
+    role: Role
+    content: str = ""
+    tool_requests: tuple[ToolRequest, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+    reasoning: str | None = None
+    files: tuple[FilePart, ...] = ()
+    provider_items: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCall:
+    """One request to a model, ended in any way; one row of `model_calls`."""
+
+    step: int
+    attempt: int
+    provider: str
+    request_model: str
+    status: CallStatus
+    started_at: datetime
+    duration_s: float
+    response_model: str | None = None
+    response_id: str | None = None
+    finish_reason: str | None = None
+    ttft_s: float | None = None
+    usage: Usage = field(default_factory=Usage)
+    usage_source: UsageSource = "missing"
+    cost_usd: float | None = None
+    error_type: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One call of a tool, ended in any way; one row of `tool_calls`. `result` is what the model was told."""
+
+    step: int
+    tool_call_id: str
+    name: str
+    arguments: str
+    status: CallStatus
+    started_at: datetime
+    duration_s: float
+    result: str | None = None
+    error_type: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """The run left the queue and began to work."""
+
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TextAdded:
+    """A piece of the answer's text came."""
+
+    text: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningAdded:
+    """A piece of the model's reasoning came; it is no part of the answer."""
+
+    text: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCallStarted:
+    """A request is about to be sent."""
+
+    step: int
+    attempt: int
+    provider: str
+    request_model: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCallFinished:
+    """A request ended; `retry_in_s` is set when the same call will be tried again after that time."""
+
+    call: ModelCall
+    retry_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallStarted:
+    """A tool began to work."""
+
+    step: int
+    request: ToolRequest
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallFinished:
+    """A tool ended."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageAdded:
+    """A message became part of the run's history."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeGiven:
+    """Something a person should know that is no failure: a mode that is not in effect, a step down."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished:
+    """The attempt's only end. `content` is the text, or the validated value as plain JSON data."""
+
+    stop_reason: str
+    content: Any = None
+    output_valid: bool | None = None
+    error_type: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+    finished_at: datetime
+
+
+Event = (
+    RunStarted
+    | TextAdded
+    | ReasoningAdded
+    | ModelCallStarted
+    | ModelCallFinished
+    | ToolCallStarted
+    | ToolCallFinished
+    | MessageAdded
+    | NoticeGiven
+    | RunFinished
+)

@@ -1,0 +1,25 @@
+"""What a run is when somebody looks at it: status, metrics, snapshot; and the folds from events to these.
+
+status.py   RunStatus, the stop reasons, which status each means
+metrics.py  RunMetrics, folded from a run's model and tool calls
+output.py   RunOutput, the frozen snapshot
+record.py   RunRecord, the live fold of a run's events
+"""
+
+from nbagent.run.metrics import TOKEN_FIELDS, RunMetrics, metrics_of, sum_known
+from nbagent.run.output import RunOutput
+from nbagent.run.record import RunLaunch, RunRecord
+from nbagent.run.status import STATUS_OF, RunStatus, StopReason
+
+__all__ = [
+    "STATUS_OF",
+    "TOKEN_FIELDS",
+    "RunLaunch",
+    "RunMetrics",
+    "RunOutput",
+    "RunRecord",
+    "RunStatus",
+    "StopReason",
+    "metrics_of",
+    "sum_known",
+]

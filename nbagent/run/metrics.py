@@ -1,0 +1,119 @@
+"""What a run cost: the one fold from its rows to its metrics, live or read from the store. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from nbagent.events import ModelCall, ToolCall
+
+TOKEN_FIELDS = (
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
+
+
+def sum_known(values: Iterable[float | None]) -> Any:
+    """Add what is known; None when nothing is (as SQL's sum does)."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+class RunMetrics(BaseModel):
+    """What a run cost, folded from its calls. Counts are inclusive; unknown is None.
+
+    `duration_s` runs from start to end of the work; waiting in the queue is `queue_s`. `ttft_s` is the time
+    from the first model call's request to its first token. `details["model"]` holds one entry for each
+    (provider, model), `details["tool_call"]` one for each tool.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost_usd: float | None = None
+    duration_s: float | None = None
+    queue_s: float | None = None
+    ttft_s: float | None = None
+    model_calls: int = 0
+    tool_calls: int = 0
+    details: dict[str, list[dict[str, Any]]] = {}
+
+    @property
+    def duration(self) -> float | None:
+        """`duration_s` by the reference systems' name."""
+        return self.duration_s
+
+    @property
+    def time_to_first_token(self) -> float | None:
+        """`ttft_s` by the reference systems' name."""
+        return self.ttft_s
+
+
+def metrics_of(
+    model_calls: Sequence[ModelCall],
+    tool_calls: Sequence[ToolCall],
+    *,
+    created_at: datetime | None = None,
+    started_at: datetime | None = None,
+    finished_at: datetime | None = None,
+) -> RunMetrics:
+    """Fold one run's rows into its metrics; the only place where a run's own metrics are counted."""
+    usages = [call.usage for call in model_calls]
+    return RunMetrics(
+        **{name: sum_known(getattr(usage, name) for usage in usages) for name in TOKEN_FIELDS},
+        cost_usd=sum_known(call.cost_usd for call in model_calls),
+        duration_s=_seconds(started_at, finished_at),
+        queue_s=_seconds(created_at, started_at),
+        ttft_s=next((call.ttft_s for call in model_calls if call.ttft_s is not None), None),
+        model_calls=len(model_calls),
+        tool_calls=len(tool_calls),
+        details={"model": _by_model(model_calls), "tool_call": _by_tool(tool_calls)},
+    )
+
+
+def _seconds(begin: datetime | None, end: datetime | None) -> float | None:
+    return (end - begin).total_seconds() if begin is not None and end is not None else None
+
+
+def _by_model(calls: Sequence[ModelCall]) -> list[dict[str, Any]]:
+    groups: dict[tuple[str, str], list[ModelCall]] = {}
+    for call in calls:
+        groups.setdefault((call.provider, call.request_model), []).append(call)
+    return [
+        {
+            "provider": provider,
+            "id": model,
+            "calls": len(group),
+            **{name: sum_known(getattr(call.usage, name) for call in group) for name in TOKEN_FIELDS},
+            "cost_usd": sum_known(call.cost_usd for call in group),
+            "duration_s": sum(call.duration_s for call in group),
+        }
+        for (provider, model), group in groups.items()
+    ]
+
+
+def _by_tool(calls: Sequence[ToolCall]) -> list[dict[str, Any]]:
+    groups: dict[str, list[ToolCall]] = {}
+    for call in calls:
+        groups.setdefault(call.name, []).append(call)
+    return [
+        {
+            "name": name,
+            "calls": len(group),
+            "errors": sum(call.status == "error" for call in group),
+            "duration_s": sum(call.duration_s for call in group),
+        }
+        for name, group in groups.items()
+    ]

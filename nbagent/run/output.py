@@ -1,0 +1,53 @@
+"""`RunOutput`: the frozen snapshot of a run, the same for a live run and for one read from the store."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from nbagent.events import Message, ModelCall, ToolCall
+from nbagent.run.metrics import RunMetrics
+from nbagent.run.status import RunStatus
+
+
+class RunOutput(BaseModel):
+    """A run as it stood at one moment: frozen, and the same whether the run is live or read from the store.
+
+    `content` is the answer's text (so far, while the run goes on), or the typed value where the run had an
+    output schema: an instance of the class where this kernel defines it, else plain data.
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    run_id: str
+    session_id: str
+    status: RunStatus
+    agent_name: str | None = None
+    label: str | None = None
+    parent_run_id: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    prompt: str | None = None
+    content: Any = None
+    content_type: str = "text"
+    output_valid: bool | None = None
+    stop_reason: str | None = None
+    error_type: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+    attempt: int = 1
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    metrics: RunMetrics = RunMetrics()
+    messages: tuple[Message, ...] = ()
+    model_calls: tuple[ModelCall, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    member_responses: tuple[RunOutput, ...] = ()
+
+    @property
+    def is_final(self) -> bool:
+        """True once the run has ended."""
+        return self.status.is_final

@@ -1,0 +1,198 @@
+"""`RunRecord`: a live run's state as the one fold of its events.
+
+The runtime applies each event of a run to it on the background thread, the fold's only writer; anybody may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, assert_never
+
+from nbagent.events import (
+    Event,
+    Message,
+    MessageAdded,
+    ModelCall,
+    ModelCallFinished,
+    ModelCallStarted,
+    NoticeGiven,
+    ReasoningAdded,
+    RunFinished,
+    RunStarted,
+    TextAdded,
+    ToolCall,
+    ToolCallFinished,
+    ToolCallStarted,
+    ToolRequest,
+)
+from nbagent.run.metrics import RunMetrics, metrics_of
+from nbagent.run.output import RunOutput
+from nbagent.run.status import STATUS_OF, RunStatus
+
+
+class TypedOutput(Protocol):
+    """What the record needs of an output schema."""
+
+    @property
+    def content_type(self) -> str:
+        """The type's name as `module.QualName`."""
+        ...
+
+    def value_of(self, data: Any) -> Any:
+        """Build the typed value from plain JSON data."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLaunch:
+    """What is known of a run at its launch and never changes."""
+
+    run_id: str
+    session_id: str
+    created_at: datetime
+    agent_name: str | None = None
+    kind: str = "agent"
+    label: str | None = None
+    parent_run_id: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    prompt: str | None = None
+    cell_id: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    output_schema: TypedOutput | None = None
+    attempt: int = 1
+
+
+class RunRecord:
+    """A live run's state: the fold of its events. Applied on one thread, read on any.
+
+    Invariants: `end` is set once and nothing is applied after it; `version` grows with every event; the text
+    is that of the latest model call that gave any, without the text of a try that was repeated.
+    """
+
+    __slots__ = (
+        "_pieces", "_text_of", "_typed", "end", "launch", "messages", "model_calls", "notices", "retry_in_s",
+        "running_tools", "started_at", "tool_calls", "version",
+    )  # fmt: skip
+
+    def __init__(self, launch: RunLaunch) -> None:
+        self.launch = launch
+        self.started_at: datetime | None = None
+        self.end: RunFinished | None = None
+        self.model_calls: list[ModelCall] = []
+        self.tool_calls: list[ToolCall] = []
+        self.running_tools: dict[str, ToolRequest] = {}
+        self.messages: list[Message] = []
+        self.notices: list[str] = []
+        self.retry_in_s: float | None = None
+        self.version = 0
+        self._pieces: list[str] = []
+        self._text_of = 0
+        self._typed: Any = None
+
+    def apply(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case for each kind of event
+        """Fold one event in; ignored after the end."""
+        if self.end is not None:
+            return
+        self.version += 1
+        if type(event) is TextAdded:  # the hot path: once for each piece of text
+            if event.step != self._text_of:
+                self._pieces, self._text_of = [], event.step
+            self._pieces.append(event.text)
+            return
+        match event:
+            case ModelCallFinished():
+                self.model_calls.append(event.call)
+                self.retry_in_s = event.retry_in_s
+                if event.retry_in_s is not None:
+                    self._pieces = []
+            case ModelCallStarted():
+                self.retry_in_s = None
+            case ToolCallStarted():
+                self.running_tools[event.request.tool_call_id] = event.request
+            case ToolCallFinished():
+                self.running_tools.pop(event.call.tool_call_id, None)
+                self.tool_calls.append(event.call)
+            case MessageAdded():
+                self.messages.append(event.message)
+            case RunStarted():
+                self.started_at = event.started_at
+            case NoticeGiven():
+                if event.text not in self.notices:
+                    self.notices.append(event.text)
+            case RunFinished():
+                self.end = event
+            case ReasoningAdded() | TextAdded():
+                pass
+            case unknown:
+                assert_never(unknown)
+
+    @property
+    def status(self) -> RunStatus:
+        """Where the run stands now."""
+        if self.end is not None:
+            return STATUS_OF[self.end.stop_reason]
+        return RunStatus.pending if self.started_at is None else RunStatus.running
+
+    @property
+    def text(self) -> str:
+        """The answer's text so far, raw: before any validation."""
+        return "".join(tuple(self._pieces))
+
+    @property
+    def content(self) -> Any:
+        """The typed value of a validated answer, else the text (so far)."""
+        end = self.end
+        if end is None or end.content is None:
+            return self.text
+        if not end.output_valid or self.launch.output_schema is None:
+            return end.content
+        if self._typed is None:
+            self._typed = self.launch.output_schema.value_of(end.content)
+        return self._typed
+
+    @property
+    def metrics(self) -> RunMetrics:
+        """The run's metrics so far."""
+        return metrics_of(
+            tuple(self.model_calls),
+            tuple(self.tool_calls),
+            created_at=self.launch.created_at,
+            started_at=self.started_at,
+            finished_at=self.end.finished_at if self.end else None,
+        )
+
+    def snapshot(self) -> RunOutput:
+        """The run as it stands, frozen."""
+        end, launch = self.end, self.launch
+        schema = launch.output_schema
+        return RunOutput(
+            run_id=launch.run_id,
+            session_id=launch.session_id,
+            status=self.status,
+            agent_name=launch.agent_name,
+            label=launch.label,
+            parent_run_id=launch.parent_run_id,
+            provider=launch.provider,
+            model=launch.model,
+            prompt=launch.prompt,
+            content=self.content,
+            content_type=schema.content_type
+            if schema is not None and end is not None and end.output_valid
+            else "text",
+            output_valid=end.output_valid if end else None,
+            stop_reason=end.stop_reason if end else None,
+            error_type=end.error_type if end else None,
+            error=end.error if end else None,
+            traceback=end.traceback if end else None,
+            attempt=launch.attempt,
+            created_at=launch.created_at,
+            started_at=self.started_at,
+            finished_at=end.finished_at if end else None,
+            metrics=self.metrics,
+            messages=tuple(self.messages),
+            model_calls=tuple(self.model_calls),
+            tool_calls=tuple(self.tool_calls),
+        )

@@ -1,0 +1,61 @@
+"""Where a run stands, and why it stopped: two closed sets, and which status each reason means."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Literal
+
+
+class RunStatus(str, Enum):
+    """Where a run stands. `print(status)` shows `RunStatus.pending`; it equals its plain string."""
+
+    pending = "pending"
+    running = "running"
+    paused = "paused"
+    completed = "completed"
+    error = "error"
+    cancelled = "cancelled"
+    timeout = "timeout"
+    interrupted = "interrupted"
+
+    @property
+    def is_final(self) -> bool:
+        """True once the attempt has ended; only resume adds another."""
+        return self not in _UNFINISHED
+
+
+_UNFINISHED = frozenset({RunStatus.pending, RunStatus.running, RunStatus.paused})
+
+StopReason = Literal[
+    "end",
+    "max_output_tokens",
+    "error",
+    "refusal",
+    "content_filter",
+    "invalid_output",
+    "max_steps",
+    "max_total_tokens",
+    "max_cost",
+    "timeout",
+    "idle_timeout",
+    "queue_timeout",
+    "cancelled",
+    "kernel_died",
+]
+
+STATUS_OF: dict[str, RunStatus] = {
+    "end": RunStatus.completed,
+    "max_output_tokens": RunStatus.completed,
+    "error": RunStatus.error,
+    "refusal": RunStatus.error,
+    "content_filter": RunStatus.error,
+    "invalid_output": RunStatus.error,
+    "max_steps": RunStatus.error,
+    "max_total_tokens": RunStatus.error,
+    "max_cost": RunStatus.error,
+    "timeout": RunStatus.timeout,
+    "idle_timeout": RunStatus.timeout,
+    "queue_timeout": RunStatus.timeout,
+    "cancelled": RunStatus.cancelled,
+    "kernel_died": RunStatus.interrupted,
+}

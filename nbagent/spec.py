@@ -1,0 +1,81 @@
+"""What one run needs to start anywhere and to be resumed: frozen, free of any live object but its tools.
+
+Built by `agent.py` from what a user holds, read by the loop and the runtime, written to `runs.spec` (as JSON,
+without the tools' code and without any key).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbagent.schemas import OutputSchema
+    from nbagent.tools import Tool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What ends a run early. None is no limit; each has its own `stop_reason`.
+
+    `timeout_s` counts from the start of the work, `queue_timeout_s` from the launch, `idle_timeout_s` between
+    two bytes from a provider, `tool_timeout_s` for one tool call.
+    """
+
+    timeout_s: float | None = 600.0
+    idle_timeout_s: float | None = 120.0
+    queue_timeout_s: float | None = None
+    tool_timeout_s: float | None = None
+    max_steps: int = 20
+    max_output_tokens: int | None = None
+    max_total_tokens: int | None = None
+    max_cost_usd: float | None = None
+    output_retries: int = 1
+    model_retries: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """What is passed through to the model. None leaves the provider's default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_output_tokens: int | None = None
+    reasoning_effort: str | None = None
+    seed: int | None = None
+    parallel_tool_calls: bool | None = None
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+
+    def given(self) -> dict[str, Any]:
+        """The settings that were set, by name."""
+        return {
+            name: value
+            for name in self.__slots__
+            if (value := getattr(self, name)) is not None and value != {}
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSpec:
+    """One agent as one run uses it. `model` is the string "provider:name", also for a model object."""
+
+    name: str
+    model: str
+    instructions: str = ""
+    tools: tuple[Tool, ...] = ()
+    output_schema: OutputSchema | None = None
+    limits: Limits = field(default_factory=Limits)
+    settings: ModelSettings = field(default_factory=ModelSettings)
+
+    def to_data(self) -> dict[str, Any]:
+        """JSON data for the store: enough to say what ran, and to check what is missing on resume."""
+        return {
+            "name": self.name,
+            "model": self.model,
+            "instructions": self.instructions,
+            "tools": [{"name": tool.name, "parameters": tool.parameters} for tool in self.tools],
+            "output_schema": self.output_schema.json_schema if self.output_schema else None,
+            "limits": {name: getattr(self.limits, name) for name in self.limits.__slots__},
+            "settings": self.settings.given(),
+        }

@@ -1,0 +1,50 @@
+"""Await a blocking function in a daemon thread of its own.
+
+Not an executor: an executor's threads are few, so that blocking calls would wait for each other, and are joined
+when the interpreter ends, so that a stuck one would keep the kernel from ending. Called on an event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def in_own_thread(function: Callable[[], T], *, name: str = "nbagent-call") -> T:
+    """Run `function()` in a new daemon thread, in a copy of the caller's context.
+
+    When the wait is cancelled the thread goes on and its result is thrown away. Raises what the function raises;
+    StopIteration and CancelledError, which a future cannot carry, come as RuntimeError.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        elif isinstance(error, StopIteration | asyncio.CancelledError):
+            future.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
+        else:
+            future.set_exception(error)
+
+    def work() -> None:
+        result, failure = None, None
+        try:
+            result = context.run(function)
+        except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the one who waits
+            failure = error
+        try:
+            loop.call_soon_threadsafe(settle, result, failure)
+        except RuntimeError:
+            return  # the loop ended with its kernel; nobody waits
+
+    threading.Thread(target=work, name=name, daemon=True).start()
+    return await future

@@ -1,0 +1,1 @@
+"""The tests of nbagent; a package so that tests can import `tests.harness`."""
