@@ -1,0 +1,170 @@
+"""What a model gets to read: Python values as text, Python types as JSON Schema.
+
+Used for tool results (`tools.py`), for values in prompts (`template.py`) and for output schemas
+(`schemas.py`), on any thread. pandas and numpy objects are known by their module's name, so neither is
+imported here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+import json
+import math
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+
+LIMIT = 20_000
+_DEPTH = 40
+_ROWS_HEAD, _ROWS_TAIL = 40, 10
+_ARRAY_ITEMS = 1_000
+
+
+class _UntitledSchema(GenerateJsonSchema):
+    """Leaves out the titles that only repeat the fields' names: each costs tokens in every request."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the signature is pydantic's
+        return False
+
+
+def json_schema_of(adapter: TypeAdapter[Any]) -> dict[str, Any]:
+    """Return the JSON Schema of what `adapter` accepts, for a model to read."""
+    return adapter.json_schema(schema_generator=_UntitledSchema)
+
+
+def render_result(value: object, limit: int = LIMIT) -> str:
+    """Return `value` as the text a model is shown, of at most `limit` characters; never raises.
+
+    Text stays as it is; None, NaN and missing values are `null`; models, dataclasses and containers are JSON;
+    dates are ISO text; bytes are their length; a DataFrame or Series is its shape and a CSV of its first and
+    last rows; anything else is its `str()`. A long text loses its middle, and a note says how much.
+    """
+    try:
+        text = value if type(value) is str else _text_of(value)
+        text = cut(text, limit)
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # a lone surrogate: no provider and no database takes one
+        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")[:limit]
+    except Exception as error:  # noqa: BLE001 - a tool's result is anybody's object, and may fail at any touch
+        return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"[:limit]
+    return text
+
+
+def cut(text: str, limit: int = LIMIT) -> str:
+    """Return `text`, or its beginning and end with a note of what was left out between, `limit` in all."""
+    if len(text) <= limit:
+        return text
+    note = f"\n[... {len(text) - limit:,} or more of {len(text):,} characters left out ...]\n"
+    room = limit - len(note)
+    if room <= 0:
+        return text[:limit]
+    tail = room // 3
+    return text[: room - tail] + note + (text[-tail:] if tail else "")
+
+
+def frame_text(value: object) -> str | None:
+    """Return a pandas DataFrame or Series as shape and CSV, or None for any other object."""
+    kind = _pandas_kind(value)
+    if kind is None:
+        return None
+    frame: Any = value
+    rows, columns = len(frame), frame.shape[1] if kind == "DataFrame" else 1
+    shape = f"{rows:,} rows x {columns:,} columns" if kind == "DataFrame" else f"{rows:,} values"
+    keep_index = type(frame.index).__name__ != "RangeIndex"
+
+    def csv(part: Any, *, header: bool) -> str:
+        table = (
+            part.to_frame(name=part.name if part.name is not None else "value") if kind == "Series" else part
+        )
+        return str(table.to_csv(index=keep_index, header=header, lineterminator="\n"))
+
+    if rows <= _ROWS_HEAD + _ROWS_TAIL:
+        return f"{kind} of {shape}\n{csv(frame, header=True)}".rstrip("\n")
+    left_out = rows - _ROWS_HEAD - _ROWS_TAIL
+    head, tail = csv(frame.iloc[:_ROWS_HEAD], header=True), csv(frame.iloc[-_ROWS_TAIL:], header=False)
+    return f"{kind} of {shape}\n{head}[... {left_out:,} rows left out ...]\n{tail}".rstrip("\n")
+
+
+def _pandas_kind(value: object) -> str | None:
+    for cls in type(value).__mro__:  # subclasses too: geopandas and the like
+        if cls.__module__.partition(".")[0] == "pandas" and cls.__name__ in {"DataFrame", "Series"}:
+            return cls.__name__
+    return None
+
+
+def _text_of(value: object) -> str:
+    plain = _plain(value, 0, ())
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+
+
+def _plain(value: Any, depth: int, above: tuple[int, ...]) -> Any:  # noqa: PLR0911 - one return a kind of value
+    """Return `value` as JSON data; what has no JSON form becomes its text."""
+    if isinstance(value, enum.Enum):  # before str and int, which an enum may be too
+        return _plain(value.value, depth, above)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"<{len(value):,} bytes>"
+    if depth > _DEPTH or id(value) in above:
+        return "<nested too deep>" if depth > _DEPTH else "<refers to itself>"
+    inner = (*above, id(value))
+
+    def go(item: Any) -> Any:
+        return _plain(item, depth + 1, inner)
+
+    if (container := _container(value, go)) is not None:
+        return container
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        text = value.isoformat()
+        return None if text == "NaT" else text
+    return _foreign(value, go)
+
+
+def _container(value: Any, go: Callable[[Any], Any]) -> Any:
+    if isinstance(value, BaseModel):
+        return go(value.model_dump(mode="python"))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: go(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {
+            str(key.value if isinstance(key, enum.Enum) else key): go(item) for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [go(item) for item in value]
+    if isinstance(value, AbstractSet):
+        return sorted((go(item) for item in value), key=str)  # an order that is the same every time
+    return None
+
+
+def _foreign(value: Any, go: Callable[[Any], Any]) -> Any:
+    """Return numpy's and pandas' values as JSON data, anything else as its text."""
+    if (table := frame_text(value)) is not None:
+        return table
+    cls = type(value)
+    home = cls.__module__.partition(".")[0]
+    if home == "pandas" and cls.__name__ in {"NAType", "NaTType"}:
+        return None
+    if home == "numpy" and cls.__name__ == "ndarray":
+        if value.size <= _ARRAY_ITEMS:
+            return go(value.tolist())
+        return f"array of shape {value.shape}, {value.dtype}\n{value}"
+    if home == "numpy" and cls.__name__ in {
+        "datetime64",
+        "timedelta64",
+    }:  # item() of nanoseconds is a bare number
+        return None if str(value) == "NaT" else str(value)
+    if home == "numpy" and hasattr(value, "item"):
+        plain = value.item()
+        return str(value) if type(plain) is cls else go(plain)
+    return str(value)

@@ -1,0 +1,78 @@
+"""Structured answers as rows of a table. Called where a run or a batch is shown as a DataFrame, on any thread."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def rows_of(value: Any) -> list[dict[str, Any]]:
+    """Return `value` as rows for a table.
+
+    A list is a row per element. An object with exactly one field that is a list of objects is a row per element
+    of that list; its other fields are repeated on each row, as `parent.NAME` where the element has a field of
+    that name. Any other object is one row. Objects inside a row are flattened with dots (`city.name`), lists of
+    plain values stay lists. A plain value is one row with the column `value`; None is no row. Dates and numbers
+    keep their Python types, enums become their values.
+    """
+    plain = _shallow(value)
+    if plain is None:
+        return []
+    if isinstance(plain, list):
+        return [_flat(item) if isinstance(item, dict) else {"value": item} for item in map(_shallow, plain)]
+    if not isinstance(plain, dict):
+        return [{"value": plain}]
+    fields = {str(name): _shallow(item) for name, item in plain.items()}
+    lists = [name for name, item in fields.items() if _is_list_of_objects(item)]
+    if len(lists) != 1:
+        return [_flat(fields)]
+    elements = [_flat(_shallow(item)) for item in fields.pop(lists[0])]
+    return [_with_parent(_flat(fields), element) for element in elements]
+
+
+def to_frame(value: Any) -> pd.DataFrame:
+    """Return `rows_of(value)` as a DataFrame; no rows give an empty one."""
+    import pandas as pd
+
+    return pd.DataFrame(rows_of(value))
+
+
+def _shallow(value: Any) -> Any:
+    """Return objects as dicts and sequences as lists, one level deep; other values as they are."""
+    if isinstance(value, BaseModel):
+        names = [*type(value).model_fields, *type(value).model_computed_fields, *(value.model_extra or {})]
+        return {name: getattr(value, name) for name in names}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return list(value)
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+def _is_list_of_objects(item: Any) -> bool:
+    return isinstance(item, list) and bool(item) and all(isinstance(_shallow(part), dict) for part in item)
+
+
+def _flat(row: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, item in row.items():
+        plain = _shallow(item)
+        if isinstance(plain, dict) and plain:
+            flat.update(_flat(plain, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = plain
+    return flat
+
+
+def _with_parent(parent: Mapping[str, Any], element: Mapping[str, Any]) -> dict[str, Any]:
+    repeated = {(f"parent.{name}" if name in element else name): item for name, item in parent.items()}
+    return {**repeated, **element}

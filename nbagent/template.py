@@ -1,0 +1,173 @@
+"""Prompt templates: Jinja2, strict about names, sandboxed, over a notebook's variables.
+
+`{{ x }}` is a variable or expression, `{% for %}` and `{% if %}` are statements, `{# ... #}` is a comment that
+is not sent, `{% raw %}...{% endraw %}` keeps braces as they are; single braces are plain text. A value is put in
+as data: what looks like a template in it stays as it is. A DataFrame becomes its shape and a CSV of its first and
+last rows. Called by the agent, the magics and the batch with the names a template may use, on any thread. jinja2
+is imported with the first prompt that needs it.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from nbagent.errors import TemplateError, close_match
+from nbagent.rendering import frame_text
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from jinja2 import Template
+    from jinja2.sandbox import SandboxedEnvironment
+
+_MARKS = ("{{", "{%", "{#")
+_FILE = "<template>"  # jinja2's name for a template without a file, in tracebacks
+_RAW_HINT = "correct it, or keep braces as text with {% raw %}...{% endraw %}"
+_BUILTINS = (
+    abs,
+    all,
+    any,
+    enumerate,
+    float,
+    int,
+    len,
+    list,
+    max,
+    min,
+    repr,
+    round,
+    set,
+    sorted,
+    str,
+    sum,
+    zip,
+)
+
+
+def render(template: str, names: Mapping[str, Any]) -> str:
+    """Return `template` with the values of `names` put in; a text without `{{`, `{%` or `{#` as it is.
+
+    Raises TemplateError for a name that is not defined, a syntax error (with its line), an access that the
+    sandbox forbids, and any exception that a value raises while it is shown.
+    """
+    if not is_template(template):
+        return template
+    compiled, used = _compiled(template)
+    values = {name: names[name] for name in used if name in names}
+    try:
+        return compiled.render(values)
+    except Exception as error:  # noqa: BLE001 - a template calls any code of the user's values
+        _fail(error, template, names)
+
+
+def is_template(text: str) -> bool:
+    """Say whether `text` holds anything that jinja2 would act on."""
+    return any(mark in text for mark in _MARKS)
+
+
+def variables_in(template: str) -> set[str]:
+    """Return the names that `template` takes from outside; TemplateError for a syntax error."""
+    if not is_template(template):
+        return set()
+    return set(_compiled(template)[1]) - _environment().globals.keys()
+
+
+@functools.cache
+def _environment() -> SandboxedEnvironment:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        finalize=_shown,
+        autoescape=False,  # a prompt is no HTML
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update({function.__name__: function for function in _BUILTINS})
+    return environment
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(template: str) -> tuple[Template, frozenset[str]]:
+    """Return the compiled template and the names it reads; a batch renders one template thousands of times."""
+    from jinja2 import TemplateSyntaxError, meta
+
+    environment = _environment()
+    try:
+        used = meta.find_undeclared_variables(environment.parse(template))
+        return environment.from_string(template), frozenset(used)
+    except TemplateSyntaxError as error:
+        raise TemplateError(
+            f"line {error.lineno} of the template: {_jinja_words(error)}", _RAW_HINT
+        ) from None
+    except RecursionError:
+        raise TemplateError("the template is nested too deep", _RAW_HINT) from None
+
+
+def _jinja_words(error: Any) -> str:
+    """Return jinja2's own message, with a close match where a filter or test has no such name."""
+    text = str(error.message).rstrip(".")
+    if found := re.match(r"No (filter|test) named '(\w+)'", text):
+        environment = _environment()
+        known = environment.filters if found[1] == "filter" else environment.tests
+        return f"no {found[1]} {found[2]!r}{close_match(found[2], known)}"
+    return text
+
+
+def _shown(value: object) -> object:
+    """Show tables compactly; everything else is shown by its own `str()`."""
+    table = frame_text(value)
+    return value if table is None else table
+
+
+def _fail(error: Exception, template: str, names: Mapping[str, Any]) -> NoReturn:
+    """Raise the TemplateError that says what `error` was."""
+    from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
+
+    where = _place_of(error.__traceback__, template)
+    if isinstance(error, SecurityError):
+        raise TemplateError(
+            f"{where}: {error}", "templates read values only; compute it in a cell and use the variable"
+        ) from None
+    if isinstance(error, UndefinedError):
+        message = str(error.message)
+        missing = re.match(r"'(\w+)' is undefined", message)
+        if missing and missing[1] not in names:
+            known = {*names, *_environment().globals}
+            raise TemplateError(
+                f"{missing[1]!r} is not defined{close_match(missing[1], known)}, used in {where}",
+                "define it in a cell, or correct the name",
+            ) from None
+        raise TemplateError(f"{where}: {message}", "correct the expression") from None
+    if isinstance(error, TemplateRuntimeError):
+        raise TemplateError(f"{where}: {_jinja_words(error)}", "correct the expression") from None
+    raise TemplateError(
+        f"{where} failed: {type(error).__name__}: {_words(error)}",
+        "correct the expression or the value it shows",
+    ) from error
+
+
+def _words(error: Exception) -> str:
+    try:
+        return str(error)[:500]
+    except Exception:  # noqa: BLE001 - an exception of the user's, whose own text may fail too
+        return "(no text)"
+
+
+def _place_of(traceback: TracebackType | None, template: str) -> str:
+    """Return the expression that was being shown, or its line where there are several on it."""
+    number = None
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == _FILE:
+            number = traceback.tb_lineno
+        traceback = traceback.tb_next
+    lines = template.splitlines()
+    if number is None or not 0 < number <= len(lines):
+        return "the template"
+    expressions = re.findall(r"\{\{.*?\}\}|\{%.*?%\}", lines[number - 1])
+    return str(expressions[0]) if len(expressions) == 1 else f"line {number} of the template"

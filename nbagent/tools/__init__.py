@@ -1,0 +1,26 @@
+"""Python functions as tools: their JSON Schema, the check of what a model wrote, their results as text.
+
+Called by `agent.py` when an agent is built (`tools_of`) and by the loop for each call a model asks for
+(`parse_arguments`, `render_result`), on any thread. How a tool is run (thread, time limit, retries) is the
+runtime's business; `ToolOptions` carries what the user said about it.
+
+    define.py      `@tool`, `Tool`, and which functions an object stands for
+    signature.py   signature and docstring to JSON Schema and validator
+    arguments.py   a model's JSON text to keyword arguments
+"""
+
+from __future__ import annotations
+
+from nbagent.rendering import render_result
+from nbagent.tools.arguments import ToolArgumentsError, parse_arguments
+from nbagent.tools.define import Tool, ToolOptions, tool, tools_of
+
+__all__ = [
+    "Tool",
+    "ToolArgumentsError",
+    "ToolOptions",
+    "parse_arguments",
+    "render_result",
+    "tool",
+    "tools_of",
+]

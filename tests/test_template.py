@@ -1,0 +1,157 @@
+"""Prompt templates over a notebook's names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbagent.errors import TemplateError
+from nbagent.template import is_template, render, variables_in
+
+
+class Broken:
+    def __str__(self) -> str:
+        raise ValueError("boom")
+
+    @property
+    def price(self):
+        raise KeyError("no price")
+
+
+class BrokenError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def fails():
+    raise BrokenError
+
+
+NAMES = {
+    "cities": ["Paris", "Rome"],
+    "frame": pd.DataFrame({"a": [1, 2]}),
+    "data": "{{ 1 + 1 }} {% raw %}",
+    "broken": Broken(),
+    "fails": fails,
+    "info": {"x": 1, "items": 2},
+    "_": 42,
+}
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("single {braces} and {x} stay", "single {braces} and {x} stay"),
+        ("Facts about {{ cities | join(', ') }}.\n", "Facts about Paris, Rome.\n"),
+        ("{{ info.x + 1 }} {{ info['items'] }} {{ _ }}", "2 2 42"),
+        ("{{ frame }}", "DataFrame of 2 rows x 1 columns\na\n1\n2"),
+        ("{{ frame.a.sum() }} {{ frame['a'] }}", "3 Series of 2 values\na\n1\n2"),
+        ("{{ data }}", "{{ 1 + 1 }} {% raw %}"),
+        ("{% raw %}{{ cities }}{% endraw %}", "{{ cities }}"),
+        ("a{# not sent #}b", "ab"),
+        ("{% for city in cities %}\n- {{ city }}\n{% endfor %}\nend", "- Paris\n- Rome\nend"),
+        ("{{ len(cities) }} {{ sorted(cities)[0] }}", "2 Paris"),
+        ("{{ '<b>' }} {{ none }}", "<b> None"),
+        ("{% if absent is defined %}x{% else %}y{% endif %}", "y"),
+        ("{{ absent | default('-') }}", "-"),
+    ],
+)
+def test_a_template_is_filled(template, text):
+    """Double braces are expressions over the names, values are data, everything else stays as it is."""
+    assert render(template, NAMES) == text
+
+
+@pytest.mark.parametrize(
+    ("template", "what", "todo"),
+    [
+        (
+            "{{ citis }}",
+            "'citis' is not defined (did you mean 'cities'?), used in {{ citis }}",
+            "define it in a cell",
+        ),
+        ("{{ zzz.name }}", "'zzz' is not defined, used in {{ zzz.name }}", "define it"),
+        ("{{ lem(cities) }}", "'lem' is not defined (did you mean 'len'?)", "define it"),
+        ("{{ info.y }}", "{{ info.y }}: 'dict object' has no attribute 'y'", "correct the expression"),
+        ("{{ cities[9] }}", "{{ cities[9] }}: list object has no element 9", "correct the expression"),
+        ("a\nb {{ x", "line 2 of the template: unexpected end of template", "{% raw %}"),
+        ("a\n\n{% for %}", "line 3 of the template: ", "{% raw %}"),
+        ("{# open", "line 1 of the template: Missing end of comment tag", "{% raw %}"),
+        ("{{ cities | joinn }}", "no filter 'joinn' (did you mean 'join'?)", "correct it"),
+        ("{% if 1 is evenn %}{% endif %}", "no test 'evenn' (did you mean 'even'?)", "correct the expr"),
+        ("{{ cities.__class__ }}", "'__class__' of 'list' object is unsafe", "compute it in a cell"),
+        ("{{ cities.append(1) }}", "'append' of 'list' object is unsafe", "compute it in a cell"),
+        ("{{ fails.__globals__ }}", "'__globals__'", "compute it in a cell"),
+        ("one\ntwo {{ broken }}", "{{ broken }} failed: ValueError: boom", "the value it shows"),
+        ("{{ broken.price }}", "{{ broken.price }} failed: KeyError: 'no price'", "the value it shows"),
+        ("x\n{{ cities }}{{ broken }}", "line 2 of the template failed: ValueError: boom", "the value"),
+        ("{{ fails() }}", "{{ fails() }} failed: BrokenError: (no text)", "the value"),
+        ("{{ 1 / 0 }}", "{{ 1 / 0 }} failed: ZeroDivisionError", "correct"),
+        ("{% include 'x' %}", "{% include 'x' %} failed", "correct"),
+    ],
+)
+def test_a_template_that_fails_says_where_and_what_to_do(template, what, todo):
+    """Every failure is one TemplateError of two parts, with the expression or its line."""
+    with pytest.raises(TemplateError) as caught:
+        render(template, NAMES)
+    assert what in caught.value.what
+    assert "\n" not in caught.value.what
+    assert todo in caught.value.todo
+
+
+def test_the_sandbox_leaves_values_unchanged():
+    """A template reads; a list that a template tried to change is as it was."""
+    with pytest.raises(TemplateError):
+        render("{{ cities.clear() }}", NAMES)
+    assert NAMES["cities"] == ["Paris", "Rome"]
+
+
+@given(st.text(), st.text())
+def test_values_are_never_rendered_again(value, plain):
+    """Whatever a value's text is, it comes out as that text."""
+    assert render("{{ value }}", {"value": value}) == value
+    if not is_template(plain):
+        assert render(plain, {}) == plain
+
+
+@given(
+    st.lists(
+        st.sampled_from(["{{", "}}", "{%", "%}", "{#", "#}", " ", "x", "for", "in", "|", "(", "'", "\n"])
+    )
+)
+def test_any_text_is_rendered_or_refused(parts):
+    """A text is rendered, or it is a TemplateError: no other exception leaves."""
+    try:
+        text = render("".join(parts), {"x": 1})
+    except TemplateError as error:
+        text = str(error)
+    assert isinstance(text, str)
+
+
+@pytest.mark.parametrize(
+    ("template", "names"),
+    [
+        ("plain {x}", set()),
+        (
+            "{{ a }} {{ len(b) }} {% for x in c %}{{ x }}{% endfor %}{% set d = e %}{{ d }}",
+            {"a", "b", "c", "e"},
+        ),
+        ("{% raw %}{{ a }}{% endraw %}{# {{ b }} #}", set()),
+    ],
+)
+def test_the_names_that_a_template_takes(template, names):
+    """`variables_in` gives the names from outside, without loop variables and built-ins."""
+    assert variables_in(template) == names
+
+
+def test_a_plain_prompt_does_not_load_jinja2():
+    """jinja2 is loaded with the first prompt that needs it."""
+    code = (
+        "import sys; from nbagent.template import render; render('plain {x}', {});"
+        "assert 'jinja2' not in sys.modules; render('{{ 1 }}', {}); assert 'jinja2' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
