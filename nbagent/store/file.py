@@ -1,0 +1,240 @@
+"""The database file, one turn at a time: lock, attach, work, detach, unlock.
+
+A turn is the only time when the file is open. DuckDB itself is started once, on an in-memory database, and the
+file is attached to it for each turn: that costs 1 to 3 ms of CPU, a whole `duckdb.connect` 11 to 18 ms.
+All of it runs on the writer thread, except `cursor`'s result, which a reader's thread uses during the turn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbagent.errors import StoreBusyError, StoreDamagedError, StoreError, StoreTooNewError
+from nbagent.store.lockfile import LockFile
+from nbagent.store.migrations import migrate
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    Stats = tuple[Any, ...]
+
+_CONFIG = {
+    "threads": 1,
+    # nothing is ever fetched from the network, and a query's names mean tables, not Python variables
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+}
+_OLDEST_READER = "v1.4.0"  # DuckDB that can open the files we make
+_DAMAGED = re.compile(
+    r"not a valid DuckDB database|corrupt|checksum|failed to load metadata|deserializ|replaying WAL|read enough bytes",
+    re.IGNORECASE,
+)
+_NEWER = re.compile(r"version number|newer version", re.IGNORECASE)
+_HOLDER = re.compile(r"\(PID (\d+)\)")
+_ALIAS = "record"
+
+
+class StoreFile:
+    """One database file. `open` and `close` bracket a turn; in between `con` works on the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = LockFile(path)
+        self.notices: list[str] = []
+        self._con: DuckDBPyConnection | None = None
+        self._attached = False
+        self._seen: Stats = ()  # the files at the end of our last turn
+        self._stale = True  # others may have written since our last turn that went well
+
+    @property
+    def con(self) -> DuckDBPyConnection:
+        """The writer's connection; the file is open."""
+        assert self._con is not None
+        return self._con
+
+    def open(self) -> bool:
+        """Begin a turn, waiting for it. True if another process may have written since our last turn.
+
+        Raises StoreError: Busy where a program that does not take turns holds the file, TooNew, or other trouble.
+        """
+        try:
+            _make_folder(self.path.parent)
+            others = self.lock.acquire()
+        except OSError as error:
+            raise trouble_of(error, self.path) from error
+        try:
+            self._stale |= others or self._stats() != self._seen
+            self._attach()
+            migrate(self.con, self.path)
+        except BaseException as error:
+            found = trouble_of(error, self.path)
+            self.close(broken=not isinstance(found, StoreBusyError))
+            raise found from error
+        stale, self._stale = self._stale, False
+        return stale
+
+    def close(self, *, broken: bool = False) -> None:
+        """End the turn. A broken database is dropped whole, DuckDB included."""
+        try:
+            if self._attached:
+                self._attached = False
+                try:
+                    self.con.execute("use memory")
+                    self.con.execute(f"detach {_ALIAS}")
+                except Exception:  # noqa: BLE001 - whatever DuckDB says, the file must be let go
+                    broken = True
+            if broken:
+                with contextlib.suppress(Exception):
+                    self.shut_down()
+                self._con = None
+                self._stale = True
+            self._seen = self._stats()
+        finally:
+            self.lock.release()
+
+    def shut_down(self) -> None:
+        """Let DuckDB go as well, between turns; the next turn starts it again."""
+        if self._con is not None:
+            self._con.close()
+            self._con = None
+
+    def cursor(self) -> DuckDBPyConnection:
+        """A connection of its own on the open file, for a reader; to be closed before the turn ends."""
+        cursor = self.con.cursor()
+        cursor.execute(f"use {_ALIAS}")
+        return cursor
+
+    def changed(self) -> bool:
+        """Whether somebody has written since our last turn, as far as can be seen from outside. Any thread."""
+        return self._stats() != self._seen or not self.lock.was_mine()
+
+    def keep_private(self) -> None:
+        """Let nobody but the user read the log that DuckDB has just begun beside the file."""
+        with contextlib.suppress(OSError):
+            self._wal.chmod(0o600)
+
+    def forget(self) -> None:
+        """In a forked child: leave the parent's file alone, also when this interpreter ends."""
+        if self._con is not None:
+            import ctypes
+
+            # its destructor would write into the parent's file
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._con))
+            self._con = None
+        self.lock.forget()
+
+    @property
+    def _wal(self) -> Path:
+        return self.path.with_name(self.path.name + ".wal")
+
+    def _stats(self) -> Stats:
+        found: list[Any] = []
+        for path in (self.path, self._wal):
+            try:
+                stat = path.stat()
+                found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
+            except OSError:
+                found.append(None)
+        return tuple(found)
+
+    def _attach(self) -> None:
+        import duckdb
+
+        if self._con is None:
+            spill = {"temp_directory": f"{self.path}.tmp"}  # made only when a query outgrows the memory
+            self._con = duckdb.connect(":memory:", config=_CONFIG | spill)  # type: ignore[arg-type]
+        new = self._is_new()
+        for last_try in (False, False, True):
+            try:
+                self._con.execute(
+                    f"attach {_quoted(self.path)} as {_ALIAS} (storage_version '{_OLDEST_READER}')"
+                )
+                break
+            except duckdb.Error as error:
+                if last_try or not _DAMAGED.search(str(error)) or _NEWER.search(str(error)):
+                    raise
+                self._set_aside(str(error))
+                new = True
+        self._attached = True
+        self._con.execute(f"use {_ALIAS}")
+        if new:
+            self.path.chmod(0o600)
+
+    def _is_new(self) -> bool:
+        """Whether there is no database yet. An empty file, which a crash can leave, is no database."""
+        try:
+            if self.path.stat().st_size:
+                return False
+        except FileNotFoundError:
+            return True
+        self.path.unlink()
+        return True
+
+    def _set_aside(self, reason: str) -> None:
+        """Rename what cannot be opened: the log alone if that is what is broken, else file and log."""
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+        moved = []
+        for path in [self._wal] if "WAL" in reason and self._wal.exists() else [self.path, self._wal]:
+            aside = path.with_name(path.name.replace(self.path.stem, f"{self.path.stem}.damaged-{stamp}", 1))
+            with contextlib.suppress(FileNotFoundError):
+                path.rename(aside)
+                moved.append(aside.name)
+        notice = StoreDamagedError(
+            f"the record {str(self.path)!r} is damaged ({_first_line(reason)}); it was renamed, a new one is begun",
+            f"what could not be read is kept in {', '.join(moved)}",
+        )
+        self.notices.append(str(notice))
+
+
+def trouble_of(error: BaseException, path: Path) -> BaseException:
+    """Say in our words why the file cannot be used; what is no such reason is given back as it is."""
+    import duckdb
+
+    if isinstance(error, OSError):
+        return StoreError(
+            f"the record {str(path)!r} cannot be written: {error.strerror or error}",
+            "make its folder writable, or set NBAGENT_STORE to another file; rows wait in memory until then",
+        )
+    if not isinstance(error, duckdb.Error):
+        return error
+    text = str(error)
+    if "Could not set lock" in text or "used by another process" in text:
+        pid = _HOLDER.search(text)
+        return busy(path, int(pid[1]) if pid else None)
+    if _NEWER.search(text):
+        return StoreTooNewError(
+            f"the record {str(path)!r} was made by a newer DuckDB; it is left untouched: {_first_line(text)}",
+            "update duckdb, or set NBAGENT_STORE to another file",
+        )
+    return StoreError(
+        f"the record {str(path)!r} cannot be written: {_first_line(text)}",
+        "free disk space or set NBAGENT_STORE to another file; rows wait in memory until then",
+    )
+
+
+def busy(path: Path, pid: int | None) -> StoreBusyError:
+    """Say who holds the file."""
+    return StoreBusyError(
+        f"the record {str(path)!r} is held by another process{f' (pid {pid})' if pid else ''}",
+        "close the program that has it open; rows wait in memory until then",
+    )
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _quoted(path: Path) -> str:
+    return "'" + os.fspath(path).replace("'", "''") + "'"
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "no reason given"

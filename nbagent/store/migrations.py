@@ -1,0 +1,50 @@
+"""Bring a file's schema up to date: numbered steps, each applied once and never edited.
+
+Called by `file.py` at the start of each turn, on the writer thread: a file may be swapped, deleted, or
+migrated by a newer release between two turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbagent.errors import StoreTooNewError
+from nbagent.store.rows import utc_now
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MIGRATIONS: Sequence[str] = ("schema.sql",)  # beside this module; the first is number 1
+
+
+def migrate(con: DuckDBPyConnection, path: Path) -> None:
+    """Apply what is missing. Raises StoreTooNewError, and writes nothing, for a newer release's file."""
+    have = version_of(con)
+    if have > len(MIGRATIONS):
+        raise StoreTooNewError(
+            f"the record {str(path)!r} has schema {have}, this nbagent knows {len(MIGRATIONS)}; it is left untouched",
+            "update nbagent-jupyter, or set NBAGENT_STORE to another file",
+        )
+    for number in range(have + 1, len(MIGRATIONS) + 1):
+        script = Path(__file__).with_name(MIGRATIONS[number - 1]).read_text(encoding="utf-8")
+        con.execute("begin")
+        try:
+            con.execute(script)
+            con.execute("insert into schema_version values (?, ?)", [number, utc_now()])
+            con.execute("commit")
+        except BaseException:
+            con.execute("rollback")
+            raise
+
+
+def version_of(con: DuckDBPyConnection) -> int:
+    """The number of the last migration that the open file has; 0 for a new file."""
+    import duckdb
+
+    try:
+        row = con.execute("select max(version) from schema_version").fetchone()
+    except duckdb.CatalogException:
+        return 0
+    return (row[0] if row else 0) or 0

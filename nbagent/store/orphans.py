@@ -1,0 +1,57 @@
+"""End the attempts whose process is gone, as `interrupted`, keeping their text. On the writer thread.
+
+Runs once in each process, soon after its first turn, and again whenever the runtime asks.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from nbagent.store.owner import is_alive
+from nbagent.store.rows import COLUMNS, Row, utc_now
+from nbagent.store.statements import insert
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+STALE = timedelta(minutes=10)  # without a heartbeat, for an owner that cannot be asked
+_UNFINISHED = """
+    select run_id, attempt, owner, started_at, partial_text, mode_effective, response_id, last_sequence_number,
+           coalesce(heartbeat_at, created_at) as last_seen
+    from attempts where finished_at is null and status <> 'paused' and owner <> ?
+"""
+
+
+def interrupt_orphans(con: DuckDBPyConnection, owner: str, request_life: timedelta) -> int:
+    """End what nobody works on any more, drop expired cancel requests, and return how many were ended."""
+    con.execute("delete from cancel_requests where created_at < ?", [utc_now() - request_life])
+    found = con.execute(_UNFINISHED, [owner]).fetchall()
+    alive: dict[str, bool | None] = {name: is_alive(name) for name in {row[2] for row in found}}
+    now = utc_now()
+    ends = [_end(row, now) for row in found if _is_gone(alive=alive[row[2]], last_seen=row[-1], now=now)]
+    insert(con, "attempt_ends", ends)
+    return len(ends)
+
+
+def _is_gone(*, alive: bool | None, last_seen: datetime, now: datetime) -> bool:
+    return now - last_seen > STALE if alive is None else not alive
+
+
+def _end(row: Row, now: datetime) -> Row:
+    run_id, attempt, _, started_at, text, mode, response_id, sequence, _ = row
+    given = {
+        "run_id": run_id,
+        "attempt": attempt,
+        "status": "interrupted",
+        "stop_reason": "kernel_died",
+        "content_type": "text",
+        "error": "the process that worked on this run is gone",
+        "started_at": started_at,
+        "finished_at": now,
+        "partial_text": text,
+        "mode_effective": mode,
+        "response_id": response_id,
+        "last_sequence_number": sequence,
+    }
+    return tuple(given.get(name) for name in COLUMNS["attempt_ends"])

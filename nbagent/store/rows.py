@@ -1,0 +1,338 @@
+"""Between records and rows: what each table's columns are, and both ways of turning one into the other.
+
+A row is a tuple in the order of `COLUMNS`. Times are stored without a zone, in UTC; `_utc` and `aware` are the
+only places that know. Pure; called on the writer thread (to rows) and on a reader's (from rows).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from nbagent.events import FilePart, Message, ModelCall, ToolCall, ToolRequest, Usage
+from nbagent.store.writes import Progress
+
+Row = tuple[Any, ...]
+
+# table -> column -> DuckDB type; the order is that of the rows
+COLUMNS: dict[str, dict[str, str]] = {
+    "launches": {
+        "run_id": "varchar",
+        "session_id": "varchar",
+        "turn": "integer",
+        "created_at": "timestamp",
+        "owner": "varchar",
+        "agent_name": "varchar",
+        "label": "varchar",
+        "parent_run_id": "varchar",
+        "batch_id": "varchar",
+        "details": "json",
+    },
+    "attempt_starts": {
+        "run_id": "varchar",
+        "attempt": "integer",
+        "owner": "varchar",
+        "created_at": "timestamp",
+    },
+    "attempt_progress": {
+        "run_id": "varchar",
+        "attempt": "integer",
+        "status": "varchar",
+        "started_at": "timestamp",
+        "heartbeat_at": "timestamp",
+        "partial_text": "varchar",
+        "response_id": "varchar",
+        "last_sequence_number": "bigint",
+        "mode_effective": "varchar",
+    },
+    "attempt_ends": {
+        "run_id": "varchar",
+        "attempt": "integer",
+        "status": "varchar",
+        "stop_reason": "varchar",
+        "content": "varchar",
+        "content_type": "varchar",
+        "output_valid": "boolean",
+        "error_type": "varchar",
+        "error": "varchar",
+        "traceback": "varchar",
+        "started_at": "timestamp",
+        "finished_at": "timestamp",
+        "partial_text": "varchar",
+        "mode_effective": "varchar",
+        "response_id": "varchar",
+        "last_sequence_number": "bigint",
+    },
+    "model_calls": {
+        "run_id": "varchar",
+        "attempt": "integer",
+        "step": "integer",
+        "try_no": "integer",
+        "role": "varchar",
+        "provider": "varchar",
+        "request_model": "varchar",
+        "response_model": "varchar",
+        "response_id": "varchar",
+        "status": "varchar",
+        "finish_reason": "varchar",
+        "started_at": "timestamp",
+        "ttft_s": "double",
+        "duration_s": "double",
+        "input_tokens": "bigint",
+        "output_tokens": "bigint",
+        "total_tokens": "bigint",
+        "cache_read_tokens": "bigint",
+        "cache_write_tokens": "bigint",
+        "reasoning_tokens": "bigint",
+        "usage_source": "varchar",
+        "cost_usd": "double",
+        "provider_cost_usd": "double",
+        "error_type": "varchar",
+        "error": "varchar",
+    },
+    "tool_calls": {
+        "run_id": "varchar",
+        "attempt": "integer",
+        "step": "integer",
+        "tool_call_id": "varchar",
+        "name": "varchar",
+        "arguments": "varchar",
+        "result": "varchar",
+        "status": "varchar",
+        "error_type": "varchar",
+        "error": "varchar",
+        "started_at": "timestamp",
+        "duration_s": "double",
+    },
+    "messages": {
+        "session_id": "varchar",
+        "turn": "integer",
+        "run_id": "varchar",
+        "attempt": "integer",
+        "seq": "integer",
+        "role": "varchar",
+        "content": "varchar",
+        "name": "varchar",
+        "tool_call_id": "varchar",
+        "tool_requests": "json",
+        "reasoning": "varchar",
+        "files": "json",
+        "provider_items": "json",
+    },
+    "cancel_requests": {"run_id": "varchar", "created_at": "timestamp"},
+}
+
+_LAUNCH_SCALARS = frozenset(COLUMNS["launches"]) - {"details"}
+
+
+def utc_now() -> datetime:
+    """The time as the store holds it: UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def naive(at: datetime | None) -> datetime | None:
+    """Turn an aware time into the store's form; a naive one is taken as UTC."""
+    if at is None or at.tzinfo is None:
+        return at
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).replace(tzinfo=None)
+
+
+def aware(at: datetime | None) -> datetime | None:
+    """Turn a stored time into an aware one."""
+    return None if at is None else at.replace(tzinfo=UTC)
+
+
+def to_json(data: Any) -> str:
+    """JSON text of plain data; what is no JSON becomes its str()."""
+    return orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def clean(value: Any) -> Any:
+    """Replace what DuckDB cannot hold, at any depth: each lone surrogate becomes U+FFFD."""
+    if isinstance(value, str):
+        return (
+            value if value.isascii() else "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in value)
+        )
+    if isinstance(value, Mapping):
+        return {clean(key): clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(clean, value))
+    return value
+
+
+def launch_row(row: Mapping[str, Any], *, owner: str, turn: int) -> Row:
+    """One row of `launches`; what has no column of its own goes into `details`."""
+    details = {name: item for name, item in row.items() if name not in _LAUNCH_SCALARS and item is not None}
+    return (
+        row["run_id"],
+        row["session_id"],
+        turn,
+        naive(row.get("created_at")) or utc_now(),
+        row.get("owner") or owner,
+        row.get("agent_name"),
+        row.get("label"),
+        row.get("parent_run_id"),
+        row.get("batch_id"),
+        to_json(details),
+    )
+
+
+def progress_row(write: Progress) -> Row:
+    """One row of `attempt_progress`."""
+    return (
+        write.run_id,
+        write.attempt,
+        write.status,
+        naive(write.started_at),
+        utc_now(),
+        write.partial_text,
+        write.response_id,
+        write.last_sequence_number,
+        write.mode_effective,
+    )
+
+
+def end_row(run_id: str, attempt: int, end: Mapping[str, Any]) -> Row:
+    """One row of `attempt_ends`; content that is no text becomes JSON."""
+    content_type = end.get("content_type") or "text"
+    content = end.get("content")
+    if content is not None and not (content_type == "text" and isinstance(content, str)):
+        content = to_json(content)
+    given = {
+        **end,
+        "run_id": run_id,
+        "attempt": attempt,
+        "status": str(getattr(end["status"], "value", end["status"])),
+        "content": content,
+        "content_type": content_type,
+        "started_at": naive(end.get("started_at")),
+        "finished_at": naive(end.get("finished_at")) or utc_now(),
+    }
+    return tuple(given.get(name) for name in COLUMNS["attempt_ends"])
+
+
+def model_call_row(run_id: str, attempt: int, call: ModelCall) -> Row:
+    """One row of `model_calls`."""
+    usage = call.usage
+    return (
+        run_id,
+        attempt,
+        call.step,
+        call.attempt,
+        getattr(call, "role", None),
+        call.provider,
+        call.request_model,
+        call.response_model,
+        call.response_id,
+        call.status,
+        call.finish_reason,
+        naive(call.started_at),
+        call.ttft_s,
+        call.duration_s,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.total_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
+        usage.reasoning_tokens,
+        call.usage_source,
+        call.cost_usd,
+        usage.cost_usd,
+        call.error_type,
+        call.error,
+    )
+
+
+def model_call_of(row: Mapping[str, Any]) -> ModelCall:
+    """The record of a row of `model_calls`, its times aware."""
+    return ModelCall(
+        step=row["step"],
+        attempt=row["try_no"],
+        provider=row["provider"],
+        request_model=row["request_model"],
+        status=row["status"],
+        started_at=row["started_at"],
+        duration_s=row["duration_s"],
+        response_model=row["response_model"],
+        response_id=row["response_id"],
+        finish_reason=row["finish_reason"],
+        ttft_s=row["ttft_s"],
+        usage=Usage(
+            input_tokens=row["input_tokens"],
+            output_tokens=row["output_tokens"],
+            total_tokens=row["total_tokens"],
+            cache_read_tokens=row["cache_read_tokens"],
+            cache_write_tokens=row["cache_write_tokens"],
+            reasoning_tokens=row["reasoning_tokens"],
+            cost_usd=row["provider_cost_usd"],
+        ),
+        usage_source=row["usage_source"],
+        cost_usd=row["cost_usd"],
+        error_type=row["error_type"],
+        error=row["error"],
+    )
+
+
+def tool_call_row(run_id: str, attempt: int, call: ToolCall) -> Row:
+    """One row of `tool_calls`."""
+    return (
+        run_id,
+        attempt,
+        call.step,
+        call.tool_call_id,
+        call.name,
+        call.arguments,
+        call.result,
+        call.status,
+        call.error_type,
+        call.error,
+        naive(call.started_at),
+        call.duration_s,
+    )
+
+
+def tool_call_of(row: Mapping[str, Any]) -> ToolCall:
+    """The record of a row of `tool_calls`, its times aware."""
+    return ToolCall(**{name: row[name] for name in ToolCall.__slots__})
+
+
+def message_row(session_id: str, turn: int, run_id: str, attempt: int, numbered: tuple[int, Message]) -> Row:
+    """One row of `messages`."""
+    seq, message = numbered
+    requests = [
+        {"tool_call_id": one.tool_call_id, "name": one.name, "arguments": one.arguments}
+        for one in message.tool_requests
+    ]
+    files = [{"media_type": one.media_type, "data": one.data, "name": one.name} for one in message.files]
+    return (
+        session_id,
+        turn,
+        run_id,
+        attempt,
+        seq,
+        message.role,
+        message.content,
+        message.name,
+        message.tool_call_id,
+        to_json(requests) if requests else None,
+        message.reasoning,
+        to_json(files) if files else None,
+        to_json([dict(item) for item in message.provider_items]) if message.provider_items else None,
+    )
+
+
+def message_of(row: Mapping[str, Any]) -> Message:
+    """The record of a row of `messages`."""
+    return Message(
+        role=row["role"],
+        content=row["content"],
+        name=row["name"],
+        tool_call_id=row["tool_call_id"],
+        tool_requests=tuple(ToolRequest(**item) for item in orjson.loads(row["tool_requests"] or "[]")),
+        reasoning=row["reasoning"],
+        files=tuple(FilePart(**item) for item in orjson.loads(row["files"] or "[]")),
+        provider_items=tuple(orjson.loads(row["provider_items"] or "[]")),
+    )

@@ -1,0 +1,133 @@
+"""The record of all runs, as the rest of nbagent sees it: hand rows over, ask questions.
+
+Used from any thread. Nothing is opened and no thread started before the first write or read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from nbagent.errors import StoreError
+from nbagent.store.rows import naive
+from nbagent.store.writer import Writer
+from nbagent.store.writes import CancelSeen, Write
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Ask = Callable[..., list[dict[str, Any]]]
+
+LOOK_EVERY_S = 1.0  # how often other processes' wishes are looked for
+LOOK_WAIT_S = 2.0  # and how long the look may wait for the file
+
+
+class Store:
+    """One file of runs, shared with other processes. `path` is its place, `owner` this process's name in it."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self._writer = Writer(self.path)
+        self._looked = 0.0
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r})"
+
+    @property
+    def owner(self) -> str:
+        """This process: host, boot, pid and process start."""
+        return self._writer.memory.owner
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps rows in memory and what to do about it, in two lines; None while all is well."""
+        found = self._writer.trouble() if self._writer.waiting() else None
+        return None if found is None else str(found)
+
+    def take_notices(self) -> list[str]:
+        """What a person should be told once: a damaged file that was set aside, a row that was refused."""
+        notices, self._writer.file.notices[:] = list(self._writer.file.notices), []
+        return notices
+
+    def submit(self, write: Write) -> Future[Any]:
+        """Hand over a write and return at once; the future is resolved when it is durable. See `writes.py`."""
+        return self._writer.submit(write)
+
+    def read(
+        self, sql: str, params: Sequence[Any] = (), *, flush: bool = True, timeout_s: float = 10.0
+    ) -> list[dict[str, Any]]:
+        """Run a query and give its rows as dicts, times as aware UTC datetimes.
+
+        With `flush` it sees all that was submitted before. `timeout_s` bounds the wait for the file. Raises
+        StoreError where the file cannot be had, and DuckDB's own error for wrong SQL. The query cannot write.
+        """
+        with self.reader(flush=flush, timeout_s=timeout_s) as ask:
+            return ask(sql, params)
+
+    @contextlib.contextmanager
+    def reader(self, *, flush: bool = True, timeout_s: float = 10.0) -> Iterator[Ask]:
+        """Several queries on one state of the file: `with store.reader() as ask: rows = ask(sql, params)`."""
+        with self._writer.reading(timeout_s, flush=flush) as cursor:
+            cursor.execute("begin transaction read only")
+
+            def ask(sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
+                cursor.execute(sql, [_param(value) for value in params])
+                names = [column[0] for column in cursor.description or ()]
+                return [dict(zip(names, map(_value, row), strict=True)) for row in cursor.fetchall()]
+
+            yield ask
+
+    def frame(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> pd.DataFrame:
+        """Run a query and give a DataFrame, times as UTC. Sees all that was submitted before; cannot write."""
+        with self._writer.reading(timeout_s) as cursor:
+            cursor.execute("begin transaction read only")
+            found = cursor.execute(sql, [_param(value) for value in params]).df()
+        for name, kind in found.dtypes.items():
+            if kind.kind == "M" and getattr(kind, "tz", None) is None:
+                found[name] = found[name].dt.tz_localize("UTC")
+        return found
+
+    def flush(self, timeout_s: float = 2.0) -> bool:
+        """Wait until all that was submitted is durable (or refused). False if the time ran out."""
+        return self._writer.flush(timeout_s)
+
+    def close(self, timeout_s: float = 2.0) -> bool:
+        """Flush and end the thread; a later write starts it again. False if rows were left in memory."""
+        return self._writer.stop(timeout_s)
+
+    def cancel_requested(self, run_ids: Iterable[str]) -> set[str]:
+        """Which of these runs somebody else asked to cancel; each is told once.
+
+        Meant to be called often: looks at the file at most once a second, and opens it only if it has changed.
+        May then wait for the file, so call it on a thread that can.
+        """
+        now = monotonic()
+        if now - self._looked < LOOK_EVERY_S:
+            return set()
+        self._looked = now
+        writer = self._writer
+        if not self.path.exists():
+            return set()
+        if writer.file.changed():
+            try:
+                with writer.reading(LOOK_WAIT_S, flush=False):
+                    pass  # the turn itself has read the requests
+            except StoreError:
+                return set()
+        found = writer.memory.cancels.intersection(run_ids)
+        if found:
+            writer.submit(CancelSeen(tuple(found)))
+        return found
+
+
+def _param(value: Any) -> Any:
+    return naive(value) if isinstance(value, datetime) else value
+
+
+def _value(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value

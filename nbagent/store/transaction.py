@@ -1,0 +1,325 @@
+"""Write a batch in one transaction; where DuckDB refuses it, find the write that is at fault and set it aside.
+
+Called by the writer thread, inside a turn. `Memory` is what that thread knows without asking the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, assert_never
+
+from nbagent.errors import NBAgentError, RunIdInUseError, StoreError
+from nbagent.store import rows
+from nbagent.store.orphans import interrupt_orphans
+from nbagent.store.statements import insert
+from nbagent.store.writes import (
+    Append,
+    CancelRequest,
+    CancelSeen,
+    Finish,
+    InterruptOrphans,
+    Launch,
+    Launched,
+    NewAttempt,
+    Progress,
+    Write,
+)
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+REQUEST_LIFE = timedelta(days=1)
+_MANY_SESSIONS = 10_000
+_DUPLICATE = re.compile("duplicate key", re.IGNORECASE)
+_BARE_END = ("status", "stop_reason", "started_at", "finished_at", "error")
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the writer thread knows of the file. Invalid once another process has had its turn: `reload`."""
+
+    owner: str
+    last_turn: dict[str, int] = field(default_factory=dict)  # session -> its highest turn
+    cancels: set[str] = field(default_factory=set)  # run ids somebody asked to cancel
+    placed: dict[str, tuple[str, int]] = field(default_factory=dict)  # our unfinished runs -> session, turn
+
+    def reload(self, con: DuckDBPyConnection) -> None:
+        """Forget what others may have changed and read the requests to cancel."""
+        self.last_turn.clear()
+        found = con.execute(
+            "select run_id from cancel_requests where created_at > ?", [rows.utc_now() - REQUEST_LIFE]
+        ).fetchall()
+        self.cancels = {run_id for (run_id,) in found}
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Whether the file or the disk is at fault, not the rows: then all of the batch must wait."""
+    import duckdb
+
+    kinds = (
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.InternalException,
+        duckdb.OutOfMemoryException,
+        duckdb.ConnectionException,
+        duckdb.CatalogException,
+        OSError,
+        MemoryError,
+    )
+    if isinstance(error, duckdb.TransactionException):  # a full disk comes as a failed commit
+        return not _DUPLICATE.search(str(error))
+    return isinstance(error, kinds)
+
+
+def write_all(con: DuckDBPyConnection, writes: Sequence[Write], memory: Memory, results: list[Any]) -> None:
+    """Commit `writes` and append each one's result, or the exception for one that is refused.
+
+    Raises what `is_trouble` names; the writes that have no result yet are then not written and can be tried again.
+    """
+    if not writes:
+        return
+    try:
+        results.extend(_Batch(con, memory).commit(writes))
+    except Exception as error:
+        with contextlib.suppress(Exception):
+            con.execute("rollback")
+        if is_trouble(error):
+            raise
+        if len(writes) == 1:
+            results.append(_alone(con, writes[0], memory, error))
+            return
+    else:
+        return
+    half = len(writes) // 2
+    write_all(con, writes[:half], memory, results)
+    write_all(con, writes[half:], memory, results)
+
+
+def _alone(con: DuckDBPyConnection, write: Write, memory: Memory, error: Exception) -> Any:
+    """Give a refused write a second chance: repaired, or in pieces; else say what is wrong with it."""
+    import duckdb
+
+    if isinstance(error, NBAgentError):
+        return error
+    if isinstance(error, duckdb.Error) and _DUPLICATE.search(str(error)):
+        if isinstance(write, Launch):
+            return _in_use(con, write.row, memory)
+        return False
+    results: list[Any] = []
+    repaired = _repaired(write)
+    if repaired != write:
+        write_all(con, [repaired], memory, results)
+        return results[0]
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    write_all(con, _pieces(write, reason), memory, results)
+    run_id = write.row.get("run_id") if isinstance(write, Launch) else getattr(write, "run_id", None)
+    return StoreError(f"a row of run {run_id!r} could not be written: {reason}", "the run itself goes on")
+
+
+def _pieces(write: Write, reason: str) -> list[Write]:
+    """What can be saved of rows of which one is refused: each by itself, the bare end at last."""
+    if not isinstance(write, (Finish, Append)):
+        return []
+    place = Append(run_id=write.run_id, attempt=write.attempt, session_id=write.session_id, turn=write.turn)
+    rows_of: list[dict[str, Any]] = [
+        {name: (one,)} for name in ("model_calls", "tool_calls", "messages") for one in getattr(write, name)
+    ]
+    parts: list[Write] = [replace(place, **one) for one in rows_of]
+    if len(parts) == 1 and isinstance(write, Append):
+        return []
+    if isinstance(write, Finish) and (parts or len(write.end) > len(_BARE_END)):
+        bare = {name: write.end.get(name) for name in _BARE_END} | {"error": write.end.get("error") or reason}
+        parts.append(Finish(run_id=write.run_id, attempt=write.attempt, end=write.end if parts else bare))
+    return parts
+
+
+def _repaired(write: Any) -> Any:
+    """The same write with each text in it cleaned."""
+
+    def repair(value: Any) -> Any:
+        if hasattr(value, "__dataclass_fields__"):
+            return replace(value, **{one.name: repair(getattr(value, one.name)) for one in fields(value)})
+        if isinstance(value, tuple):
+            return tuple(map(repair, value))
+        return rows.clean(value)
+
+    return repair(write)
+
+
+def _in_use(con: DuckDBPyConnection, row: Mapping[str, Any], memory: Memory) -> RunIdInUseError | Launched:
+    """Name the run that has the id; it may be this very launch, if its commit failed after all was written."""
+    found = con.execute(
+        "select agent_name, prompt, status, created_at, owner, turn from runs where run_id = ?",
+        [row["run_id"]],
+    ).fetchone()
+    agent, prompt, status, created_at, owner, turn = found or (None, None, "unknown", None, None, 0)
+    if owner == memory.owner and created_at == rows.naive(row.get("created_at")):
+        return Launched(turn, cancelled=False)
+    start = " ".join((prompt or "").split())
+    start = start if len(start) <= 40 else start[:40] + "..."  # noqa: PLR2004 - enough to know it by
+    when = f" at {created_at:%Y-%m-%d %H:%M:%S} UTC" if created_at else ""
+    return RunIdInUseError(
+        f"run id {row['run_id']!r} is taken: {agent or 'an agent'} on {start!r}, launched{when}, is {status}",
+        "leave the run id out, choose another, or attach to that run",
+    )
+
+
+class _Batch:
+    """One transaction in the making: rows by table, and what each write gets when it is committed."""
+
+    def __init__(self, con: DuckDBPyConnection, memory: Memory) -> None:
+        self.con = con
+        self.memory = memory
+        self.rows: dict[str, list[rows.Row]] = {}
+        self.statements: list[tuple[str, list[Any]]] = []
+        self.turns: dict[str, int] = {}
+        self.placed: dict[str, tuple[str, int]] = {}
+        self.used: set[str] = set()  # cancel requests that go
+        self.asked: set[str] = set()  # cancel requests that come
+
+    def commit(self, writes: Sequence[Write]) -> list[Any]:
+        """Turn each write into rows, write them all, then take over what was learned."""
+        self._number([write.row for write in writes if isinstance(write, Launch)])
+        ended = self._ended([write for write in writes if isinstance(write, Append)])
+        finished = {(write.run_id, write.attempt) for write in writes if isinstance(write, Finish)}
+        latest = {
+            (write.run_id, write.attempt): write
+            for write in writes
+            if isinstance(write, Progress) and (write.run_id, write.attempt) not in finished
+        }
+        results = [self._add(write, ended) for write in writes]
+        self.rows.setdefault("attempt_progress", []).extend(map(rows.progress_row, latest.values()))
+        if self.used:
+            self.statements.append(
+                ("delete from cancel_requests where run_id in (select unnest(?))", [list(self.used)])
+            )
+        self._execute()
+        self._learn(finished)
+        return results
+
+    def _add(self, write: Write, ended: set[tuple[str, int]]) -> Any:
+        match write:
+            case Launch():
+                return self._add_launch(write)
+            case Finish():
+                self._row("attempt_ends", rows.end_row(write.run_id, write.attempt, write.end))
+                self._add_calls(write)
+            case Append():
+                if (write.run_id, write.attempt) in ended:
+                    return False
+                self._add_calls(write)
+            case NewAttempt():
+                start = rows.naive(write.created_at) or rows.utc_now()
+                self._row("attempt_starts", (write.run_id, write.attempt, self.memory.owner, start))
+            case CancelRequest():
+                self._row("cancel_requests", (write.run_id, rows.utc_now()))
+                self.asked.add(write.run_id)
+            case CancelSeen():
+                self.used.update(write.run_ids)
+            case InterruptOrphans():
+                return interrupt_orphans(self.con, self.memory.owner, REQUEST_LIFE)
+            case Progress():
+                pass  # only the latest of each attempt is written
+            case _:
+                assert_never(write)
+        return True
+
+    def _add_launch(self, write: Launch) -> Launched:
+        run_id, session_id = write.row["run_id"], write.row["session_id"]
+        turn = write.row.get("turn")
+        if turn is None:
+            turn = self.turns[session_id] + 1
+        self.turns[session_id] = max(turn, self.turns.get(session_id, 0))
+        self.placed[run_id] = (session_id, turn)
+        self._row("launches", rows.launch_row(write.row, owner=self.memory.owner, turn=turn))
+        cancelled = run_id in self.memory.cancels or run_id in self.asked
+        if cancelled:
+            self.used.add(run_id)
+        return Launched(turn, cancelled)
+
+    def _add_calls(self, write: Finish | Append) -> None:
+        run_id, attempt = write.run_id, write.attempt
+        for call in write.model_calls:
+            self._row("model_calls", rows.model_call_row(run_id, attempt, call))
+        for tool_call in write.tool_calls:
+            self._row("tool_calls", rows.tool_call_row(run_id, attempt, tool_call))
+        if write.messages:
+            session_id, turn = self._place(write)
+            for numbered in write.messages:
+                self._row("messages", rows.message_row(session_id, turn, run_id, attempt, numbered))
+
+    def _row(self, table: str, row: rows.Row) -> None:
+        self.rows.setdefault(table, []).append(row)
+
+    def _place(self, write: Finish | Append) -> tuple[str, int]:
+        """The session and turn of a run: as told, as remembered, or as the file has it."""
+        if write.session_id is not None and write.turn is not None:
+            return write.session_id, write.turn
+        known = self.placed.get(write.run_id) or self.memory.placed.get(write.run_id)
+        if known is None:
+            found = self.con.execute(
+                "select session_id, turn from launches where run_id = ?", [write.run_id]
+            ).fetchone()
+            if found is None:
+                raise StoreError(
+                    f"no run {write.run_id!r} was launched", "launch it before its rows are written"
+                )
+            known = (found[0], found[1])
+            self.placed[write.run_id] = known
+        return write.session_id or known[0], known[1] if write.turn is None else write.turn
+
+    def _number(self, launches: Sequence[Any]) -> None:
+        """Learn the highest turn of each session that a launch without a turn of its own goes into."""
+        unknown = set()
+        for row in launches:
+            session_id = row["session_id"]
+            if row.get("turn") is None and session_id in self.memory.last_turn:
+                self.turns[session_id] = self.memory.last_turn[session_id]
+            elif row.get("turn") is None:
+                unknown.add(session_id)
+        if unknown:
+            found = self.con.execute(
+                "select session_id, max(turn) from launches where session_id in (select unnest(?)) group by 1"
+                if len(unknown) > 1
+                else "select ?::varchar, max(turn) from launches where session_id = ?",
+                [list(unknown)] if len(unknown) > 1 else [*unknown, *unknown],
+            ).fetchall()
+            self.turns.update(dict.fromkeys(unknown, 0))
+            self.turns.update({session_id: turn or 0 for session_id, turn in found})
+
+    def _ended(self, appends: Sequence[Append]) -> set[tuple[str, int]]:
+        if not appends:
+            return set()
+        found = self.con.execute(
+            "select run_id, attempt from attempt_ends where run_id in (select unnest(?))",
+            [list({write.run_id for write in appends})],
+        ).fetchall()
+        return {(run_id, attempt) for run_id, attempt in found}
+
+    def _execute(self) -> None:
+        work = [(table, found) for table, found in self.rows.items() if found]
+        alone = len(work) + len(self.statements) == 1  # one statement is a transaction by itself
+        if not alone:
+            self.con.execute("begin")
+        for table, found in work:
+            insert(self.con, table, found)
+        for sql, params in self.statements:
+            self.con.execute(sql, params)
+        if not alone:
+            self.con.execute("commit")
+
+    def _learn(self, finished: set[tuple[str, int]]) -> None:
+        memory = self.memory
+        if len(memory.last_turn) > _MANY_SESSIONS:
+            memory.last_turn.clear()
+        for session_id, turn in self.turns.items():
+            memory.last_turn[session_id] = max(turn, memory.last_turn.get(session_id, 0))
+        memory.placed.update(self.placed)
+        for run_id, _ in finished:
+            memory.placed.pop(run_id, None)
+        memory.cancels |= self.asked
+        memory.cancels -= self.used

@@ -1,0 +1,116 @@
+"""What can be written: one frozen record each. A write is atomic, whatever it is batched with.
+
+Built by the runtime, turned into rows by `rows.py`. Times are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from nbagent.events import Message, ModelCall, ToolCall
+
+Messages = tuple[tuple[int, Message], ...]  # (seq, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A new run. `row` holds the columns of `runs` that are known at launch, by name.
+
+    `run_id` and `session_id` must be there; `created_at` and `owner` are filled in. A missing `turn` is
+    numbered by the store; a session that was made for this run should say `turn=1`, it saves a look-up.
+    Values that are None are left out; names that `runs` does not show are kept all the same.
+    Result: `Launched`, or RunIdInUseError.
+    """
+
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """The run's row is durable: its `turn`, and whether somebody had asked to cancel it."""
+
+    turn: int
+    cancelled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAttempt:
+    """A resumed run's next attempt. Result: True, or False if somebody else has claimed it."""
+
+    run_id: str
+    attempt: int
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where an unfinished attempt stands; replaces the last one. Result: True."""
+
+    run_id: str
+    attempt: int = 1
+    status: str = "running"
+    started_at: datetime | None = None
+    partial_text: str | None = None
+    response_id: str | None = None
+    last_sequence_number: int | None = None
+    mode_effective: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """Rows of steps that are finished while the run goes on. Result: True, or False if the attempt has ended.
+
+    `session_id` and `turn` may be left out for a run that this process launched.
+    """
+
+    run_id: str
+    attempt: int = 1
+    session_id: str | None = None
+    turn: int | None = None
+    model_calls: tuple[ModelCall, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    messages: Messages = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """An attempt's end and the rows that were not appended before, together.
+
+    `end` holds columns of `attempt_ends`: `status` and `stop_reason` must be there. `content` is text where
+    `content_type` is "text" (the default), else JSON data. Result: True, or False if the attempt has an end
+    already (another process gave it up): then nothing of this is written.
+    """
+
+    run_id: str
+    attempt: int = 1
+    session_id: str | None = None
+    turn: int | None = None
+    end: Mapping[str, Any] = field(default_factory=dict)
+    model_calls: tuple[ModelCall, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    messages: Messages = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """A wish to cancel a run of any process, launched or not; it expires after a day. Result: True."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelSeen:
+    """The requests for these runs have been acted on and go. Result: True."""
+
+    run_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptOrphans:
+    """End unfinished attempts whose owner is gone, and drop expired cancel requests. Result: how many ended."""
+
+
+Write = Launch | NewAttempt | Progress | Append | Finish | CancelRequest | CancelSeen | InterruptOrphans

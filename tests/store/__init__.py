@@ -1,0 +1,1 @@
+"""Tests of the record, with real files and real processes."""
