@@ -1,0 +1,107 @@
+"""What a provider turned out not to take, remembered for each server and model as long as the process lives.
+
+The adapters ask for a `Plan` before each request and report a refusal; a refusal that names something which can
+be put otherwise changes the memory, and the request is sent once more. Used on the background thread only.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from nbagent.errors import ModelError
+from nbagent.models.protocol import ModelRequest
+from nbagent.models.providers import LimitParameter, Provider, Rung
+
+# 400 is what a provider should say; 422 comes from FastAPI, 500 from llama.cpp's Python server, the others from gateways
+_CONCEDABLE = {400, 415, 422, 500, 501}
+_OTHER_LIMIT: dict[LimitParameter, LimitParameter] = {
+    "max_tokens": "max_completion_tokens",
+    "max_completion_tokens": "max_tokens",
+}
+_ASKS_FOR = {
+    "json_schema": "a JSON schema",
+    "json_object_schema": "a JSON object with its schema",
+    "json_object": "a JSON object",
+    "prompt": "JSON in the prompt alone",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one request is put: the way to ask for JSON, the usage option, the name of the token limit."""
+
+    rung: Rung = "json_schema"
+    include_usage: bool = True
+    limit_parameter: LimitParameter = "max_tokens"
+
+
+class Concessions:
+    """The memory for one server and model: how far down the ladder it is, and what it refused."""
+
+    def __init__(self, row: Provider, limit_parameter: LimitParameter | None = None) -> None:
+        self.row = row
+        self._rungs = row.schema_rungs
+        self._refuses_usage = row.usage == "never"
+        self._limit_parameter = limit_parameter or row.limit_parameter
+        self._limit_changed = False
+
+    def plan(self, request: ModelRequest) -> Plan:
+        """Return how to put `request`."""
+        rung = self._rungs[0]
+        if request.tools and not self.row.schema_with_tools:
+            rung = "prompt"
+        return Plan(
+            rung=rung,
+            include_usage=not self._refuses_usage,
+            limit_parameter=self._limit_parameter,
+        )
+
+    def concede(
+        self, refused: Plan, request: ModelRequest, error: ModelError
+    ) -> tuple[Plan, str | None] | None:
+        """Learn from `error`: return the next plan and, the first time, what to tell the person.
+
+        None means that the error names nothing that could be put otherwise: it is the request's.
+        """
+        if error.status_code not in _CONCEDABLE:
+            return None
+        said = f"{error.what} {error.param or ''}"
+        notice: str | None = None
+        if re.search(r"stream_options|include_usage", said) and not self._refuses_usage:
+            self._refuses_usage = True
+            notice = f"provider {self.row.name!r} takes no stream_options: token counts may be missing"
+        elif request.schema is not None and re.search(r"response_format|json_schema|json_object", said):
+            notice = self._step_down(refused.rung)
+        elif refused.limit_parameter in said and request.settings.max_output_tokens is not None:
+            self._change_limit()
+        plan = self.plan(request)
+        return (plan, notice) if plan != refused else None
+
+    def _step_down(self, refused: Rung) -> str | None:
+        if refused != self._rungs[0] or len(self._rungs) == 1:
+            return None  # another run of this model has stepped down meanwhile, or nothing is left
+        self._rungs = self._rungs[1:]
+        return (
+            f"provider {self.row.name!r} cannot be asked for {_ASKS_FOR[refused]} with this model: "
+            f"asking for {_ASKS_FOR[self._rungs[0]]}"
+        )
+
+    def _change_limit(self) -> None:
+        if not self._limit_changed:
+            self._limit_changed = True
+            self._limit_parameter = _OTHER_LIMIT[self._limit_parameter]
+
+
+_memories: dict[tuple[str, str, str], Concessions] = {}
+
+
+def concessions_of(
+    row: Provider, base_url: str, model: str, limit_parameter: LimitParameter | None = None
+) -> Concessions:
+    """Return the memory for this server and model."""
+    key = (row.name, base_url, model)
+    memory = _memories.get(key)
+    if memory is None or memory.row is not row:
+        memory = _memories[key] = Concessions(row, limit_parameter)
+    return memory

@@ -1,0 +1,70 @@
+"""One SDK client for each server, key and event loop, shared by all runs, so that connections are reused.
+
+Used by `exchange.py` on the background thread. `openai` is imported here at the first request, in a thread of
+its own: importing it and reading the certificates takes most of a second, in which the loop must go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from nbagent.models.providers import is_loopback
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+_MAX_CONNECTIONS = 10_000  # how many runs may stream at once is the runtime's decision, not the pool's
+_KEEPALIVE_S = 4.0  # servers often close idle connections after 5 s
+
+_Clients = dict[tuple[str, str], "asyncio.Task[AsyncOpenAI]"]  # by base URL and key
+_clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Clients] = weakref.WeakKeyDictionary()
+
+
+async def client_for(base_url: str, key: str) -> AsyncOpenAI:
+    """Return the running loop's client for that server and key, made at its first use."""
+    loop = asyncio.get_running_loop()
+    of_loop = _clients.get(loop)
+    if of_loop is None:
+        of_loop = _clients[loop] = {}
+    task = of_loop.get((base_url, key))
+    if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+        task = of_loop[base_url, key] = loop.create_task(asyncio.to_thread(_make_client, base_url, key))
+    if task.done():
+        return task.result()
+    return await asyncio.shield(
+        task
+    )  # a run that is cancelled meanwhile must not take the client from the others
+
+
+async def close_connections() -> None:
+    """Close the running loop's clients; for the end of the background thread."""
+    of_loop = _clients.pop(asyncio.get_running_loop(), {})
+    for task in of_loop.values():
+        for client in await asyncio.gather(task, return_exceptions=True):
+            if not isinstance(client, BaseException):
+                await client.close()
+
+
+def _make_client(base_url: str, key: str) -> AsyncOpenAI:
+    import openai
+
+    return openai.AsyncOpenAI(
+        base_url=base_url,
+        api_key=key,
+        max_retries=0,  # each attempt is a row of the loop's
+        http_client=_http_client(openai, base_url),
+    )
+
+
+def _http_client(openai: Any, base_url: str) -> Any:
+    limits = type(openai.DEFAULT_CONNECTION_LIMITS)(
+        max_connections=_MAX_CONNECTIONS, max_keepalive_connections=100, keepalive_expiry=_KEEPALIVE_S
+    )
+    # a proxy named in the environment cannot reach this machine's own servers
+    options = {"limits": limits, "trust_env": not is_loopback(base_url)}
+    try:
+        return openai.DefaultAioHttpClient(**options)
+    except RuntimeError:  # aiohttp is not installed
+        return openai.DefaultAsyncHttpxClient(**options)

@@ -1,0 +1,92 @@
+"""Where a model is and which key opens it: from what the user gave, the environment and the provider's row.
+
+One `Endpoint` for each model object. The variables are read at each call, so that a key set in a later cell is
+found. `check` may run on any thread, `target` on the background thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from nbagent.errors import ConfigurationError, MissingKeyError, UnknownModelError, close_match
+from nbagent.models.faults import Target
+from nbagent.models.providers import LimitParameter, Provider, is_loopback, provider_names, provider_row
+
+NO_KEY = "not-needed"  # what is sent where no key is: the SDK insists on one
+
+
+class Endpoint:
+    """The way to one model; its repr shows no key.
+
+    Raises:
+        UnknownModelError: no such provider, or an empty model id.
+    """
+
+    def __init__(
+        self, model_id: str, provider: str | Provider, base_url: str | None, api_key: str | None
+    ) -> None:
+        row = provider if isinstance(provider, Provider) else provider_row(provider)
+        if row is None:
+            raise UnknownModelError(
+                f"no provider {provider!r}{close_match(str(provider), provider_names())}",
+                f"providers: {', '.join(provider_names())}; add one with register_provider(Provider(...))",
+            )
+        if not model_id:
+            raise UnknownModelError(
+                "the model's id is empty", "give its name at the provider, such as id='gpt-5-mini'"
+            )
+        self.row = row
+        self.model_id = model_id
+        self.given_url = base_url
+        self._given_key = api_key
+
+    def __repr__(self) -> str:
+        where = f", base_url={self.given_url!r}" if self.given_url else ""
+        return f"id={self.model_id!r}, provider={self.row.name!r}{where}"
+
+    def check(self) -> None:
+        """Raise MissingKeyError or ConfigurationError if no request can be tried; start and ask nothing."""
+        if self.given_url or self.row.find_base_url is None:
+            self._key_for(self._url())
+
+    async def target(self) -> Target:
+        """Return who is asked, with the key; starts the provider's own server where it has to be started."""
+        if self.row.find_base_url is not None and not self.given_url:
+            url = (await asyncio.to_thread(self.row.find_base_url)).rstrip("/")
+        else:
+            url = self._url()
+        return Target(
+            provider=self.row.name,
+            model=self.model_id,
+            base_url=url,
+            key_variable=None if self._given_key else self.row.key_variable,
+            url_variable=None if self.given_url else self.row.base_url_variable,
+            key=self._key_for(url),
+        )
+
+    def limit_parameter(self, url: str) -> LimitParameter:
+        """Return the name of the output limit at `url`: servers that imitate OpenAI know the older name best."""
+        row = self.row
+        elsewhere = row.base_url is not None and url != row.base_url
+        return "max_tokens" if elsewhere else row.limit_parameter
+
+    def _url(self) -> str:
+        url = self.row.url_of(self.given_url, os.environ)
+        if url is None:
+            variable = self.row.base_url_variable
+            raise ConfigurationError(
+                f"no base URL for provider {self.row.name!r}",
+                f"set {variable} or pass base_url=" if variable else "pass base_url=",
+            )
+        return url
+
+    def _key_for(self, url: str) -> str:
+        variable = self.row.key_variable
+        key = (self._given_key or (os.environ.get(variable, "") if variable else "")).strip()
+        if key or not self.row.key_required or is_loopback(url):
+            return key or NO_KEY
+        raise MissingKeyError(
+            f"no API key for provider {self.row.name!r}",
+            f'set {variable} or use model="demo:assistant"' if variable else "pass api_key=",
+        )

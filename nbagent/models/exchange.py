@@ -1,0 +1,121 @@
+"""One request to a provider and the bytes of its answer, with every failure as a ModelError.
+
+Used by the wire formats on the background thread; it knows HTTP and nothing of what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import orjson
+
+from nbagent.errors import ModelError
+from nbagent.models.connections import client_for
+from nbagent.models.endpoint import NO_KEY
+from nbagent.models.faults import Target, fault_of_body, fault_of_exception, fault_of_reply
+from nbagent.models.prices import prepare_prices
+
+_HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+_DRAIN_S = 0.02
+
+
+class Exchange:
+    """A response whose body is still coming, read in blocks as they arrive. `close` it in any case."""
+
+    __slots__ = ("_blocks", "_content_type", "_idle_timeout_s", "_response", "_target")
+
+    def __init__(self, response: Any, target: Target, idle_timeout_s: float | None) -> None:
+        self._response = response
+        self._target = target
+        self._idle_timeout_s = idle_timeout_s
+        self._content_type: str = response.headers.get("content-type", "").lower()
+        self._blocks: AsyncGenerator[bytes, None] = response.aiter_bytes()
+
+    async def read(self) -> bytes:
+        """Return the next block, or nothing at the end.
+
+        Raises:
+            ModelError: the connection broke, or nothing came for the idle time.
+        """
+        try:
+            return await self._blocks.__anext__()
+        except StopAsyncIteration:
+            return b""
+        except Exception as error:  # noqa: BLE001 - the border to the transport; whatever it raises has a fault
+            fault = fault_of_exception(error, self._target, self._idle_timeout_s)
+        raise fault
+
+    async def read_within(self, seconds: float) -> bytes:
+        """Return the next block, or nothing if it does not come in time; for what may be missing."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await anext(self._blocks, b"")
+        except Exception:  # noqa: BLE001 - the answer is whole; what may be lost is its usage
+            return b""
+
+    def is_stream(self, start: bytes) -> bool:
+        """True where the body is a stream of events, by its type, or by its first block where that says nothing."""
+        if "event-stream" in self._content_type:
+            return True
+        if "json" in self._content_type or "html" in self._content_type:
+            return False
+        return start.lstrip()[:1] not in {b"{", b"<", b"[", b""}
+
+    async def whole(self, start: bytes) -> bytes:
+        """Return the whole body, of which `start` is read: a JSON object though a stream was asked for.
+
+        Raises:
+            ProviderProtocolError: it is a web page, cut short, or anything else.
+        """
+        blocks = [start]
+        while block := await self.read():
+            blocks.append(block)
+        body = b"".join(blocks)
+        try:
+            known = orjson.loads(body)
+        except ValueError:
+            if body.lstrip().startswith(b"{"):
+                raise fault_of_reply("its JSON is cut short", self._target) from None
+            known = None
+        if not isinstance(known, dict):
+            raise fault_of_body(body, self._content_type, self._target)
+        return body
+
+    async def drain(self) -> None:
+        """Read the end of a body that is through, so that the connection can serve the next request."""
+        while await self.read_within(_DRAIN_S):
+            pass
+
+    async def close(self) -> None:
+        """Give the connection back, or close it where the body has not ended."""
+        await self._response.aclose()
+        await self._blocks.aclose()
+
+
+async def open_exchange(target: Target, path: str, body: bytes, idle_timeout_s: float | None) -> Exchange:
+    """Post `body` (JSON) to `path` below the base URL; return the answer, its body still to come.
+
+    Raises:
+        ModelError: no connection, or an HTTP status that is no success.
+    """
+    prepare_prices(target.provider)
+    client = await client_for(target.base_url, target.key or NO_KEY)
+    from openai import AsyncStream  # loaded by now
+
+    fault: ModelError
+    try:
+        # `create` would check and convert the body again, message by message; `post` sends the bytes as they are
+        stream = await client.post(
+            path,
+            cast_to=object,
+            content=body,
+            options={"headers": _HEADERS, "timeout": idle_timeout_s},
+            stream=True,
+            stream_cls=AsyncStream[object],
+        )
+        return Exchange(stream.response, target, idle_timeout_s)
+    except Exception as error:  # noqa: BLE001 - the border to the SDK; whatever it raises has a fault
+        fault = fault_of_exception(error, target, idle_timeout_s)
+    raise fault  # outside of the handler: the SDK's own error may quote the key

@@ -1,0 +1,262 @@
+"""Whatever goes wrong between us and a provider, as one ModelError that says what happened and what to do.
+
+Used by both wire formats on the background thread. Four ways in: an HTTP status, an exception of the SDK or of
+its transport, an error object inside a reply, and a reply that is no reply. The transports differ in their
+exceptions (and map a dropped connection to a connect time-out), so the deepest cause decides, by its class's
+name: none of their packages is imported here. A key never gets into a message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from nbagent.errors import ModelError, ProviderProtocolError
+from nbagent.models.fault_table import (
+    FAILED_IN_REPLY,
+    NO_MONEY,
+    NO_PAGE,
+    OTHER_4XX,
+    OTHER_5XX,
+    OTHER_STATUS,
+    REFUSED_IN_REPLY,
+    STATUS_FAULTS,
+    TRANSPORT_FAULTS,
+    UNEXPECTED,
+    Fault,
+)
+from nbagent.models.redaction import redact
+
+_DETAIL_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Who was asked: the values that messages name. `key` is here only to be cut out of what is shown."""
+
+    provider: str
+    model: str
+    base_url: str
+    key_variable: str | None = None
+    url_variable: str | None = None
+    key: str | None = field(default=None, repr=False)
+
+
+def fault_of_status(status: int, headers: Mapping[str, str], body: Any, target: Target) -> ModelError:
+    """Return the error for an HTTP answer of `status`; `body` is JSON data or text."""
+    detail = detail_of(body, target)
+    row = STATUS_FAULTS.get(status) or (
+        OTHER_5XX if status >= 500 else OTHER_4XX if status >= 400 else OTHER_STATUS  # noqa: PLR2004 - HTTP's classes
+    )
+    code = str(_error_field(body, "code") or _error_field(body, "type") or "")
+    if status == 429 and "insufficient_quota" in code:  # noqa: PLR2004
+        row = NO_MONEY
+    elif status == 404 and "model" not in f"{detail} {code}".lower():  # noqa: PLR2004
+        row = NO_PAGE
+    elif status == 500 and re.match(r"\d+ validation error", detail):  # noqa: PLR2004 - FastAPI behind a catch-all
+        row = STATUS_FAULTS[422]
+    param = _error_field(body, "param") or _named_parameter(body)
+    return _build(
+        row,
+        target,
+        detail=detail,
+        status=status,
+        retry_after_s=retry_after_s(headers),
+        param=param if isinstance(param, str) else None,
+    )
+
+
+def fault_of_error_object(error: Any, target: Target) -> ModelError:
+    """Return the error for an error object inside a reply that began with HTTP 200."""
+    status = _status_in(error)
+    if status is not None:
+        return fault_of_status(status, {}, {"error": error}, target)
+    kind = f"{_error_field(error, 'type') or ''} {_error_field(error, 'code') or ''}".lower()
+    detail = detail_of(error, target)
+    if any(
+        word in kind
+        for word in ("invalid", "badrequest", "bad_request", "not_found", "authentication", "permission")
+    ):
+        row = REFUSED_IN_REPLY
+    else:
+        row = FAILED_IN_REPLY
+    return _build(row, target, detail=detail)
+
+
+def fault_of_exception(error: BaseException, target: Target, idle_timeout_s: float | None) -> ModelError:
+    """Return the error for an exception that the SDK, its transport or the socket raised."""
+    if isinstance(error, ModelError):
+        return error
+    status = getattr(error, "status_code", None)
+    response = getattr(error, "response", None)
+    if isinstance(status, int) and response is not None:
+        body = getattr(error, "body", None)
+        return fault_of_status(status, response.headers, body if body is not None else "", target)
+    return _build(_transport_fault(error), target, detail=_root_detail(error, target), idle_s=idle_timeout_s)
+
+
+def fault_of_reply(why: str, target: Target) -> ProviderProtocolError:
+    """Return the error for a reply that breaks the wire format; `why` is a clause such as `its stream ended early`."""
+    return ProviderProtocolError(
+        redact(
+            f"provider {target.provider!r} broke off its reply for model {target.model!r}: {why}", target.key
+        ),
+        "try again; if it happens each time, the server does not speak Chat Completions as it should",
+    )
+
+
+def fault_of_body(block: bytes, content_type: str, target: Target) -> ProviderProtocolError:
+    """Return the error for a reply that is neither a stream nor JSON: a web page, most often."""
+    start = block.lstrip()[:1000].decode("utf-8", "replace")
+    if start.startswith("<") or "html" in content_type:
+        what = f"{target.base_url} answered with a web page instead of a model's reply{_title_of(start)}"
+        todo = "check base_url: it is the API's address (most end in /v1), not a website, and behind no login page"
+    elif not start:
+        what = f"{target.base_url} answered with an empty reply"
+        todo = "check base_url, and that the server there is an OpenAI-compatible one"
+    else:
+        shown = _one_line(start, 80)
+        what = (
+            f"{target.base_url} answered with {content_type or 'data'!r} that is no model's reply: {shown!r}"
+        )
+        todo = "check base_url, and that the server there is an OpenAI-compatible one"
+    return ProviderProtocolError(redact(what, target.key), todo)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return the wait that a provider asks for, in seconds: `retry-after-ms`, or `retry-after` as seconds or a date."""
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return max(milliseconds / 1000, 0.0)
+    text = headers.get("retry-after")
+    if text is None:
+        return None
+    seconds = _number(text)
+    if seconds is not None:
+        return max(seconds, 0.0)
+    try:
+        at = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return max((at - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+def detail_of(body: Any, target: Target) -> str:
+    """Return one line of what a provider says in an error's body, redacted and cut to a readable length."""
+    error = body.get("error", body) if isinstance(body, Mapping) else body
+    if isinstance(error, Mapping):
+        text = (
+            error.get("message")
+            or error.get("detail")
+            or error.get("code")
+            or error.get("type")
+            or str(dict(error))
+        )
+    elif isinstance(error, (list, tuple)):
+        text = str(list(error))
+    else:
+        text = error or ""
+    line = str(text)
+    if line.lstrip()[:1] == "<":
+        line = f"a web page{_title_of(line)}"
+    return redact(_one_line(line, _DETAIL_CHARS), target.key) or "no details given"
+
+
+def _build(
+    row: Fault,
+    target: Target,
+    *,
+    detail: str,
+    status: int | None = None,
+    idle_s: float | None = None,
+    retry_after_s: float | None = None,
+    param: str | None = None,
+) -> ModelError:
+    values = {
+        "provider": target.provider,
+        "model": target.model,
+        "base_url": redact(target.base_url, target.key),
+        "key_source": target.key_variable or "api_key",
+        "url_variable": f" / {target.url_variable}" if target.url_variable else "",
+        "detail": detail,
+        "status": status,
+        "idle": f"{idle_s:g} s" if idle_s is not None else "too long",
+    }
+    return row.kind(
+        row.what.format_map(values),
+        row.todo.format_map(values),
+        status_code=status,
+        retry_after_s=retry_after_s,
+        param=param,
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        seen.add(id(at))
+        yield at
+        os_error = getattr(at, "os_error", None)  # aiohttp keeps the socket's own error there
+        if isinstance(os_error, BaseException) and id(os_error) not in seen:
+            seen.add(id(os_error))
+            yield os_error
+        at = at.__cause__ or at.__context__
+
+
+def _transport_fault(error: BaseException) -> Fault:
+    known = {kind.__name__ for cause in _causes(error) for kind in type(cause).__mro__}
+    return next((fault for names, fault in TRANSPORT_FAULTS if names & known), UNEXPECTED)
+
+
+def _root_detail(error: BaseException, target: Target) -> str:
+    *_, root = _causes(error)
+    text = _one_line(str(root), 160)
+    return redact(f"{type(root).__name__}: {text}" if text else type(root).__name__, target.key)
+
+
+def _named_parameter(body: Any) -> str | None:
+    """Return the part of the request that an error's body names first, where its `param` names none."""
+    found = re.search(
+        r"stream_options|include_usage|response_format|json_schema|max_completion_tokens|max_tokens",
+        str(body),
+    )
+    return found.group() if found else None
+
+
+def _error_field(body: Any, name: str) -> Any:
+    error = body.get("error", body) if isinstance(body, Mapping) else None
+    return error.get(name) if isinstance(error, Mapping) else None
+
+
+def _status_in(error: Any) -> int | None:
+    for name in ("status_code", "code", "status"):
+        number = _number(_error_field(error, name))
+        if number is not None and 400 <= number < 600:  # noqa: PLR2004 - HTTP's range of errors
+            return int(number)
+    return None
+
+
+def _title_of(page: str) -> str:
+    found = re.search(r"<title[^>]*>(.*?)</title>", page, re.IGNORECASE | re.DOTALL)
+    title = _one_line(found.group(1), 60) if found else ""
+    return f" ({title!r})" if title else ""
+
+
+def _one_line(text: str, chars: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= chars else line[: chars - 3] + "..."
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None

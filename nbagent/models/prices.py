@@ -1,0 +1,63 @@
+"""What a model call cost, in dollars, or None where nobody knows.
+
+Called by the loop when a call ends, on the background thread. Unknown is None, never 0.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from nbagent.events import Usage
+
+
+def price_usd(provider: str, model: str, usage: Usage) -> float | None:
+    """Return the dollars of one call: the provider's own figure, else the price list's, else None.
+
+    The price list is the package `genai-prices` (extra `prices`), used where it is installed.
+    """
+    if usage.cost_usd is not None:
+        return usage.cost_usd
+    if provider in _FREE or usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    listed = _price_list()
+    return listed(provider, model, usage) if listed is not None else None
+
+
+def prepare_prices(provider: str) -> None:
+    """Load the price list in a thread of its own, once: its import takes half a second, the loop must not wait."""
+    if provider not in _FREE and not _preparing.is_set():
+        _preparing.set()
+        threading.Thread(target=_price_list, name="nbagent price list", daemon=True).start()
+
+
+@functools.cache
+def _price_list() -> Callable[[str, str, Usage], float | None] | None:
+    try:
+        import genai_prices
+    except ImportError:
+        return None
+
+    def look_up(provider: str, model: str, usage: Usage) -> float | None:
+        counts: Any = genai_prices.Usage(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+        )
+        try:
+            price = genai_prices.calc_price(
+                counts, model_ref=model, provider_id=_LISTED_AS.get(provider, provider)
+            )
+        except LookupError:
+            return None
+        return float(price.total_price)
+
+    return look_up
+
+
+_FREE = frozenset({"demo"})
+_preparing = threading.Event()
+_LISTED_AS = {"openai-chat": "openai"}

@@ -1,0 +1,106 @@
+"""What the agent loop asks of a model, and what a model answers: no vendor's words here.
+
+A `Model` turns one `ModelRequest` into a stream of `ModelEvent`s, always ended by exactly one `ReplyFinished`,
+or raises a `ModelError`. It makes one request: retries, tool calls and repairs belong to the loop. It runs on
+the background thread's event loop; cancelling the consuming task closes the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from nbagent.events import Message, ToolRequest, Usage, UsageSource
+from nbagent.spec import ModelSettings
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "refusal", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOffer:
+    """A tool as the model is told of it; `parameters` is its JSON Schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaOffer:
+    """The JSON Schema the answer must have."""
+
+    name: str
+    json_schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """One question to a model. `messages` hold the whole history, the system's message first where there is one."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolOffer, ...] = ()
+    schema: SchemaOffer | None = None
+    settings: ModelSettings = field(default_factory=ModelSettings)
+    idle_timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStarted:
+    """The first text, reasoning or tool call of the reply is here; comes once, before the piece it announces."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextPiece:
+    """A piece of the answer's text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningPiece:
+    """A piece of reasoning text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the person should know: a mode that is not in effect, a step down the ladder."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyFinished:
+    """The terminal event: the whole reply and what it cost."""
+
+    text: str
+    finish_reason: FinishReason
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_requests: tuple[ToolRequest, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    usage_source: UsageSource = "missing"
+    response_model: str | None = None
+    response_id: str | None = None
+    provider_items: tuple[Mapping[str, Any], ...] = ()
+
+
+ModelEvent = ReplyStarted | TextPiece | ReasoningPiece | Notice | ReplyFinished
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A model that the loop can ask. `provider` and `id` name it: "provider:id"."""
+
+    provider: str
+    id: str
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """Send `request`, yield what comes; the last event is a `ReplyFinished`."""
+        ...
+
+    def check(self) -> None:
+        """Raise a ConfigurationError if a call cannot even be tried (no key); make no request."""
+        ...

@@ -1,0 +1,207 @@
+"""What each provider can do, as rows of data; no code elsewhere knows a provider by name.
+
+Read by the adapters when they build a request and read a reply, and by `resolve_model`. A user adds a row with
+`register_provider`. A row holds the name of the key's variable, never a key. Any thread may read; rows are
+added from the main thread.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from nbagent.errors import ConfigurationError
+
+Rung = Literal["json_schema", "json_object_schema", "json_object", "prompt"]
+UsageHabit = Literal["include_usage", "always", "never"]
+LimitParameter = Literal["max_completion_tokens", "max_tokens"]
+
+
+def _demo_base_url() -> str:
+    """Start the demo server's process where it does not run yet; blocks for up to a few seconds."""
+    from nbagent.demo import demo_base_url
+
+    return demo_base_url()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One provider of models.
+
+    `base_url` None means that the user says where it is, through `base_url_variable` or `base_url=`.
+    `find_base_url` is for a server that has to be started first: it may block and is called off the event
+    loop. `schema_rungs` are the ways to ask for JSON, best first; `schema_with_tools` says whether the first
+    ones work while tools are offered. `reasoning_field` is where reasoning text stands in a reply;
+    `replays_reasoning` says that it must be sent back with the tool results. `native_background` says that
+    the provider can run a response on its own side. `label` is shown beside the name.
+    """
+
+    name: str
+    label: str = ""
+    wire: Literal["chat", "responses"] = "chat"
+    base_url: str | None = None
+    base_url_variable: str | None = None
+    base_url_path: str = ""
+    find_base_url: Callable[[], str] | None = None
+    key_variable: str | None = None
+    key_required: bool = True
+    schema_rungs: tuple[Rung, ...] = ("json_schema", "json_object", "prompt")
+    schema_with_tools: bool = True
+    limit_parameter: LimitParameter = "max_tokens"
+    reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
+    replays_reasoning: bool = False
+    usage: UsageHabit = "include_usage"
+    native_background: bool = False
+
+    def url_of(self, given: str | None, env: Mapping[str, str]) -> str | None:
+        """Return the base URL: the one given, else the variable's, else the row's own; None if there is none."""
+        named = env.get(self.base_url_variable, "").strip() if self.base_url_variable else ""
+        url = given or named or self.base_url
+        if not url:
+            return None
+        url = url.rstrip("/")
+        return url if not self.base_url_path or url.endswith(self.base_url_path) else url + self.base_url_path
+
+
+_JSON_OBJECT_ONLY: tuple[Rung, ...] = ("json_object", "prompt")
+
+_BUILT_IN = (
+    Provider(
+        name="openai",  # the Responses API is the next step; until then this row speaks Chat Completions
+        label="OpenAI",
+        base_url="https://api.openai.com/v1",
+        base_url_variable="OPENAI_BASE_URL",
+        key_variable="OPENAI_API_KEY",
+        limit_parameter="max_completion_tokens",
+        native_background=True,
+    ),
+    Provider(
+        name="openai-chat",
+        label="OpenAI-compatible server",
+        base_url="https://api.openai.com/v1",
+        base_url_variable="OPENAI_BASE_URL",
+        key_variable="OPENAI_API_KEY",
+        limit_parameter="max_completion_tokens",
+    ),
+    Provider(
+        name="azure",
+        label="Azure OpenAI",
+        base_url_variable="AZURE_OPENAI_ENDPOINT",
+        base_url_path="/openai/v1",
+        key_variable="AZURE_OPENAI_API_KEY",
+        limit_parameter="max_completion_tokens",
+        native_background=True,
+    ),
+    Provider(
+        name="deepseek",
+        label="DeepSeek",
+        base_url="https://api.deepseek.com",
+        key_variable="DEEPSEEK_API_KEY",
+        schema_rungs=_JSON_OBJECT_ONLY,
+        replays_reasoning=True,
+    ),
+    Provider(
+        name="siliconflow",
+        label="SiliconFlow",
+        base_url="https://api.siliconflow.cn/v1",
+        base_url_variable="SILICONFLOW_BASE_URL",
+        key_variable="SILICONFLOW_API_KEY",
+        schema_rungs=_JSON_OBJECT_ONLY,
+        usage="always",
+    ),
+    Provider(
+        name="ollama",
+        label="Ollama",
+        base_url="http://localhost:11434/v1",
+        base_url_variable="OLLAMA_BASE_URL",
+        key_variable="OLLAMA_API_KEY",
+        key_required=False,
+        reasoning_field="reasoning",
+    ),
+    Provider(
+        name="vllm",
+        label="vLLM",
+        base_url="http://localhost:8000/v1",
+        base_url_variable="VLLM_BASE_URL",
+        key_variable="VLLM_API_KEY",
+        key_required=False,
+        reasoning_field="reasoning",
+    ),
+    Provider(
+        name="llama-cpp",
+        label="llama.cpp server",
+        base_url="http://localhost:8000/v1",
+        base_url_variable="LLAMA_CPP_BASE_URL",
+        key_variable="LLAMA_CPP_API_KEY",
+        key_required=False,
+        schema_rungs=("json_object_schema", "json_object", "prompt"),
+        usage="never",
+    ),
+    Provider(
+        name="groq",
+        label="Groq",
+        base_url="https://api.groq.com/openai/v1",
+        key_variable="GROQ_API_KEY",
+        schema_with_tools=False,
+        reasoning_field="reasoning",
+        limit_parameter="max_completion_tokens",
+    ),
+    Provider(
+        name="openrouter",
+        label="OpenRouter",
+        base_url="https://openrouter.ai/api/v1",
+        key_variable="OPENROUTER_API_KEY",
+        reasoning_field="reasoning",
+        usage="always",
+    ),
+    Provider(
+        name="demo",
+        label="demo model on this machine, its answers are canned",
+        find_base_url=_demo_base_url,
+        key_required=False,
+    ),
+)
+
+_rows: dict[str, Provider] = {row.name: row for row in _BUILT_IN}
+
+
+def register_provider(row: Provider) -> None:
+    """Add a provider, or replace the one of that name, for `"name:model"` strings from now on.
+
+    Raises:
+        ConfigurationError: the name is empty or holds a colon, or nothing says where the provider is.
+    """
+    if not row.name or ":" in row.name or row.name != row.name.strip():
+        raise ConfigurationError(
+            f"a provider cannot be named {row.name!r}",
+            "take a name without colons and spaces: it stands before the colon in 'provider:model'",
+        )
+    if not (row.base_url or row.base_url_variable or row.find_base_url):
+        raise ConfigurationError(
+            f"the row of provider {row.name!r} does not say where it is",
+            "set base_url, or base_url_variable to the name of an environment variable",
+        )
+    _rows[row.name] = row
+
+
+def provider_row(name: str) -> Provider | None:
+    """Return the row of that name."""
+    return _rows.get(name)
+
+
+def provider_names() -> tuple[str, ...]:
+    """Return all names, in the table's order."""
+    return tuple(_rows)
+
+
+def is_loopback(url: str) -> bool:
+    """True where `url` names this machine: no proxy is asked, and no key is needed."""
+    host = (urlsplit(url).hostname or "").lower()
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified

@@ -1,0 +1,75 @@
+"""Server-sent events from blocks of bytes, cut anywhere: bytes in, a list of data payloads out.
+
+Used by both wire formats, one decoder for one response, on the background thread. It does no I/O and raises
+nothing. Comments, event names, ids and retry hints are dropped: the providers say everything in the data.
+"""
+
+from __future__ import annotations
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class SSEDecoder:
+    """Takes blocks in order; a payload comes out with the blank line that ends its event.
+
+    Lines may end in LF, CRLF or CR. Several `data:` lines of one event are joined by LF, as the
+    specification has it.
+    """
+
+    __slots__ = ("_began", "_data", "_tail")
+
+    def __init__(self) -> None:
+        self._tail: list[
+            bytes
+        ] = []  # bytes since the last line end; a list, so that a huge line stays linear
+        self._data: list[bytes] = []  # data lines of the event that is still open
+        self._began = False
+
+    def feed(self, block: bytes) -> list[bytes]:
+        """Return the payloads that `block` completes, in order."""
+        if block.startswith(b"data: {") and block.endswith(b"\n\n") and not self._tail and not self._data:
+            # one whole event in one block is how providers stream; it needs no line splitting
+            payload = block[6:-2]
+            if b"\n" not in payload and b"\r" not in payload:
+                self._began = True
+                return [payload]
+        return self._feed_lines(block)
+
+    def close(self) -> list[bytes]:
+        """Return the payload of an event that the end of the stream left without its blank line."""
+        payloads = self._feed_lines(b"\n\n")
+        self._tail.clear()
+        return payloads
+
+    def _feed_lines(self, block: bytes) -> list[bytes]:
+        self._tail.append(block)
+        if b"\n" not in block and b"\r" not in block and not self._tail[0].endswith(b"\r"):
+            return []
+        text = b"".join(self._tail)
+        if not self._began:
+            if len(text) < len(_BOM) and _BOM.startswith(text):
+                return []
+            self._began = True
+            text = text.removeprefix(_BOM)
+        held = b""
+        if b"\r" in text:
+            if text.endswith(b"\r"):  # the LF of a CRLF may be in the next block
+                text, held = text[:-1], b"\r"
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = text.split(b"\n")
+        self._tail = [rest + held] if rest or held else []
+        return self._take(lines)
+
+    def _take(self, lines: list[bytes]) -> list[bytes]:
+        payloads: list[bytes] = []
+        data = self._data
+        for line in lines:
+            if line.startswith(b"data:"):
+                data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+            elif not line:
+                if data:
+                    payloads.append(b"\n".join(data) if len(data) > 1 else data[0])
+                    data.clear()
+            elif line == b"data":
+                data.append(b"")
+        return payloads

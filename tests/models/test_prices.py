@@ -1,0 +1,53 @@
+"""What a call cost: the provider's word, the price list's, or nobody's."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from nbagent.events import Usage
+from nbagent.models import price_usd
+from nbagent.models import prices as prices_module
+
+USED = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
+
+
+def test_the_providers_own_figure_comes_first():
+    """A cost that the provider reports is the cost, for an unknown model too."""
+    assert price_usd("openrouter", "anything", Usage(cost_usd=0.25)) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage"),
+    [
+        ("demo", "assistant", USED),
+        ("openai", "no-such-model-1", USED),
+        ("nowhere", "gpt-4o-mini", USED),
+        ("ollama", "llama3", USED),
+        ("openai", "gpt-4o-mini", Usage(input_tokens=5)),
+        ("openai", "gpt-4o-mini", Usage()),
+    ],
+)
+def test_unknown_is_none(provider, model, usage):
+    """What nobody knows is None and never 0."""
+    assert price_usd(provider, model, usage) is None
+
+
+def test_the_price_list():
+    """A listed model has a price, under both names of the provider."""
+    pytest.importorskip("genai_prices")
+    cost = price_usd("openai", "gpt-4o-mini", USED)
+    assert cost is not None
+    assert 0.1 < cost < 10
+    assert price_usd("openai-chat", "gpt-4o-mini", USED) == cost
+
+
+def test_without_the_price_list(monkeypatch):
+    """Where the extra is not installed, prices are None and nothing fails."""
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+    prices_module._price_list.cache_clear()
+    try:
+        assert price_usd("openai", "gpt-4o-mini", USED) is None
+    finally:
+        prices_module._price_list.cache_clear()
