@@ -1,0 +1,127 @@
+"""nbagent: agents run in the background of your notebook, and everything they did comes back as typed results and DataFrames.
+
+    %load_ext nbagent                      the magics %%agent_bg, %%agent, %agent and the options %config NBAgent
+    from nbagent import Agent, tool        the same from Python
+
+Where things are, from the top down; each module imports only from below itself:
+
+    magics kernel       parse a line and call one thing below; what the kernel itself is asked for
+    panel               the widget: a view of the runs, and commands
+    agent               Agent: what a user holds
+    frames              DataFrames from the store's SQL
+    runtime             the background thread; launch, queue, cancel, time limits; the live Run
+    loop                the agent loop: ask the model, call its tools, repeat
+    store               DuckDB: the record of every run
+    models              the wire formats, the table of providers
+    spec                what one run needs to start anywhere
+    tools schemas template rendering   function to tool, type to JSON Schema, prompt to text, value to text
+    events run          the facts a run emits; status, metrics, snapshot: folds over them
+    errors settings threads   the error tree; options and where they come from; a thread to wait for
+    demo                the local demo model: a real server on loopback, no key needed
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from nbagent.agent import Agent, cancel_run, get
+    from nbagent.errors import (
+        ConfigurationError,
+        ModelError,
+        NBAgentError,
+        RunError,
+        RunIdInUseError,
+        StoreError,
+        WaitTimeout,
+    )
+    from nbagent.frames import runs, sql
+    from nbagent.models import OpenAIChat, Provider, register_provider
+    from nbagent.run import RunMetrics, RunOutput, RunStatus
+    from nbagent.runtime import Run, gather
+    from nbagent.spec import Limits, ModelSettings
+    from nbagent.tools import tool
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Agent": "agent",
+    "cancel_run": "agent",
+    "get": "agent",
+    "ConfigurationError": "errors",
+    "ModelError": "errors",
+    "NBAgentError": "errors",
+    "RunError": "errors",
+    "RunIdInUseError": "errors",
+    "StoreError": "errors",
+    "WaitTimeout": "errors",
+    "runs": "frames",
+    "sql": "frames",
+    "OpenAIChat": "models",
+    "Provider": "models",
+    "register_provider": "models",
+    "RunMetrics": "run",
+    "RunOutput": "run",
+    "RunStatus": "run",
+    "Run": "runtime",
+    "gather": "runtime",
+    "Limits": "spec",
+    "ModelSettings": "spec",
+    "tool": "tools",
+}
+
+__all__ = [
+    "Agent",
+    "ConfigurationError",
+    "Limits",
+    "ModelError",
+    "ModelSettings",
+    "NBAgentError",
+    "OpenAIChat",
+    "Provider",
+    "Run",
+    "RunError",
+    "RunIdInUseError",
+    "RunMetrics",
+    "RunOutput",
+    "RunStatus",
+    "StoreError",
+    "WaitTimeout",
+    "cancel_run",
+    "gather",
+    "get",
+    "register_provider",
+    "runs",
+    "sql",
+    "tool",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use, so that `import nbagent` costs next to nothing."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'nbagent' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"nbagent.{_PUBLIC[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Set the magics up; `%load_ext nbagent` calls this. Silent and idempotent; starts nothing."""
+    from nbagent.magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take back what `%load_ext` set up; runs go on."""
+    from nbagent.magics import unload
+
+    unload(shell)

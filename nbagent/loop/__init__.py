@@ -1,0 +1,21 @@
+"""The agent loop: ask the model, call the tools it wants, repeat until there is an answer.
+
+`decide.py` says what comes next as a pure function of the state, `perform.py` does it, `ask.py` makes one
+model call with its retries, `toolcalls.py` one tool call. The loop takes a spec and emits events; it knows
+neither the store nor the runtime nor Jupyter. All of it runs on the background thread's event loop.
+"""
+
+from nbagent.loop.decide import Ask, CallTools, Finish, LoopState, next_action
+from nbagent.loop.perform import Gate, LoopContext, OpenGate, run_loop
+
+__all__ = [
+    "Ask",
+    "CallTools",
+    "Finish",
+    "Gate",
+    "LoopContext",
+    "LoopState",
+    "OpenGate",
+    "next_action",
+    "run_loop",
+]

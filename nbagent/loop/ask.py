@@ -1,0 +1,153 @@
+"""One model call with its retries: each try is a `ModelCall` of its own, the run is never repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import assert_never
+
+from nbagent.errors import ModelError, ProviderProtocolError
+from nbagent.events import (
+    CallStatus,
+    Event,
+    ModelCall,
+    ModelCallFinished,
+    ModelCallStarted,
+    NoticeGiven,
+    ReasoningAdded,
+    TextAdded,
+)
+from nbagent.models.prices import price_usd
+from nbagent.models.protocol import (
+    Model,
+    ModelRequest,
+    Notice,
+    ReasoningPiece,
+    ReplyFinished,
+    ReplyStarted,
+    TextPiece,
+)
+
+Emit = Callable[[Event], None]
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+
+
+@dataclass(slots=True)
+class _Try:
+    """One request on its way: what a row needs to be written however it ends."""
+
+    model: Model
+    step: int
+    number: int
+    emit: Emit
+    started_at: datetime
+    clock: float
+    ttft_s: float | None = None
+
+    def finished(
+        self, status: CallStatus, reply: ReplyFinished | None = None, error: BaseException | None = None
+    ) -> ModelCall:
+        call = ModelCall(
+            step=self.step,
+            attempt=self.number,
+            provider=self.model.provider,
+            request_model=self.model.id,
+            status=status,
+            started_at=self.started_at,
+            duration_s=time.perf_counter() - self.clock,
+            ttft_s=self.ttft_s,
+            error_type=type(error).__name__ if error is not None else None,
+            error=str(error) if error is not None else None,
+        )
+        if reply is None:
+            return call
+        return replace(
+            call,
+            response_model=reply.response_model,
+            response_id=reply.response_id,
+            finish_reason=reply.finish_reason,
+            usage=reply.usage,
+            usage_source=reply.usage_source,
+            cost_usd=price_usd(self.model.provider, reply.response_model or self.model.id, reply.usage),
+        )
+
+
+async def ask(
+    model: Model, request: ModelRequest, *, step: int, retries: int, emit: Emit
+) -> tuple[ReplyFinished, ModelCall]:
+    """Ask until a reply is whole; raise the last ModelError once `retries` more tries have failed as well."""
+    number = 0
+    while True:
+        number += 1
+        attempt = _Try(model, step, number, emit, datetime.now(UTC), time.perf_counter())
+        try:
+            reply = await _one_try(attempt, request)
+        except asyncio.CancelledError:
+            emit(ModelCallFinished(call=attempt.finished("cancelled")))
+            raise
+        except ModelError as error:
+            pause = _pause_before_retry(error, number, retries)
+            emit(ModelCallFinished(call=attempt.finished("error", error=error), retry_in_s=pause))
+            if pause is None:
+                raise
+            await asyncio.sleep(pause)
+        except Exception as error:
+            emit(ModelCallFinished(call=attempt.finished("error", error=error)))
+            raise
+        else:
+            call = attempt.finished("completed", reply)
+            emit(ModelCallFinished(call=call))
+            return reply, call
+
+
+async def _one_try(attempt: _Try, request: ModelRequest) -> ReplyFinished:
+    emit, step = attempt.emit, attempt.step
+    emit(
+        ModelCallStarted(
+            step=step,
+            attempt=attempt.number,
+            provider=attempt.model.provider,
+            request_model=attempt.model.id,
+            started_at=attempt.started_at,
+        )
+    )
+    reply: ReplyFinished | None = None
+    async for event in attempt.model.stream(request):
+        if type(event) is TextPiece:
+            emit(TextAdded(event.text, step))
+        elif isinstance(event, ReplyStarted):
+            attempt.ttft_s = time.perf_counter() - attempt.clock
+        elif isinstance(event, ReasoningPiece):
+            emit(ReasoningAdded(event.text, step))
+        elif isinstance(event, Notice):
+            emit(NoticeGiven(text=event.text))
+        elif isinstance(event, ReplyFinished):
+            reply = event
+        elif not isinstance(event, TextPiece):
+            assert_never(event)
+    if reply is None:
+        raise ProviderProtocolError(
+            f"model {attempt.model.id!r} ended its stream without a whole reply",
+            "report this to the model's author",
+        )
+    return reply
+
+
+def _pause_before_retry(error: ModelError, number: int, retries: int) -> float | None:
+    """Return the seconds to wait before the next try, or None where there is none.
+
+    A provider's Retry-After is obeyed when it is bearable; else the pause doubles, with jitter, so that many
+    runs that failed together do not come back together.
+    """
+    if not error.retryable or number > retries:
+        return None
+    if error.retry_after_s is not None:
+        return error.retry_after_s if error.retry_after_s <= LONGEST_PAUSE_S * 2 else None
+    pause = min(FIRST_PAUSE_S * 2.0 ** (number - 1), LONGEST_PAUSE_S)
+    return pause * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret

@@ -1,0 +1,127 @@
+"""What the loop does next, as a pure function of its state. Tested as a table; nothing here waits or sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from nbagent.events import Message, ToolRequest
+from nbagent.models.protocol import ReplyFinished
+from nbagent.run import StopReason
+from nbagent.schemas import InvalidOutputError
+from nbagent.spec import AgentSpec
+
+MAX_PROBLEMS = 12
+
+
+@dataclass(slots=True, kw_only=True)
+class LoopState:
+    """Where one attempt stands. Owned by one task.
+
+    `step` counts model calls begun, `reply` is the last one not yet acted on, `repairs` how often an invalid
+    answer was sent back, `total_tokens` and `cost_usd` what is known to be spent.
+    """
+
+    messages: list[Message] = field(default_factory=list)
+    step: int = 0
+    reply: ReplyFinished | None = None
+    repairs: int = 0
+    total_tokens: int = 0
+    cost_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Ask the model; `repair` is what is wrong with its last answer, where it gave an invalid one."""
+
+    repair: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTools:
+    """Call these tools, at once, then ask again."""
+
+    requests: tuple[ToolRequest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """End the attempt. `content` is the text, or plain data where the output was validated."""
+
+    stop_reason: StopReason
+    content: Any = None
+    output_valid: bool | None = None
+    error: str | None = None
+
+
+Action = Ask | CallTools | Finish
+
+
+def next_action(spec: AgentSpec, state: LoopState) -> Action:
+    """Return what to do next."""
+    reply = state.reply
+    if reply is None:
+        return _limit_reached(spec, state) or Ask()
+    if reply.refusal is not None or reply.finish_reason == "refusal":
+        return Finish(
+            stop_reason="refusal",
+            content=reply.text,
+            error=f"the model refused: {reply.refusal or reply.text}",
+        )
+    if reply.finish_reason == "content_filter":
+        return Finish(
+            stop_reason="content_filter",
+            content=reply.text,
+            error="the provider's content filter stopped the answer",
+        )
+    if reply.tool_requests:
+        return CallTools(requests=reply.tool_requests)
+    if spec.output_schema is not None:
+        return _structured(spec, state, reply)
+    return Finish(
+        stop_reason="max_output_tokens" if reply.finish_reason == "length" else "end", content=reply.text
+    )
+
+
+def _limit_reached(spec: AgentSpec, state: LoopState) -> Finish | None:
+    limits = spec.limits
+    if state.step >= limits.max_steps:
+        return Finish(stop_reason="max_steps", error=f"the run made {state.step} model calls, its max_steps")
+    if limits.max_total_tokens is not None and state.total_tokens >= limits.max_total_tokens:
+        return Finish(
+            stop_reason="max_total_tokens",
+            error=f"the run used {state.total_tokens} tokens; its max_total_tokens is {limits.max_total_tokens}",
+        )
+    if limits.max_cost_usd is not None and state.cost_usd >= limits.max_cost_usd:
+        return Finish(
+            stop_reason="max_cost",
+            error=f"the run cost ${state.cost_usd:.4f}; its max_cost is ${limits.max_cost_usd:.4f}",
+        )
+    return None
+
+
+def _structured(spec: AgentSpec, state: LoopState, reply: ReplyFinished) -> Action:
+    """Accept a valid answer, send an invalid one back as often as allowed, then give up with its text kept."""
+    assert spec.output_schema is not None
+    try:
+        validated = spec.output_schema.validate_text(reply.text)
+    except InvalidOutputError as error:
+        problems = "; ".join(error.problems[:MAX_PROBLEMS])
+    else:
+        return Finish(stop_reason="end", content=validated.data, output_valid=True)
+    cut = reply.finish_reason == "length"
+    if cut or state.repairs >= spec.limits.output_retries:
+        why = "it was cut off at the output token limit: " if cut else ""
+        return Finish(
+            stop_reason="invalid_output",
+            content=reply.text,
+            output_valid=False,
+            error=f"the answer does not fit {spec.output_schema.name}: {why}{problems}",
+        )
+    return _limit_reached(spec, state) or Ask(repair=problems)
+
+
+REPAIR_PROMPT = (
+    "Your last answer does not fit the required JSON Schema:\n{problems}\n"
+    "Answer again with the corrected JSON only, nothing around it."
+)

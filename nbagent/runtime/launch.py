@@ -1,0 +1,325 @@
+"""The kernel's one `Runtime`: launches runs, finds them, cancels them, and closes down with the kernel.
+
+Public methods are called from any thread; names with an underscore run on the background loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextvars
+import os
+import secrets
+import sys
+import threading
+import time
+import warnings
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+from nbagent import settings
+from nbagent.errors import PromptError, RunIdInUseError, SessionBusyError, UnknownNameError, close_match
+from nbagent.events import FilePart
+from nbagent.models.protocol import Model
+from nbagent.run import RunLaunch, RunOutput, RunRecord
+from nbagent.runtime.handle import Run
+from nbagent.runtime.live import COMMIT_WAIT_S, LiveRun, Services
+from nbagent.runtime.record import launch_write
+from nbagent.runtime.thread import BackgroundThread
+from nbagent.runtime.turns import Sessions, Slots
+from nbagent.schemas import rebuild
+from nbagent.spec import AgentSpec
+from nbagent.store import CancelRequest, Launched, Store, load_run
+from nbagent.threads import in_own_thread
+
+TICK_S = 1.0
+_NEW_ID = "leave the run id out, or choose another one"
+REMEMBERED = 2_000  # finished runs whose live record is kept, so that looking at them reads no file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launching:
+    """What a launch says beside the agent's spec. None is: mint one, or leave it out."""
+
+    prompt: str
+    run_id: str | None = None
+    session_id: str | None = None
+    label: str | None = None
+    cell_id: str | None = None
+    parent_run_id: str | None = None
+    on_busy: str = "queue"
+    files: tuple[FilePart, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class Runtime:
+    """Everything this kernel runs."""
+
+    def __init__(self) -> None:
+        self.thread = BackgroundThread()
+        self.sessions = Sessions()
+        self.slots = Slots(settings.get("max_concurrency"))
+        self._stores: dict[Path, Store] = {}
+        self._unfinished: dict[str, LiveRun] = {}
+        self._finished: OrderedDict[str, LiveRun] = OrderedDict()
+        self._cancelled_early: set[str] = set()
+        self._lock = threading.Lock()
+        self._start = Path.cwd()  # a later %cd moves no store
+        self._ticking = False
+        self._background_tasks: set[asyncio.Task[None]] = set()
+        atexit.register(self.close)
+
+    @property
+    def store(self) -> Store:
+        """The store at the configured path."""
+        path = settings.store_path(self._start)
+        with self._lock:
+            if path not in self._stores:
+                self._stores[path] = Store(path)
+            return self._stores[path]
+
+    # ---------------------------------------------------------------- launch
+
+    def launch(self, spec: AgentSpec, model: Model, launching: Launching) -> Run:
+        """Launch a run; returns once its row is committed, or after 2 s with `durable` False.
+
+        On the background thread it returns at once: `await run.launched()` there. Raises PromptError,
+        RunIdInUseError, SessionBusyError, and what `model.check()` raises.
+        """
+        if not launching.prompt.strip():
+            raise PromptError("the prompt is empty", "write what the agent should do")
+        model.check()
+        live = self._new_run(spec, model, launching)
+        run = Run(live.record.launch.run_id, live.record.launch.session_id, runtime=self, live=live)
+        context = contextvars.copy_context()
+        if self.thread.is_current():
+            live.launching.add_done_callback(lambda _: self.thread.soon(self._begin, live, context=context))
+            self.thread.loop.call_later(COMMIT_WAIT_S, self._begin, live, context=context)
+            return run
+        try:
+            live.launching.result(COMMIT_WAIT_S)
+        except RunIdInUseError:
+            self._remember(live)
+            raise
+        except concurrent.futures.TimeoutError:
+            trouble = self.store.trouble or f"the store {str(self.store.path)!r} is busy"
+            warnings.warn(f"run {run.run_id} goes on, but is not recorded yet: {trouble}", stacklevel=3)
+        finally:
+            self.thread.soon(self._begin, live, context=context)
+        return run
+
+    def _new_run(self, spec: AgentSpec, model: Model, launching: Launching) -> LiveRun:
+        """Build the live run, queue it in its session and hand its row to the store."""
+        session_id = launching.session_id or str(uuid7())
+        before = self.sessions.last(session_id) if launching.session_id else None
+        if before is not None and launching.on_busy == "reject":
+            raise SessionBusyError(
+                f"session {session_id!r} has an unfinished run", 'wait for it, or use on_busy="queue"'
+            )
+        launch = RunLaunch(
+            run_id=launching.run_id or str(uuid7()),
+            session_id=session_id,
+            created_at=datetime.now(UTC),
+            agent_name=spec.name,
+            label=launching.label,
+            parent_run_id=launching.parent_run_id,
+            provider=model.provider,
+            model=model.id,
+            prompt=launching.prompt,
+            cell_id=launching.cell_id,
+            tags=launching.tags,
+            output_schema=spec.output_schema,
+        )
+        with self._lock:
+            if launch.run_id in self._unfinished:
+                raise RunIdInUseError(f"run id {launch.run_id!r} is taken by a run that is not done", _NEW_ID)
+        store = self.store
+        written: concurrent.futures.Future[Launched] = store.submit(
+            launch_write(launch, spec, own_session=launching.session_id is None, mode_requested="notebook")
+        )
+        services = Services(store=store, slots=self.slots, sessions=self.sessions, finished=self._remember)
+        live = LiveRun(
+            RunRecord(launch), spec, model, services,
+            launching=written, has_history=launching.session_id is not None, files=launching.files,
+        )  # fmt: skip
+        with self._lock:
+            self._unfinished.setdefault(launch.run_id, live)
+        if launching.session_id is not None and launching.on_busy != "parallel":
+            live.before = self.sessions.enter(session_id, live)
+        if launching.on_busy == "cancel" and isinstance(before, LiveRun):
+            self.thread.soon(before.stop, "cancelled")
+        if launch.run_id in self._cancelled_early:
+            self._cancelled_early.discard(launch.run_id)
+            live.stop_reason = "cancelled"
+        return live
+
+    def _begin(self, live: LiveRun) -> None:
+        self.slots.limit = settings.get("max_concurrency")
+        live.begin()
+        if not self._ticking:
+            self._ticking = True
+            asyncio.get_running_loop().call_later(TICK_S, self._tick)
+
+    def _remember(self, live: LiveRun) -> None:
+        """Move a run from the unfinished to the finished ones; called on the store's thread or the loop."""
+        run_id = live.record.launch.run_id
+        with self._lock:
+            if self._unfinished.get(run_id) is live:
+                del self._unfinished[run_id]
+                if not live.rejected:
+                    self._finished[run_id] = live
+            while len(self._finished) > REMEMBERED:
+                self._finished.popitem(last=False)
+
+    # ---------------------------------------------------------------- lookup
+
+    def runs(self) -> list[LiveRun]:
+        """This kernel's runs in the present store, oldest first: the unfinished ones and those still remembered."""
+        store = self.store
+        with self._lock:
+            listed = [*self._finished.values(), *self._unfinished.values()]
+        listed = [live for live in listed if live.services.store is store]
+        return sorted(listed, key=lambda live: live.record.launch.run_id)
+
+    def unfinished(self) -> list[Run]:
+        """Handles on this kernel's unfinished runs, in launch order."""
+        with self._lock:
+            lives = list(self._unfinished.values())
+        return [self._handle(live) for live in lives]
+
+    def get(self, key: str) -> Run:
+        """The run with this id or label (the latest of that label), from any kernel. Raises UnknownNameError."""
+        lives = self.runs()
+        for live in reversed(lives):
+            if key in (live.record.launch.run_id, live.record.launch.label):
+                return self._handle(live)
+        output = self._load(key)
+        if output is None:
+            known = [
+                name
+                for live in lives
+                for name in (live.record.launch.label, live.record.launch.run_id)
+                if name
+            ]
+            raise UnknownNameError(f"no run {key!r}{close_match(key, known)}", "%agent list shows the runs")
+        return Run(output.run_id, output.session_id, runtime=self)
+
+    def stored(self, run_id: str) -> RunOutput:
+        """The snapshot of a run as the store's file has it. Raises UnknownNameError."""
+        output = self._load(run_id)
+        if output is None:
+            raise UnknownNameError(
+                f"no run {run_id!r} in {str(self.store.path)!r}", "%agent list shows the runs"
+            )
+        return output
+
+    def _load(self, key: str) -> RunOutput | None:
+        """Read a run from the file; its content is typed where the notebook or a module defines the type."""
+        output = load_run(self.store, key)
+        if output is None or not output.output_valid:
+            return output
+        names = vars(sys.modules["__main__"])
+        return output.model_copy(update={"content": rebuild(output.content_type, output.content, names)})
+
+    def _handle(self, live: LiveRun) -> Run:
+        return Run(live.record.launch.run_id, live.record.launch.session_id, runtime=self, live=live)
+
+    # ---------------------------------------------------------------- cancel
+
+    def cancel(self, run_id: str) -> bool:
+        """Cancel a run by id: here, in another kernel, or before it is launched. False if it has ended."""
+        with self._lock:
+            live = self._unfinished.get(run_id) or self._finished.get(run_id)
+        if live is not None:
+            return self._handle(live).cancel()
+        output = load_run(self.store, run_id)
+        if output is not None and output.is_final:
+            return False
+        if output is None:
+            self._cancelled_early.add(run_id)
+        self.store.submit(CancelRequest(run_id=run_id)).result(COMMIT_WAIT_S)
+        return True
+
+    def supersede(self, cell_id: str) -> list[str]:
+        """Cancel the unfinished runs that a cell launched earlier; return their ids."""
+        with self._lock:
+            lives = [live for live in self._unfinished.values() if live.record.launch.cell_id == cell_id]
+        return [live.record.launch.run_id for live in lives if self._handle(live).cancel()]
+
+    # ------------------------------------------------------------------ tick
+
+    def _tick(self) -> None:
+        """Once a second while runs are unfinished: write progress, hear cancels from other kernels."""
+        with self._lock:
+            lives = list(self._unfinished.values())
+        if not lives:
+            self._ticking = False
+            return
+        for live in lives:
+            if live.progress_due():
+                live.write_progress()
+        task = asyncio.get_running_loop().create_task(self._hear_cancels(lives))
+        self._background_tasks.add(task)
+        task.add_done_callback(self._background_tasks.discard)
+        asyncio.get_running_loop().call_later(TICK_S, self._tick)
+
+    async def _hear_cancels(self, lives: Iterable[LiveRun]) -> None:
+        by_store: dict[Store, dict[str, LiveRun]] = {}
+        for live in lives:
+            by_store.setdefault(live.services.store, {})[live.record.launch.run_id] = live
+        for store, named in by_store.items():
+            asked = await in_own_thread(partial(store.cancel_requested, list(named)))
+            for run_id in asked:
+                named[run_id].stop("cancelled")
+
+    # ----------------------------------------------------------------- close
+
+    def close(self, timeout_s: float = 1.8) -> None:
+        """End every run as interrupted and write what is there; atexit gives about two seconds."""
+        deadline = time.monotonic() + timeout_s
+        with self._lock:
+            lives = list(self._unfinished.values())
+        for live in lives:
+            self.thread.soon(live.stop, "kernel_died")
+        concurrent.futures.wait([live.done for live in lives], timeout=timeout_s * 0.7)
+        for store in self._stores.values():
+            store.close(max(0.1, deadline - time.monotonic()))
+
+
+_current: Runtime | None = None
+_current_lock = threading.Lock()
+
+
+def current() -> Runtime:
+    """The kernel's one runtime, made at first use."""
+    global _current  # noqa: PLW0603 - one runtime a process is the point
+    with _current_lock:
+        if _current is None:
+            _current = Runtime()
+        return _current
+
+
+def _forget_after_fork() -> None:
+    """A forked child has neither the thread nor the file: it starts with nothing of its parent's."""
+    global _current, _current_lock
+    if _current is not None:
+        atexit.unregister(_current.close)
+    _current, _current_lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)
+
+
+def uuid7() -> UUID:
+    """A time-ordered unique id (RFC 9562, version 7): 48 bits of milliseconds, then random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | secrets.randbits(80)
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    return UUID(int=value)

@@ -1,0 +1,233 @@
+"""One unfinished run: a task on the background loop, its record, and its end.
+
+All methods run on the background loop unless they say otherwise. Invariants: `_settle` happens once; after it
+the record has its end and nothing more is emitted; `done` resolves after the end was committed, or after
+`COMMIT_WAIT_S` if the store is in trouble.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nbagent.errors import RunIdInUseError
+from nbagent.events import Event, Message, MessageAdded, RunFinished, RunStarted
+from nbagent.loop import LoopContext, LoopState, run_loop
+from nbagent.models.protocol import Model
+from nbagent.run import RunRecord, StopReason
+from nbagent.runtime.history import usable
+from nbagent.runtime.record import finish_write, now, progress_write
+from nbagent.runtime.turns import Sessions, Slots, Waitable
+from nbagent.spec import AgentSpec
+from nbagent.store import Launched, Store, load_messages
+from nbagent.threads import in_own_thread
+
+if TYPE_CHECKING:
+    from nbagent.events import FilePart
+
+COMMIT_WAIT_S = 2.0
+GRACE_S = 0.05  # what a cancelled task gets to close its connection before the end is written without it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What a live run uses of its runtime."""
+
+    store: Store
+    slots: Slots
+    sessions: Sessions
+    finished: Callable[[LiveRun], None]
+
+
+class LiveRun:
+    """A run between its launch and its committed end, and afterwards its record."""
+
+    def __init__(
+        self,
+        record: RunRecord,
+        spec: AgentSpec,
+        model: Model,
+        services: Services,
+        *,
+        launching: concurrent.futures.Future[Launched],
+        has_history: bool = False,
+        files: tuple[FilePart, ...] = (),
+    ) -> None:
+        self.record = record
+        self.spec = spec
+        self.model = model
+        self.services = services
+        self.has_history = has_history
+        self.files = files
+        self.launching = launching
+        self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._end_stored = False
+        self.turn: int | None = None
+        self.before: Waitable | None = None
+        self.stop_reason: StopReason | None = None
+        self._written_version = 0
+        self._task: asyncio.Task[None] | None = None
+        self._settled = False
+        self._timers: list[asyncio.TimerHandle] = []
+
+    # ------------------------------------------------------------------ life
+
+    def begin(self) -> None:
+        """Start to work; does nothing a second time."""
+        if self._task is not None or self._settled:
+            return
+        if self.rejected:
+            self._settle()
+            return
+        loop = asyncio.get_running_loop()
+        if self.spec.limits.queue_timeout_s is not None:
+            self._timers.append(loop.call_later(self.spec.limits.queue_timeout_s, self._queue_ran_out))
+        self._task = loop.create_task(self._work(), name=f"nbagent-run-{self.record.launch.run_id}")
+        self._task.add_done_callback(self._settle)
+        if self.stop_reason is not None:
+            self._task.cancel()
+
+    def stop(self, reason: StopReason) -> None:
+        """End the run now with `reason`; does nothing once it is ending."""
+        if self._settled or self.stop_reason is not None:
+            return
+        self.stop_reason = reason
+        if self._task is not None:
+            self._task.cancel()
+        self._timers.append(asyncio.get_running_loop().call_later(GRACE_S, self._settle))
+
+    async def until_done(self) -> None:
+        """Return once the run has ended and its rows are committed."""
+        await asyncio.shield(asyncio.wrap_future(self.done))
+
+    def emit(self, event: Event) -> None:
+        """Fold an event of the loop into the record."""
+        self.record.apply(event)
+        if type(event) is RunStarted and self.spec.limits.timeout_s is not None:
+            loop = asyncio.get_running_loop()
+            self._timers.append(loop.call_later(self.spec.limits.timeout_s, self.stop, "timeout"))
+
+    def progress_due(self) -> bool:
+        """True if something happened that the store has not heard of."""
+        return not self._settled and self.record.version != self._written_version
+
+    def write_progress(self) -> None:
+        """Hand where the run stands to the store."""
+        self._written_version = self.record.version
+        self.services.store.submit(progress_write(self.record))
+
+    # ------------------------------------------------------------------ work
+
+    async def _work(self) -> None:
+        launched = self._launch_outcome()
+        if launched is not None:
+            self.turn = launched.turn
+            if launched.cancelled:
+                self.stop_reason = "cancelled"
+                return
+        if self.before is not None:
+            await self.before.until_done()
+        prompt = Message(role="user", content=self.record.launch.prompt or "", files=self.files)
+        state = LoopState(messages=[*await self._history(), prompt])
+        self.emit(MessageAdded(message=prompt))
+        context = LoopContext(emit=self.emit, gate=self.services.slots, stopped=self._is_stopping)
+        await run_loop(self.spec, self.model, state, context)
+
+    def _launch_outcome(self) -> Launched | None:
+        """What the store said of the launch; None while it is in trouble."""
+        if not self.launching.done() or self.launching.exception() is not None:
+            return None
+        return self.launching.result()
+
+    async def _history(self) -> Sequence[Message]:
+        if not self.has_history:
+            return ()
+        store, session_id = self.services.store, self.record.launch.session_id
+        return usable(await in_own_thread(lambda: load_messages(store, session_id, before_turn=self.turn)))
+
+    @property
+    def durable(self) -> bool:
+        """True once the launch, or the whole run, is committed to the store's file. Any thread."""
+        return self._end_stored or (self.launching.done() and self.launching.exception() is None)
+
+    @property
+    def rejected(self) -> bool:
+        """True if the run id was taken: this run never was, and nothing of it is written."""
+        return self.launching.done() and isinstance(self.launching.exception(), RunIdInUseError)
+
+    def _is_stopping(self) -> bool:
+        return self._settled or self.stop_reason is not None
+
+    def _queue_ran_out(self) -> None:
+        if self.record.started_at is None:
+            self.stop("queue_timeout")
+
+    # ------------------------------------------------------------------- end
+
+    def _settle(self, task: asyncio.Task[None] | None = None) -> None:
+        """Give the record its end, once, and hand everything to the store."""
+        if self._settled:
+            _consume(task)
+            return
+        self._settled = True
+        for timer in self._timers:
+            timer.cancel()
+        if self.record.end is None:
+            self.record.apply(self._end_event(task))
+        self.ended.set_result(None)
+        self.services.sessions.leave(self.record.launch.session_id, self)
+        if self.rejected:
+            self._stored()
+            return
+        written = self.services.store.submit(finish_write(self.record, turn=self.turn))
+        written.add_done_callback(self._stored)
+        self._timers = [asyncio.get_running_loop().call_later(COMMIT_WAIT_S, self._stored)]
+
+    def _stored(self, written: concurrent.futures.Future[bool] | None = None) -> None:
+        """Wake whoever waits; called on the store's thread after the commit, or by the timer on the loop."""
+        if written is not None and written.exception() is None:
+            self._end_stored = True
+        try:
+            self.done.set_result(None)
+        except concurrent.futures.InvalidStateError:
+            return
+        self.services.finished(self)
+
+    def _end_event(self, task: asyncio.Task[None] | None) -> RunFinished:
+        error = task.exception() if task is not None and task.done() and not task.cancelled() else None
+        if self.stop_reason is not None or error is None:
+            reason = self.stop_reason or "cancelled"
+            return RunFinished(
+                stop_reason=reason, error=self._said(reason), error_type=_TYPES.get(reason), finished_at=now()
+            )
+        return RunFinished(
+            stop_reason="error",
+            error_type=type(error).__name__,
+            error=str(error) or type(error).__name__,
+            traceback="".join(traceback.format_exception(error)),
+            finished_at=now(),
+        )
+
+    def _said(self, reason: StopReason) -> str | None:
+        limits = self.spec.limits
+        if reason == "timeout":
+            return f"the run took longer than its timeout of {limits.timeout_s:g} s\ngive it more with timeout=, or ask for less"
+        if reason == "queue_timeout":
+            return f"the run waited longer than {limits.queue_timeout_s:g} s in the queue\nraise max_concurrency or queue_timeout"
+        if reason == "kernel_died":
+            return "the kernel ended while the run was at work\nlaunch it again"
+        return None
+
+
+_TYPES = {"timeout": "Timeout", "queue_timeout": "Timeout", "kernel_died": "KernelDied"}
+
+
+def _consume(task: asyncio.Task[None] | None) -> None:
+    """Read a late task's exception, so that asyncio does not complain of one nobody looked at."""
+    if task is not None and not task.cancelled():
+        task.exception()

@@ -1,0 +1,78 @@
+"""The background thread: one daemon thread a kernel, one asyncio loop on it, every run a task there.
+
+Runs go on while a cell blocks the kernel because this thread needs only the interpreter lock now and then.
+It starts in an empty context: a run brings its launching cell's own, so that its prints land there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from nbagent.errors import BlockingCallError
+
+T = TypeVar("T")
+
+
+class BackgroundThread:
+    """A lazily started daemon thread that runs an event loop for ever. Every method is thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop, started now if need be."""
+        if self._loop is not None and self._pid == os.getpid():
+            return self._loop
+        with self._lock:
+            if self._loop is None or self._pid != os.getpid():
+                self._start()
+            assert self._loop is not None
+            return self._loop
+
+    def _start(self) -> None:
+        loop = asyncio.new_event_loop()
+        ready = threading.Event()
+
+        def serve() -> None:
+            asyncio.set_event_loop(loop)
+            loop.call_soon(ready.set)
+            loop.run_forever()
+
+        self._thread = threading.Thread(
+            target=lambda: contextvars.Context().run(serve), name="nbagent-background", daemon=True
+        )
+        self._thread.start()
+        ready.wait()
+        self._loop, self._pid = loop, os.getpid()
+
+    def is_current(self) -> bool:
+        """True on the background thread itself."""
+        return threading.current_thread() is self._thread
+
+    def soon(
+        self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+    ) -> None:
+        """Call `callback(*args)` on the loop; the one thing that other threads and signals may do to it."""
+        self.loop.call_soon_threadsafe(callback, *args, context=context)
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Run a coroutine on the loop; its result comes in a future of `concurrent.futures`."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def forbid_blocking(self, verb: str) -> None:
+        """Raise BlockingCallError on the background thread, where a blocking wait would wait for itself."""
+        if self.is_current():
+            raise BlockingCallError(
+                f"{verb} blocks, and this is the background thread that the run itself needs",
+                "use `await run` here instead",
+            )

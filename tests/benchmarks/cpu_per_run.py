@@ -1,0 +1,72 @@
+"""CPU of a whole run, everything persisted, against a bare openai SDK loop that stores nothing; budget 0.6x.
+
+`python tests/benchmarks/cpu_per_run.py` prints both and their ratio: 200 runs of 50 chunks, 50 at a time,
+through `agent.start`. Server, yardstick and nbagent each run in a process of their own; the sides take turns,
+and the least of each side's rounds counts.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROUNDS = 4
+AT_A_TIME = 50
+
+
+def measure(base_url: str, runs: int = 200) -> float:
+    """Return the CPU milliseconds of one run: launch, stream, store, result; after a warm-up."""
+    from nbagent import Agent, OpenAIChat, gather, settings, sql
+
+    settings.configure("max_concurrency", AT_A_TIME)
+    agent = Agent(model=OpenAIChat(id="bench-1", base_url=base_url, api_key="not-needed"))
+    gather(*(agent.start("Say fifty words.") for _ in range(AT_A_TIME)))
+    began = time.process_time()
+    outputs = gather(*[agent.start("Say fifty words.") for _ in range(runs)])
+    spent = time.process_time() - began
+    assert [len(output.content) for output in outputs] == [50 * len(" words")] * runs
+    (stored,) = sql("select count(*) as runs from runs where status = 'completed'")["runs"]
+    assert stored == runs + AT_A_TIME, stored
+    return spent / runs * 1000
+
+
+def compare() -> None:
+    """Print both sides and their ratio."""
+    with subprocess.Popen(
+        [sys.executable, HERE / "server.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        base_url = server.stdout.readline().strip()
+        sides: dict[str, list[float]] = {"bare_sdk.py": [], "cpu_per_run.py": []}
+        for _ in range(ROUNDS):
+            for script, spent in sides.items():
+                spent.append(_one_side(script, base_url))
+        server.stdin.close()
+    bare, ours = (min(spent) for spent in sides.values())
+    print(f"bare SDK {bare:.2f} ms a run, nbagent {ours:.2f} ms a run, ratio {ours / bare:.2f}")
+
+
+def _one_side(script: str, base_url: str) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "NBAGENT_STORE": f"{folder}/runs.duckdb"}
+        printed = subprocess.run(
+            [sys.executable, HERE / script, base_url],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=environment,
+        )
+    return float(printed.stdout)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(f"{measure(sys.argv[1]):.3f}")
+    else:
+        compare()
