@@ -1,0 +1,178 @@
+"""What nbagent knows of IPython and ipykernel: cell ids, the control handler, displays, the user's namespace.
+
+Called by `magics.py` (load, unload, cell ids) and `panel/` (displays, commands, cell ends) on the kernel's main
+thread; `_answer` runs on the control thread, and `publish` on any. Nothing here imports IPython: it is looked
+for among the loaded modules, so that everything also works, and does less, in a plain Python process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+REQUEST, REPLY = "nbagent_request", "nbagent_reply"
+SWITCH_INTERVAL_S = 0.0005  # a Python loop in a cell then delays streaming by 0.7 ms instead of 11 ms
+
+# who shows objects of a type, by the names of the modules that define them: nothing is imported until one is shown
+_FORMATTERS = {
+    "text/html": "nbagent.panel:summary_html",
+    "text/plain": "nbagent.panel:summary_plain",
+}
+_SHOWN_CLASSES = (("nbagent.runtime.handle", "Run"), ("nbagent.run.output", "RunOutput"))
+
+Command = Mapping[str, Any]
+
+_command_handler: Callable[[Command], bool] | None = None
+_cell_end_callbacks: list[Callable[[], None]] = []
+
+
+# ------------------------------------------------------------------- looking
+
+
+def shell() -> Any:
+    """Return the running InteractiveShell, or None in plain Python."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
+
+
+def kernel_of(ip: Any) -> Any:
+    """Return the shell's ipykernel, or None in a terminal."""
+    return getattr(ip, "kernel", None)
+
+
+def in_kernel() -> bool:
+    """Say whether this process is a Jupyter kernel, whatever front end it has."""
+    return kernel_of(shell()) is not None
+
+
+def current_cell_id() -> str | None:
+    """Return the front end's id of the cell that runs now, or None where it sends none."""
+    kernel = kernel_of(shell())
+    if kernel is None or not hasattr(kernel, "get_parent"):
+        return None
+    parent = kernel.get_parent("shell") or {}
+    cell_id = (parent.get("metadata") or {}).get("cellId")
+    return str(cell_id) if cell_id else None
+
+
+def user_namespace() -> dict[str, Any]:
+    """Return the notebook's variables, the dict itself; an empty dict in plain Python."""
+    ip = shell()
+    return ip.user_ns if ip is not None else {}
+
+
+# ------------------------------------------------------------------- loading
+
+
+def load(ip: Any) -> None:
+    """Install the control handler, the display of runs and the cell-end hook; a second call does nothing more.
+
+    Starts no thread, opens no file, imports no widget.
+    """
+    kernel = kernel_of(ip)
+    if kernel is not None and hasattr(kernel, "control_handlers"):
+        kernel.control_handlers[REQUEST] = _answer
+    _unhook(ip)
+    ip.events.register("post_run_cell", _cell_ended)
+    for mime, target in _FORMATTERS.items():
+        for module, name in _SHOWN_CLASSES:
+            ip.display_formatter.formatters[mime].for_type_by_name(module, name, _lazy(target))
+
+
+def unload(ip: Any) -> None:
+    """Take back what `load` installed; does nothing where nothing is."""
+    kernel = kernel_of(ip)
+    if kernel is not None and hasattr(kernel, "control_handlers"):
+        kernel.control_handlers.pop(REQUEST, None)
+    _unhook(ip)
+    for mime in _FORMATTERS:
+        formatter = ip.display_formatter.formatters[mime]
+        for module, name in _SHOWN_CLASSES:
+            formatter.deferred_printers.pop((module, name), None)
+            formatter.type_printers.pop(getattr(sys.modules.get(module), name, None), None)
+
+
+def _unhook(ip: Any) -> None:
+    """Take the cell-end hook out, if it is in."""
+    if _cell_ended in ip.events.callbacks.get("post_run_cell", ()):
+        ip.events.unregister("post_run_cell", _cell_ended)
+
+
+def _lazy(target: str) -> Callable[..., Any]:
+    """Return a formatter that imports `module:function` at its first use."""
+    module, _, name = target.partition(":")
+
+    def show(run: Any, *printer: Any) -> str | None:
+        text: str = getattr(importlib.import_module(module), name)(run)
+        if not printer:
+            return text
+        printer[0].text(text)
+        return None
+
+    return show
+
+
+# ---------------------------------------------------------- commands and ends
+
+
+def on_command(handler: Callable[[Command], bool]) -> None:
+    """Let `handler` hear commands from the control channel; it must hand over at once and say if it could."""
+    global _command_handler  # noqa: PLW0603 - one panel hears for the kernel
+    _command_handler = handler
+
+
+def on_cell_end(callback: Callable[[], None]) -> None:
+    """Call `callback()` on the main thread at the end of each cell, while output still lands in that cell."""
+    if callback not in _cell_end_callbacks:
+        _cell_end_callbacks.append(callback)
+
+
+def _cell_ended(*_: Any) -> None:
+    for callback in _cell_end_callbacks:
+        callback()
+
+
+async def _answer(stream: Any, ident: Any, parent: Mapping[str, Any]) -> None:
+    """Hand a command over and acknowledge it; runs on the control thread, also while a cell is busy."""
+    kernel = kernel_of(shell())
+    content = parent.get("content") or {}
+    reply: dict[str, Any]
+    try:
+        heard = _command_handler is not None and _command_handler(content)
+    except Exception as error:  # noqa: BLE001 - a click must get an answer, and the control thread must live
+        reply = {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": []}
+    else:
+        reply = {"status": "ok", "heard": heard, "command_id": content.get("command_id")}
+    sent = kernel.session.send(stream, REPLY, reply, parent, ident=ident)
+    if inspect.isawaitable(sent):
+        await sent
+
+
+# ------------------------------------------------------------------ displays
+
+
+def publish(data: Mapping[str, Any], *, display_id: str | None = None, update: bool = False) -> None:
+    """Show a MIME bundle in the cell of the calling context, or update the output with this display id."""
+    ip = shell()
+    if ip is None:
+        return
+    transient = {"display_id": display_id} if display_id else {}
+    ip.display_pub.publish(dict(data), metadata={}, transient=transient, update=update)
+
+
+def prepare_threads() -> None:
+    """Let the background thread get its turn soon beside a busy cell; never makes the interval longer."""
+    if sys.getswitchinterval() > SWITCH_INTERVAL_S:
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+
+
+def free_comm(comm: Any) -> None:
+    """Let a widget's messages be served while a cell is busy (ipykernel 7.4 pins them to the busy shell).
+
+    The comm's replies then go where the front end's manager sends them by default: the widgets' subshell.
+    """
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda _data, default: default  # noqa: SLF001 - there is no public switch

@@ -1,0 +1,296 @@
+# ruff: noqa: T201 - a magic talks to the person by printing under its cell
+"""The magics: parse a line, call one thing below, return what it gives. On the kernel's main thread.
+
+`%%agent_bg` launches and returns at once, `%%agent` does the same in the foreground, `%agent` looks at runs and
+stops them, `%config NBAgent` sets options. Arguments are read in `lines.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class
+from traitlets import TraitType
+
+from nbagent import kernel, settings
+from nbagent.errors import PromptError, RunError, UnknownNameError, UnknownOptionError, close_match
+from nbagent.magics.lines import AGENT, AGENT_BG, Line, agent_line
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from nbagent.agent import Agent
+    from nbagent.runtime import Run
+
+
+class Value(TraitType[Any, Any]):
+    """A trait of `%config NBAgent` that the settings check and keep; a bad value leaves the old one."""
+
+    default_value = None
+    allow_none = True
+
+    def validate(self, _obj: Any, value: Any) -> Any:
+        """Hand the value over to the settings. Raises UnknownOptionError."""
+        settings.configure(str(self.name), value)
+        return value
+
+
+_OPTIONS = {
+    name: Value(help=f"{option.doc} Default: {option.default}.").tag(config=True)
+    for name, option in settings.OPTIONS.items()
+}
+
+
+@magics_class
+class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc]  # traits made from the table
+    """Agents in the background of your notebook."""
+
+    _told_of_demo = False
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        # a trait set to None is not validated: taking a setting back is heard here
+        self.observe(lambda change: settings.configure(change["name"], change["new"]), list(settings.OPTIONS))
+
+    @cell_magic
+    def agent_bg(self, line: str, cell: str) -> None:
+        """Launch an agent on the cell's text; the prompt is back at once.
+
+        %%agent_bg [AGENT] [-m MODEL] [-o NAME] [--schema TYPE] [--tools A,B] [--session ID] [--run-id ID]
+                   [--if-exists error|attach] [--timeout SECONDS] [-i TEXT] [-q]
+
+        The text is a Jinja2 template: {{ x }} is a variable of the notebook. AGENT is an Agent of the notebook;
+        without one the flags and `%config NBAgent` describe it. Running the cell again cancels its earlier run.
+
+            %%agent_bg -o answer
+            What is the capital of {{ country }}?
+        """
+        options = AGENT_BG.parse(line)
+        run = self._launch(options, cell)
+        if not options.quiet:
+            from nbagent.panel import show_card
+
+            show_card(run)
+
+    @line_cell_magic
+    def agent(self, line: str, cell: str | None = None) -> Any:
+        """Run an agent in the foreground (`%%agent`, flags as in `%%agent_bg?`), or look after runs (`%agent`).
+
+        %agent list                     this store's runs as a DataFrame
+        %agent show [RUN]               the card of a run (default: the latest)
+        %agent wait [RUN ...]           wait for these runs, or for all unfinished ones [--timeout SECONDS]
+        %agent cancel RUN ... | --all   stop them
+
+        RUN is a run id or a label (the NAME of `-o NAME`). In the foreground the text streams in, Stop cancels
+        the run, and a run that fails fails the cell.
+        """
+        if cell is not None:
+            return self._foreground(AGENT.parse(line), cell)
+        verb, arguments = agent_line(line)
+        return getattr(self, f"_{verb}")(arguments)
+
+    # -------------------------------------------------------------- launching
+
+    def _launch(self, options: Line, cell: str) -> Run:
+        from nbagent.template import render
+
+        names = self.shell.user_ns
+        prompt = render(cell.strip("\n"), names)
+        if not prompt.strip():
+            raise PromptError("the cell holds no prompt", "write what the agent should do below the magic")
+        if (
+            options.run_id
+            and options.if_exists == "attach"
+            and (joined := _existing(options.run_id)) is not None
+        ):
+            return self._assign(options, joined)
+        agent = self._agent(options)
+        self._tell_of_demo(agent)
+        cell_id = kernel.current_cell_id()
+        if cell_id:
+            self._supersede(cell_id)
+        run = agent.start(
+            prompt,
+            session_id=options.session,
+            run_id=options.run_id,
+            output_schema=_evaluate(options.schema, names, "schema") if options.schema else None,
+            timeout=settings.get("timeout", options.timeout) if options.timeout is not None else None,
+            label=options.output,
+            cell_id=cell_id,
+        )
+        return self._assign(options, run)
+
+    def _assign(self, options: Line, run: Run) -> Run:
+        if options.output:
+            self.shell.user_ns[options.output] = run
+        return run
+
+    def _agent(self, options: Line) -> Agent:
+        """The agent that the line names, with the line's own model, tools and instructions where given."""
+        from dataclasses import replace
+
+        from nbagent.agent import Agent
+
+        names = self.shell.user_ns
+        named = names.get(options.agent) if options.agent else None
+        if options.agent and not isinstance(named, Agent):
+            known = [name for name, value in names.items() if isinstance(value, Agent)]
+            what = "is no Agent" if options.agent in names else "is not defined"
+            raise UnknownNameError(
+                f"agent {options.agent!r} {what}{close_match(options.agent, known)}",
+                f"make one: {options.agent} = nbagent.Agent(model=..., instructions=...)",
+            )
+        agent = named if isinstance(named, Agent) else Agent(instructions=settings.get("instructions"))
+        changes: dict[str, Any] = {}
+        if options.model:
+            changes["model"] = options.model
+        if options.instructions is not None:
+            changes["instructions"] = options.instructions
+        if options.tools:
+            changes["tools"] = [_evaluate(name, names, "tool") for name in options.tools.split(",") if name]
+        return replace(agent, **changes) if changes else agent
+
+    def _supersede(self, cell_id: str) -> None:
+        from nbagent import runtime
+
+        for run_id in runtime.current().supersede(cell_id):
+            print(f"cancelled this cell's earlier run {run_id}")
+
+    def _tell_of_demo(self, agent: Agent) -> None:
+        if agent.model is None and settings.get("model") is None and not NBAgent._told_of_demo:
+            NBAgent._told_of_demo = True
+            print(
+                'no model is set: the demo model answers (%config NBAgent.model = "openai:..." sets a real one)'
+            )
+
+    def _foreground(self, options: Line, cell: str) -> None:
+        run = self._launch(options, cell)
+        try:
+            _stream(run)
+        except KeyboardInterrupt:
+            run.cancel()
+            raise
+        try:
+            output = run.result()
+        except RunError as error:
+            raise error from None
+        if not isinstance(output.content, str):
+            from IPython.display import display
+
+            display(run.to_frame())  # type: ignore[no-untyped-call]
+
+    # ------------------------------------------------------------ %agent verbs
+
+    def _list(self, _arguments: Line) -> Any:
+        from nbagent.frames import runs
+
+        return runs()
+
+    def _show(self, arguments: Line) -> None:
+        from nbagent import runtime
+        from nbagent.panel import show_card
+
+        current = runtime.current()
+        if arguments.runs:
+            for key in arguments.runs:
+                show_card(current.get(key))
+            return
+        lives = current.runs()
+        if not lives:
+            raise UnknownNameError("this kernel has launched no run", "launch one with %%agent_bg")
+        show_card(current.get(lives[-1].record.launch.run_id))
+
+    def _wait(self, arguments: Line) -> None:
+        from nbagent import runtime
+        from nbagent.panel import flush_snapshots
+
+        current = runtime.current()
+        runs = [current.get(key) for key in arguments.runs] if arguments.runs else current.unfinished()
+        outputs = runtime.gather(*runs, timeout=arguments.timeout)
+        flush_snapshots(runs)
+        _say_how_many([output.status.value for output in outputs])
+
+    def _cancel(self, arguments: Line) -> None:
+        from nbagent import runtime
+
+        current = runtime.current()
+        if not arguments.runs and not arguments.all:
+            raise UnknownOptionError("%agent cancel names no run", "name runs by id or label, or say --all")
+        runs = current.unfinished() if arguments.all else [current.get(key) for key in arguments.runs]
+        heard = sum(run.cancel() for run in runs)
+        print(f"cancelled {heard} of {len(runs)} run{'' if len(runs) == 1 else 's'}")
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register the magics; a second call does nothing."""
+    if "agent_bg" not in shell.magics_manager.magics["cell"]:
+        shell.register_magics(NBAgent)
+    kernel.load(shell)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take the magics back; runs go on."""
+    for kind in ("line", "cell"):
+        for name in ("agent", "agent_bg"):
+            shell.magics_manager.magics[kind].pop(name, None)
+    kernel.unload(shell)
+
+
+def _existing(run_id: str) -> Run | None:
+    from nbagent import runtime
+
+    try:
+        return runtime.current().get(run_id)
+    except UnknownNameError:
+        return None
+
+
+def _evaluate(expression: str, names: Mapping[str, Any], what: str) -> Any:
+    """The value of a name or expression of the notebook, such as `City` or `list[City]`."""
+    try:
+        return eval(expression, dict(names))  # noqa: S307 - the user's own notebook, the user's own line
+    except NameError as error:
+        missing = error.name or expression
+        raise UnknownNameError(
+            f"{what} {expression!r}: {missing!r} is not defined{close_match(missing, names)}",
+            f"run the cell that defines {missing!r} first",
+        ) from None
+    except Exception as error:  # noqa: BLE001 - whatever the user's expression raises
+        raise UnknownNameError(
+            f"{what} {expression!r} cannot be read: {error}", f"name a {what} of the notebook"
+        ) from None
+
+
+def _stream(run: Run) -> None:
+    """Print the text as it comes until the run ends."""
+    shown = ""
+    while True:
+        over = _over(run, 0.05)
+        text = run.text
+        if not text.startswith(shown):  # a try was repeated: its text is void
+            print()
+            shown = ""
+        print(text[len(shown) :], end="", flush=True)
+        shown = text
+        if over:
+            break
+    if shown:
+        print()
+
+
+def _over(run: Run, seconds: float) -> bool:
+    from nbagent.errors import WaitTimeout
+
+    try:
+        run.wait(seconds)
+    except WaitTimeout:
+        return False
+    return True
+
+
+def _say_how_many(statuses: list[str]) -> None:
+    counts = ", ".join(f"{statuses.count(status)} {status}" for status in sorted(set(statuses)))
+    print(
+        f"{len(statuses)} run{'' if len(statuses) == 1 else 's'}{': ' + counts if counts else ' to wait for'}"
+    )

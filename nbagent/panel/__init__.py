@@ -1,0 +1,77 @@
+"""The panel: how runs look in a notebook. For now the run card; a view of the record plus commands.
+
+`view.py` what is shown, as plain data; `snapshot.py` the same as static HTML; `feed.py` the messages that carry
+changes; `card.py` with `card.js` and `card.css` the widget; `shown.py` what is on screen, the flusher and the
+commands. Called by `magics.py` on the
+main thread. Imports of widgets happen when the first card is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from nbagent import kernel
+from nbagent.panel import snapshot
+from nbagent.panel.view import Row, Seen, row_of, shown_text
+from nbagent.run import RunOutput
+
+if TYPE_CHECKING:
+    from nbagent.runtime import Run
+
+__all__ = ["flush_snapshots", "show_card", "summary_html", "summary_plain"]
+
+
+def show_card(run: Run, *, quiet: bool = False) -> None:
+    """Display the run's card under the current cell: live in a notebook, one line of text in a terminal.
+
+    `quiet` displays nothing. The card goes on by itself until the run ends; nothing here waits for the run.
+    """
+    kernel.prepare_threads()
+    if quiet:
+        return
+    if not kernel.in_kernel():
+        print(snapshot.line_of(_look(run)[0]))  # noqa: T201 - a terminal's display is its output
+        return
+    from nbagent.panel.shown import show
+
+    show(run)
+
+
+def flush_snapshots(runs: Iterable[Run]) -> None:
+    """Write the static output of these runs' cards as it is now; called by cells that waited for them.
+
+    Executors without a front end (nbclient, `jupyter execute`) hear only the cell that runs: what the flusher
+    wrote after the launching cell had ended is lost there, and written again by this.
+    """
+    if kernel.in_kernel():
+        from nbagent.panel.shown import flush
+
+        flush(runs)
+
+
+def summary_html(run: Run | RunOutput) -> str:
+    """Return a run at the end of a cell as static HTML, without what differs from one execution to the next."""
+    row, text = _look(run)
+    return snapshot.html_of(snapshot.timeless(row), text)
+
+
+def summary_plain(run: Run | RunOutput) -> str:
+    """Return a run at the end of a cell as text.
+
+    In a kernel nbval compares it: a `Run`, which may be at any point, is its names alone; a `RunOutput`, which a
+    cell got by waiting, has its status and answer too.
+    """
+    row, text = _look(run)
+    if not kernel.in_kernel():
+        return snapshot.terminal_text(row, text)
+    return snapshot.answer_text(row, text) if isinstance(run, RunOutput) else snapshot.plain_of(row)
+
+
+def _look(run: Run | RunOutput) -> tuple[Row, str]:
+    if isinstance(run, RunOutput):
+        seen = Seen.of_output(run)
+    else:
+        live = run._live  # noqa: SLF001 - the record of a live run says more than its snapshot
+        seen = Seen.of_record(live.record) if live is not None else Seen.of_output(run.output)
+    return row_of(seen), shown_text(seen.text)

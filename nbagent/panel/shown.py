@@ -1,0 +1,236 @@
+"""What is on screen: each shown run's widget and snapshot, the one flusher of all cards, and their commands.
+
+`show` runs on the main thread; the flusher and the commands on the background loop. One flusher serves every
+card of the kernel, at most ten times a second, and only while a shown run is unfinished: when nothing runs,
+nothing is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from nbagent import kernel, runtime, settings
+from nbagent.errors import StoreError
+from nbagent.panel.snapshot import html_of, key_of, plain_of
+from nbagent.panel.view import Row, Seen, row_of, shown_text
+from nbagent.threads import in_own_thread
+
+if TYPE_CHECKING:
+    from nbagent.panel.card import RunCard
+    from nbagent.runtime import Run
+
+FASTEST_S = 0.1
+STORED_POLL_S = 1.0
+BUSY_SHARE = 20  # a tick that took t is followed by a pause of 20 t: at most 5 % of a core
+REMEMBERED = 500  # shown runs and command ids kept
+_log = logging.getLogger("nbagent")
+
+
+class Shown:
+    """One display of one run: a widget, and the snapshot beneath it that saved notebooks show."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.display_id = uuid4().hex
+        self.context = contextvars.copy_context()
+        self.in_notebook = False  # True once the final snapshot was written from a cell
+        self.widget: RunCard | None = None
+        self._record = run._live.record if run._live is not None else None  # noqa: SLF001
+        # version, row and text together: of two threads that look at once the later may be the older one
+        self._looked: tuple[int, Row, str] = (0, {}, "")
+        self._stored_at = time.monotonic()
+        self.look()
+
+    def look(self) -> tuple[Row, str]:
+        """Return the run's row and text as they are now; reads the store for a run of another kernel."""
+        version = self._record.version if self._record is not None else 0
+        seen = Seen.of_record(self._record) if self._record is not None else Seen.of_output(self.run.output)
+        row, text = row_of(seen), shown_text(seen.text)
+        self._looked = version, row, text
+        return row, text
+
+    @property
+    def final(self) -> bool:
+        """True once the run has ended, as far as it was looked at."""
+        return bool(self._looked[1]["final"])
+
+    @property
+    def ended(self) -> bool:
+        """True once the run has ended, as far as is known without reading a file."""
+        return self.final if self._record is None else self._record.end is not None
+
+    def display(self) -> None:
+        """Put widget and snapshot under the current cell."""
+        from nbagent.panel.card import RunCard
+
+        _, row, text = self._looked
+        self.widget = RunCard(row, text, key=key_of(self.run.run_id), command=hear)
+        kernel.publish(self.widget._repr_mimebundle_())
+        kernel.publish(self.snapshot(), display_id=self.display_id)
+
+    def snapshot(self) -> dict[str, str]:
+        """Return the static form as it stands."""
+        _, row, text = self._looked
+        return {"text/plain": plain_of(row), "text/html": html_of(row, text, key=key_of(self.run.run_id))}
+
+    async def flush(self) -> bool:
+        """Tell the front ends what changed; False once there is nothing left to tell. On the background loop."""
+        assert self.widget is not None
+        was_final = self.final
+        if self._record is None:
+            await self._poll()
+        elif self._record.version != self._looked[0]:
+            self.look()
+        self.widget.tell(*self._looked[1:])
+        if self.final and not was_final:
+            self.context.run(self.write_snapshot)
+        return not (self.final and self.widget.feed.settled)
+
+    async def _poll(self) -> None:
+        """Look at another kernel's run, at most once a second and in a thread of its own."""
+        if not self.final and time.monotonic() - self._stored_at >= STORED_POLL_S:
+            with contextlib.suppress(StoreError):  # busy now; a second later it is looked at again
+                await in_own_thread(self.look)
+            self._stored_at = time.monotonic()
+
+    def write_snapshot(self) -> None:
+        """Rewrite the static output; it lands where the calling context's cell is, found by its display id."""
+        kernel.publish(self.snapshot(), display_id=self.display_id, update=True)
+
+    def write_from_cell(self) -> None:
+        """Write snapshot and widget state as they are now from a cell, where every executor hears them."""
+        row, text = self.look()
+        self.write_snapshot()
+        if self.widget is not None:
+            self.widget.tell_all(row, text)
+        self.in_notebook = self.final
+
+
+class Flusher:
+    """The one flusher. Its methods run on the background loop, `add` on any thread."""
+
+    def __init__(self) -> None:
+        self._shown: list[Shown] = []
+        self._task: asyncio.Task[None] | None = None
+        self.ticks = 0
+
+    def add(self, shown: Shown) -> None:
+        """Flush this one until its run has ended."""
+        pause_s = max(FASTEST_S, settings.get("refresh_s"))
+        runtime.current().thread.soon(self._add, shown, pause_s)
+
+    def _add(self, shown: Shown, pause_s: float) -> None:
+        if shown not in self._shown:
+            self._shown.append(shown)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._serve(pause_s), name="nbagent-cards")
+
+    async def _serve(self, pause_s: float) -> None:
+        busy_pause_s = 0.0
+        while self._shown:
+            await asyncio.sleep(max(pause_s, busy_pause_s))
+            began = time.perf_counter()
+            self.ticks += 1
+            for shown in tuple(self._shown):
+                if not await _flushed(shown):
+                    self._shown.remove(shown)
+            busy_pause_s = (time.perf_counter() - began) * BUSY_SHARE
+
+
+async def _flushed(shown: Shown) -> bool:
+    try:
+        return await shown.flush()
+    except Exception:  # noqa: BLE001 - a card that cannot be shown must not stop the others, nor any run
+        _log.exception("the card of run %s cannot be updated", shown.run.run_id)
+        return False
+
+
+_flusher = Flusher()
+_by_run: OrderedDict[str, list[Shown]] = OrderedDict()
+_commands_heard: OrderedDict[str, None] = OrderedDict()
+
+
+def show(run: Run) -> None:
+    """Display a card of the run under the current cell and keep it up to date."""
+    kernel.on_command(hear)
+    kernel.on_cell_end(flush_ended)
+    shown = Shown(run)
+    shown.display()
+    _by_run.setdefault(run.run_id, []).append(shown)
+    while len(_by_run) > REMEMBERED:
+        _by_run.popitem(last=False)
+    _flusher.add(shown)
+
+
+def flush(runs: Iterable[Run]) -> None:
+    """Write these runs' snapshots from the current cell."""
+    for run in runs:
+        for shown in _by_run.get(run.run_id, ()):
+            shown.write_from_cell()
+
+
+def flush_ended() -> None:
+    """Write from the current cell, once, the snapshots of all runs that have ended; called at each cell's end."""
+    for listed in tuple(_by_run.values()):
+        for shown in listed:
+            if not shown.in_notebook and shown.ended:
+                shown.write_from_cell()
+
+
+# ------------------------------------------------------------------- commands
+
+
+def hear(content: Mapping[str, Any]) -> bool:
+    """Take a command from a card, over the control channel or the comm; hand it over and return at once.
+
+    Any thread. True if it was taken, also a second time with the same `command_id`, which does nothing more.
+    """
+    command, run_id = content.get("command"), content.get("run_id")
+    if command not in _COMMANDS or not isinstance(run_id, str):
+        return False
+    command_id = str(content.get("command_id") or uuid4())
+    runtime.current().thread.soon(_take, str(command), run_id, command_id)
+    return True
+
+
+def _take(command: str, run_id: str, command_id: str) -> None:
+    """Start a command that was not heard before. On the background loop."""
+    if command_id in _commands_heard:
+        return
+    _commands_heard[command_id] = None
+    while len(_commands_heard) > REMEMBERED:
+        _commands_heard.popitem(last=False)
+    task = asyncio.get_running_loop().create_task(_perform(command, run_id), name=f"nbagent-{command}")
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+async def _perform(command: str, run_id: str) -> None:
+    try:
+        await _COMMANDS[command](run_id)
+    except Exception:  # noqa: BLE001 - a panel command is a border: the person sees the card's state, the log the reason
+        _log.exception("%s of run %s failed", command, run_id)
+
+
+async def _cancel(run_id: str) -> None:
+    # in its own thread: a run of another kernel is cancelled through the store's file
+    await in_own_thread(lambda: runtime.current().cancel(run_id))
+    await _resend(run_id)
+
+
+async def _resend(run_id: str) -> None:
+    for shown in _by_run.get(run_id, ()):
+        if shown.widget is not None:
+            shown.widget.tell_all(*await in_own_thread(shown.look))
+
+
+_COMMANDS = {"cancel": _cancel, "resend": _resend}
+_tasks: set[asyncio.Task[None]] = set()

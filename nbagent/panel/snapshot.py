@@ -1,0 +1,108 @@
+"""A run as static output: HTML for saved notebooks and viewers, plain text for the rest. Pure.
+
+The text/plain form is the same from launch to end and from one execution of a notebook to the next: no id, no
+status, no time. nbval compares it and ignores the later updates of an output, so a form that told the status
+would differ between the committed notebook (written at the end) and a fresh one (read at the launch). What
+varies is in the HTML, which nbval compares too: cells that launch carry the tag `nbval-ignore-output`, cells that
+wait show results of their own. The HTML reads well without styles, as GitHub shows it. Everything is escaped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from html import escape
+
+from nbagent.panel.view import Row
+
+FIRST_LINE = "nbagent run"
+HTML_TEXT_LIMIT = 20_000
+
+
+def key_of(run_id: str) -> str:
+    """Return a CSS class for a run: how the live widget finds the snapshot that it stands in for."""
+    return "nbagent-of-" + hashlib.sha256(run_id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def plain_of(row: Row) -> str:
+    """Return what never changes of a run, under a constant first line."""
+    known = [("agent", row["agent"]), ("model", row["model"])]
+    named = ", ".join(f"{name} {value!r}" for name, value in known if value)
+    return f"{FIRST_LINE}\n{row['title']}" + (f": {named}" if named else "")
+
+
+def line_of(row: Row) -> str:
+    """Return a run in one line, for a terminal."""
+    model = f" on {row['model']}" if row["model"] else ""
+    return f"nbagent run {row['title']!r}{model}: {row['status']}; get it with {row['code'].removesuffix('.content')}"
+
+
+def terminal_text(row: Row, text: str) -> str:
+    """Return a run as a terminal shows it: status, text, error, cost."""
+    parts = [f"{row['title']}: {_status(row)}", *row["error"], text.strip(), _facts_line(row)]
+    return "\n".join(part for part in parts if part)
+
+
+def timeless(row: Row) -> Row:
+    """Return a row without what differs between two executions of a notebook: times, and an id to get it by."""
+    facts = [fact for fact in row["facts"] if fact[0] != "first token"]
+    return {**row, "took": "", "facts": facts, "code": "" if row["run_id"] in row["code"] else row["code"]}
+
+
+def answer_text(row: Row, text: str) -> str:
+    """Return a finished run as text without times: names, status, error, answer."""
+    return "\n".join(part for part in (plain_of(row), _status(row), *row["error"], text.strip()) if part)
+
+
+def html_of(row: Row, text: str, *, key: str = "") -> str:
+    """Return a run as a block of HTML without script; `key` lets a live widget hide it."""
+    head = " · ".join(
+        escape(part) for part in (_status(row), row["agent"], row["model"], _facts_line(row)) if part
+    )
+    parts = [
+        f"<p><strong>{escape(row['title'])}</strong> · {head}</p>",
+        f"<p><em>{escape(row['banner'])}</em></p>" if row["banner"] else "",
+        *(f"<p>note: {escape(notice)}</p>" for notice in row["notices"]),
+        "<p>" + "<br>".join(escape(line) for line in row["error"]) + "</p>" if row["error"] else "",
+        _table(row),
+        _text(row, text),
+        f"<p><code>{escape(row['code'])}</code></p>" if row["code"] else "",
+    ]
+    return f'<div class="nbagent-snapshot {escape(key)}">' + "".join(parts) + "</div>"
+
+
+def _status(row: Row) -> str:
+    return f"{row['status']} ({row['reason']})" if row["reason"] else str(row["status"])
+
+
+def _facts_line(row: Row) -> str:
+    took = [f"took {row['took']}"] if row["took"] else []
+    return " · ".join([*took, *(f"{name} {value}" for name, value in row["facts"])])
+
+
+def _text(row: Row, text: str) -> str:
+    if not text.strip():
+        return ""
+    cut = text if len(text) <= HTML_TEXT_LIMIT else text[:HTML_TEXT_LIMIT] + "\n[the rest is in the store]"
+    block = f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{escape(cut)}</pre>'
+    return f"<details><summary>raw answer</summary>{block}</details>" if row["table"] else block
+
+
+def _table(row: Row) -> str:
+    table = row["table"]
+    if not table:
+        return ""
+    # Jupyter's own style sets every cell flush right
+    ways = ["right" if numeric else "left" for numeric in table["numeric"]]
+
+    def line(tag: str, cells: list[str]) -> str:
+        aligned = zip(ways, cells, strict=True)
+        return (
+            "<tr>"
+            + "".join(f'<{tag} style="text-align: {way}">{escape(cell)}</{tag}>' for way, cell in aligned)
+            + "</tr>"
+        )
+
+    head = line("th", table["columns"])
+    body = "".join(line("td", cells) for cells in table["cells"])
+    more = f"<p>{escape(row['more'])}</p>" if row["more"] else ""
+    return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>{more}"

@@ -1,0 +1,217 @@
+"""The run card in a real JupyterLab: seen, stopped, reloaded, and safe with hostile text."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+LOAD = """
+from nbagent import kernel as glue
+glue.load(get_ipython())
+from nbagent.agent import Agent
+from nbagent.panel import show_card
+"""
+LONG = """
+run = Agent(model="demo:assistant", name="writer").start("write 5,000 words about rivers", label="rivers")
+show_card(run)
+"""
+# each place where a stranger's text can stand, in a record made by hand: no model is that hostile in so many places
+HOSTILE_CARD = """
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from nbagent.events import *
+from nbagent.run import RunLaunch, RunRecord
+from nbagent.runtime import Run, current
+from nbagent.schemas import OutputSchema
+HOSTILE = "</pre></div><img src=x onerror='window.pwned=1'><script>window.pwned=1</script><svg onload='window.pwned=1'>"
+HOSTILE += "javascript:alert(1) \\u202e" + "W" * 3000
+now = datetime.now(UTC)
+def hostile(run_id, *events):
+    schema = OutputSchema.of({"type": "array", "items": {"type": "object"}})
+    launch = RunLaunch(run_id=run_id, session_id="s", created_at=now, label=HOSTILE, agent_name=HOSTILE,
+                       provider=HOSTILE, model=HOSTILE, output_schema=schema)
+    record = RunRecord(launch)
+    request = ToolRequest(tool_call_id="t", name=HOSTILE, arguments='{"x": "<img src=x onerror=window.pwned=1>"}')
+    for event in (RunStarted(started_at=now), TextAdded(HOSTILE, step=1), NoticeGiven(text=HOSTILE),
+                  ToolCallStarted(step=1, request=request, started_at=now), *events):
+        record.apply(event)
+    run = Run(run_id, "s", runtime=current(), live=SimpleNamespace(record=record))
+    show_card(run)
+    return run
+hostile(HOSTILE)
+hostile("2", RunFinished(stop_reason="end", content=[{HOSTILE: HOSTILE}], output_valid=True, finished_at=now))
+last = hostile("3", RunFinished(stop_reason="error", error=HOSTILE + "\\n" + HOSTILE, finished_at=now))
+last
+"""
+
+
+def card(notebook, index: int):
+    """The card under a cell."""
+    return notebook.output(index).locator(".nbagent-card")
+
+
+def wait_for_status(notebook, index: int, status: str, timeout_s: float = 20) -> None:
+    notebook.output(index).locator(f".nbagent-card[data-status={status}]").wait_for(timeout=timeout_s * 1000)
+
+
+def wait_for_text(notebook, index: int, text: str) -> None:
+    card(notebook, index).locator(".nbagent-answer", has_text=text).wait_for(timeout=20_000)
+
+
+def wait_for_growth(notebook, index: int) -> None:
+    """Wait until the card's text is longer than it is now."""
+    answer = card(notebook, index).locator(".nbagent-answer").element_handle()
+    length = len(answer.text_content())
+    notebook.page.wait_for_function(
+        "([el, n]) => el.textContent.length > n", arg=[answer, length], timeout=10_000
+    )
+
+
+def test_a_run_appears_grows_and_is_cancelled_by_one_click(lab):
+    """The card shows the run's name, model and text as it comes; Cancel ends it and goes away."""
+    notebook = lab.open([LOAD, LONG, "run.status.value"])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    wait_for_text(notebook, 1, "Every account of rivers")
+    assert card(notebook, 1).locator(".nbagent-title").inner_text() == "rivers"
+    assert "demo model: canned answers" in card(notebook, 1).inner_text()
+    wait_for_growth(notebook, 1)
+    card(notebook, 1).get_by_role("button", name="Cancel rivers").click()
+    wait_for_status(notebook, 1, "cancelled", 2)
+    assert not card(notebook, 1).locator(".nbagent-cancel").is_visible()
+    notebook.run_cell(2)
+    assert notebook.text(2) == "'cancelled'"
+    assert notebook.errors == []
+
+
+@pytest.mark.parametrize("busy", ["import time; time.sleep(15)", "while True: pass"])
+def test_a_click_is_heard_while_a_cell_is_busy(lab, busy):
+    """Text goes on growing beside a busy cell, and the run is cancelled within a second of the click."""
+    notebook = lab.open([LOAD, LONG, busy])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    wait_for_status(notebook, 1, "running")
+    notebook.start_cell(2)
+    wait_for_text(notebook, 1, "Every account of rivers")
+    wait_for_growth(notebook, 1)
+    assert notebook.is_running(2)
+    button = card(notebook, 1).get_by_role("button", name="Cancel rivers")
+    began = time.monotonic()
+    button.click()
+    wait_for_status(notebook, 1, "cancelled", 5)
+    took_s = time.monotonic() - began
+    print(f"click to cancelled beside {busy!r}: {took_s:.3f} s")
+    assert took_s < 1
+    assert notebook.is_running(2)
+    notebook.page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    notebook.wait_cell(2)
+
+
+def test_without_the_control_channel_the_click_goes_over_the_comm(lab):
+    """A kernel that does not know the control message is asked the other way after a moment."""
+    notebook = lab.open([LOAD, LONG + "_ = get_ipython().kernel.control_handlers.pop(glue.REQUEST)"])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    wait_for_text(notebook, 1, "Every")
+    button = card(notebook, 1).locator(".nbagent-cancel")
+    button.click()
+    assert button.inner_text() == "cancelling…"
+    wait_for_status(notebook, 1, "cancelled", 5)
+
+
+def test_a_reloaded_page_shows_the_truth_and_its_buttons_work(lab):
+    """After a reload the card is there with the whole text, goes on growing, and cancels."""
+    notebook = lab.open([LOAD, LONG])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    wait_for_text(notebook, 1, "Every account of rivers")
+    notebook.save()
+    notebook.reload()
+    wait_for_text(notebook, 1, "Every account of rivers")
+    wait_for_growth(notebook, 1)
+    card(notebook, 1).get_by_role("button", name="Cancel rivers").click()
+    wait_for_status(notebook, 1, "cancelled", 3)
+    notebook.reload()
+    wait_for_status(notebook, 1, "cancelled")
+    wait_for_text(notebook, 1, "Every account of rivers")
+
+
+def test_a_lost_message_heals(lab):
+    """A front end that misses a message asks for the whole, and has the run's text in the end."""
+    lose = "from nbagent.panel import shown\n[one] = shown._by_run[run.run_id]\n"
+    lose += "one.widget.feed.state = {**one.widget.feed.state, 'seq': 10_000, 'text': ''}"
+    notebook = lab.open([LOAD, LONG, lose, "_ = run.cancel()", "print(run.text, end='')"])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    wait_for_text(notebook, 1, "Every account")
+    notebook.run_cell(2)
+    wait_for_growth(notebook, 1)
+    notebook.run_cell(3)
+    wait_for_status(notebook, 1, "cancelled")
+    notebook.run_cell(4)
+    wait_for_text(notebook, 1, notebook.text(4)[-30:])
+    assert card(notebook, 1).locator(".nbagent-answer").text_content() == notebook.text(4)
+
+
+def test_the_snapshot_stands_in_only_where_no_card_lives(lab):
+    """The static output is hidden under a live card, is final in the saved file, and shows once the kernel is gone."""
+    short = 'run = Agent(model="demo:assistant").start("What is the capital of France?"); show_card(run)'
+    notebook = lab.open([LOAD, short])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    wait_for_status(notebook, 1, "completed")
+    snapshot = notebook.output(1).locator(".nbagent-snapshot")
+    snapshot.locator("pre", has_text="The capital of France is Paris.").wait_for(state="attached")
+    assert not snapshot.is_visible()
+    assert "The capital of France is Paris." in notebook.outputs(1)[1]["data"]["text/html"]
+    notebook.save()
+    notebook.page.evaluate("() => jupyterapp.commands.execute('kernelmenu:shutdown')")
+    notebook.page.wait_for_function("() => !jupyterapp.shell.currentWidget.sessionContext.session?.kernel")
+    notebook.reload()
+    notebook.output(1).locator(".nbagent-snapshot").wait_for(state="visible")
+
+
+def test_hostile_text_runs_nothing_and_breaks_no_layout(lab):
+    """Names, text, tool calls, notices, tables and errors are text in the live card and in the static form."""
+    notebook = lab.open([LOAD, HOSTILE_CARD])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    cards = card(notebook, 1)
+    assert cards.count() == 3
+    live = notebook.output(1)
+    assert live.locator("img, script, svg[onload], a").count() == 0
+    assert "<img src=x onerror" in cards.nth(0).inner_text()
+    assert "onerror" in cards.nth(1).locator("td").inner_text()
+    assert "onerror" in cards.nth(2).locator(".nbagent-error").inner_text()
+    fits = "el => el.scrollWidth <= el.clientWidth + 1"
+    assert [cards.nth(i).evaluate(fits) for i in range(3)] == [True] * 3
+    assert notebook.page.evaluate("() => window.pwned") is None
+    assert notebook.errors == []
+
+
+def test_the_card_can_be_reached_and_read_without_a_mouse(lab):
+    """Cancel works from the keyboard, the status is announced, the text is not, a long text can be scrolled."""
+    notebook = lab.open([LOAD, LONG], width=640)
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    wait_for_text(notebook, 1, "Every")
+    shown = card(notebook, 1)
+    assert shown.get_by_role("status").inner_text() == "running"
+    answer = shown.get_by_role("region", name="answer")
+    assert answer.get_attribute("aria-live") is None
+    overflows = "el => el.tabIndex === 0 && el.scrollHeight > el.clientHeight + 100"
+    notebook.page.wait_for_function(overflows, arg=answer.element_handle(), timeout=40_000)
+    at_bottom = "el => el.scrollHeight - el.scrollTop - el.clientHeight < 40"
+    assert answer.evaluate(at_bottom)
+    answer.evaluate("el => { el.scrollTop = 0; }")
+    wait_for_growth(notebook, 1)
+    assert answer.evaluate("el => el.scrollTop") == 0
+    button = shown.get_by_role("button", name="Cancel rivers")
+    button.focus()
+    notebook.page.keyboard.press("Enter")
+    wait_for_status(notebook, 1, "cancelled", 2)
+    assert shown.get_by_role("status").inner_text() == "cancelled"
+    assert shown.evaluate("el => el === document.activeElement")

@@ -1,0 +1,42 @@
+"""The environment that a kernel or a Jupyter server of a test starts with: nothing of the developer's own.
+
+No API key and no `NBAGENT_*` option gets through, so that no test can reach a real provider by accident, and
+Jupyter's and IPython's configuration live in the test's own folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+_SECRET_ENDINGS = ("_API_KEY", "_BASE_URL", "_API_TOKEN")
+_OPTION_STARTS = ("NBAGENT_", "OPENAI_", "JUPYTER", "IPYTHON")
+HARNESS_OPTIONS = frozenset({"NBAGENT_CHROMIUM", "NBAGENT_IPYKERNEL6_PYTHON", "NBAGENT_NO_SKIP"})
+
+
+def is_private(name: str) -> bool:
+    """Say whether an environment variable is a key or an option that a test must not inherit."""
+    return name.startswith(_OPTION_STARTS) or name.endswith(_SECRET_ENDINGS)
+
+
+def isolated_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment for a child process whose Jupyter, IPython and nbagent files live under `home`."""
+    env = {name: value for name, value in os.environ.items() if not is_private(name)}
+    folders = {
+        "JUPYTER_CONFIG_DIR": home / "jupyter-config",
+        "JUPYTER_DATA_DIR": home / "jupyter-data",
+        "JUPYTER_RUNTIME_DIR": home / "jupyter-runtime",
+        "IPYTHONDIR": home / "ipython",
+    }
+    for name, folder in folders.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        env[name] = str(folder)
+    env["NBAGENT_STORE"] = str(home / "store" / "runs.duckdb")
+    # the checkout wins over an installed copy, whichever Python runs it
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), env.get("PYTHONPATH", "")]))
+    env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # else debugpy writes a warning into the kernel's output
+    env.update(extra or {})
+    return env

@@ -1,0 +1,219 @@
+"""The card in real kernels without a front end: outputs, messages, the control channel, executors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.harness.environment import isolated_environment
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
+
+LOAD = """
+from nbagent import kernel as glue
+glue.load(get_ipython())
+from nbagent.agent import Agent
+from nbagent.panel import flush_snapshots, show_card
+"""
+LONG = """
+run = Agent(model="demo:assistant", name="writer").start("write 5,000 words about rivers", label="rivers")
+show_card(run)
+"""
+SHORT = """
+run = Agent(model="demo:assistant").start("What is the capital of France?", label="capital")
+show_card(run)
+"""
+
+
+def card_of(kernel):
+    """The newest card's comm."""
+    return kernel.comm(_anywidget_id="nbagent.panel.card.RunCard")
+
+
+def status_of(comm) -> str:
+    """What the newest message with a row, or the state, says of the run."""
+    rows = [message["row"] for message in comm.received if "row" in message]
+    newest = max([comm.state["card"], *comm.received], key=lambda told: told["seq"])
+    return (newest.get("row") or (rows or [comm.state["card"]["row"]])[-1])["status"]
+
+
+def wait_for_status(kernel, status: str) -> None:
+    """Wait until the front end has been told that the run has this status."""
+    kernel.wait_for(lambda: status_of(card_of(kernel)) == status, f"the card says {status}", timeout_s=20)
+
+
+def cancel_request(run_id: str, command_id: str = "c1") -> dict[str, str]:
+    return {"command": "cancel", "run_id": run_id, "command_id": command_id}
+
+
+def test_a_card_is_two_outputs_whose_text_never_varies(kernel):
+    """The live view and the snapshot; both compare equal when the same cell runs again."""
+    kernel.run(LOAD)
+    first, second = kernel.run(SHORT), kernel.run(SHORT)
+    view, static = first.displays
+    assert set(view) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
+    assert view["text/plain"] == "nbagent run"
+    assert static["text/plain"] == "nbagent run\ncapital: agent 'agent', model 'demo:assistant'"
+    assert [d["text/plain"] for d in second.displays] == [d["text/plain"] for d in first.displays]
+    assert static["text/html"].startswith('<div class="nbagent-snapshot nbagent-of-')
+
+
+def test_text_grows_in_appended_pieces_while_a_cell_blocks(kernel):
+    """Small messages come while a cell sleeps: each fits the one before, and together they are the text."""
+    kernel.run(LOAD + LONG)
+    cell = kernel.execute_async("import time\ntime.sleep(3)")
+    kernel.wait_for(lambda: len(card_of(kernel).received) > 8, "messages", timeout_s=20)
+    assert not cell.done
+    told = card_of(kernel).received
+    assert [message["seq"] for message in told] == list(range(told[0]["seq"], told[0]["seq"] + len(told)))
+    assert sum("row" in message for message in told) <= 4
+    assert "Every account of rivers" in "".join(message["append"] for message in told)
+    cell.wait()
+    kernel.run("run.cancel()")
+
+
+@pytest.mark.parametrize("busy", ["time.sleep(20)", "while True: pass"])
+def test_cancel_over_the_control_channel_is_heard_while_a_cell_is_busy(kernel, busy):
+    """The acknowledgement comes at once, the run is cancelled within a second, the cell is not disturbed."""
+    kernel.run(LOAD + LONG)
+    run_id = card_of(kernel).state["card"]["row"]["run_id"]
+    cell = kernel.execute_async(f"print('busy', flush=True)\nimport time\n{busy}")
+    kernel.wait_for(lambda: "busy" in cell.result.stdout, "the cell starts")
+    wait_for_status(kernel, "running")
+    reply = kernel.control("nbagent_request", cancel_request(run_id), timeout_s=1)
+    assert reply == {"status": "ok", "heard": True, "command_id": "c1"}
+    kernel.wait_for(lambda: status_of(card_of(kernel)) == "cancelled", "the card says so", timeout_s=1)
+    assert not cell.done
+    kernel.interrupt()
+    cell.wait()
+
+
+def test_a_comm_message_cancels_too(kernel):
+    """Where the control channel is closed, the widget's own message does the same."""
+    kernel.run(LOAD + LONG)
+    wait_for_status(kernel, "running")
+    card = card_of(kernel)
+    kernel.click(card, cancel_request(card.state["card"]["row"]["run_id"]))
+    wait_for_status(kernel, "cancelled")
+
+
+def test_a_command_is_performed_once_and_nonsense_is_refused(kernel):
+    """The same command id again is taken and does nothing; what is no command is not taken and harms nothing."""
+    kernel.run(LOAD + LONG)
+    run_id = card_of(kernel).state["card"]["row"]["run_id"]
+    for _ in range(2):
+        assert kernel.control("nbagent_request", cancel_request(run_id))["heard"] is True
+    wait_for_status(kernel, "cancelled")
+    for nonsense in ({}, {"command": "rm", "run_id": run_id}, {"command": "cancel", "run_id": 5}):
+        assert kernel.control("nbagent_request", nonsense)["heard"] is False
+    assert kernel.run("str(run.status), glue.in_kernel()").text == "('RunStatus.cancelled', True)"
+
+
+def test_nothing_is_sent_once_nothing_runs(kernel):
+    """A second after its end a run is told once more, then the flusher has stopped."""
+    kernel.run(LOAD + SHORT)
+    wait_for_status(kernel, "completed")
+    code = "from nbagent import runtime\nfrom nbagent.panel import shown\n"
+    code += "async def stopped(): await shown._flusher._task\n"
+    code += "runtime.current().thread.submit(stopped()).result(5)"
+    kernel.run(code)
+    assert card_of(kernel).state["card"]["row"]["status"] == "completed"
+    assert kernel.run("shown._flusher._shown, shown._flusher._task.done()").text == "([], True)"
+
+
+def test_a_page_that_loads_later_gets_the_state_of_now(kernel):
+    """What `get_state` gives is what a front end has that heard every message."""
+    kernel.run(LOAD + LONG)
+    kernel.wait_for(lambda: len(card_of(kernel).received) > 3, "messages", timeout_s=20)
+    kernel.run("run.cancel()")
+    wait_for_status(kernel, "cancelled")
+    code = "from nbagent.panel import shown\nimport json\n[one] = shown._by_run[run.run_id]\n"
+    code += "state = one.widget.get_state()\n"
+    code += "assert state['card']['text'] == run.text and run.text\nprint(json.dumps(state['card']))"
+    state = json.loads(kernel.run(code).stdout)
+    assert state["row"]["status"] == "cancelled"
+    assert state["now_ms"] >= state["row"]["began_ms"]
+
+
+def test_the_cell_that_waits_writes_the_final_snapshot(kernel):
+    """Snapshots are rewritten at the end of the cell that waited, also where nobody calls `flush_snapshots`."""
+    kernel.run(LOAD)
+    launching = kernel.execute_async(SHORT)
+    launching.wait()
+    waiting = kernel.execute_async("run.wait().content")
+    assert waiting.wait().text == "'The capital of France is Paris.'"
+    assert waiting.result.displays == ()
+    assert "The capital of France is Paris." in launching.result.displays[1]["text/html"]
+    parents = [m.parent_id for m in kernel.wire.messages() if m.type == "update_display_data"]
+    assert waiting.msg_id in parents
+
+
+def test_a_run_at_the_end_of_a_cell_is_a_static_summary(kernel):
+    """HTML for people, a constant text for nbval, and no widget."""
+    kernel.run(LOAD + SHORT)
+    cell = kernel.run("run.wait(); run")
+    assert cell.text == "nbagent run\ncapital: agent 'agent', model 'demo:assistant'"
+    data = next(o["data"] for o in cell.outputs if o["output_type"] == "execute_result")
+    assert "The capital of France is Paris." in data["text/html"]
+    assert set(data) == {"text/plain", "text/html"}
+
+
+def test_a_result_at_the_end_of_a_cell_is_its_answer(kernel):
+    """The output of a waiting cell is names, status and answer, the same in every execution: no id, no time."""
+    kernel.run(LOAD + SHORT)
+    first = kernel.run("run.result(timeout=30)")
+    kernel.run(SHORT)
+    second = kernel.run("run.result(timeout=30)")
+    assert first.text.splitlines()[2:] == ["completed", "The capital of France is Paris."]
+    assert [o["data"] for o in first.outputs] == [o["data"] for o in second.outputs]
+
+
+def test_loading_is_light_and_unloading_takes_everything_back(kernel):
+    """`load` starts no thread and imports no widget; twice is once; `unload` leaves nothing."""
+    code = "import sys, threading; before = threading.active_count()\nfrom nbagent import kernel as glue\n"
+    code += "ip = get_ipython(); hooks = len(ip.events.callbacks['post_run_cell'])\n"
+    code += "glue.load(ip); glue.load(ip)\n"
+    code += "assert len(ip.events.callbacks['post_run_cell']) == hooks + 1\n"
+    code += "assert threading.active_count() == before\n"
+    code += "assert not {'anywidget', 'ipywidgets', 'duckdb', 'openai', 'pandas'} & set(sys.modules)\n"
+    code += "assert glue.REQUEST in ip.kernel.control_handlers\n"
+    code += "glue.unload(ip); glue.unload(ip)\n"
+    code += "assert len(ip.events.callbacks['post_run_cell']) == hooks\n"
+    code += "glue.REQUEST in ip.kernel.control_handlers"
+    assert kernel.run(code).text == "False"
+
+
+def test_the_cell_id_is_the_front_ends(kernel):
+    """A launch knows its cell where the front end says which it is, and None elsewhere."""
+    kernel.run(LOAD)
+    ask = kernel.execute_async("glue.current_cell_id()", cell_id="cell-7")
+    assert ask.wait().text == "'cell-7'"
+    assert kernel.run("glue.current_cell_id() is None").text == "True"
+
+
+def test_the_main_thread_gives_way_sooner_once_a_run_is_shown(kernel):
+    """The switch interval is shortened at the first card, and never lengthened."""
+    kernel.run(LOAD)
+    assert kernel.run("import sys; sys.getswitchinterval()").text == "0.005"
+    kernel.run(SHORT)
+    assert kernel.run("sys.getswitchinterval()").text == "0.0005"
+
+
+def test_an_executor_without_a_front_end_saves_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """`jupyter execute` writes a notebook whose launching cell holds the answer, as static HTML."""
+    for name, value in isolated_environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    cells = [nbformat.v4.new_code_cell(source) for source in (LOAD, SHORT, "run.wait().content")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    done = NotebookClient(notebook, timeout=60, kernel_name="python3", resources={}).execute(
+        cwd=str(tmp_path)
+    )
+    outputs = done.cells[1]["outputs"]
+    assert [o["output_type"] for o in outputs] == ["display_data", "display_data"]
+    assert "The capital of France is Paris." in outputs[1]["data"]["text/html"]
+    assert "completed" in outputs[1]["data"]["text/html"]
+    assert [o["output_type"] for o in done.cells[2]["outputs"]] == ["execute_result"]

@@ -1,0 +1,115 @@
+"""The kernel harness shows what a notebook shows, on both kernels of the matrix."""
+
+import os
+import time
+
+import pytest
+
+pytestmark = pytest.mark.kernel
+
+COUNTER = """
+import anywidget, traitlets
+class Counter(anywidget.AnyWidget):
+    _esm = "export default { render() {} }"
+    count = traitlets.Int(0).tag(sync=True)
+counter = Counter()
+def heard(widget, content, buffers):
+    widget.count += content["by"]
+    widget.send({"heard": content["by"]})
+counter.on_msg(heard)
+counter
+"""
+
+CONTROL_HANDLER = """
+import asyncio, time
+kernel = get_ipython().kernel
+def echo(stream, ident, parent):
+    kernel.session.send(stream, "echo_reply", {"got": parent["content"]["value"]}, parent, ident=ident)
+async def aecho(stream, ident, parent):
+    echo(stream, ident, parent)
+kernel.control_handlers["echo_request"] = aecho
+"""
+
+
+def test_the_matrix_runs_the_kernels_it_names(kernel, kernel_version):
+    """Each leg of the matrix is the ipykernel that its name says."""
+    major = kernel.run("import ipykernel; ipykernel.version_info[0]").text
+    assert major == kernel_version.removeprefix("ipykernel")
+
+
+def test_a_cell_gives_value_streams_and_error(kernel):
+    """A cell's value, both streams and its error are read apart."""
+    good = kernel.execute("import sys\nprint('out')\nprint('err', file=sys.stderr)\n6 * 7")
+    assert (good.status, good.text, good.stdout, good.stderr) == ("ok", "42", "out\n", "err\n")
+    assert good.error is None
+    bad = kernel.execute("1 / 0")
+    assert bad.status == "error"
+    assert str(bad.error) == "ZeroDivisionError: division by zero"
+
+
+def test_a_display_updated_by_a_thread_changes_the_cell_that_shows_it(kernel):
+    """Updates of a display reach the launching cell's outputs after the cell has ended."""
+    launching = kernel.execute_async(
+        "import threading; from IPython.display import display\n"
+        "go = threading.Event(); handle = display('first', display_id=True)\n"
+        "def later():\n"
+        "    go.wait(); handle.update('second'); print('from the thread')\n"
+        "thread = threading.Thread(target=later); thread.start()"
+    )
+    assert launching.wait().displays[0]["text/plain"] == "'first'"
+    kernel.run("go.set(); thread.join()")
+    kernel.wait_for(lambda: launching.result.displays[0]["text/plain"] == "'second'", "the update")
+
+
+def test_interrupt_stops_a_busy_cell_and_the_kernel_lives(kernel):
+    """Stop ends the cell with KeyboardInterrupt and nothing else."""
+    cell = kernel.execute_async("print('busy', flush=True)\nimport time\ntime.sleep(60)")
+    kernel.wait_for(lambda: "busy" in cell.result.stdout, "the cell starts")
+    kernel.interrupt()
+    error = cell.wait(10).error
+    assert error is not None
+    assert error.ename == "KeyboardInterrupt"
+    assert kernel.run("1").text == "1"
+
+
+def test_the_control_channel_answers_while_a_cell_is_busy(kernel):
+    """A control message is replied to before the busy cell has ended."""
+    kernel.run(CONTROL_HANDLER)
+    cell = kernel.execute_async("print('busy', flush=True)\ntime.sleep(3)")
+    kernel.wait_for(lambda: "busy" in cell.result.stdout, "the cell starts")
+    assert kernel.control("echo_request", {"value": 5}) == {"got": 5}
+    assert not cell.done
+    kernel.interrupt()
+    cell.wait(10)
+
+
+def test_a_click_on_a_widget_changes_its_state(kernel):
+    """A custom message reaches the widget's handler; its state and its answer come back."""
+    kernel.run(COUNTER)
+    counter = kernel.comm(_anywidget_id="__main__.Counter")
+    assert counter.state["count"] == 0
+    kernel.click(counter, {"by": 3})
+    kernel.wait_for(lambda: kernel.comms()[counter.comm_id].received == [{"heard": 3}], "the answer")
+    assert kernel.comms()[counter.comm_id].state["count"] == 3
+
+
+def test_killed_and_restarted_the_kernel_keeps_its_folder_and_loses_its_memory(kernel):
+    """SIGKILL ends the process at once; restart brings a new one in the same project."""
+    kernel.run("x = 1; open('kept', 'w').close()")
+    first = kernel.pid
+    started = time.monotonic()
+    kernel.kill9()
+    assert time.monotonic() - started < 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+    kernel.restart()
+    assert kernel.pid != first
+    assert str(kernel.execute("x").error) == "NameError: name 'x' is not defined"
+    assert kernel.run("import os; os.path.exists('kept')").text == "True"
+
+
+def test_no_key_and_no_option_of_the_developer_reaches_a_kernel(kernel, tmp_path):
+    """A kernel's only nbagent option is its own store; keys stay outside."""
+    code = "[n for n in os.environ if n.startswith(('NBAGENT', 'OPENAI')) or n.endswith('_API_KEY')]"
+    assert kernel.run("import os; " + code).text == "['NBAGENT_STORE']"
+    assert kernel.store.is_relative_to(tmp_path)

@@ -1,0 +1,134 @@
+"""The static forms of a run: escaped, readable without styles, comparable by nbval."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pytest
+
+from nbagent.events import NoticeGiven, RunFinished, RunStarted, TextAdded
+from nbagent.panel import show_card, snapshot, summary_plain
+from nbagent.panel.view import Seen, row_of
+from nbagent.run import RunLaunch, RunRecord
+from nbagent.runtime import Run, Runtime
+from nbagent.schemas import OutputSchema
+
+T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+HOSTILE = "</pre></div><script>alert(1)</script><img src=x onerror='alert(1)'>\"&lt;"
+ALLOWED = {"div", "p", "strong", "em", "br", "pre", "code", "table", "thead", "tbody", "tr", "th", "td"} | {
+    "details",
+    "summary",
+}
+
+
+class Tags(HTMLParser):
+    """Collects every tag, attribute and text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def parsed(html: str) -> Tags:
+    tags = Tags()
+    tags.feed(html)
+    return tags
+
+
+def a_record(run_id: str = "run-1", **launch) -> RunRecord:
+    launch = {"label": "facts", "agent_name": "analyst", "provider": "demo", "model": "slow", **launch}
+    return RunRecord(RunLaunch(run_id=run_id, session_id="s", created_at=T0, **launch))
+
+
+def looked(record: RunRecord):
+    seen = Seen.of_record(record)
+    return row_of(seen), seen.text
+
+
+def test_hostile_text_stays_text_wherever_it_stands():
+    """Answer, names, model, error, notices and table hold no tag, attribute or script of their own."""
+    schema = OutputSchema.of({"type": "array", "items": {"type": "object"}})
+    names = {"label": HOSTILE, "agent_name": HOSTILE, "model": HOSTILE, "output_schema": schema}
+    record = a_record(run_id=HOSTILE, **names)
+    record.apply(RunStarted(started_at=T0))
+    record.apply(TextAdded(HOSTILE, step=1))
+    record.apply(NoticeGiven(text=HOSTILE))
+    record.apply(
+        RunFinished(
+            stop_reason="end", content=[{HOSTILE: HOSTILE}], output_valid=True, error=HOSTILE, finished_at=T0
+        )
+    )
+    row, text = looked(record)
+    assert row["table"] is not None
+    tags = parsed(snapshot.html_of(row, text, key=snapshot.key_of(HOSTILE)))
+    assert tags.tags <= ALLOWED
+    assert tags.attributes <= {"class", "style"}
+    assert HOSTILE in tags.texts
+
+
+def test_the_plain_form_is_the_same_from_launch_to_end_and_from_run_to_run():
+    """nbval compares text/plain: it has no id, status, time or answer in it."""
+    first, second = a_record("id-1"), a_record("id-2")
+    at_launch = snapshot.plain_of(looked(first)[0])
+    second.apply(RunStarted(started_at=T0))
+    second.apply(TextAdded("an answer", step=1))
+    second.apply(RunFinished(stop_reason="error", error="a\nb", finished_at=T0))
+    assert snapshot.plain_of(looked(second)[0]) == at_launch
+    assert at_launch == "nbagent run\nfacts: agent 'analyst', model 'demo:slow'"
+
+
+def test_the_html_tells_status_answer_cost_and_how_to_get_the_result():
+    """A reader of a saved notebook sees what the live card showed."""
+    record = a_record()
+    record.apply(RunStarted(started_at=T0))
+    record.apply(TextAdded("an answer", step=1))
+    record.apply(RunFinished(stop_reason="end", content="an answer", finished_at=T0))
+    shown = " ".join(parsed(snapshot.html_of(*looked(record))).texts)
+    for part in (
+        "facts",
+        "completed",
+        "demo:slow",
+        "demo model: canned answers",
+        "an answer",
+        "tokens ?",
+        'nb.get("facts")',
+    ):
+        assert part in shown
+
+
+def test_a_very_long_answer_does_not_fill_the_notebook():
+    """The snapshot in the file is bounded."""
+    record = a_record()
+    record.apply(TextAdded("x" * 1_000_000, step=1))
+    assert len(snapshot.html_of(*looked(record))) < snapshot.HTML_TEXT_LIMIT + 2_000
+
+
+def test_a_key_is_a_class_name_whatever_the_run_id():
+    """The class by which the live card hides the snapshot cannot be broken out of."""
+    assert snapshot.key_of(HOSTILE).replace("-", "").isalnum()
+    assert snapshot.key_of("\ud800") != snapshot.key_of("a")
+
+
+def test_a_terminal_gets_text(capsys: pytest.CaptureFixture[str]):
+    """Without a kernel a card is one line, and a run at the end of a cell is its status and answer."""
+    record = a_record()
+    record.apply(TextAdded("an answer", step=1))
+    record.apply(RunFinished(stop_reason="end", content="an answer", finished_at=T0))
+    run = Run("run-1", "s", runtime=Runtime())
+    run._final = record.snapshot()
+    show_card(run)
+    printed = capsys.readouterr().out
+    assert printed == "nbagent run 'facts' on demo:slow: completed; get it with nb.get(\"facts\")\n"
+    assert summary_plain(run).startswith("facts: completed\nan answer\n")
+    show_card(run, quiet=True)
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,212 @@
+"""What a card shows, as plain data, and the messages that carry it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from nbagent.events import (
+    ModelCall,
+    ModelCallFinished,
+    NoticeGiven,
+    RunFinished,
+    RunStarted,
+    TextAdded,
+    ToolCall,
+    ToolCallFinished,
+    ToolCallStarted,
+    ToolRequest,
+    Usage,
+)
+from nbagent.panel import view
+from nbagent.panel.view import Seen, row_of, shown_text
+from nbagent.run import RunLaunch, RunRecord
+from nbagent.schemas import OutputSchema
+
+T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def a_record(**launch) -> RunRecord:
+    given_launch = {
+        "run_id": "run-1",
+        "session_id": "s",
+        "created_at": T0,
+        "agent_name": "analyst",
+        "provider": "openai",
+        "model": "gpt-x",
+        **launch,
+    }
+    return RunRecord(RunLaunch(**given_launch))
+
+
+def seen_after(record: RunRecord, *events) -> dict:
+    for event in events:
+        record.apply(event)
+    return row_of(Seen.of_record(record))
+
+
+def a_call(**changes) -> ModelCall:
+    values = {
+        "step": 1,
+        "attempt": 1,
+        "provider": "openai",
+        "request_model": "gpt-x",
+        "status": "completed",
+        "started_at": T0,
+        "duration_s": 1.5,
+        **changes,
+    }
+    return ModelCall(**values)
+
+
+def finished(reason: str = "end", **changes) -> RunFinished:
+    return RunFinished(stop_reason=reason, finished_at=T0 + timedelta(seconds=2.5), **changes)
+
+
+def test_a_pending_run_says_that_it_waits():
+    """Before its start a run shows its names, its status, how to get it, and nothing that it cost."""
+    row = seen_after(a_record(label="facts"))
+    assert (row["title"], row["agent"], row["model"]) == ("facts", "analyst", "openai:gpt-x")
+    assert (row["status"], row["waiting"]) == ("pending", "waiting for its turn")
+    assert row["code"] == 'nb.get("facts").content'
+    assert (row["facts"], row["took"], row["banner"]) == ([], "", "")
+
+
+def test_without_a_label_the_agent_is_the_title_and_the_id_gets_the_result():
+    """A name is not shown twice, and the code to get the result always works."""
+    row = seen_after(a_record())
+    assert (row["title"], row["agent"]) == ("analyst", "")
+    assert row["code"] == 'nb.get("run-1").content'
+
+
+def test_the_demo_model_is_labelled():
+    """A canned answer is never mistaken for a real one."""
+    assert seen_after(a_record(provider="demo", model="assistant"))["banner"].startswith("demo model:")
+
+
+def test_unknown_is_a_question_mark_at_the_end_and_nothing_before():
+    """Unknown counts are never shown as 0."""
+    record = a_record()
+    during = seen_after(record, RunStarted(started_at=T0), ModelCallFinished(call=a_call(ttft_s=0.25)))
+    assert during["facts"] == [["first token", "0.25 s"]]
+    after = seen_after(record, finished())
+    assert after["facts"] == [["tokens", "?"], ["cost", "?"], ["first token", "0.25 s"]]
+    assert after["took"] == "2.50 s"
+
+
+def test_known_counts_are_shown_and_a_half_known_one_says_which_half_is_not():
+    """Input and output tokens are known apart."""
+    usage = Usage(input_tokens=12_345)
+    row = seen_after(a_record(), ModelCallFinished(call=a_call(usage=usage, cost_usd=0.0123)), finished())
+    assert row["facts"][:2] == [["tokens", "12,345 in, ? out"], ["cost", "$0.012"]]
+
+
+def test_a_tool_at_work_is_shown_as_a_call_in_python():
+    """The line says what runs now; afterwards the names of what was called remain."""
+    record = a_record()
+    request = ToolRequest(tool_call_id="t1", name="price", arguments='{"symbol": "AAPL", "days": 3}')
+    row = seen_after(
+        record, RunStarted(started_at=T0), ToolCallStarted(step=1, request=request, started_at=T0)
+    )
+    assert (row["calls"], row["waiting"]) == (["calling price(symbol='AAPL', days=3)"], "")
+    call = ToolCall(
+        step=1, tool_call_id="t1", name="price", arguments="{}", status="error", started_at=T0, duration_s=1
+    )
+    assert seen_after(record, ToolCallFinished(call=call))["called"] == "called price; 1 failed"
+
+
+@pytest.mark.parametrize("arguments", ["", "{", "[1]", "null", '"x"'])
+def test_arguments_of_any_form_are_shown(arguments):
+    """What a model sent as arguments never fails the card."""
+    assert view.call_text("f", arguments).startswith("f(")
+
+
+def test_a_retry_says_why_and_when():
+    """While a model call waits for its next try, the first line of the failure and the pause are shown."""
+    record = a_record()
+    failed = a_call(status="error", error="429 from openai\nslow down")
+    row = seen_after(record, RunStarted(started_at=T0), ModelCallFinished(call=failed, retry_in_s=2.0))
+    assert (row["retry"], row["waiting"]) == ("429 from openai; trying again in 2.0 s", "")
+
+
+def test_an_error_is_its_two_lines_and_a_reason_that_adds_something():
+    """What happened and what to do; the stop reason only where the status does not say it already."""
+    record = a_record()
+    row = seen_after(
+        record, NoticeGiven(text="stepped down"), finished("max_steps", error="20 steps\nraise it")
+    )
+    assert (row["status"], row["reason"], row["error"]) == ("error", "max steps", ["20 steps", "raise it"])
+    assert row["notices"] == ["stepped down"]
+    assert seen_after(a_record(), finished("cancelled"))["reason"] == ""
+
+
+def test_a_valid_structured_answer_is_a_table():
+    """Rows and columns as text, numbers marked, what is left out counted."""
+    data = [{"city": f"C{i}", "people": 1_000 * i, "note": None} for i in range(30)]
+    schema = OutputSchema.of({"type": "array", "items": {"type": "object"}})
+    row = seen_after(a_record(output_schema=schema), finished(content=data, output_valid=True))
+    assert row["table"]["columns"] == ["city", "people", "note"]
+    assert row["table"]["numeric"][:2] == [False, True]
+    assert row["table"]["cells"][20 - 1] == ["C19", "19,000", ""]
+    assert row["more"] == "20 of 30 rows; to_frame() has all"
+
+
+def test_an_answer_that_was_not_valid_is_no_table():
+    """Raw text that failed its schema is shown as text."""
+    schema = OutputSchema.of({"type": "array", "items": {"type": "object"}})
+    row = seen_after(a_record(output_schema=schema), finished("invalid_output", output_valid=False))
+    assert row["table"] is None
+
+
+def test_a_run_read_from_the_store_shows_the_same_row():
+    """The card of a finished run does not depend on whether this kernel ran it."""
+    record = a_record(label="facts")
+    live = seen_after(
+        record, RunStarted(started_at=T0), TextAdded("hello", step=1), finished(content="hello")
+    )
+    assert row_of(Seen.of_output(record.snapshot())) == live
+    assert Seen.of_output(record.snapshot()).text == "hello"
+
+
+def test_names_keep_to_one_line():
+    """A label of many lines, or a very long one, breaks no layout."""
+    row = seen_after(a_record(label="a\nb\t" + "c" * 2_000, agent_name=HOSTILE))
+    assert "\n" not in row["title"]
+    assert len(row["title"]) <= view.LINE_LIMIT
+    assert row["agent"] == HOSTILE
+
+
+@pytest.mark.parametrize(
+    ("dollars", "text"),
+    [
+        (None, ""),
+        (0, "$0"),
+        (0.5, "$0.50"),
+        (1234.5, "$1,234.50"),
+        (0.00123, "$0.0012"),
+        (0.0000012, "$1.2e-06"),
+    ],
+)
+def test_money_keeps_digits_that_mean_something(dollars, text):
+    """Small costs are not rounded to nothing."""
+    assert view.money(dollars) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, ""), (0.5, "0.50 s"), (59.6, "60 s"), (61, "1 min 01 s"), (3_725, "1 h 02 min")],
+)
+def test_durations_read_as_people_say_them(value, text):
+    """Seconds, then minutes, then hours."""
+    assert view.seconds(value) == text
+
+
+def test_a_long_text_loses_its_beginning_in_steps():
+    """The end stays, a line says how much is not shown, and most additions still only append."""
+    assert shown_text("x" * view.TEXT_LIMIT) == "x" * view.TEXT_LIMIT
+    before, after = shown_text("x" * (view.TEXT_LIMIT + 1)), shown_text("x" * (view.TEXT_LIMIT + 2))
+    assert before.startswith(f"[the first {view.TEXT_STEP:,} characters are not shown]\n")
+    assert after.startswith(before)
+    assert len(shown_text("x" * 1_000_000)) <= view.TEXT_LIMIT + 100

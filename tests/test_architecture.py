@@ -1,0 +1,315 @@
+"""The shape of the package, held as data: layers, third-party borders, sizes, names, what an import costs.
+
+A module imports from rooms of lower layers, and from its own room. Everything else is listed here, so that a
+new arrow in the picture is a line in this file's diff.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "nbagent"
+
+# a room is a top-level module or folder; imports point down
+LAYERS: dict[int, tuple[str, ...]] = {
+    7: ("__init__",),
+    6: ("magics", "kernel", "panel"),
+    5: ("agent", "team", "batch", "frames", "plots"),
+    4: ("runtime",),
+    3: ("loop", "delegate", "adapters", "store", "models"),
+    2: ("spec", "tools", "schemas", "template", "demo"),
+    1: ("events", "run", "rendering"),
+    0: ("errors", "settings", "threads"),
+}
+LAYER_OF = {room: layer for layer, rooms in LAYERS.items() for room in rooms}
+
+# what a room may import from its own layer, with the reason
+SIBLINGS: dict[tuple[str, str], str] = {
+    ("settings", "errors"): "an unknown option is an error of ours",
+    ("run", "events"): "a run is a fold over events",
+    ("tools", "schemas"): "arguments are validated like structured output",
+    ("loop", "models"): "the loop asks the Model protocol, and prices the answer",
+    ("delegate", "loop"): "a team's leader is a loop with tools that start members",
+    ("team", "agent"): "a team's members are agents",
+    ("agent", "batch"): "agent.map",
+    ("batch", "frames"): "a batch's frame",
+    ("plots", "frames"): "pictures are drawn from frames",
+    ("magics", "kernel"): "cell ids and the control handlers",
+    ("magics", "panel"): "%agent shows the panel",
+    ("panel", "kernel"): "commands travel over the control channel",
+}
+
+# rooms that may import less than their layer allows
+ONLY: dict[str, frozenset[str]] = {
+    # a server of its own, in a process of its own: an outsider that happens to ship with the package
+    "demo": frozenset({"errors", "settings"}),
+    "errors": frozenset(),
+    "threads": frozenset(),
+    # frames read the record; they do not know who made it
+    "frames": frozenset({"errors", "settings", "events", "run", "schemas", "store", "runtime"}),
+}
+
+ANYWHERE = frozenset({"orjson", "pydantic", "pydantic_core", "typing_extensions"})
+THIRD_PARTY: dict[str, frozenset[str]] = {
+    "IPython": frozenset({"magics", "kernel", "panel"}),
+    "aiohttp": frozenset(),
+    "anywidget": frozenset({"panel"}),
+    "docstring_parser": frozenset({"tools"}),
+    "duckdb": frozenset({"store"}),
+    "genai_prices": frozenset({"models"}),
+    "httpx": frozenset(),
+    "httpx2": frozenset(),
+    "ipykernel": frozenset({"magics", "kernel", "panel"}),
+    "ipywidgets": frozenset({"magics", "kernel", "panel"}),
+    "jinja2": frozenset({"template"}),
+    "jsonschema": frozenset({"schemas"}),
+    "matplotlib": frozenset({"plots"}),
+    "openai": frozenset({"models"}),
+    "pandas": frozenset({"frames", "plots", "schemas"}),
+    "psutil": frozenset({"store"}),
+    "starlette": frozenset({"demo"}),
+    "traitlets": frozenset({"magics", "kernel", "panel"}),
+    "uvicorn": frozenset({"demo"}),
+}
+
+BANNED_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "misc"})
+MODULE_LINES_MAX, MODULE_LINES_GOOD = 600, 350
+FUNCTION_LINES_MAX = 60
+PARAMETERS_MAX = 6
+
+HEAVY = (
+    "pandas", "numpy", "duckdb", "openai", "IPython", "ipykernel", "ipywidgets", "anywidget", "matplotlib",
+    "starlette", "uvicorn", "aiohttp", "httpx", "httpx2",
+)  # fmt: skip
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LIGHT_MODULES = [
+    f"nbagent.{room}"
+    for room, layer in LAYER_OF.items()
+    if layer <= 2 and room != "demo" and ((PACKAGE / f"{room}.py").exists() or (PACKAGE / room).is_dir())
+]
+
+
+def name_of(path: Path) -> str:
+    """Return a module's path inside the package, for test ids and messages."""
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room_of(path: Path) -> str:
+    """Return the room that a file of the package is in."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """One import statement's target; `typing_only` inside `if TYPE_CHECKING:`."""
+
+    target: str
+    line: int
+    typing_only: bool
+
+
+def imports_of(path: Path) -> Iterator[Import]:
+    """Yield every import of a module, also those inside functions, as absolute dotted names."""
+    tree = ast.parse(path.read_text())
+    typing_only: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            typing_only.update(inner for statement in node.body for inner in ast.walk(statement))
+    for node in ast.walk(tree):
+        for target in _targets(node, path):
+            yield Import(target=target, line=node.lineno, typing_only=node in typing_only)
+
+
+def _targets(node: ast.AST, path: Path) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        parents = ("nbagent", *path.relative_to(PACKAGE).parent.parts)
+        base = parents[: len(parents) - node.level + 1] if node.level else ()
+        module = ".".join((*base, *filter(None, [node.module])))
+        # `from nbagent import x` names the room x, `from openai import x` the package openai
+        yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def target_room(target: str) -> str | None:
+    """Return the room that a dotted name of ours points into, None for other packages."""
+    parts = target.split(".")
+    if parts[0] != "nbagent":
+        return None
+    return parts[1] if len(parts) > 1 and parts[1] in LAYER_OF else "__init__"
+
+
+def complaint(room: str, imported: Import) -> str | None:
+    """Say what is wrong with one import of a room, None when nothing is."""
+    target = target_room(imported.target)
+    if target is None:
+        return library_complaint(room, imported)
+    if target == room:
+        return None
+    if room in ONLY and target not in ONLY[room] and not imported.typing_only:
+        return f"{room} may import only {sorted(ONLY[room])}"
+    if LAYER_OF[target] > LAYER_OF[room]:
+        return f"{target} is on layer {LAYER_OF[target]}, {room} on {LAYER_OF[room]}: imports point down"
+    same = LAYER_OF[target] == LAYER_OF[room]
+    if same and not imported.typing_only and (room, target) not in SIBLINGS:
+        return f"{room} and {target} are on one layer, and SIBLINGS does not list the pair"
+    return None
+
+
+def library_complaint(room: str, imported: Import) -> str | None:
+    """Say what is wrong with a room's import of another package; naming its types costs nothing."""
+    package = imported.target.partition(".")[0]
+    if package in sys.stdlib_module_names or package in ANYWHERE:
+        return None
+    if package not in THIRD_PARTY:
+        return f"{package} is in no table; a new dependency is a line in THIRD_PARTY"
+    allowed = THIRD_PARTY[package]
+    if room in allowed or (allowed and imported.typing_only):
+        return None
+    return f"{package} is imported only in {sorted(allowed) or 'no module'}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_each_module_has_a_room(path):
+    """A new top-level module or folder takes its place in the table first."""
+    assert room_of(path) in LAYER_OF, f"{name_of(path)} is on no layer; add its room to LAYERS"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_down_and_libraries_stay_in_their_rooms(path):
+    """Imports go to lower layers, inside a room, or where a table says so; function-level ones count too."""
+    room = room_of(path)
+    found = [(i, complaint(room, i)) for i in imports_of(path)]
+    wrong = [f"{name_of(path)}:{i.line} imports {i.target}: {why}" for i, why in found if why]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("room", "target", "typing_only", "allowed"),
+    [
+        ("loop", "nbagent.events.Event", False, True),
+        ("loop", "nbagent.runtime.Run", False, False),
+        ("loop", "nbagent.store.Store", False, False),
+        ("frames", "nbagent.agent", False, False),
+        ("runtime", "nbagent.store.schema", False, True),
+        ("spec", "nbagent.tools.Tool", True, True),
+        ("spec", "nbagent.tools.Tool", False, False),
+        ("events", "nbagent.runtime.Run", True, False),
+        ("agent", "nbagent.Agent", False, False),
+        ("store", "duckdb.connect", False, True),
+        ("frames", "duckdb", False, False),
+        ("runtime", "pandas", True, True),
+        ("models", "httpx2", True, False),
+        ("models", "requests", False, False),
+        ("demo", "nbagent.events", False, False),
+    ],
+)
+def test_the_import_rule_tells_right_from_wrong(room, target, typing_only, allowed):
+    """The rule that the tests above lean on is itself a table of cases."""
+    said = complaint(room, Import(target=target, line=1, typing_only=typing_only))
+    assert (said is None) == allowed, said
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_modules_are_short(path):
+    """No module over 600 lines; those over 350 are listed by `test_the_long_modules_are_listed`."""
+    lines = len(path.read_text().splitlines())
+    assert lines <= MODULE_LINES_MAX, (
+        f"{name_of(path)} has {lines} lines; split it into a folder of that name"
+    )
+
+
+def test_the_long_modules_are_listed(record_property, capsys):
+    """Modules past the good size are named in the output of `pytest -s`, longest first."""
+    sizes = {name_of(path): len(path.read_text().splitlines()) for path in MODULES}
+    long = sorted((item for item in sizes.items() if item[1] > MODULE_LINES_GOOD), key=lambda item: -item[1])
+    record_property("long_modules", long)
+    with capsys.disabled():
+        for name, lines in long:
+            print(f"\nnote: nbagent/{name} has {lines} lines, over {MODULE_LINES_GOOD}", end="")
+    assert all(lines <= MODULE_LINES_MAX for _, lines in long)
+
+
+def functions_of(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield every function and method of a module."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count a function's lines without its docstring."""
+    lines = (function.end_lineno or function.lineno) - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function, clean=False) is not None and first.end_lineno is not None:
+        lines -= first.end_lineno - first.lineno + 1
+    return lines
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_functions_are_short(path):
+    """No function over 60 lines, its docstring apart."""
+    wrong = [f"{f.name} has {lines_of(f)}" for f in functions_of(path) if lines_of(f) > FUNCTION_LINES_MAX]
+    assert not wrong, f"{name_of(path)}: {', '.join(wrong)} lines"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_functions_take_few_positional_parameters(path):
+    """At most six parameters by position; options of public verbs are keyword-only."""
+    wrong = [
+        f.name for f in functions_of(path) if len(f.args.posonlyargs) + len(f.args.args) > PARAMETERS_MAX + 1
+    ]
+    assert not wrong, f"{name_of(path)}: {', '.join(wrong)}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_module_is_a_drawer(path):
+    """A name says what is inside; `utils` says nothing."""
+    assert not BANNED_NAMES & {part.removesuffix(".py") for part in path.relative_to(PACKAGE).parts}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_each_module_says_what_it_is(path):
+    """Every module opens with a docstring."""
+    assert ast.get_docstring(ast.parse(path.read_text())), f"{name_of(path)} has no docstring"
+
+
+def test_the_module_map_names_every_room():
+    """`nbagent.__doc__` is the map: a reader finds each top-level module in it."""
+    text = ast.get_docstring(ast.parse((PACKAGE / "__init__.py").read_text())) or ""
+    missing = sorted({room_of(path) for path in MODULES} - {"__init__"} - set(text.replace("/", " ").split()))
+    assert not missing, f"nbagent/__init__.py's docstring does not name {missing}"
+
+
+def loaded_by(module: str) -> set[str]:
+    """Return which heavy packages a fresh interpreter has loaded after importing a module."""
+    code = f"import sys, {module}; print(' '.join(n for n in {HEAVY!r} if n in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["nbagent", *LIGHT_MODULES])
+def test_the_lower_layers_load_nothing_heavy(module):
+    """`import nbagent` and the modules of layers 0 to 2 cost neither pandas nor a database nor IPython."""
+    assert loaded_by(module) == set()
+
+
+def test_each_test_states_its_rule():
+    """A test's docstring is the rule that it holds."""
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    silent = [
+        f"{path.relative_to(ROOT)}::{function.name}"
+        for path in files
+        for function in functions_of(path)
+        if function.name.startswith("test_") and not ast.get_docstring(function)
+    ]
+    assert not silent, "\n".join(silent)
