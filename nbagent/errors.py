@@ -21,7 +21,7 @@
     │   └── StoreDamagedError
     └── ModelError                  a provider's answer, or its silence
         ├── ProviderUnreachableError
-        ├── ProviderSilentError     no byte for longer than the idle time
+        │   └── ProviderSilentError no byte for longer than the idle time
         ├── ProviderRefusedError    4xx: the request, the key or the model is wrong
         ├── ProviderOverloadedError 408, 409, 429, 5xx: worth another try
         └── ProviderProtocolError   the reply is not what the wire format promises
@@ -161,9 +161,10 @@ class ProviderUnreachableError(ModelError):
     retryable = True
 
 
-class ProviderSilentError(ModelError):
+class ProviderSilentError(ProviderUnreachableError):
     """No byte came for longer than the idle time. Not tried again: the time is already spent."""
 
+    retryable = False
     stop_reason = "idle_timeout"
 
 

@@ -169,6 +169,15 @@ class MessageAdded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallAttached:
+    """The model call lives at the provider: with these two it can be taken up again by another kernel."""
+
+    step: int
+    response_id: str
+    sequence_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeGiven:
     """Something a person should know that is no failure: a mode that is not in effect, a step down."""
 
@@ -197,6 +206,7 @@ Event = (
     | ToolCallStarted
     | ToolCallFinished
     | MessageAdded
+    | CallAttached
     | NoticeGiven
     | RunFinished
 )

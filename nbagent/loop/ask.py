@@ -6,12 +6,14 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
 from nbagent.errors import ModelError, ProviderProtocolError
 from nbagent.events import (
+    CallAttached,
     CallStatus,
     Event,
     ModelCall,
@@ -23,6 +25,7 @@ from nbagent.events import (
 )
 from nbagent.models.prices import price_usd
 from nbagent.models.protocol import (
+    Attached,
     Model,
     ModelRequest,
     Notice,
@@ -118,19 +121,27 @@ async def _one_try(attempt: _Try, request: ModelRequest) -> ReplyFinished:
         )
     )
     reply: ReplyFinished | None = None
-    async for event in attempt.model.stream(request):
-        if type(event) is TextPiece:
-            emit(TextAdded(event.text, step))
-        elif isinstance(event, ReplyStarted):
-            attempt.ttft_s = time.perf_counter() - attempt.clock
-        elif isinstance(event, ReasoningPiece):
-            emit(ReasoningAdded(event.text, step))
-        elif isinstance(event, Notice):
-            emit(NoticeGiven(text=event.text))
-        elif isinstance(event, ReplyFinished):
-            reply = event
-        elif not isinstance(event, TextPiece):
-            assert_never(event)
+    # an exception on our side must close the connection too, not leave it to the garbage collector
+    async with aclosing(attempt.model.stream(request)) as events:
+        async for event in events:
+            if type(event) is TextPiece:
+                emit(TextAdded(event.text, step))
+            elif isinstance(event, ReplyStarted):
+                attempt.ttft_s = time.perf_counter() - attempt.clock
+            elif isinstance(event, ReasoningPiece):
+                emit(ReasoningAdded(event.text, step))
+            elif isinstance(event, Attached):
+                emit(
+                    CallAttached(
+                        step=step, response_id=event.response_id, sequence_number=event.sequence_number
+                    )
+                )
+            elif isinstance(event, Notice):
+                emit(NoticeGiven(text=event.text))
+            elif isinstance(event, ReplyFinished):
+                reply = event
+            elif not isinstance(event, TextPiece):
+                assert_never(event)
     if reply is None:
         raise ProviderProtocolError(
             f"model {attempt.model.id!r} ended its stream without a whole reply",

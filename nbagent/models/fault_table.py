@@ -14,14 +14,9 @@ from nbagent.errors import (
     ProviderOverloadedError,
     ProviderProtocolError,
     ProviderRefusedError,
+    ProviderSilentError,
     ProviderUnreachableError,
 )
-
-
-class ProviderSilentError(ProviderUnreachableError):
-    """No byte came for longer than the idle time; ends a run with stop_reason `idle_timeout`."""
-
-    stop_reason = "idle_timeout"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ the background thread's event loop; cancelling the consuming task closes the con
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -35,6 +35,15 @@ class SchemaOffer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResumePoint:
+    """Where a call that lives at the provider is taken up again, and the text that had come by then."""
+
+    response_id: str
+    sequence_number: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
     """One question to a model. `messages` hold the whole history, the system's message first where there is one."""
 
@@ -43,6 +52,7 @@ class ModelRequest:
     schema: SchemaOffer | None = None
     settings: ModelSettings = field(default_factory=ModelSettings)
     idle_timeout_s: float | None = None
+    resume: ResumePoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,14 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """The call lives at the provider under this id; what came up to `sequence_number` has been yielded."""
+
+    response_id: str
+    sequence_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyFinished:
     """The terminal event: the whole reply and what it cost."""
 
@@ -87,7 +105,7 @@ class ReplyFinished:
     provider_items: tuple[Mapping[str, Any], ...] = ()
 
 
-ModelEvent = ReplyStarted | TextPiece | ReasoningPiece | Notice | ReplyFinished
+ModelEvent = ReplyStarted | TextPiece | ReasoningPiece | Notice | Attached | ReplyFinished
 
 
 @runtime_checkable
@@ -97,7 +115,7 @@ class Model(Protocol):
     provider: str
     id: str
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Send `request`, yield what comes; the last event is a `ReplyFinished`."""
         ...
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol, assert_never
 
 from nbagent.events import (
+    CallAttached,
     Event,
     Message,
     MessageAdded,
@@ -73,8 +74,8 @@ class RunRecord:
     """
 
     __slots__ = (
-        "_pieces", "_text_of", "_typed", "end", "launch", "messages", "model_calls", "notices", "retry_in_s",
-        "running_tools", "started_at", "tool_calls", "version",
+        "_pieces", "_text_of", "_typed", "end", "launch", "messages", "model_calls", "notices", "response_id", "retry_in_s",
+        "running_tools", "sequence_number", "started_at", "tool_calls", "version",
     )  # fmt: skip
 
     def __init__(self, launch: RunLaunch) -> None:
@@ -88,6 +89,8 @@ class RunRecord:
         self.notices: list[str] = []
         self.retry_in_s: float | None = None
         self.version = 0
+        self.response_id: str | None = None
+        self.sequence_number: int | None = None
         self._pieces: list[str] = []
         self._text_of = 0
         self._typed: Any = None
@@ -119,6 +122,8 @@ class RunRecord:
                 self.messages.append(event.message)
             case RunStarted():
                 self.started_at = event.started_at
+            case CallAttached():
+                self.response_id, self.sequence_number = event.response_id, event.sequence_number
             case NoticeGiven():
                 if event.text not in self.notices:
                     self.notices.append(event.text)

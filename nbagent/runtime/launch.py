@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import contextlib
 import contextvars
 import os
 import secrets
@@ -26,6 +27,7 @@ from uuid import UUID
 from nbagent import settings
 from nbagent.errors import PromptError, RunIdInUseError, SessionBusyError, UnknownNameError, close_match
 from nbagent.events import FilePart
+from nbagent.models import close_connections
 from nbagent.models.protocol import Model
 from nbagent.run import RunLaunch, RunOutput, RunRecord
 from nbagent.runtime.handle import Run
@@ -141,7 +143,9 @@ class Runtime:
                 raise RunIdInUseError(f"run id {launch.run_id!r} is taken by a run that is not done", _NEW_ID)
         store = self.store
         written: concurrent.futures.Future[Launched] = store.submit(
-            launch_write(launch, spec, own_session=launching.session_id is None, mode_requested="notebook")
+            launch_write(
+                launch, spec, own_session=launching.session_id is None, mode_requested=_mode_of(model)
+            )
         )
         services = Services(store=store, slots=self.slots, sessions=self.sessions, finished=self._remember)
         live = LiveRun(
@@ -288,6 +292,9 @@ class Runtime:
         for live in lives:
             self.thread.soon(live.stop, "kernel_died")
         concurrent.futures.wait([live.done for live in lives], timeout=timeout_s * 0.7)
+        if self.thread.is_started():
+            with contextlib.suppress(Exception):  # the process ends: nobody is left to hear of it
+                self.thread.submit(close_connections()).result(0.2)
         for store in self._stores.values():
             store.close(max(0.1, deadline - time.monotonic()))
 
@@ -303,6 +310,11 @@ def current() -> Runtime:
         if _current is None:
             _current = Runtime()
         return _current
+
+
+def _mode_of(model: Model) -> str:
+    """Where the model was asked to live: at the provider, in its background mode, or here."""
+    return "provider" if getattr(model, "background", False) else "notebook"
 
 
 def _forget_after_fork() -> None:

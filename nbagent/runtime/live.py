@@ -98,7 +98,7 @@ class LiveRun:
             return
         self.stop_reason = reason
         if self._task is not None:
-            self._task.cancel()
+            self._task.cancel(reason)  # the message: a call that lives at the provider outlives `kernel_died`
         self._timers.append(asyncio.get_running_loop().call_later(GRACE_S, self._settle))
 
     async def until_done(self) -> None:

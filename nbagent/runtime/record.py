@@ -43,6 +43,9 @@ def progress_write(record: RunRecord) -> Progress:
         status=record.status.value,
         started_at=record.started_at,
         partial_text=record.text or None,
+        response_id=record.response_id,
+        last_sequence_number=record.sequence_number,
+        mode_effective=_mode(record),
     )
 
 
@@ -64,7 +67,9 @@ def finish_write(record: RunRecord, *, turn: int | None) -> Finish:
         "started_at": record.started_at,
         "finished_at": end.finished_at,
         "partial_text": (record.text or None) if end.content is None else None,
-        "mode_effective": "notebook",
+        "mode_effective": _mode(record),
+        "response_id": record.response_id,
+        "last_sequence_number": record.sequence_number,
     }
     return Finish(
         run_id=launch.run_id,
@@ -76,6 +81,11 @@ def finish_write(record: RunRecord, *, turn: int | None) -> Finish:
         tool_calls=tuple(record.tool_calls),
         messages=tuple(enumerate(record.messages)),
     )
+
+
+def _mode(record: RunRecord) -> str:
+    """Where the run's last model call really lived."""
+    return "notebook" if record.response_id is None else "provider"
 
 
 def now() -> datetime:

@@ -55,6 +55,10 @@ class BackgroundThread:
         ready.wait()
         self._loop, self._pid = loop, os.getpid()
 
+    def is_started(self) -> bool:
+        """True once this process runs the loop."""
+        return self._loop is not None and self._pid == os.getpid()
+
     def is_current(self) -> bool:
         """True on the background thread itself."""
         return threading.current_thread() is self._thread

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,7 @@ class StoreFile:
         self._con: DuckDBPyConnection | None = None
         self._attached = False
         self._seen: Stats = ()  # the files at the end of our last turn
+        self.held = threading.Lock()  # held while the file is open; a fork waits for it
         self._stale = True  # others may have written since our last turn that went well
 
     @property
@@ -68,6 +70,7 @@ class StoreFile:
             others = self.lock.acquire()
         except OSError as error:
             raise trouble_of(error, self.path) from error
+        self.held.acquire()
         try:
             self._stale |= others or self._stats() != self._seen
             self._attach()
@@ -96,6 +99,7 @@ class StoreFile:
                 self._stale = True
             self._seen = self._stats()
         finally:
+            self.held.release()
             self.lock.release()
 
     def shut_down(self) -> None:

@@ -38,6 +38,7 @@ SPACING_PER_RUN_S = 0.005  # less where few runs are under way: their number bou
 BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 PATIENCE_S = 1.0  # waiting for the file for longer than this is trouble
 BATCH = 500
+FORK_WAIT_S = 2.0  # a turn ends sooner than that
 EXIT_S = 2.0  # what Jupyter gives a kernel to end
 
 _URGENT = (Launch, CancelRequest, NewAttempt)
@@ -382,10 +383,26 @@ def _stop_all() -> None:
         writer.stop(EXIT_S)
 
 
-def _after_fork() -> None:
+_held_for_fork: list[Writer] = []
+
+
+def _before_fork() -> None:
+    """Let no file be open at a fork: the child's DuckDB would go on believing that it has the file."""
+    _held_for_fork[:] = [writer for writer in list(_WRITERS) if writer.file.held.acquire(timeout=FORK_WAIT_S)]
+
+
+def _after_fork_in_parent() -> None:
+    while _held_for_fork:
+        _held_for_fork.pop().file.held.release()
+
+
+def _after_fork_in_child() -> None:
+    _held_for_fork.clear()
     for writer in list(_WRITERS):
         writer.forked()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+    )

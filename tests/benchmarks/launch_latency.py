@@ -22,7 +22,9 @@ HERE = Path(__file__).parent
 def percentiles(name: str, seconds: list[float]) -> None:
     """Print p50, p95 and the most, in milliseconds."""
     cuts = statistics.quantiles(seconds, n=20)
-    print(f"{name}: p50 {cuts[9] * 1000:.1f} ms, p95 {cuts[18] * 1000:.1f} ms, max {max(seconds) * 1000:.1f} ms")
+    print(
+        f"{name}: p50 {cuts[9] * 1000:.1f} ms, p95 {cuts[18] * 1000:.1f} ms, max {max(seconds) * 1000:.1f} ms"
+    )
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -64,9 +66,12 @@ def measure(base_url: str) -> None:
 
 def main() -> None:
     """Start the server, measure, stop it."""
-    with subprocess.Popen(
-        [sys.executable, HERE / "server.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server, tempfile.TemporaryDirectory() as folder:
+    with (
+        subprocess.Popen(
+            [sys.executable, HERE / "server.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as server,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         assert server.stdin is not None
         assert server.stdout is not None
         os.environ["NBAGENT_STORE"] = f"{folder}/runs.duckdb"

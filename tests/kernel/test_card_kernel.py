@@ -10,6 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 from tests.harness.environment import isolated_environment
+from tests.harness.kernel import RealKernel
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
@@ -217,3 +218,16 @@ def test_an_executor_without_a_front_end_saves_the_answer(tmp_path: Path, monkey
     assert "The capital of France is Paris." in outputs[1]["data"]["text/html"]
     assert "completed" in outputs[1]["data"]["text/html"]
     assert [o["output_type"] for o in done.cells[2]["outputs"]] == ["execute_result"]
+
+
+def test_a_card_of_another_kernels_run_follows_it_and_cancels_it(kernel, tmp_path: Path):
+    """A run found in the store has a card too: looked at once a second, cancelled across kernels."""
+    kernel.run(LOAD + LONG)
+    wait_for_status(kernel, "running")
+    run_id = card_of(kernel).state["card"]["row"]["run_id"]
+    with RealKernel(tmp_path / "other", env={"NBAGENT_STORE": str(kernel.store)}) as other:
+        other.run(LOAD + f"from nbagent import runtime\nshow_card(runtime.current().get({run_id!r}))")
+        assert status_of(card_of(other)) in {"pending", "running"}
+        assert other.control("nbagent_request", cancel_request(run_id))["heard"] is True
+        wait_for_status(other, "cancelled")
+        wait_for_status(kernel, "cancelled")

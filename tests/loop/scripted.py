@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from nbagent.errors import ModelError
 from nbagent.events import Event, ToolRequest, Usage
@@ -28,7 +28,7 @@ class ScriptedModel:
     def check(self) -> None:
         """Nothing is needed."""
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Play the next call."""
         self.requests.append(request)
         for step in self.calls.pop(0):

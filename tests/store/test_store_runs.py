@@ -337,9 +337,11 @@ def test_files_are_the_users_alone(store: Store) -> None:
 
 def test_a_closed_store_starts_again(store: Store) -> None:
     """Closing ends the thread; the next write begins anew."""
+    before = set(threading.enumerate())
     launch(store, "r1")
+    assert [one.name for one in set(threading.enumerate()) - before] == ["nbagent-store"]
     assert store.close()
-    assert not [one for one in threading.enumerate() if one.name == "nbagent-store"]
+    assert not set(threading.enumerate()) - before
     assert launch(store, "r2").turn == 2
 
 
