@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 REQUEST, REPLY = "nbagent_request", "nbagent_reply"
-SWITCH_INTERVAL_S = 0.0005  # a Python loop in a cell then delays streaming by 0.7 ms instead of 11 ms
 
 # who shows objects of a type, by the names of the modules that define them: nothing is imported until one is shown
 _FORMATTERS = {
@@ -161,12 +160,6 @@ def publish(data: Mapping[str, Any], *, display_id: str | None = None, update: b
         return
     transient = {"display_id": display_id} if display_id else {}
     ip.display_pub.publish(dict(data), metadata={}, transient=transient, update=update)
-
-
-def prepare_threads() -> None:
-    """Let the background thread get its turn soon beside a busy cell; never makes the interval longer."""
-    if sys.getswitchinterval() > SWITCH_INTERVAL_S:
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
 
 
 def free_comm(comm: Any) -> None:

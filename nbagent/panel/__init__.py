@@ -27,7 +27,6 @@ def show_card(run: Run, *, quiet: bool = False) -> None:
 
     `quiet` displays nothing. The card goes on by itself until the run ends; nothing here waits for the run.
     """
-    kernel.prepare_threads()
     if quiet:
         return
     if not kernel.in_kernel():
@@ -72,6 +71,5 @@ def _look(run: Run | RunOutput) -> tuple[Row, str]:
     if isinstance(run, RunOutput):
         seen = Seen.of_output(run)
     else:
-        live = run._live  # noqa: SLF001 - the record of a live run says more than its snapshot
-        seen = Seen.of_record(live.record) if live is not None else Seen.of_output(run.output)
+        seen = Seen.of_record(run.record) if run.record is not None else Seen.of_output(run.output)
     return row_of(seen), shown_text(seen.text)

@@ -43,7 +43,7 @@ class Shown:
         self.context = contextvars.copy_context()
         self.in_notebook = False  # True once the final snapshot was written from a cell
         self.widget: RunCard | None = None
-        self._record = run._live.record if run._live is not None else None  # noqa: SLF001
+        self._record = run.record
         # version, row and text together: of two threads that look at once the later may be the older one
         self._looked: tuple[int, Row, str] = (0, {}, "")
         self._stored_at = time.monotonic()

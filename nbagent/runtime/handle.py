@@ -12,7 +12,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import RunError, RunIdInUseError, WaitTimeout
-from nbagent.run import RunMetrics, RunOutput, RunStatus
+from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus
 from nbagent.threads import in_own_thread
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ class Run:
         self._final: RunOutput | None = None
 
     # ----------------------------------------------------------------- state
+
+    @property
+    def record(self) -> RunRecord | None:
+        """The live record in the kernel that launched the run; None elsewhere, where the store is read."""
+        return self._live.record if self._live is not None else None
 
     @property
     def output(self) -> RunOutput:
