@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from nbagent.store import Store
 from tests.harness.kernel import RealKernel
 from tests.provider.chat_wire import json_reply, text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
@@ -256,6 +257,22 @@ def test_the_demo_model_answers_when_none_is_set(tmp_path: Path) -> None:
 
         psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=5)
         assert not psutil.pid_exists(pid)
+
+
+def test_a_launched_cell_survives_sigkill(shell: RealKernel, provider: ScriptedProvider) -> None:
+    """The kernel is killed the moment `%%agent_bg` has returned: the row is there, and ends as interrupted."""
+    provider.otherwise((*text("Once"), Silence()))
+    shell.run("%%agent_bg -o story --run-id mine -q\nWrite a story")
+    shell.kill9()
+    store = Store(shell.store)
+    (row,) = store.read("select status, stop_reason, prompt, label from runs where run_id = 'mine'")
+    store.close()
+    assert row == {
+        "status": "interrupted",
+        "stop_reason": "kernel_died",
+        "prompt": "Write a story",
+        "label": "story",
+    }
 
 
 def test_loading_is_silent_idempotent_and_starts_nothing(tmp_path: Path) -> None:
