@@ -1,4 +1,4 @@
-"""One JupyterLab and one Chromium for this folder's tests, started when the first asks for them."""
+"""One JupyterLab and one Chromium for this folder's tests, started for each file that asks for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from tests.harness.lab import Lab, LabServer, launch_chromium
 
 
-@pytest.fixture(scope="package")
+# Playwright keeps a loop running on this thread for as long as it lives: other folders' tests must not meet it
+@pytest.fixture(scope="module")
 def _lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     playwright, browser = launch_chromium()
     try:
