@@ -6,6 +6,7 @@ migrated by a newer release between two turns.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 MIGRATIONS: Sequence[str] = ("schema.sql",)  # beside this module; the first is number 1
 
 
+@functools.cache
+def _script(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
 def migrate(con: DuckDBPyConnection, path: Path) -> None:
     """Apply what is missing. Raises StoreTooNewError, and writes nothing, for a newer release's file."""
     have = version_of(con)
@@ -28,7 +34,7 @@ def migrate(con: DuckDBPyConnection, path: Path) -> None:
             "update nbagent-jupyter, or set NBAGENT_STORE to another file",
         )
     for number in range(have + 1, len(MIGRATIONS) + 1):
-        script = Path(__file__).with_name(MIGRATIONS[number - 1]).read_text(encoding="utf-8")
+        script = _script(MIGRATIONS[number - 1])
         con.execute("begin")
         try:
             con.execute(script)

@@ -13,6 +13,7 @@ import resource
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,11 +161,19 @@ class Orders:
         return took
 
     def hold(self) -> bool:
-        """Open the file as a program does that knows nothing of us."""
+        """Open the file as a program does that knows nothing of us, as soon as a turn has ended."""
         import duckdb
 
-        self.held = duckdb.connect(str(self.path))
-        return True
+        deadline = time.monotonic() + PATIENCE_S / 2
+        while True:
+            try:
+                self.held = duckdb.connect(str(self.path))
+            except duckdb.IOException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return True
 
     def let_go(self) -> bool:
         """Close it again."""
@@ -198,8 +207,14 @@ class Orders:
 
     def become(self, uid: int) -> bool:
         """Drop root's rights."""
-        import duckdb  # noqa: F401 - root's Python may be readable by root alone
+        from nbagent.store import Launch, Store
 
+        # all that is read from files is read now: root's Python and checkout may be readable by root alone
+        with tempfile.TemporaryDirectory() as folder:
+            store = Store(Path(folder) / "runs.duckdb")
+            store.submit(Launch({"run_id": "r", "session_id": "s"})).result(PATIENCE_S)
+            store.read("select * from runs")
+            store.close()
         os.setgid(uid)
         os.setuid(uid)
         return True
