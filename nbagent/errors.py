@@ -16,12 +16,15 @@
     ├── WaitTimeout                 a wait ran out; the run goes on   (also a TimeoutError)
     ├── RunError                    the result of a run that did not complete was asked for
     ├── StoreError
+    │   ├── QueryError              SQL that the record cannot answer
     │   ├── StoreBusyError          another process holds the file
     │   ├── StoreTooNewError
     │   └── StoreDamagedError
     └── ModelError                  a provider's answer, or its silence
         ├── ProviderUnreachableError
-        │   └── ProviderSilentError no byte for longer than the idle time
+        │   ├── ProviderSilentError no byte for longer than the idle time
+        │   └── OutOfReachError     a response that may live at the provider cannot be reached
+        ├── QueueTimeoutError       a response waited at the provider for longer than it may
         ├── ProviderRefusedError    4xx: the request, the key or the model is wrong
         ├── ProviderOverloadedError 408, 409, 429, 5xx: worth another try
         └── ProviderProtocolError   the reply is not what the wire format promises
@@ -122,6 +125,10 @@ class StoreBusyError(StoreError):
     """Another process holds the store's file for longer than a wait is worth."""
 
 
+class QueryError(StoreError):
+    """SQL that the record cannot answer."""
+
+
 class StoreTooNewError(StoreError):
     """The file was written by a newer nbagent; it is left untouched."""
 
@@ -168,6 +175,18 @@ class ProviderSilentError(ProviderUnreachableError):
     stop_reason = "idle_timeout"
 
 
+class OutOfReachError(ProviderUnreachableError):
+    """A response that may live at the provider cannot be reached. Not tried again: that would pay twice."""
+
+    retryable = False
+
+
+class QueueTimeoutError(ModelError):
+    """The response waited at the provider for longer than it may; it was cancelled there."""
+
+    stop_reason = "queue_timeout"
+
+
 class ProviderRefusedError(ModelError):
     """The provider will not serve this request: 400, 401, 403, 404, 422 and their like."""
 
@@ -180,6 +199,12 @@ class ProviderOverloadedError(ModelError):
 
 class ProviderProtocolError(ModelError):
     """The reply is not what the wire format promises: HTML, cut JSON, a stream that ends early."""
+
+
+def show_as(error: BaseException, what: str, todo: str = "") -> None:
+    """Let a notebook show these two lines for `error` instead of a traceback; the error stays what it is."""
+    shown = [f"{type(error).__name__}: {what}", *([f"  -> {todo}"] if todo else [])]
+    vars(error)["_render_traceback_"] = lambda: shown
 
 
 def close_match(name: str, known: Iterable[str]) -> str:

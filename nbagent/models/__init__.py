@@ -4,12 +4,15 @@
 
     protocol.py     ModelRequest, the ModelEvents and the Model protocol: what the loop sees
     resolve.py      "provider:id" -> a model
-    providers.py    the table of facts about providers
-    chat.py         OpenAIChat: one Chat Completions request, streamed
-    chat_body.py    ModelRequest -> request body
-    chat_reply.py   streamed chunks -> pieces and the finished reply
+    providers.py    the table of facts about providers (overview.py: as a person reads it)
+    wire.py         what both wire formats share: one request, put as the provider takes it, its answer read
+    chat.py         OpenAIChat: Chat Completions (chat_body.py: request -> body; chat_reply.py: chunks -> events)
+    responses.py    OpenAIResponses: the Responses API (responses_body.py, responses_reply.py, response_items.py)
+    background.py   a response that lives at its provider (background_faults.py, errands.py)
     concessions.py  what a provider turned out not to take, remembered
     strict.py       JSON Schema -> the strict subset
+    parts.py        files and schemas in the words that both wire formats use
+    encoding.py     JSON to and from a provider
     sse.py          bytes -> data payloads
     endpoint.py     where a model is, and its key
     exchange.py     one HTTP request and the bytes of its answer
@@ -22,8 +25,10 @@
 
 from nbagent.models.chat import OpenAIChat
 from nbagent.models.connections import close_connections
+from nbagent.models.overview import overview
 from nbagent.models.prices import price_usd
 from nbagent.models.protocol import (
+    Attached,
     Model,
     ModelEvent,
     ModelRequest,
@@ -31,28 +36,34 @@ from nbagent.models.protocol import (
     ReasoningPiece,
     ReplyFinished,
     ReplyStarted,
+    ResumePoint,
     SchemaOffer,
     TextPiece,
     ToolOffer,
 )
 from nbagent.models.providers import Provider, provider_names, provider_row, register_provider
 from nbagent.models.resolve import default_model_name, resolve_model
+from nbagent.models.responses import OpenAIResponses
 
 __all__ = [
+    "Attached",
     "Model",
     "ModelEvent",
     "ModelRequest",
     "Notice",
     "OpenAIChat",
+    "OpenAIResponses",
     "Provider",
     "ReasoningPiece",
     "ReplyFinished",
     "ReplyStarted",
+    "ResumePoint",
     "SchemaOffer",
     "TextPiece",
     "ToolOffer",
     "close_connections",
     "default_model_name",
+    "overview",
     "price_usd",
     "provider_names",
     "provider_row",

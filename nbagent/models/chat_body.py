@@ -5,15 +5,11 @@ Used by `chat.py`; pure. What providers want differently comes from the provider
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
 from typing import Any
-
-import orjson
 
 from nbagent.events import FilePart, Message, ToolRequest
 from nbagent.models.concessions import Plan
+from nbagent.models.parts import data_url, schema_name, schema_prompt, text_of
 from nbagent.models.protocol import ModelRequest, SchemaOffer
 from nbagent.models.providers import Provider
 from nbagent.models.strict import strict_schema
@@ -21,7 +17,7 @@ from nbagent.models.strict import strict_schema
 _SAME_NAME = ("temperature", "top_p", "reasoning_effort", "seed")
 
 
-def chat_body(request: ModelRequest, *, model: str, row: Provider, plan: Plan) -> dict[str, Any]:
+def chat_body(request: ModelRequest, model: str, row: Provider, plan: Plan) -> dict[str, Any]:
     """Return the request's body as JSON data; the user's `extra_body` has the last word."""
     body: dict[str, Any] = {"model": model, "messages": _messages(request, row, plan), "stream": True}
     if plan.include_usage:
@@ -53,19 +49,11 @@ def chat_body(request: ModelRequest, *, model: str, row: Provider, plan: Plan) -
     return body
 
 
-def encode(body: Mapping[str, Any]) -> bytes:
-    """Return `body` as JSON bytes; a lone surrogate, as from a cut emoji, is sent as its escape."""
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        return json.dumps(body, ensure_ascii=True, default=dict).encode()
-
-
 def _messages(request: ModelRequest, row: Provider, plan: Plan) -> list[dict[str, Any]]:
     messages = [_message(message, row) for message in request.messages]
     if request.schema is None or plan.rung == "json_schema":
         return messages
-    told = _schema_prompt(request.schema)
+    told = schema_prompt(request.schema)
     if messages and messages[0]["role"] == "system":
         messages[0]["content"] = f"{messages[0]['content']}\n\n{told}"
     else:
@@ -99,7 +87,9 @@ def _tool_call(request: ToolRequest) -> dict[str, Any]:
 
 
 def _file(part: FilePart) -> dict[str, Any]:
-    url = f"data:{part.media_type};base64,{part.data}"
+    if (text := text_of(part)) is not None:
+        return {"type": "text", "text": text}
+    url = data_url(part)
     if part.media_type.startswith("image/"):
         return {"type": "image_url", "image_url": {"url": url}}
     return {"type": "file", "file": {"filename": part.name or "file", "file_data": url}}
@@ -110,19 +100,8 @@ def _response_format(schema: SchemaOffer, plan: Plan) -> dict[str, Any] | None:
         strict, reason = strict_schema(schema.json_schema)
         return {
             "type": "json_schema",
-            "json_schema": {"name": _schema_name(schema.name), "schema": strict, "strict": reason is None},
+            "json_schema": {"name": schema_name(schema.name), "schema": strict, "strict": reason is None},
         }
     if plan.rung == "json_object_schema":
         return {"type": "json_object", "schema": dict(schema.json_schema)}
     return {"type": "json_object"} if plan.rung == "json_object" else None
-
-
-def _schema_name(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] or "answer"
-
-
-def _schema_prompt(schema: SchemaOffer) -> str:
-    return (
-        "Answer with one JSON value and nothing else: no explanation, no Markdown fences. "
-        f"It must be valid against this JSON Schema:\n{json.dumps(schema.json_schema, ensure_ascii=False)}"
-    )

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-import orjson
-
 from nbagent.errors import ModelError, ProviderOverloadedError
 from nbagent.events import ToolRequest
+from nbagent.models.encoding import Pairing, loads, whole_text
 from nbagent.models.faults import Target, fault_of_error_object, fault_of_reply
 from nbagent.models.protocol import (
     FinishReason,
@@ -68,7 +67,12 @@ class ChatReply:
         self._id: str | None = None
         self._model: str | None = None
         self._fault: ModelError | None = None
-        self._half = ""  # the first half of a surrogate pair that was cut between two chunks
+        self._pairing = Pairing()
+
+    @property
+    def ended(self) -> bool:
+        """True once the model has ended; its usage may still come."""
+        return self.finish_reason is not None
 
     def take(self, payloads: list[bytes]) -> list[ModelEvent]:
         """Return what the payloads of one read hold, all of its text as one piece; nothing once it is `done`."""
@@ -83,7 +87,7 @@ class ChatReply:
                     self.done = True
                     break
                 if payload:
-                    for chunk in self._loads(payload):
+                    for chunk in loads(payload, self._target):
                         self._take_chunk(chunk, texts, thoughts)
         except ModelError as fault:  # raised by `finished`: the text that came with it in one read is kept
             self._fault = fault
@@ -113,7 +117,7 @@ class ChatReply:
         requests = tuple(self._tool_request(call) for call in self._calls if call.name)
         finish = _FINISH_REASONS.get(reason, "stop")
         refusal = "".join(self._refusal) or None
-        text = "".join(self._text) + ("\ufffd" if self._half else "")
+        text = "".join(self._text) + ("\ufffd" if self._pairing.half else "")
         if requests and finish == "stop":
             finish = "tool_calls"  # the calls are what the model wants, whatever the server calls it
         elif not requests and finish == "tool_calls":
@@ -135,27 +139,7 @@ class ChatReply:
             response_id=self._id or None,
         )
 
-    def _loads(self, payload: bytes) -> list[Any]:
-        try:
-            return [orjson.loads(payload)]
-        except ValueError:
-            pass
-        try:
-            # the standard library takes what orjson refuses and some servers send: NaN, half an emoji
-            return [json.loads(payload)]
-        except ValueError:
-            pass
-        try:
-            return [
-                json.loads(line) for line in payload.split(b"\n") if line
-            ]  # events not parted by blank lines
-        except ValueError:
-            shown = payload[:60].decode("utf-8", "replace")
-            raise fault_of_reply(f"a chunk of it is no JSON: {shown!r}", self._target) from None
-
-    def _take_chunk(self, chunk: Any, texts: list[str], thoughts: list[str]) -> None:
-        if type(chunk) is not dict:
-            raise fault_of_reply(f"a chunk of it is no JSON object: {chunk!r:.60}", self._target)
+    def _take_chunk(self, chunk: dict[str, Any], texts: list[str], thoughts: list[str]) -> None:
         choices = chunk.get("choices")
         if chunk.get("error") or (not choices and _is_error(chunk)):
             raise fault_of_error_object(chunk.get("error") or chunk, self._target)
@@ -239,29 +223,15 @@ class ChatReply:
             self._started = True
             events.append(_STARTED)
         if thoughts:
-            thought = self._paired("".join(thoughts), keep_half=False)
+            thought = whole_text("".join(thoughts))
             self._reasoning.append(thought)
             events.append(ReasoningPiece(thought))
         if texts:
-            text = texts[0] if len(texts) == 1 else "".join(texts)
-            if self._half or not text.isascii():
-                text = self._paired(text, keep_half=True)
+            text = self._pairing.join(texts[0] if len(texts) == 1 else "".join(texts))
             if text:
                 self._text.append(text)
                 events.append(TextPiece(text))
         return events
-
-    def _paired(self, text: str, *, keep_half: bool) -> str:
-        """Join the halves of surrogate pairs: lone ones cannot be written anywhere."""
-        if keep_half:
-            text, self._half = self._half + text, ""
-            if "\ud800" <= text[-1] <= "\udbff":
-                text, self._half = text[:-1], text[-1]
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        return text
 
 
 def _is_error(chunk: Mapping[str, Any]) -> bool:

@@ -19,6 +19,7 @@ _OTHER_LIMIT: dict[LimitParameter, LimitParameter] = {
     "max_tokens": "max_completion_tokens",
     "max_completion_tokens": "max_tokens",
 }
+_FORMAT = re.compile(r"response_format|text\.format|json_schema|json_object")
 _ASKS_FOR = {
     "json_schema": "a JSON schema",
     "json_object_schema": "a JSON object with its schema",
@@ -29,11 +30,17 @@ _ASKS_FOR = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How one request is put: the way to ask for JSON, the usage option, the name of the token limit."""
+    """How one request is put: the way to ask for JSON, the usage option, the name of the token limit.
+
+    `include_encrypted` asks for reasoning items that can be replayed to a provider that keeps none;
+    `background` is whether the provider is asked to run the response on its own side.
+    """
 
     rung: Rung = "json_schema"
     include_usage: bool = True
     limit_parameter: LimitParameter = "max_tokens"
+    include_encrypted: bool = False
+    background: bool = False
 
 
 class Concessions:
@@ -45,8 +52,10 @@ class Concessions:
         self._refuses_usage = row.usage == "never"
         self._limit_parameter = limit_parameter or row.limit_parameter
         self._limit_changed = False
+        self._include_encrypted = not row.keeps_responses
+        self._refuses_background = False
 
-    def plan(self, request: ModelRequest) -> Plan:
+    def plan(self, request: ModelRequest, *, background: bool = False) -> Plan:
         """Return how to put `request`."""
         rung = self._rungs[0]
         if request.tools and not self.row.schema_with_tools:
@@ -55,6 +64,8 @@ class Concessions:
             rung=rung,
             include_usage=not self._refuses_usage,
             limit_parameter=self._limit_parameter,
+            include_encrypted=self._include_encrypted,
+            background=background and not self._refuses_background,
         )
 
     def concede(
@@ -71,11 +82,15 @@ class Concessions:
         if re.search(r"stream_options|include_usage", said) and not self._refuses_usage:
             self._refuses_usage = True
             notice = f"provider {self.row.name!r} takes no stream_options: token counts may be missing"
-        elif request.schema is not None and re.search(r"response_format|json_schema|json_object", said):
+        elif refused.background and re.search(r"\bbackground\b", said):
+            self._refuses_background = True  # said by whoever asked for it, once for each run
+        elif refused.include_encrypted and re.search(r"encrypted|\binclude\b", said, re.IGNORECASE):
+            self._include_encrypted = False
+        elif request.schema is not None and _FORMAT.search(said):
             notice = self._step_down(refused.rung)
         elif refused.limit_parameter in said and request.settings.max_output_tokens is not None:
             self._change_limit()
-        plan = self.plan(request)
+        plan = self.plan(request, background=refused.background)
         return (plan, notice) if plan != refused else None
 
     def _step_down(self, refused: Rung) -> str | None:
@@ -93,14 +108,14 @@ class Concessions:
             self._limit_parameter = _OTHER_LIMIT[self._limit_parameter]
 
 
-_memories: dict[tuple[str, str, str], Concessions] = {}
+_memories: dict[tuple[str, ...], Concessions] = {}
 
 
 def concessions_of(
-    row: Provider, base_url: str, model: str, limit_parameter: LimitParameter | None = None
+    row: Provider, where: tuple[str, ...], limit_parameter: LimitParameter | None = None
 ) -> Concessions:
-    """Return the memory for this server and model."""
-    key = (row.name, base_url, model)
+    """Return the memory for `where`: the wire format, the server's base URL and the model's name."""
+    key = (row.name, *where)
     memory = _memories.get(key)
     if memory is None or memory.row is not row:
         memory = _memories[key] = Concessions(row, limit_parameter)

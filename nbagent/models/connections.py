@@ -10,12 +10,14 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from nbagent.models.errands import errands_done
 from nbagent.models.providers import is_loopback
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 _MAX_CONNECTIONS = 10_000  # how many runs may stream at once is the runtime's decision, not the pool's
+_ERRANDS_S = 0.5
 _KEEPALIVE_S = 4.0  # servers often close idle connections after 5 s
 
 _Clients = dict[tuple[str, str], "asyncio.Task[AsyncOpenAI]"]  # by base URL and key
@@ -39,7 +41,8 @@ async def client_for(base_url: str, key: str) -> AsyncOpenAI:
 
 
 async def close_connections() -> None:
-    """Close the running loop's clients; for the end of the background thread."""
+    """Close the running loop's clients, after what still has to be said; for the end of the background thread."""
+    await errands_done(_ERRANDS_S)
     of_loop = _clients.pop(asyncio.get_running_loop(), {})
     for task in of_loop.values():
         for client in await asyncio.gather(task, return_exceptions=True):

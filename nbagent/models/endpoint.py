@@ -11,7 +11,7 @@ import os
 
 from nbagent.errors import ConfigurationError, MissingKeyError, UnknownModelError, close_match
 from nbagent.models.faults import Target
-from nbagent.models.providers import LimitParameter, Provider, is_loopback, provider_names, provider_row
+from nbagent.models.providers import LimitParameter, Provider, Wire, is_loopback, provider_names, provider_row
 
 NO_KEY = "not-needed"  # what is sent where no key is: the SDK insists on one
 
@@ -24,7 +24,13 @@ class Endpoint:
     """
 
     def __init__(
-        self, model_id: str, provider: str | Provider, base_url: str | None, api_key: str | None
+        self,
+        model_id: str,
+        provider: str | Provider,
+        base_url: str | None,
+        api_key: str | None,
+        *,
+        wire: Wire = "chat",
     ) -> None:
         row = provider if isinstance(provider, Provider) else provider_row(provider)
         if row is None:
@@ -40,6 +46,7 @@ class Endpoint:
         self.model_id = model_id
         self.given_url = base_url
         self._given_key = api_key
+        self._wire = wire
 
     def __repr__(self) -> str:
         where = f", base_url={self.given_url!r}" if self.given_url else ""
@@ -63,6 +70,7 @@ class Endpoint:
             key_variable=None if self._given_key else self.row.key_variable,
             url_variable=None if self.given_url else self.row.base_url_variable,
             key=self._key_for(url),
+            wire=self._wire,
         )
 
     def limit_parameter(self, url: str) -> LimitParameter:

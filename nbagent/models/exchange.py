@@ -31,7 +31,9 @@ class Exchange:
         self._target = target
         self._idle_timeout_s = idle_timeout_s
         self._content_type: str = response.headers.get("content-type", "").lower()
-        self._blocks: AsyncGenerator[bytes, None] = response.aiter_bytes()
+        # what is not compressed needs no decoder between the socket and us
+        packed = response.headers.get("content-encoding", "identity") != "identity"
+        self._blocks: AsyncGenerator[bytes, None] = response.aiter_bytes() if packed else response.aiter_raw()
 
     async def read(self) -> bytes:
         """Return the next block, or nothing at the end.
@@ -94,8 +96,23 @@ class Exchange:
         await self._blocks.aclose()
 
 
-async def open_exchange(target: Target, path: str, body: bytes, idle_timeout_s: float | None) -> Exchange:
-    """Post `body` (JSON) to `path` below the base URL; return the answer, its body still to come.
+async def fetch_json(target: Target, path: str, body: bytes | None, timeout_s: float | None) -> bytes:
+    """Post or get as `open_exchange` does, and return the whole answer, a JSON object.
+
+    Raises:
+        ModelError: no connection, an HTTP status that is no success, or no JSON.
+    """
+    exchange = await open_exchange(target, path, body, timeout_s)
+    try:
+        return await exchange.whole(await exchange.read())
+    finally:
+        await exchange.close()
+
+
+async def open_exchange(
+    target: Target, path: str, body: bytes | None, idle_timeout_s: float | None
+) -> Exchange:
+    """Post `body` (JSON) to `path` below the base URL, or get it without one; return the answer, its body to come.
 
     Raises:
         ModelError: no connection, or an HTTP status that is no success.
@@ -105,12 +122,14 @@ async def open_exchange(target: Target, path: str, body: bytes, idle_timeout_s: 
     from openai import AsyncStream  # loaded by now
 
     fault: ModelError
+    ask = client.post if body is not None else client.get
+    sent: dict[str, Any] = {"content": body} if body is not None else {}
     try:
         # `create` would check and convert the body again, message by message; `post` sends the bytes as they are
-        stream = await client.post(
+        stream = await ask(
             path,
             cast_to=object,
-            content=body,
+            **sent,
             options={"headers": _HEADERS, "timeout": idle_timeout_s},
             stream=True,
             stream_cls=AsyncStream[object],

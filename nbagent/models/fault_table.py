@@ -21,11 +21,12 @@ from nbagent.errors import (
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One row: the error's class, what happened, and what to do."""
+    """One row: the error's class, what happened, and what to do; `sent` is False where nothing left this machine."""
 
     kind: type[ModelError]
     what: str
     todo: str
+    sent: bool = True
 
 
 _LATER = "try again later"
@@ -57,8 +58,8 @@ STATUS_FAULTS: dict[int, Fault] = {
     ),
     405: Fault(
         ProviderRefusedError,
-        "{base_url} takes no chat requests ({status}): {detail}",
-        "check base_url (most end in /v1)",
+        "{base_url} takes no {api} requests ({status}): {detail}",
+        "check base_url (most end in /v1){other_api}",
     ),
     408: Fault(ProviderOverloadedError, "provider {provider!r} gave up waiting ({status}): {detail}", _LATER),
     409: Fault(ProviderOverloadedError, "provider {provider!r} has a conflict ({status}): {detail}", _LATER),
@@ -91,7 +92,7 @@ OTHER_4XX = Fault(
 OTHER_5XX = Fault(ProviderOverloadedError, "provider {provider!r} failed ({status}): {detail}", _LATER)
 OTHER_STATUS = Fault(
     ProviderProtocolError,
-    "{base_url} answered {status} to a chat request: {detail}",
+    "{base_url} answered {status} to a request: {detail}",
     "check base_url (most end in /v1)",
 )
 NO_MONEY = Fault(
@@ -101,8 +102,8 @@ NO_MONEY = Fault(
 )
 NO_PAGE = Fault(
     ProviderRefusedError,
-    "nothing answers chat requests at {base_url} ({status}): {detail}",
-    "check base_url (most end in /v1), and the model's name {model!r}",
+    "nothing answers {api} requests at {base_url} ({status}): {detail}",
+    "check base_url (most end in /v1), and the model's name {model!r}{other_api}",
 )
 REFUSED_IN_REPLY = Fault(
     ProviderRefusedError,
@@ -114,7 +115,10 @@ FAILED_IN_REPLY = Fault(
 )
 
 _UNANSWERED = Fault(
-    ProviderUnreachableError, "no server answers at {base_url}", "start it, or check base_url{url_variable}"
+    ProviderUnreachableError,
+    "no server answers at {base_url}",
+    "start it, or check base_url{url_variable}",
+    sent=False,
 )
 _DROPPED = Fault(
     ProviderUnreachableError,
@@ -130,6 +134,7 @@ TRANSPORT_FAULTS: tuple[tuple[frozenset[str], Fault], ...] = (
             ProviderUnreachableError,
             "the host of {base_url} is not known: {detail}",
             "check base_url{url_variable} for a typing error, and that this machine is online",
+            sent=False,
         ),
     ),
     (
@@ -138,6 +143,7 @@ TRANSPORT_FAULTS: tuple[tuple[frozenset[str], Fault], ...] = (
             ProviderUnreachableError,
             "no secure connection to {base_url}: {detail}",
             "check base_url{url_variable} (http or https?), the proxy, and the certificates of this machine",
+            sent=False,
         ),
     ),
     (frozenset({"ConnectionRefusedError"}), _UNANSWERED),
@@ -185,6 +191,7 @@ TRANSPORT_FAULTS: tuple[tuple[frozenset[str], Fault], ...] = (
             ProviderSilentError,
             "no connection to {base_url} within {idle}",
             "check base_url{url_variable}, the network and the proxy",
+            sent=False,
         ),
     ),
     (frozenset({"ClientConnectorError", "ConnectError"}), _UNANSWERED),

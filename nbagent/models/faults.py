@@ -29,9 +29,20 @@ from nbagent.models.fault_table import (
     UNEXPECTED,
     Fault,
 )
+from nbagent.models.providers import Wire
 from nbagent.models.redaction import redact
 
+NOTHING_SENT = "nothing was sent"  # a note on errors of requests that never left this machine
 _DETAIL_CHARS = 300
+# in the type or code of an error object: what would fail again
+_REFUSING = (
+    "authentication", "bad_request", "badrequest", "image", "insufficient_quota", "invalid", "not_found", "permission",
+)  # fmt: skip
+_API = {"chat": "Chat Completions", "responses": "Responses"}
+_OTHER_API = {
+    "chat": "",
+    "responses": "; a server that speaks only Chat Completions is an OpenAIChat(...) or an openai-chat: model",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +55,7 @@ class Target:
     key_variable: str | None = None
     url_variable: str | None = None
     key: str | None = field(default=None, repr=False)
+    wire: Wire = "chat"
 
 
 def fault_of_status(status: int, headers: Mapping[str, str], body: Any, target: Target) -> ModelError:
@@ -77,13 +89,7 @@ def fault_of_error_object(error: Any, target: Target) -> ModelError:
         return fault_of_status(status, {}, {"error": error}, target)
     kind = f"{_error_field(error, 'type') or ''} {_error_field(error, 'code') or ''}".lower()
     detail = detail_of(error, target)
-    if any(
-        word in kind
-        for word in ("invalid", "badrequest", "bad_request", "not_found", "authentication", "permission")
-    ):
-        row = REFUSED_IN_REPLY
-    else:
-        row = FAILED_IN_REPLY
+    row = REFUSED_IN_REPLY if any(word in kind for word in _REFUSING) else FAILED_IN_REPLY
     return _build(row, target, detail=detail)
 
 
@@ -105,7 +111,7 @@ def fault_of_reply(why: str, target: Target) -> ProviderProtocolError:
         redact(
             f"provider {target.provider!r} broke off its reply for model {target.model!r}: {why}", target.key
         ),
-        "try again; if it happens each time, the server does not speak Chat Completions as it should",
+        f"try again; if it happens each time, the server does not speak the {_API[target.wire]} API as it should",
     )
 
 
@@ -155,7 +161,7 @@ def detail_of(body: Any, target: Target) -> str:
             or error.get("detail")
             or error.get("code")
             or error.get("type")
-            or str(dict(error))
+            or str(dict(error) or "")
         )
     elif isinstance(error, (list, tuple)):
         text = str(list(error))
@@ -185,15 +191,20 @@ def _build(
         "url_variable": f" / {target.url_variable}" if target.url_variable else "",
         "detail": detail,
         "status": status,
+        "api": _API[target.wire],
+        "other_api": _OTHER_API[target.wire],
         "idle": f"{idle_s:g} s" if idle_s is not None else "too long",
     }
-    return row.kind(
+    error = row.kind(
         row.what.format_map(values),
         row.todo.format_map(values),
         status_code=status,
         retry_after_s=retry_after_s,
         param=param,
     )
+    if not row.sent:
+        error.add_note(NOTHING_SENT)
+    return error
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -223,7 +234,8 @@ def _root_detail(error: BaseException, target: Target) -> str:
 def _named_parameter(body: Any) -> str | None:
     """Return the part of the request that an error's body names first, where its `param` names none."""
     found = re.search(
-        r"stream_options|include_usage|response_format|json_schema|max_completion_tokens|max_tokens",
+        r"stream_options|include_usage|response_format|text\.format|json_schema|max_completion_tokens|max_tokens"
+        r"|\bbackground\b|encrypted",
         str(body),
     )
     return found.group() if found else None

@@ -40,7 +40,11 @@ def _price_list() -> Callable[[str, str, Usage], float | None] | None:
     except ImportError:
         return None
 
+    unlisted: set[tuple[str, str]] = set()  # finding that a model is on no list is a search of all of it
+
     def look_up(provider: str, model: str, usage: Usage) -> float | None:
+        if (provider, model) in unlisted:
+            return None
         counts: Any = genai_prices.Usage(
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
@@ -52,6 +56,7 @@ def _price_list() -> Callable[[str, str, Usage], float | None] | None:
                 counts, model_ref=model, provider_id=_LISTED_AS.get(provider, provider)
             )
         except LookupError:
+            unlisted.add((provider, model))
             return None
         return float(price.total_price)
 

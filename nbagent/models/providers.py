@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from nbagent.errors import ConfigurationError
 
+Wire = Literal["chat", "responses"]
 Rung = Literal["json_schema", "json_object_schema", "json_object", "prompt"]
 UsageHabit = Literal["include_usage", "always", "never"]
 LimitParameter = Literal["max_completion_tokens", "max_tokens"]
@@ -36,12 +37,14 @@ class Provider:
     loop. `schema_rungs` are the ways to ask for JSON, best first; `schema_with_tools` says whether the first
     ones work while tools are offered. `reasoning_field` is where reasoning text stands in a reply;
     `replays_reasoning` says that it must be sent back with the tool results. `native_background` says that
-    the provider can run a response on its own side. `label` is shown beside the name.
+    the provider can run a response on its own side, `keeps_responses` that it keeps the items of earlier
+    responses, so that they need not be sent back whole. `wires` are the wire formats it speaks; the first is what
+    "name:model" means. `label` and `notes` are shown beside the name.
     """
 
     name: str
     label: str = ""
-    wire: Literal["chat", "responses"] = "chat"
+    wires: tuple[Wire, ...] = ("chat",)
     base_url: str | None = None
     base_url_variable: str | None = None
     base_url_path: str = ""
@@ -55,6 +58,13 @@ class Provider:
     replays_reasoning: bool = False
     usage: UsageHabit = "include_usage"
     native_background: bool = False
+    keeps_responses: bool = False
+    notes: str = ""
+
+    @property
+    def wire(self) -> Wire:
+        """The wire format of "name:model" strings."""
+        return self.wires[0]
 
     def url_of(self, given: str | None, env: Mapping[str, str]) -> str | None:
         """Return the base URL: the one given, else the variable's, else the row's own; None if there is none."""
@@ -70,13 +80,15 @@ _JSON_OBJECT_ONLY: tuple[Rung, ...] = ("json_object", "prompt")
 
 _BUILT_IN = (
     Provider(
-        name="openai",  # the Responses API is the next step; until then this row speaks Chat Completions
+        name="openai",
         label="OpenAI",
+        wires=("responses", "chat"),
         base_url="https://api.openai.com/v1",
         base_url_variable="OPENAI_BASE_URL",
         key_variable="OPENAI_API_KEY",
         limit_parameter="max_completion_tokens",
         native_background=True,
+        keeps_responses=True,
     ),
     Provider(
         name="openai-chat",
@@ -89,19 +101,23 @@ _BUILT_IN = (
     Provider(
         name="azure",
         label="Azure OpenAI",
+        wires=("responses", "chat"),
         base_url_variable="AZURE_OPENAI_ENDPOINT",
         base_url_path="/openai/v1",
         key_variable="AZURE_OPENAI_API_KEY",
         limit_parameter="max_completion_tokens",
         native_background=True,
+        keeps_responses=True,
     ),
     Provider(
         name="deepseek",
         label="DeepSeek",
+        wires=("chat", "responses"),
         base_url="https://api.deepseek.com",
         key_variable="DEEPSEEK_API_KEY",
         schema_rungs=_JSON_OBJECT_ONLY,
         replays_reasoning=True,
+        notes="wants its reasoning back on tool turns",
     ),
     Provider(
         name="siliconflow",
@@ -115,6 +131,7 @@ _BUILT_IN = (
     Provider(
         name="ollama",
         label="Ollama",
+        wires=("chat", "responses"),
         base_url="http://localhost:11434/v1",
         base_url_variable="OLLAMA_BASE_URL",
         key_variable="OLLAMA_API_KEY",
@@ -124,11 +141,14 @@ _BUILT_IN = (
     Provider(
         name="vllm",
         label="vLLM",
+        wires=("chat", "responses"),
         base_url="http://localhost:8000/v1",
         base_url_variable="VLLM_BASE_URL",
         key_variable="VLLM_API_KEY",
         key_required=False,
         reasoning_field="reasoning",
+        native_background=True,
+        notes="native background only where the server was started with its response store",
     ),
     Provider(
         name="llama-cpp",
@@ -143,15 +163,18 @@ _BUILT_IN = (
     Provider(
         name="groq",
         label="Groq",
+        wires=("chat", "responses"),
         base_url="https://api.groq.com/openai/v1",
         key_variable="GROQ_API_KEY",
         schema_with_tools=False,
+        notes="no schema together with tools: it goes into the prompt then",
         reasoning_field="reasoning",
         limit_parameter="max_completion_tokens",
     ),
     Provider(
         name="openrouter",
         label="OpenRouter",
+        wires=("chat", "responses"),
         base_url="https://openrouter.ai/api/v1",
         key_variable="OPENROUTER_API_KEY",
         reasoning_field="reasoning",
@@ -160,8 +183,11 @@ _BUILT_IN = (
     Provider(
         name="demo",
         label="demo model on this machine, its answers are canned",
+        wires=("chat", "responses"),
         find_base_url=_demo_base_url,
         key_required=False,
+        native_background=True,
+        keeps_responses=True,
     ),
 )
 

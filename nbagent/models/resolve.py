@@ -10,9 +10,14 @@ from collections.abc import Mapping
 from nbagent.errors import UnknownModelError, close_match
 from nbagent.models.chat import OpenAIChat
 from nbagent.models.protocol import Model
-from nbagent.models.providers import provider_names, provider_row
+from nbagent.models.providers import Wire, provider_names, provider_row
+from nbagent.models.responses import OpenAIResponses
 
 DEMO_MODEL = "demo:assistant"
+_MODELS: Mapping[Wire, type[OpenAIChat | OpenAIResponses]] = {
+    "chat": OpenAIChat,
+    "responses": OpenAIResponses,
+}
 
 
 def resolve_model(name: str | Model) -> Model:
@@ -42,7 +47,7 @@ def resolve_model(name: str | Model) -> Model:
             f"model {name!r} names no model of provider {provider!r}",
             f'write the model\'s name after the colon: "{provider}:NAME"',
         )
-    return OpenAIChat(id=model_id, provider=row)
+    return _MODELS[row.wire](id=model_id, provider=row)
 
 
 def default_model_name(configured: str | None, env: Mapping[str, str]) -> str:

@@ -27,10 +27,16 @@ class SSEDecoder:
 
     def feed(self, block: bytes) -> list[bytes]:
         """Return the payloads that `block` completes, in order."""
-        if block.startswith(b"data: {") and block.endswith(b"\n\n") and not self._tail and not self._data:
+        if block.endswith(b"\n\n") and not self._tail and not self._data:
             # one whole event in one block is how providers stream; it needs no line splitting
-            payload = block[6:-2]
-            if b"\n" not in payload and b"\r" not in payload:
+            payload = b""
+            if block.startswith(b"data: {"):
+                payload = block[6:-2]
+            elif block.startswith(b"event: "):
+                payload = block[7:-2].partition(b"\ndata: ")[2]
+                if block.find(b"\n") + 7 + len(payload) + 2 != len(block):
+                    payload = b""  # something stands between the name and the data
+            if payload and b"\n" not in payload and b"\r" not in payload:
                 self._began = True
                 return [payload]
         return self._feed_lines(block)

@@ -14,16 +14,18 @@ _NOTHING = Usage()
 
 
 def usage_of(usage: Mapping[str, Any] | None) -> Usage:
-    """Return the counts of a Chat Completions `usage` object, whichever names the provider gives its parts."""
+    """Return the counts of a `usage` object of either wire format, whichever names the provider gives its parts."""
     if not usage:
         return _NOTHING
-    prompt = _part(usage, "prompt_tokens_details")
-    completion = _part(usage, "completion_tokens_details")
-    given = _count(usage.get("prompt_tokens"))
-    made = _count(usage.get("completion_tokens"))
+    prompt = _part(usage, "prompt_tokens_details") or _part(usage, "input_tokens_details")
+    completion = _part(usage, "completion_tokens_details") or _part(usage, "output_tokens_details")
+    given = _first(usage.get("prompt_tokens"), usage.get("input_tokens"))
+    made = _first(usage.get("completion_tokens"), usage.get("output_tokens"))
     total = _count(usage.get("total_tokens"))
     if total is None and given is not None and made is not None:
         total = given + made
+    if not (given or made or total or usage.get("cost")):
+        return _NOTHING  # zeros are how some servers say that they did not count
     return Usage(
         input_tokens=given,
         output_tokens=made,

@@ -1,6 +1,6 @@
 """CPU of a whole run, everything persisted, against a bare openai SDK loop that stores nothing; budget 0.6x.
 
-`python tests/benchmarks/cpu_per_run.py` prints both and their ratio: 200 runs of 50 chunks, 50 at a time,
+`python tests/benchmarks/cpu_per_run.py [--wire chat|responses]` prints both and their ratio: 200 runs of 50 chunks, 50 at a time,
 through `agent.start`. Server, yardstick and nbagent each run in a process of their own; the sides take turns,
 and the least of each side's rounds counts.
 """
@@ -19,12 +19,14 @@ ROUNDS = 4
 AT_A_TIME = 50
 
 
-def measure(base_url: str, runs: int = 200) -> float:
+def measure(base_url: str, wire: str, runs: int = 200) -> float:
     """Return the CPU milliseconds of one run: launch, stream, store, result; after a warm-up."""
-    from nbagent import Agent, OpenAIChat, gather, settings, sql
+    from nbagent import Agent, gather, settings, sql
+    from nbagent.models import OpenAIChat, OpenAIResponses
 
     settings.configure("max_concurrency", AT_A_TIME)
-    agent = Agent(model=OpenAIChat(id="bench-1", base_url=base_url, api_key="not-needed"))
+    kind = {"chat": OpenAIChat, "responses": OpenAIResponses}[wire]
+    agent = Agent(model=kind(id="bench-1", base_url=base_url, api_key="not-needed"))
     gather(*(agent.start("Say fifty words.") for _ in range(AT_A_TIME)))
     began = time.process_time()
     outputs = gather(*[agent.start("Say fifty words.") for _ in range(runs)])
@@ -35,7 +37,7 @@ def measure(base_url: str, runs: int = 200) -> float:
     return spent / runs * 1000
 
 
-def compare() -> None:
+def compare(wire: str) -> None:
     """Print both sides and their ratio."""
     with subprocess.Popen(
         [sys.executable, HERE / "server.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -46,17 +48,17 @@ def compare() -> None:
         sides: dict[str, list[float]] = {"bare_sdk.py": [], "cpu_per_run.py": []}
         for _ in range(ROUNDS):
             for script, spent in sides.items():
-                spent.append(_one_side(script, base_url))
+                spent.append(_one_side(script, base_url, wire))
         server.stdin.close()
     bare, ours = (min(spent) for spent in sides.values())
-    print(f"bare SDK {bare:.2f} ms a run, nbagent {ours:.2f} ms a run, ratio {ours / bare:.2f}")
+    print(f"{wire}: bare SDK {bare:.2f} ms a run, nbagent {ours:.2f} ms a run, ratio {ours / bare:.2f}")
 
 
-def _one_side(script: str, base_url: str) -> float:
+def _one_side(script: str, base_url: str, wire: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "NBAGENT_STORE": f"{folder}/runs.duckdb"}
         printed = subprocess.run(
-            [sys.executable, HERE / script, base_url],
+            [sys.executable, HERE / script, base_url, wire],
             check=True,
             capture_output=True,
             text=True,
@@ -66,7 +68,7 @@ def _one_side(script: str, base_url: str) -> float:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(f"{measure(sys.argv[1]):.3f}")
+    if sys.argv[1:] and not sys.argv[1].startswith("--"):
+        print(f"{measure(sys.argv[1], sys.argv[2]):.3f}")
     else:
-        compare()
+        compare(sys.argv[2] if sys.argv[1:2] == ["--wire"] else "chat")

@@ -1,5 +1,7 @@
 """A fast provider in a process of its own: 50 chunks for each request, each on its own, as from a real one.
 
+It speaks both wire formats: Chat Completions, and the Responses API on paths that end in /responses.
+
 `python tests/benchmarks/server.py` prints its base URL and serves until its standard input closes.
 """
 
@@ -35,26 +37,82 @@ USAGE = _event(
     usage='{"prompt_tokens":12,"completion_tokens":50,"total_tokens":62,"prompt_tokens_details":{"cached_tokens":0},'
     '"completion_tokens_details":{"reasoning_tokens":0}}',
 )
-END = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
+CHAT_END = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
+
+
+def _typed(kind: str, number: int, fields: str) -> bytes:
+    data = f'{{"type":"{kind}","sequence_number":{number},{fields}}}'
+    payload = f"event: {kind}\ndata: {data}\n\n".encode()
+    return b"%x\r\n%s\r\n" % (len(payload), payload)
+
+
+def _response(status: str, *, output: str = "", usage: str = "null") -> str:
+    return (
+        f'"response":{{"id":"resp_bench","object":"response","created_at":1700000000,"status":"{status}",'
+        '"background":false,"error":null,"incomplete_details":null,"instructions":null,"max_output_tokens":null,'
+        f'"model":"bench-1","output":[{output}],"parallel_tool_calls":true,"previous_response_id":null,'
+        '"reasoning":{"effort":null,"summary":null},"store":true,"temperature":1.0,"text":{"format":{"type":"text"}},'
+        '"tool_choice":"auto","tools":[],"top_p":1.0,"truncation":"disabled","user":null,"metadata":{},'
+        f'"usage":{usage}}}'
+    )
+
+
+def _item(status: str, content: str = "") -> str:
+    return f'{{"id":"msg_1","type":"message","status":"{status}","role":"assistant","content":[{content}]}}'
+
+
+_AT = '"item_id":"msg_1","output_index":0,"content_index":0'
+_TEXT = " words" * CHUNKS
+_PART = f'{{"type":"output_text","text":"{_TEXT}","annotations":[],"logprobs":[]}}'
+_COUNTS = (
+    '{"input_tokens":12,"input_tokens_details":{"cached_tokens":0,"cache_write_tokens":0},"output_tokens":50,'
+    '"output_tokens_details":{"reasoning_tokens":0},"total_tokens":62}'
+)
+TYPED_FIRST = (
+    _typed("response.created", 0, _response("in_progress"))
+    + _typed("response.in_progress", 1, _response("in_progress"))
+    + _typed("response.output_item.added", 2, f'"output_index":0,"item":{_item("in_progress")}')
+    + _typed("response.content_part.added", 3, f'{_AT},"part":{_PART.replace(_TEXT, "")}')
+)
+TYPED_WORDS = [
+    _typed(
+        "response.output_text.delta", n + 4, f'{_AT},"delta":" words","logprobs":[],"obfuscation":"aXbY3kQ9"'
+    )
+    for n in range(CHUNKS)
+]
+TYPED_END = (
+    _typed("response.output_text.done", CHUNKS + 4, f'{_AT},"text":"{_TEXT}","logprobs":[]')
+    + _typed("response.content_part.done", CHUNKS + 5, f'{_AT},"part":{_PART}')
+    + _typed("response.output_item.done", CHUNKS + 6, f'"output_index":0,"item":{_item("completed", _PART)}')
+    + _typed(
+        "response.completed",
+        CHUNKS + 7,
+        _response("completed", output=_item("completed", _PART), usage=_COUNTS),
+    )
+    + b"0\r\n\r\n"
+)
+CHAT = (FIRST, [WORD] * CHUNKS, LAST + USAGE + CHAT_END)
+TYPED = (TYPED_FIRST, TYPED_WORDS, TYPED_END)
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
+            first, words, last = TYPED if b"/responses " in head.partition(b"\r\n")[0] else CHAT
             length = next(
                 int(line.split(b":")[1])
                 for line in head.split(b"\r\n")
                 if line.lower().startswith(b"content-length:")
             )
             await reader.readexactly(length)
-            writer.write(HEAD + FIRST)
-            for _ in range(CHUNKS):
+            writer.write(HEAD + first)
+            for word in words:
                 await asyncio.sleep(GAP_S)
                 if writer.is_closing():
                     return
-                writer.write(WORD)
-            writer.write(LAST + USAGE + END)
+                writer.write(word)
+            writer.write(last)
             await writer.drain()
     except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
         pass  # the client has gone, or the server ends

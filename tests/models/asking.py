@@ -6,7 +6,15 @@ import asyncio
 from typing import Any
 
 from nbagent.events import Message
-from nbagent.models import ModelEvent, ModelRequest, OpenAIChat, ReplyFinished, close_connections
+from nbagent.models import (
+    Model,
+    ModelEvent,
+    ModelRequest,
+    OpenAIChat,
+    OpenAIResponses,
+    ReplyFinished,
+    close_connections,
+)
 
 QUESTION = (Message(role="user", content="What is the capital of France?"),)
 
@@ -17,7 +25,7 @@ def request(**fields: Any) -> ModelRequest:
 
 
 def stream(
-    model: OpenAIChat, asked: ModelRequest | None = None, *, seen: list[ModelEvent] | None = None
+    model: Model, asked: ModelRequest | None = None, *, seen: list[ModelEvent] | None = None
 ) -> list[ModelEvent]:
     """Return all events of one question; `seen` holds them also when the question ends with an error."""
     events = seen if seen is not None else []
@@ -33,7 +41,7 @@ def stream(
     return events
 
 
-def reply_of(model: OpenAIChat, asked: ModelRequest | None = None) -> ReplyFinished:
+def reply_of(model: Model, asked: ModelRequest | None = None) -> ReplyFinished:
     """Return the last event of one question, which is the whole reply."""
     finished = stream(model, asked)[-1]
     assert isinstance(finished, ReplyFinished)
@@ -43,3 +51,8 @@ def reply_of(model: OpenAIChat, asked: ModelRequest | None = None) -> ReplyFinis
 def chat(server: Any, **options: Any) -> OpenAIChat:
     """Return a model behind a scripted provider."""
     return OpenAIChat(**({"id": "scripted", "base_url": server.base_url} | options))
+
+
+def responses(server: Any, **options: Any) -> OpenAIResponses:
+    """Return a model behind a scripted provider that speaks the Responses API."""
+    return OpenAIResponses(**({"id": "scripted", "base_url": server.base_url} | options))

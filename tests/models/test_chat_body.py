@@ -6,8 +6,9 @@ import json
 
 from nbagent.events import FilePart, Message, ToolRequest
 from nbagent.models import ModelRequest, SchemaOffer, ToolOffer, provider_row
-from nbagent.models.chat_body import chat_body, encode
+from nbagent.models.chat_body import chat_body
 from nbagent.models.concessions import Plan
+from nbagent.models.encoding import encode
 from nbagent.spec import ModelSettings
 
 PRICE = ToolOffer(
@@ -34,7 +35,7 @@ HISTORY = (
 def body(request: ModelRequest, provider: str = "openai-chat", **plan):
     """Return the body for a provider's row."""
     row = provider_row(provider)
-    return chat_body(request, model="m", row=row, plan=Plan(limit_parameter=row.limit_parameter, **plan))
+    return chat_body(request, "m", row, Plan(limit_parameter=row.limit_parameter, **plan))
 
 
 def test_small_body():

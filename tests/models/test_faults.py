@@ -61,9 +61,9 @@ TABLE = [
     Row(id="402", script=error(402, "Insufficient Balance"), kind=REFUSED, status=402, says="wants to be paid first (402)", todo="top up"),
     Row(id="403", script=error(403, "no access"), kind=REFUSED, status=403, says="does not let this key use model 'scripted' (403): no access"),
     Row(id="404 model", script=error(404, "The model `scripted` does not exist", code="model_not_found"), kind=REFUSED, status=404, says="has no model 'scripted' at http://127.0.0.1:", todo="check the model's name"),
-    Row(id="404 path", script=answer(404, {"detail": "Not Found"}), kind=REFUSED, status=404, says="nothing answers chat requests at http://127.0.0.1:", todo="check base_url (most end in /v1)"),
+    Row(id="404 path", script=answer(404, {"detail": "Not Found"}), kind=REFUSED, status=404, says="nothing answers Chat Completions requests at http://127.0.0.1:", todo="check base_url (most end in /v1)"),
     Row(id="404 web page", script=answer(404, HTML), kind=REFUSED, status=404, says="a web page ('Welcome to the portal')"),
-    Row(id="405", script=answer(405, "Method Not Allowed"), kind=REFUSED, status=405, says="takes no chat requests (405)"),
+    Row(id="405", script=answer(405, "Method Not Allowed"), kind=REFUSED, status=405, says="takes no Chat Completions requests (405)"),
     Row(id="408", script=error(408, "slow"), kind=OVERLOADED, status=408, says="gave up waiting (408)"),
     Row(id="409", script=error(409, "busy"), kind=OVERLOADED, status=409, says="has a conflict (409)"),
     Row(id="413", script=error(413, "too big"), kind=REFUSED, status=413, says="too large", todo="send less"),
@@ -228,7 +228,7 @@ def test_usage_that_never_comes_does_not_fail_the_reply(provider, monkeypatch):
     provider.reply((*BEGUN, *end(usage=None)[:1], Drop(reset=False)))
     finished = stream(chat(provider))[-1]
     assert (finished.text, finished.usage_source) == ("Par", "missing")
-    monkeypatch.setattr("nbagent.models.chat._TAIL_S", 0.05)
+    monkeypatch.setattr("nbagent.models.wire._TAIL_S", 0.05)
     provider.reply((*BEGUN, *end(usage=None)[:1], Silence()))
     finished = stream(chat(provider))[-1]
     assert (finished.text, finished.usage_source) == ("Par", "missing")

@@ -84,3 +84,21 @@ def test_huge_line_stays_linear():
         assert decoder.feed(b"x" * 500) == []
     (payload,) = decoder.feed(b"\n\n")
     assert len(payload) == 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("block", "payloads"),
+    [
+        (b'event: x\ndata: {"a": 1}\n\n', [b'{"a": 1}']),
+        (b'event: x\r\ndata: {"a": 1}\r\n\r\n', [b'{"a": 1}']),
+        (b"event: x\nid: 7\ndata: 1\n\n", [b"1"]),
+        (b"event: x\ndata: 1\ndata: 2\n\n", [b"1\n2"]),
+        (b"event: x\ndata: 1\n\nevent: y\ndata: 2\n\n", [b"1", b"2"]),
+        (b"event: x\n\n", []),
+        (b"event: x\ndata:1\n\n", [b"1"]),
+    ],
+)
+def test_named_events_in_one_block(block, payloads):
+    """An event with its name in one block, the Responses API's habit, is read like any other."""
+    decoder = SSEDecoder()
+    assert decoder.feed(block) + decoder.close() == payloads

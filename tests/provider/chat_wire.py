@@ -38,6 +38,11 @@ def chunk(
     return data(body | fields)
 
 
+def begun() -> tuple[Raw, ...]:
+    """Return the chunk before the first text."""
+    return (chunk({"role": "assistant", "content": ""}),)
+
+
 def text(*pieces: str) -> tuple[Raw, ...]:
     """Return a chunk for each piece of text."""
     return tuple(chunk({"content": piece}) for piece in pieces)
@@ -86,3 +91,48 @@ def tool_reply(
 def tool_part(**part: Any) -> Raw:
     """Return a chunk with one part of a tool call, exactly as given."""
     return chunk({"tool_calls": [part]})
+
+
+def tool_arguments(*parts: Any, index: int | None = 0) -> Script:
+    """Return a reply that calls the tool `price`, its arguments in these parts, exactly as given."""
+    place = {} if index is None else {"index": index}
+    first = tool_part(
+        **place, id="call_1", type="function", function={"name": "price", "arguments": parts[0]}
+    )
+    rest = (tool_part(**place, function={"arguments": part}) for part in parts[1:])
+    return (first, *rest, *end("tool_calls"))
+
+
+def refusal_reply(said: str) -> Script:
+    """Return a reply that refuses."""
+    return (*begun(), chunk({"refusal": said}), *end())
+
+
+def stopped_reply(why: str, *pieces: str) -> Script:
+    """Return a reply that the provider stopped: `max_output_tokens` or `content_filter`."""
+    finish = "length" if why == "max_output_tokens" else why
+    return text_reply(*pieces, finish=finish)
+
+
+def strange_reply(*pieces: str) -> Script:
+    """Return a reply with chunks that nobody knows between its pieces."""
+    strange = (
+        data({"object": "chat.completion.ping"}),
+        chunk({"x_new": [1]}),
+        Raw(b": ping\n\nevent: odd\n\n"),
+    )
+    return (*begun(), *strange, *text(*pieces), *strange, *end())
+
+
+def cumulative_usage_reply(*pieces: str) -> Script:
+    """Return a reply that counts its tokens in every chunk, up to USAGE."""
+    counts = ({**USAGE, "completion_tokens": n, "total_tokens": 11 + n} for n in range(len(pieces)))
+    return (
+        *(chunk({"content": piece}, usage=use) for piece, use in zip(pieces, counts, strict=True)),
+        *end(),
+    )
+
+
+def error_in_reply(message: str) -> tuple[Raw, ...]:
+    """Return an error object inside a stream."""
+    return (data({"error": {"message": message, "type": "server_error"}}),)

@@ -1,0 +1,79 @@
+"""JSON on its way to a provider and back, also where it is not quite JSON.
+
+Used by both wire formats; pure. orjson does the work, the standard library what orjson refuses.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from nbagent.models.faults import Target, fault_of_reply
+
+
+def encode(body: Mapping[str, Any]) -> bytes:
+    """Return `body` as JSON bytes; a lone surrogate, as from a cut emoji, is sent as its escape."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return json.dumps(body, ensure_ascii=True, default=dict).encode()
+
+
+def loads(payload: bytes, target: Target) -> list[dict[str, Any]]:
+    """Return the JSON objects of one payload: one, but for servers that do not part their events.
+
+    Raises:
+        ProviderProtocolError: it is no JSON, or none that is an object.
+    """
+    found: list[Any]
+    try:
+        found = [orjson.loads(payload)]
+    except ValueError:
+        found = _loads_leniently(payload, target)
+    for chunk in found:
+        if type(chunk) is not dict:
+            raise fault_of_reply(f"a chunk of it is no JSON object: {chunk!r:.60}", target)
+    return found
+
+
+def _loads_leniently(payload: bytes, target: Target) -> list[Any]:
+    try:
+        # the standard library takes what orjson refuses and some servers send: NaN, half an emoji
+        return [json.loads(payload)]
+    except ValueError:
+        pass
+    try:
+        return [json.loads(line) for line in payload.split(b"\n") if line]  # events not parted by blank lines
+    except ValueError:
+        shown = payload[:60].decode("utf-8", "replace")
+        raise fault_of_reply(f"a chunk of it is no JSON: {shown!r}", target) from None
+
+
+class Pairing:
+    """Text in pieces, made fit to be written: surrogate pairs that were cut between two pieces are joined."""
+
+    __slots__ = ("half",)
+
+    def __init__(self) -> None:
+        self.half = ""  # the first half of a pair, until the second comes
+
+    def join(self, text: str) -> str:
+        """Return the next piece as it can be shown, which may be nothing yet."""
+        if not self.half and text.isascii():
+            return text
+        text, self.half = self.half + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self.half = text[:-1], text[-1]
+        return whole_text(text)
+
+
+def whole_text(text: str) -> str:
+    """Return `text` with its surrogate pairs joined; lone ones cannot be written anywhere."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text

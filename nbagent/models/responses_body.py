@@ -1,0 +1,145 @@
+"""A `ModelRequest` as the body of a Responses request.
+
+Used by `responses.py`; pure. The history always goes as explicit input items: a previous response's id would tie
+a session to one provider's memory, and fails at some after a background response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from nbagent.events import FilePart, Message
+from nbagent.models.concessions import Plan
+from nbagent.models.parts import data_url, schema_name, schema_prompt, text_of
+from nbagent.models.protocol import ModelRequest, SchemaOffer
+from nbagent.models.providers import Provider
+from nbagent.models.strict import strict_schema
+
+_ENCRYPTED = "reasoning.encrypted_content"
+
+
+def responses_body(request: ModelRequest, model: str, row: Provider, plan: Plan) -> dict[str, Any]:
+    """Return the request's body as JSON data; the user's `extra_body` has the last word."""
+    messages = request.messages
+    system = messages[0].content if messages and messages[0].role == "system" else ""
+    body: dict[str, Any] = {
+        "model": model,
+        "input": list(_items(messages[1:] if system else messages, _maker(row, model))),
+        "stream": True,
+    }
+    if system:
+        body["instructions"] = system
+    if plan.background:
+        body |= {"background": True, "store": True}
+    elif not row.keeps_responses:
+        body["store"] = False
+    if plan.include_encrypted:
+        body["include"] = [_ENCRYPTED]
+    if request.tools:
+        body["tools"] = [
+            {
+                "type": "function",
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": dict(tool.parameters),
+                "strict": False,  # left out, it would mean true here
+            }
+            for tool in request.tools
+        ]
+    if request.schema is not None:
+        _ask_for_json(body, request.schema, plan)
+    _add_settings(body, request)
+    return body
+
+
+def left_out(request: ModelRequest) -> tuple[str, ...]:
+    """Return what a person should know of settings that this wire format has no word for; on a run's first step."""
+    if request.settings.seed is None or not request.messages or request.messages[-1].role != "user":
+        return ()
+    return ("the Responses API takes no seed: it is left out",)
+
+
+def tagged(items: Iterable[Mapping[str, Any]], provider: str, model: str) -> tuple[Mapping[str, Any], ...]:
+    """Return output items as a message keeps them: with who made them, for nobody else can read them."""
+    kept = list(items)
+    while kept and kept[-1].get("type") == "reasoning":
+        kept.pop()  # alone it is refused: what it led to never came
+    if all(item.get("type") in {"message", "function_call"} and "phase" not in item for item in kept):
+        return ()  # the message itself says all of that
+    return tuple({"maker": f"{provider}:{model}", "item": item} for item in kept)
+
+
+def _maker(row: Provider, model: str) -> str:
+    return f"{row.name}:{model}"
+
+
+def _items(messages: Iterable[Message], maker: str) -> Iterator[dict[str, Any]]:
+    for message in messages:
+        if message.role == "tool":
+            yield {
+                "type": "function_call_output",
+                "call_id": message.tool_call_id,
+                "output": message.content,
+            }
+        elif message.role == "assistant":
+            yield from _assistant_items(message, maker)
+        else:
+            yield {"role": message.role, "content": _content(message)}
+
+
+def _assistant_items(message: Message, maker: str) -> Iterator[dict[str, Any]]:
+    own = [dict(made["item"]) for made in message.provider_items if made.get("maker") == maker]
+    if own:
+        yield from own
+        return
+    if message.content:
+        yield {"role": "assistant", "content": message.content}
+    for request in message.tool_requests:
+        yield {
+            "type": "function_call",
+            "call_id": request.tool_call_id,
+            "name": request.name,
+            "arguments": request.arguments or "{}",
+        }
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    if not message.files:
+        return message.content
+    return [
+        *([{"type": "input_text", "text": message.content}] if message.content else []),
+        *(_file(part) for part in message.files),
+    ]
+
+
+def _file(part: FilePart) -> dict[str, Any]:
+    if (text := text_of(part)) is not None:
+        return {"type": "input_text", "text": text}
+    if part.media_type.startswith("image/"):
+        return {"type": "input_image", "image_url": data_url(part), "detail": "auto"}
+    return {"type": "input_file", "filename": part.name or "file", "file_data": data_url(part)}
+
+
+def _ask_for_json(body: dict[str, Any], schema: SchemaOffer, plan: Plan) -> None:
+    if plan.rung == "json_schema":
+        strict, reason = strict_schema(schema.json_schema)
+        named = {"name": schema_name(schema.name), "schema": strict, "strict": reason is None}
+        body["text"] = {"format": {"type": "json_schema", **named}}
+        return
+    if plan.rung != "prompt":
+        body["text"] = {"format": {"type": "json_object"}}
+    # json_object is refused where the input itself does not speak of JSON; the instructions do not count
+    body["input"].insert(0, {"role": "system", "content": schema_prompt(schema)})
+
+
+def _add_settings(body: dict[str, Any], request: ModelRequest) -> None:
+    settings = request.settings
+    for name in ("temperature", "top_p", "max_output_tokens"):
+        if (value := getattr(settings, name)) is not None:
+            body[name] = value
+    if settings.reasoning_effort is not None:
+        body["reasoning"] = {"effort": settings.reasoning_effort}
+    if settings.parallel_tool_calls is not None and request.tools:
+        body["parallel_tool_calls"] = settings.parallel_tool_calls
+    body.update(settings.extra_body)

@@ -1,0 +1,179 @@
+"""What both wire formats share: one request, put as the provider takes it, and its answer read as it comes.
+
+`WireModel` is the body of `OpenAIChat` and `OpenAIResponses`; a `WireFormat` is all in which they differ. Used on
+the background thread; `check` on any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from nbagent.errors import ModelError
+from nbagent.models.concessions import Plan, concessions_of
+from nbagent.models.encoding import encode
+from nbagent.models.endpoint import Endpoint
+from nbagent.models.exchange import Exchange, open_exchange
+from nbagent.models.faults import Target
+from nbagent.models.protocol import ModelEvent, ModelRequest, Notice, ReplyFinished
+from nbagent.models.providers import Provider, Wire
+from nbagent.models.sse import SSEDecoder
+
+_TAIL_S = 2.0  # how long the usage may come after the model's last word, where the connection is left open
+
+
+class Reply(Protocol):
+    """A reply on its way: payloads in, events out. `ended`: the model has; `done`: nothing more is to come."""
+
+    @property
+    def done(self) -> bool:
+        """True once nothing more counts."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """True once the model has ended, though its usage may still come."""
+        ...
+
+    def take(self, payloads: list[bytes]) -> list[ModelEvent]:
+        """Return what the payloads of one read hold."""
+        ...
+
+    def finished(self) -> ReplyFinished:
+        """Return the whole reply, or raise the ModelError it ended with."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireFormat:
+    """One wire format: where requests go, how they are written, how replies are read."""
+
+    name: Wire
+    path: str
+    body: Callable[[ModelRequest, str, Provider, Plan], dict[str, Any]]
+    reply: Callable[[Target], Reply]
+    left_out: Callable[[ModelRequest], Sequence[str]] = lambda _: ()
+
+
+class Reading:
+    """A response on its way into a reply, block by block."""
+
+    __slots__ = ("_began", "_decoder", "exchange", "over", "reply")
+
+    def __init__(self, exchange: Exchange, reply: Reply) -> None:
+        self.exchange = exchange
+        self.reply = reply
+        self.over = False
+        self._began = False
+        self._decoder = SSEDecoder()
+
+    async def more(self) -> list[ModelEvent]:
+        """Return what the next block holds, which may be nothing; at the end `over` turns True.
+
+        Raises:
+            ModelError: the connection broke, or nothing came for the idle time.
+        """
+        exchange, reply = self.exchange, self.reply
+        block = await (exchange.read_within(_TAIL_S) if reply.ended else exchange.read())
+        if not self._began:
+            self._began = True
+            if not exchange.is_stream(block):
+                self.over = True
+                return reply.take([await exchange.whole(block)])
+        if block:
+            events = reply.take(self._decoder.feed(block))
+            self.over = reply.done
+            return events
+        self.over = True
+        return reply.take(self._decoder.close())
+
+
+class WireModel:
+    """A model behind an endpoint that speaks `wire`. Subclasses say how it is made and documented."""
+
+    wire: ClassVar[WireFormat]
+
+    def __init__(
+        self, model_id: str, provider: str | Provider, base_url: str | None, api_key: str | None
+    ) -> None:
+        self._endpoint = Endpoint(model_id, provider, base_url, api_key, wire=self.wire.name)
+        self.row = self._endpoint.row
+        self.provider = self.row.name
+        self.id = model_id
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._endpoint!r})"
+
+    def check(self) -> None:
+        """Raise if no call can even be tried; make no request and start nothing.
+
+        Raises:
+            MissingKeyError: the provider needs a key and none is set.
+            ConfigurationError: nothing says where the provider is.
+        """
+        self._endpoint.check()
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        """Send `request` and yield what comes; the last event is a `ReplyFinished`.
+
+        A refusal that names what can be put otherwise (stream_options, response_format) is answered by one more
+        request, said in a `Notice` the first time.
+
+        Raises:
+            ModelError: whatever goes wrong at the provider or on the way to it.
+            ConfigurationError: as in `check`.
+        """
+        return self._stream(request)
+
+    async def _stream(
+        self, request: ModelRequest, notices: Sequence[Notice] = ()
+    ) -> AsyncGenerator[ModelEvent, None]:
+        target = await self._endpoint.target()
+        opened = await self.open(request, target)
+        try:
+            for notice in (*notices, *opened.notices):
+                yield notice
+            reply = self.wire.reply(target)
+            reading = Reading(opened.exchange, reply)
+            while not reading.over:
+                for event in await reading.more():
+                    yield event
+            finished = reply.finished()
+            await opened.exchange.drain()
+            yield finished
+        finally:
+            await opened.exchange.close()
+
+    async def open(self, request: ModelRequest, target: Target, *, background: bool = False) -> Opened:
+        """Send the request, put otherwise for as long as the provider names something that can be.
+
+        Raises:
+            ModelError: it was refused, or did not get there.
+        """
+        wire = self.wire
+        limit = self._endpoint.limit_parameter(target.base_url)
+        memory = concessions_of(self.row, (wire.name, target.base_url, self.id), limit)
+        plan = memory.plan(request, background=background)
+        notices = [Notice(said) for said in wire.left_out(request)]
+        while True:
+            body = encode(wire.body(request, self.id, self.row, plan))
+            try:
+                exchange = await open_exchange(target, wire.path, body, request.idle_timeout_s)
+                return Opened(exchange=exchange, plan=plan, notices=tuple(notices))
+            except ModelError as error:
+                conceded = memory.concede(plan, request, error)
+                if conceded is None:
+                    raise
+                plan, notice = conceded
+                if notice:
+                    notices.append(Notice(notice))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A request that the provider took: its answer, how it was put at last, and what to tell the person."""
+
+    exchange: Exchange
+    plan: Plan
+    notices: tuple[Notice, ...]
