@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from nbagent.rendering import render_result
 from nbagent.tools.arguments import ToolArgumentsError, parse_arguments
-from nbagent.tools.define import Tool, ToolOptions, tool, tools_of
+from nbagent.tools.define import Tool, ToolOptions, expanded, tool, tools_of
 
 __all__ = [
     "Tool",
     "ToolArgumentsError",
     "ToolOptions",
+    "expanded",
     "parse_arguments",
     "render_result",
     "tool",

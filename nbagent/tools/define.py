@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import hashlib
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -51,8 +52,9 @@ class Tool:
     """A function that a model may call. `parameters` is the JSON Schema of its arguments, an object.
 
     `function` takes the arguments by keyword; what it returns may be awaitable even where `is_async` is
-    False (a wrapper), so a caller checks. `validator` is None for a tool without a Python signature of its
-    own (a server's tool): its arguments stay plain JSON data.
+    False (a wrapper), so a caller checks. `validator` is None for a tool whose arguments are not checked: they
+    stay plain JSON data. One with `expands` is a stand-in for tools that have to be asked for first, such as a
+    server's: its async `function` returns them (see `expanded`).
     """
 
     name: str
@@ -62,6 +64,7 @@ class Tool:
     is_async: bool = False
     options: ToolOptions = field(default_factory=ToolOptions)
     validator: TypeAdapter[Any] | None = field(default=None, repr=False)
+    expands: bool = False
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -154,16 +157,35 @@ def tools_of(source: object) -> tuple[Tool, ...]:
     """Return the tools that `source` stands for, in order.
 
     `source` is a function or bound method, a `Tool`, an object whose public methods are tools (only those
-    with `@tool`, where there are any), None, or a list, tuple or set of these. The same function twice is one
-    tool; two functions of one name are a ToolDefinitionError, as is whatever a model could not call.
+    with `@tool`, where there are any), an object whose `__nbagent_tools__()` yields `Tool`s, None, or a list,
+    tuple or set of these. The same function twice is one tool; two functions of one name are a
+    ToolDefinitionError, as is whatever a model could not call.
     """
+    return _distinct(_each(source))
+
+
+async def expanded(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+    """Return `tools` with each that `expands` replaced by those it stands for, all asked at once.
+
+    Called by the loop before a run's first model call. Raises what the asking raises, and ToolDefinitionError
+    for two tools of one name.
+    """
+    asked = [found for found in tools if found.expands]
+    if not asked:
+        return tools
+    answers = await asyncio.gather(*(found.function() for found in asked))
+    named = {found.name: answer for found, answer in zip(asked, answers, strict=True)}
+    return _distinct(one for found in tools for one in named.get(found.name, (found,)))
+
+
+def _distinct(found_tools: Iterable[Tool]) -> tuple[Tool, ...]:
     by_name: dict[str, Tool] = {}
-    for found in _each(source):
+    for found in found_tools:
         first = by_name.setdefault(found.name, found)
         if first is not found and first.function != found.function:
             raise ToolDefinitionError(
                 f"two tools are named {found.name!r}: {first.place} and {found.place}",
-                'give one of them another name with @tool(name="...")',
+                'give one of them another name: @tool(name="..."), or name= or prefix= of its server',
             )
     return tuple(by_name.values())
 
@@ -173,6 +195,9 @@ def _each(source: object) -> Iterator[Tool]:
         return
     if isinstance(source, Tool):
         yield source
+    elif hasattr(type(source), "__nbagent_tools__"):
+        made: Any = source
+        yield from made.__nbagent_tools__()
     elif isinstance(source, list | tuple | set | frozenset):
         for item in source:
             yield from _each(item)

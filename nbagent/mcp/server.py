@@ -1,0 +1,174 @@
+"""`MCPServer`: what a user holds. Made on any thread; its tools are listed and called on the background loop."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from typing_extensions import Unpack
+
+from nbagent.errors import ToolDefinitionError
+from nbagent.mcp.addresses import Address, HttpAddress, StdioAddress
+from nbagent.mcp.connection import Connection
+from nbagent.mcp.faults import MCPServerError, require_sdk
+from nbagent.mcp.offers import Choice, tools_from
+from nbagent.mcp.results import value_of
+from nbagent.tools import Tool
+
+if TYPE_CHECKING:
+    import mcp
+
+CONNECT_TIMEOUT_S = 30.0  # a first `npx` or `uvx` downloads what it starts
+
+
+class ServerOptions(TypedDict, total=False):
+    """What both kinds of server take.
+
+    `name` is for messages (default: from the command or URL). `tools` names the tools to offer, all by default;
+    `prefix` goes before each name. `timeout` is in seconds, for one call. `requires_approval` and `idempotent`
+    hold for every tool, or for those named. `connect_timeout` is in seconds, until the tools are listed.
+    """
+
+    name: str | None
+    tools: Sequence[str] | None
+    prefix: str
+    timeout: float | None
+    requires_approval: bool | Collection[str]
+    idempotent: bool | Collection[str]
+    connect_timeout: float
+
+
+class _Holder:
+    """The server's present connection, in an object of its own that a finalizer can hold."""
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close_soon()
+
+
+class MCPServer:
+    """An MCP server as a source of tools: `Agent(tools=[MCPServer.stdio("npx", ["-y", "some-server"])])`.
+
+    Making one starts nothing. The first run that uses it connects, in the background, before its first model
+    call; all runs of this kernel share that connection, and a server that ended is started again at its next
+    use. A call is never repeated. It closes with the kernel, with `close()`, or with the last reference to it.
+    """
+
+    def __init__(self, address: Address, **options: Unpack[ServerOptions]) -> None:
+        require_sdk()
+        _check(options)
+        self.name = options.get("name") or address.default_name
+        self._address = address
+        self._connect_timeout_s = float(options.get("connect_timeout", CONNECT_TIMEOUT_S))
+        only, timeout = options.get("tools"), options.get("timeout")
+        self._choice = Choice(
+            only=tuple(only) if only is not None else None,
+            prefix=options.get("prefix", ""),
+            timeout_s=float(timeout) if timeout is not None else None,
+            requires_approval=options.get("requires_approval", False),
+            idempotent=options.get("idempotent", False),
+        )
+        self._made: tuple[tuple[mcp.Tool, ...], tuple[Tool, ...]] | None = None
+        self._holder = _Holder()
+        weakref.finalize(self, self._holder.close).atexit = False  # the runtime closes all at exit
+
+    @classmethod
+    def stdio(
+        cls,
+        command: str,
+        args: Sequence[str] = (),
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        **options: Unpack[ServerOptions],
+    ) -> MCPServer:
+        """Return the server that `command` starts, speaking on its standard input and output.
+
+        The process gets `env` beside a few variables (PATH, HOME, ...), not the kernel's environment with its
+        keys. See `ServerOptions` for the rest. Raises ConfigurationError where `mcp` is missing.
+        """
+        if isinstance(args, str):
+            raise ToolDefinitionError(f"args={args!r} is one text", "give a list: args=[...]")
+        address = StdioAddress(command=command, args=tuple(map(str, args)), env=dict(env or {}), cwd=cwd)
+        return cls(address, **options)
+
+    @classmethod
+    def http(
+        cls, url: str, *, headers: Mapping[str, str] | None = None, **options: Unpack[ServerOptions]
+    ) -> MCPServer:
+        """Return the server at `url` (streamable HTTP); `headers` go with every request.
+
+        See `ServerOptions` for the rest. Raises ConfigurationError where `mcp` is missing.
+        """
+        if not url.startswith(("http://", "https://")):
+            raise ToolDefinitionError(f"{url!r} is no URL of a server", "give one that begins with https://")
+        return cls(HttpAddress(url=url, headers=dict(headers or {})), **options)
+
+    def __repr__(self) -> str:
+        return f"MCPServer({self.name!r}, {self._address.shown!r})"
+
+    def close(self) -> None:
+        """Close the connection and end the child process; the next use connects again. Returns at once."""
+        self._holder.close()
+
+    def __nbagent_tools__(self) -> Iterator[Tool]:
+        """Yield one stand-in, which is replaced by the server's tools before a run's first model call."""
+        yield Tool(
+            name=f"mcp:{self.name}",
+            description=f"the tools of MCP server {self.name!r} ({self._address.shown})",
+            parameters={},
+            function=self.list_tools,
+            is_async=True,
+            expands=True,
+        )
+
+    async def list_tools(self) -> tuple[Tool, ...]:
+        """Return the tools it offers now; connects where needed. On the background loop only.
+
+        Raises MCPServerError for a server that cannot be reached, ToolDefinitionError for tools that cannot be
+        used.
+        """
+        connection = await self._connected()
+        if connection.stale:
+            try:
+                await connection.refresh()
+            except MCPServerError:  # it ended meanwhile; a listing does no harm twice
+                connection = await self._connected()
+        if self._made is None or self._made[0] is not connection.listing:
+            tools = tools_from(self.name, connection.listing, self._choice, self._call)
+            self._made = connection.listing, tools
+        return self._made[1]
+
+    async def _call(self, tool: str, arguments: dict[str, Any]) -> Any:
+        connection = await self._connected()
+        return value_of(await connection.call(tool, arguments))
+
+    async def _connected(self) -> Connection:
+        connection = self._holder.connection
+        if connection is None or not connection.is_usable:
+            connection = Connection(self.name, self._address, timeout_s=self._connect_timeout_s)
+            self._holder.connection = connection
+        await connection.opened()
+        return connection
+
+
+def _check(options: ServerOptions) -> None:
+    known = ServerOptions.__annotations__
+    for name in options:
+        if name not in known:
+            raise ToolDefinitionError(
+                f"a server has no option {name!r}", f"the options are: {', '.join(known)}"
+            )
+    for key in ("timeout", "connect_timeout"):
+        value = options.get(key)
+        if value is not None and not (isinstance(value, int | float) and value > 0):
+            raise ToolDefinitionError(f"{key}={value!r} is no time", "give seconds above 0, or leave it out")
+    if isinstance(options.get("tools"), str):
+        raise ToolDefinitionError(
+            f"tools={options['tools']!r} is one text", "give a list of names: tools=[...]"
+        )

@@ -1,0 +1,195 @@
+"""MCP servers' tools in runs: offered, called, shared, failing, cancelled; over stdio and streamable HTTP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from nbagent import MCPServer, RunStatus
+from nbagent.errors import ToolDefinitionError
+from nbagent.tools import tools_of
+from tests.mcp.conftest import answers, wait_until
+from tests.provider.chat_wire import text_reply, tool_reply
+
+
+def test_a_servers_tools_are_offered_and_called(shared, agent_with, provider):
+    """The model sees the server's tools beside functions, and gets structured data, text and notes of images."""
+    server, _ = shared
+
+    def double(x: int) -> int:
+        """Double."""
+        return 2 * x
+
+    provider.reply(
+        tool_reply(
+            ("add", {"a": 1, "b": 2}), ("greet", {"name": "Ada"}), ("double", {"x": 4}), ("picture", {})
+        ),
+        text_reply("done"),
+    )
+    output = agent_with(server, double).start("Go").result(timeout=20)
+    offered = {tool["function"]["name"]: tool["function"] for tool in provider.bodies[0]["tools"]}
+    assert {"add", "greet", "read_file", "double"} <= set(offered)
+    assert offered["add"]["description"] == "Add two numbers."
+    assert offered["add"]["parameters"]["required"] == ["a", "b"]
+    assert answers(provider) == ['{"result": 3}', "Hello Ada", "8", "a dot\n[image, image/png, 5 bytes]"]
+    assert [call.status for call in output.tool_calls] == ["completed"] * 4
+
+
+def test_bad_arguments_and_failures_go_back_to_the_model(shared, agent_with, provider):
+    """Arguments that do not fit the server's schema never reach it; an error result is the model's to read."""
+    server, log = shared
+    provider.reply(tool_reply(("add", {"a": "one", "b": 2}), ("fail", {})), text_reply("sorry"))
+    assert agent_with(server).start("Go").result(timeout=20).content == "sorry"
+    bad, failed = answers(provider)
+    assert "a: 'one' is not of type 'integer'" in bad
+    assert failed.startswith("Error: MCPToolError:")
+    assert "fail" in failed
+    assert "add one 2" not in log.lines()
+
+
+def test_runs_share_one_server(shared, agent_with, provider):
+    """Runs at once use one connection: three calls that wait for each other are all answered."""
+    server, log = shared
+    provider.otherwise(
+        lambda request: (
+            text_reply("done")
+            if request.body["messages"][-1]["role"] == "tool"
+            else tool_reply(("meet", {"parties": 3}))
+        )
+    )
+    agent = agent_with(server)
+    runs = [agent.start(f"Meet {n}") for n in range(3)]
+    assert [run.result(timeout=20).content for run in runs] == ["done"] * 3
+    assert len(log.pids()) == 1
+
+
+def test_cancel_during_a_call_is_final_at_once(shared, agent_with, provider):
+    """The run ends within 100 ms, the server hears of it, and another run's call on that server goes on."""
+    server, log = shared
+    provider.reply(tool_reply(("slow", {"tag": "first"})))
+    agent = agent_with(server)
+    first = agent.start("First")
+    log.wait_for("slow first")
+    provider.reply(tool_reply(("slow", {"tag": "second"})))
+    second = agent.start("Second")
+    log.wait_for("slow second")
+    began = time.perf_counter()
+    first.cancel()
+    assert first.status is RunStatus.cancelled
+    assert time.perf_counter() - began < 0.1
+    log.wait_for("cancelled first")
+    assert [call.status for call in first.wait(timeout=5).tool_calls] == ["cancelled"]
+    assert second.status is RunStatus.running
+    assert "cancelled second" not in log.lines()
+    second.cancel()
+    log.wait_for("cancelled second")
+    assert len(provider.requests) == 2
+
+
+def test_a_calls_time_limit(stdio, agent_with, provider, log):
+    """`timeout=` of the server ends a call of its tools; the server is told, the model too, the run goes on."""
+    provider.reply(tool_reply(("slow", {"tag": "x"})), text_reply("gave up"))
+    assert agent_with(stdio(timeout=0.2)).start("Go").result(timeout=20).content == "gave up"
+    assert "took longer than 0.2 s" in answers(provider)[0]
+    log.wait_for("cancelled x")
+
+
+def test_a_server_that_dies_in_the_middle(stdio, agent_with, provider, log):
+    """The call is told as unknown and not repeated; the next call starts the server again."""
+    provider.reply(tool_reply(("die", {})), tool_reply(("add", {"a": 1, "b": 2})), text_reply("done"))
+    assert agent_with(stdio()).start("Go").result(timeout=20).content == "done"
+    died, added = answers(provider)
+    assert "MCP server 'ts' ended during the call of 'die': nobody knows whether that was done" in died
+    assert added == '{"result": 3}'
+    assert log.lines().count("die") == 1
+    assert len(log.pids()) == 2
+
+
+def test_a_server_that_died_between_runs_is_started_again(stdio, agent_with, provider, log):
+    """The next run finds a new one."""
+    server = stdio()
+    provider.reply(text_reply("one"))
+    agent_with(server).start("Go").result(timeout=20)
+    os.kill(log.pids()[0], signal.SIGKILL)
+    wait_until(lambda: server._holder.connection.over)
+    provider.reply(tool_reply(("greet", {"name": "Ada"})), text_reply("two"))
+    assert agent_with(server).start("Go").result(timeout=20).content == "two"
+    assert answers(provider) == ["Hello Ada"]
+
+
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        (lambda: MCPServer.stdio("no-such-command", name="x"), "there is no 'no-such-command'"),
+        (
+            lambda: MCPServer.stdio(
+                sys.executable,
+                ["-c", "import os, sys; sys.exit('bad config ' + os.environ['API_KEY'])"],
+                env={"API_KEY": "hunter22"},
+            ),
+            "exit code 1: bad config [secret]",
+        ),
+        (lambda: MCPServer.http("http://user:hunter22@127.0.0.1:9/mcp?key=hunter22"), "connection"),
+        (
+            lambda: MCPServer.stdio("sleep", ["60"], connect_timeout=0.2),
+            "sleep 60) was not ready within 0.2 s",
+        ),
+    ],
+    ids=["no command", "exits", "no port", "silent"],
+)
+def test_a_server_that_does_not_start_is_the_runs_error(server, said, agent_with, provider):
+    """The run ends with two lines that name the server and what it said last, no secret in them; no model call."""
+    output = agent_with(server()).start("Go").wait(timeout=10)
+    assert output.status is RunStatus.error
+    assert said in output.error
+    assert output.error.count("\n") == 1
+    assert "hunter22" not in f"{output.error}{output.traceback}"
+    assert provider.requests == []
+
+
+def test_launching_does_not_wait_for_the_server(agent_with):
+    """`start` returns while the server is still silent, and cancelling that run is final at once."""
+    began = time.perf_counter()
+    run = agent_with(MCPServer.stdio("sleep", ["60"])).start("Go")
+    assert time.perf_counter() - began < 1
+    began = time.perf_counter()
+    run.cancel()
+    assert run.status is RunStatus.cancelled
+    assert time.perf_counter() - began < 0.1
+
+
+def test_only_the_chosen_tools_under_their_prefix(stdio, agent_with, provider):
+    """`tools=` chooses, `prefix=` renames, approval may be for one tool."""
+    server = stdio(tools=["add", "greet"], prefix="m_", requires_approval=["greet"])
+    provider.reply(tool_reply(("m_add", {"a": 1, "b": 2})), text_reply("done"))
+    agent_with(server).start("Go").result(timeout=20)
+    assert [tool["function"]["name"] for tool in provider.bodies[0]["tools"]] == ["m_add", "m_greet"]
+    made = {tool.name: tool.options.requires_approval for tool in server._made[1]}
+    assert made == {"m_add": False, "m_greet": True}
+
+
+def test_wrong_names_are_the_runs_error(stdio, agent_with):
+    """A tool that the server does not have, and one name twice, end the run with the names."""
+
+    def add(a: int) -> int:
+        """Add one."""
+        return a + 1
+
+    unknown = agent_with(stdio(tools=["ad"])).start("Go").wait(timeout=20)
+    assert "has no tool 'ad' (did you mean 'add'?)" in unknown.error
+    twice = agent_with(stdio(), add).start("Go").wait(timeout=20)
+    assert "two tools are named 'add': mcp.ts.add and" in twice.error
+
+
+def test_misuse_is_found_at_once(stdio):
+    """Options that mean nothing and two servers of one name fail where they are written."""
+    with pytest.raises(ToolDefinitionError, match="is one text"):
+        MCPServer.stdio("npx", "-y server")
+    with pytest.raises(ToolDefinitionError, match="no option 'prefx'"):
+        stdio(prefx="a")
+    with pytest.raises(ToolDefinitionError, match="two tools are named 'mcp:ts'"):
+        tools_of([stdio(), stdio()])
