@@ -12,9 +12,11 @@ Where things are, from the top down; each module imports only from below itself:
     runtime             the background thread; launch, queue, cancel, time limits; the live Run
     loop                the agent loop: ask the model, call its tools, repeat
     store               DuckDB: the record of every run
+    mcp                 MCP servers as sources of tools
     models              the wire formats, the table of providers
     spec                what one run needs to start anywhere
     tools schemas template rendering   function to tool, type to JSON Schema, prompt to text, value to text
+    context             files, tables and values that go with a prompt
     events run          the facts a run emits; status, metrics, snapshot: folds over them
     errors settings threads   the error tree; options and where they come from; a thread to wait for
     demo                the local demo model: a real server on loopback, no key needed
@@ -28,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from nbagent.agent import Agent, cancel_run, get
+    from nbagent.agent import Agent, cancel_run, get, resume
     from nbagent.errors import (
         ConfigurationError,
         ModelError,
@@ -39,7 +41,8 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from nbagent.frames import runs, sql
-    from nbagent.models import OpenAIChat, Provider, register_provider
+    from nbagent.mcp import MCPServer
+    from nbagent.models import OpenAIChat, OpenAIResponses, Provider, register_provider
     from nbagent.run import RunMetrics, RunOutput, RunStatus
     from nbagent.runtime import Run, gather
     from nbagent.spec import Limits, ModelSettings
@@ -51,6 +54,7 @@ _PUBLIC = {
     "Agent": "agent",
     "cancel_run": "agent",
     "get": "agent",
+    "resume": "agent",
     "ConfigurationError": "errors",
     "ModelError": "errors",
     "NBAgentError": "errors",
@@ -60,7 +64,9 @@ _PUBLIC = {
     "WaitTimeout": "errors",
     "runs": "frames",
     "sql": "frames",
+    "MCPServer": "mcp",
     "OpenAIChat": "models",
+    "OpenAIResponses": "models",
     "Provider": "models",
     "register_provider": "models",
     "RunMetrics": "run",
@@ -77,10 +83,12 @@ __all__ = [
     "Agent",
     "ConfigurationError",
     "Limits",
+    "MCPServer",
     "ModelError",
     "ModelSettings",
     "NBAgentError",
     "OpenAIChat",
+    "OpenAIResponses",
     "Provider",
     "Run",
     "RunError",
@@ -94,6 +102,7 @@ __all__ = [
     "gather",
     "get",
     "register_provider",
+    "resume",
     "runs",
     "sql",
     "tool",

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, overload
 
 from nbagent import runtime, settings
+from nbagent.context import contexts_of, files_of, prompt_with
+from nbagent.errors import PromptError, show_as
+from nbagent.events import Event
 from nbagent.models import default_model_name, resolve_model
 from nbagent.models.protocol import Model
 from nbagent.run import RunMetrics, RunOutput, RunStatus
-from nbagent.runtime import Launching, Run
+from nbagent.runtime import Callbacks, Equipment, Launching, Run, RunEvents, recover
 from nbagent.schemas import OutputSchema
 from nbagent.spec import AgentSpec, Limits, ModelSettings
 from nbagent.store import session_metrics
 from nbagent.tools import Tool, tools_of
+
+_told: list[str] = []  # what was said already
 
 
 @dataclass(kw_only=True)
@@ -55,27 +61,40 @@ class Agent:
         label: str | None = None,
         cell_id: str | None = None,
         tags: Mapping[str, str] | None = None,
+        files: Any = (),
+        on_event: Callable[[Event], Any] | None = None,
+        on_text: Callable[[str], Any] | None = None,
     ) -> Run:
         """Launch a run in the background and return its live handle; the launch is durable when it returns.
 
-        `timeout` is the run's own time limit in seconds. Raises the ConfigurationErrors (unknown model, missing
-        key, empty prompt, ...), RunIdInUseError and SessionBusyError; never for what the run does later.
+        `timeout` is the run's own time limit in seconds. `files` go with the prompt: paths, figures, images and
+        PDFs as files, tables and other values as text after it; a list, or a mapping of names. `on_event`
+        gets each event and `on_text` the whole text so far, in order, on a thread of their own. Raises the
+        ConfigurationErrors (unknown model, missing key, empty prompt, a file that is not there, ...),
+        RunIdInUseError and SessionBusyError; never for what the run does later.
         """
-        model = resolve_model(self.model or default_model_name(settings.get("model"), {}))
+        if not isinstance(prompt, str):
+            raise PromptError(f"the prompt is {prompt!r}", "give it as text; other values go in files=[...]")
+        contexts = contexts_of(files, max_bytes=settings.get("max_context_bytes"))
+        model = self._model()
         run = runtime.current().launch(
             self._spec(model, output_schema, timeout),
             model,
             Launching(
-                prompt=prompt,
+                prompt=prompt_with(prompt, contexts) if prompt.strip() else prompt,
+                files=files_of(contexts),
                 run_id=run_id,
                 session_id=session_id,
                 label=label,
                 cell_id=cell_id,
                 on_busy=settings.get("on_busy", self.on_busy),
                 tags=tags or {},
+                callbacks=Callbacks(on_event=on_event, on_text=on_text),
             ),
         )
         self._last_session = run.session_id
+        if self.model is None and settings.get("model") is None:
+            _tell_of_demo()
         return run
 
     def run(self, prompt: str, *, background: bool = False, **options: Any) -> RunOutput:
@@ -85,15 +104,35 @@ class Agent:
             return _pending(run)
         try:
             return run.wait()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             run.cancel()
+            show_as(stop, "the run was cancelled; what it had written is kept")
             raise
 
-    async def arun(self, prompt: str, *, background: bool = False, **options: Any) -> RunOutput:
+    @overload
+    def arun(
+        self, prompt: str, *, background: bool = ..., stream: Literal[False] = ..., **options: Any
+    ) -> Coroutine[Any, Any, RunOutput]: ...
+
+    @overload
+    def arun(
+        self, prompt: str, *, background: bool = ..., stream: Literal[True], **options: Any
+    ) -> RunEvents: ...
+
+    def arun(
+        self, prompt: str, *, background: bool = False, stream: bool = False, **options: Any
+    ) -> Coroutine[Any, Any, RunOutput] | RunEvents:
         """Run without blocking, whatever the outcome; cancelling the waiting task cancels the run.
 
-        With `background=True` return the pending snapshot at once: poll it with `aget_run_output`.
+        With `background=True` return the pending snapshot at once: poll it with `aget_run_output`. With
+        `stream=True` launch at once and return the run's events: `async for event in agent.arun(..., stream=True)`.
         """
+        if not stream:
+            return self._arun(prompt, background=background, **options)
+        run = self.start(prompt, **options)
+        return run.events() if background else run.owned_events()
+
+    async def _arun(self, prompt: str, *, background: bool, **options: Any) -> RunOutput:
         run = self.start(prompt, **options)
         if background:
             return _pending(run)
@@ -117,9 +156,27 @@ class Agent:
         store = runtime.current().store
         return session_metrics(store, session_id or self._last_session or "")
 
+    def resume(self, run_id: str, **options: Any) -> Run:
+        """Go on with a stopped run of this agent, with this agent's tools and model; see `Run.resume`."""
+        return recover.resume(runtime.current(), run_id, agent=self, **options)
+
+    def equipment(self) -> Equipment:
+        """Return what a run of this agent needs and the record cannot hold. Raises ConfigurationError."""
+        return Equipment(
+            tools=self._tools(),
+            output_schema=OutputSchema.of(self.output_schema) if self.output_schema is not None else None,
+            model=self._model(),
+        )
+
+    def _model(self) -> Model:
+        return resolve_model(self.model or default_model_name(settings.get("model"), {}))
+
     def _spec(self, model: Model, output_schema: Any, timeout: float | None) -> AgentSpec:
         schema = output_schema if output_schema is not None else self.output_schema
         limits = self.limits or configured_limits()
+        tuned = self.settings
+        if tuned.max_output_tokens is None and limits.max_output_tokens is not None:
+            tuned = replace(tuned, max_output_tokens=limits.max_output_tokens)
         return AgentSpec(
             name=self.name,
             model=f"{model.provider}:{model.id}",
@@ -127,7 +184,8 @@ class Agent:
             tools=self._tools(),
             output_schema=OutputSchema.of(schema) if schema is not None else None,
             limits=replace(limits, timeout_s=timeout) if timeout is not None else limits,
-            settings=self.settings,
+            settings=tuned,
+            model_named=self.model is None or isinstance(self.model, str),
         )
 
     def _tools(self) -> tuple[Tool, ...]:
@@ -138,13 +196,26 @@ class Agent:
         return self._made_tools[1]
 
 
+def _tell_of_demo() -> None:
+    """Say once in a process that nobody named a model: under the cell in a notebook, else on the error stream."""
+    if _told:
+        return
+    _told.append("demo")
+    ipython = sys.modules.get("IPython")
+    out = sys.stdout if ipython is not None and ipython.get_ipython() is not None else sys.stderr
+    out.write(
+        'no model is set: the demo model answers (%config NBAgent.model = "openai:..." sets a real one)\n'
+    )
+
+
 def configured_limits() -> Limits:
-    """The limits as flags, `%config`, environment and pyproject.toml set them."""
+    """The limits as `%config`, environment and pyproject.toml set them."""
     values = settings.values()
     return Limits(
         timeout_s=values["timeout"],
         idle_timeout_s=values["idle_timeout"],
         queue_timeout_s=values["queue_timeout"],
+        tool_timeout_s=values["tool_timeout"],
         max_steps=values["max_steps"],
         max_output_tokens=values["max_output_tokens"],
         max_total_tokens=values["max_total_tokens"],
@@ -157,6 +228,12 @@ def configured_limits() -> Limits:
 def get(key: str) -> Run:
     """The run with this id or label (the latest of that label), from any kernel. Raises UnknownNameError."""
     return runtime.current().get(key)
+
+
+def resume(run: str | Run, *, agent: Agent | None = None, **options: Any) -> Run:
+    """Go on with a stopped run, by handle, id or label, from any kernel; see `Run.resume` for the options."""
+    key = run if isinstance(run, str) else run.run_id
+    return recover.resume(runtime.current(), key, agent=agent, **options)
 
 
 def cancel_run(run_id: str) -> bool:

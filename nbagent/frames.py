@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _RUNS = """
-select run_id, label, session_id, agent_name, provider, model, status, stop_reason, error_type, error,
-       created_at, started_at, finished_at, attempt, prompt
+select label, agent_name, provider, model, status, stop_reason, error, created_at,
+       (epoch_us(finished_at) - epoch_us(started_at)) / 1e6 as duration_s, prompt,
+       error_type, started_at, finished_at, attempt, run_id, session_id
 from runs order by created_at, run_id
 """
 

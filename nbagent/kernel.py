@@ -7,11 +7,16 @@ for among the loaded modules, so that everything also works, and does less, in a
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import importlib
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from nbagent.threads import offer_main_thread
 
 REQUEST, REPLY = "nbagent_request", "nbagent_reply"
 
@@ -79,6 +84,9 @@ def load(ip: Any) -> None:
     for mime, target in _FORMATTERS.items():
         for module, name in _SHOWN_CLASSES:
             ip.display_formatter.formatters[mime].for_type_by_name(module, name, _lazy(target))
+    if threading.current_thread() is threading.main_thread():
+        with contextlib.suppress(RuntimeError):  # a terminal has no event loop between its prompts
+            offer_main_thread(asyncio.get_running_loop().call_soon_threadsafe)
 
 
 def unload(ip: Any) -> None:
@@ -87,6 +95,7 @@ def unload(ip: Any) -> None:
     if kernel is not None and hasattr(kernel, "control_handlers"):
         kernel.control_handlers.pop(REQUEST, None)
     _unhook(ip)
+    offer_main_thread(None)
     for mime in _FORMATTERS:
         formatter = ip.display_formatter.formatters[mime]
         for module, name in _SHOWN_CLASSES:

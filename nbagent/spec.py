@@ -58,7 +58,11 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSpec:
-    """One agent as one run uses it. `model` is the string "provider:name", also for a model object."""
+    """One agent as one run uses it. `model` is the string "provider:name", also for a model object.
+
+    `model_named` is False for a model object: its base URL and key are no part of the string, so that the string
+    alone does not make it again.
+    """
 
     name: str
     model: str
@@ -67,15 +71,22 @@ class AgentSpec:
     output_schema: OutputSchema | None = None
     limits: Limits = field(default_factory=Limits)
     settings: ModelSettings = field(default_factory=ModelSettings)
+    model_named: bool = True
 
     def to_data(self) -> dict[str, Any]:
         """JSON data for the store: enough to say what ran, and to check what is missing on resume."""
         return {
             "name": self.name,
             "model": self.model,
+            "model_named": self.model_named,
             "instructions": self.instructions,
-            "tools": [{"name": tool.name, "parameters": tool.parameters} for tool in self.tools],
+            "tools": [
+                {"name": tool.name, "parameters": tool.parameters, "fingerprint": tool.fingerprint}
+                for tool in self.tools
+            ],
             "output_schema": self.output_schema.json_schema if self.output_schema else None,
+            "output_type": self.output_schema.content_type if self.output_schema else None,
+            "output_wrapper": self.output_schema.wrapper if self.output_schema else None,
             "limits": {name: getattr(self.limits, name) for name in self.limits.__slots__},
             "settings": self.settings.given(),
         }

@@ -1,4 +1,4 @@
-"""Await a blocking function in a daemon thread of its own.
+"""Await a blocking function in a daemon thread of its own; and the event loop that the main thread offers.
 
 Not an executor: an executor's threads are few, so that blocking calls would wait for each other, and are joined
 when the interpreter ends, so that a stuck one would keep the kernel from ending. Called on an event loop.
@@ -13,6 +13,23 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Soon = Callable[[Callable[[], None]], object]
+
+_main_thread_soon: Soon | None = None
+
+
+def offer_main_thread(soon: Soon | None) -> None:
+    """Say how to run callbacks on the main thread when it is free: `soon(callback)`, from any thread; None is no way.
+
+    Called by the kernel, whose event loop is idle between cells. A plain script has no such loop.
+    """
+    global _main_thread_soon  # noqa: PLW0603 - a process has one main thread
+    _main_thread_soon = soon
+
+
+def main_thread_soon() -> Soon | None:
+    """Return what was offered last."""
+    return _main_thread_soon
 
 
 async def in_own_thread(function: Callable[[], T], *, name: str = "nbagent-call") -> T:

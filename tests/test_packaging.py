@@ -19,7 +19,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "package-lock.json", "pylock.toml")
 # a package's name on the index, where it is not its import name
 DISTRIBUTION_OF = {"genai_prices": "genai-prices", "pydantic_core": "pydantic", "traitlets": "ipython"}
-OPTIONAL = frozenset({"matplotlib"})
+# the mcp room's libraries come with its extra, `referencing` with jsonschema
+OPTIONAL = frozenset({"anyio", "matplotlib", "mcp", "mcp_types", "referencing"})
 
 
 def command(name: str) -> str:

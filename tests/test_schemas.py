@@ -344,6 +344,10 @@ def test_a_type_has_a_name_for_the_store(target, name):
     assert OutputSchema.of(OBJECT_SCHEMA).content_type == "json"
 
 
+class Towns(BaseModel):
+    towns: list[City]
+
+
 class Flat(BaseModel):
     mood: Mood
     spot: Point
@@ -364,6 +368,9 @@ class Flat(BaseModel):
             Cities(country="France", cities=[PARIS, PARIS]),
             [{"country": "France", "name": "Paris", "people": 2, "founded": None}] * 2,
         ),
+        (Towns(towns=[]), []),
+        (Cities(country="France", cities=[]), [{"country": "France", "cities": []}]),
+        ({"towns": []}, [{"towns": []}]),
         ({"name": "N", "members": [{"name": "a"}, {"name": "b"}]}, [{"parent.name": "N", "name": "a"}, {"parent.name": "N", "name": "b"}]),
         ({"a": [{"x": 1}], "b": [{"y": 2}]}, [{"a": [{"x": 1}], "b": [{"y": 2}]}]),
         (Flat(mood=Mood.good, spot=Point(1)), [{"mood": "+", "spot.x": 1.0, "spot.y": 0.0, "tags": []}]),

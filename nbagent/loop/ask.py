@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import assert_never
@@ -23,6 +23,8 @@ from nbagent.events import (
     ReasoningAdded,
     TextAdded,
 )
+from nbagent.loop.continuation import Joint
+from nbagent.loop.gate import Charge
 from nbagent.models.prices import price_usd
 from nbagent.models.protocol import (
     Attached,
@@ -36,6 +38,7 @@ from nbagent.models.protocol import (
 )
 
 Emit = Callable[[Event], None]
+Enter = Callable[[ModelRequest], AbstractAsyncContextManager[Charge]]
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -77,40 +80,63 @@ class _Try:
             finish_reason=reply.finish_reason,
             usage=reply.usage,
             usage_source=reply.usage_source,
-            cost_usd=price_usd(self.model.provider, reply.response_model or self.model.id, reply.usage),
+            cost_usd=self._cost_usd(reply),
         )
+
+    def _cost_usd(self, reply: ReplyFinished) -> float | None:
+        """The price of the model that answered, else of the one that was asked: an alias is not on every list."""
+        answered, asked = reply.response_model, self.model.id
+        cost = price_usd(self.model.provider, answered or asked, reply.usage)
+        if cost is None and answered not in {None, asked}:
+            cost = price_usd(self.model.provider, asked, reply.usage)
+        return cost
 
 
 async def ask(
-    model: Model, request: ModelRequest, *, step: int, retries: int, emit: Emit
+    model: Model,
+    request: ModelRequest,
+    *,
+    step: int,
+    retries: int,
+    emit: Emit,
+    enter: Enter,
+    partial: str = "",
 ) -> tuple[ReplyFinished, ModelCall]:
-    """Ask until a reply is whole; raise the last ModelError once `retries` more tries have failed as well."""
+    """Ask until a reply is whole; raise the last ModelError once `retries` more tries have failed as well.
+
+    Each try goes through `enter`, the gate, and lets go of it before the pause. The reply to a request that
+    goes on from `partial` text is that text and its continuation.
+    """
     number = 0
     while True:
         number += 1
-        attempt = _Try(model, step, number, emit, datetime.now(UTC), time.perf_counter())
-        try:
-            reply = await _one_try(attempt, request)
-        except asyncio.CancelledError:
-            emit(ModelCallFinished(call=attempt.finished("cancelled")))
-            raise
-        except ModelError as error:
-            pause = _pause_before_retry(error, number, retries)
-            emit(ModelCallFinished(call=attempt.finished("error", error=error), retry_in_s=pause))
-            if pause is None:
+        async with enter(request) as charge:
+            attempt = _Try(model, step, number, emit, datetime.now(UTC), time.perf_counter())
+            try:
+                reply = await _one_try(attempt, request, partial)
+            except asyncio.CancelledError:
+                emit(ModelCallFinished(call=attempt.finished("cancelled")))
                 raise
-            await asyncio.sleep(pause)
-        except Exception as error:
-            emit(ModelCallFinished(call=attempt.finished("error", error=error)))
-            raise
-        else:
-            call = attempt.finished("completed", reply)
-            emit(ModelCallFinished(call=call))
-            return reply, call
+            except ModelError as error:
+                # a call taken up again is not repeated: another one would be paid for
+                pause = _pause_before_retry(error, number, retries) if request.resume is None else None
+                emit(ModelCallFinished(call=attempt.finished("error", error=error), retry_in_s=pause))
+                if pause is None:
+                    raise
+            except Exception as error:
+                emit(ModelCallFinished(call=attempt.finished("error", error=error)))
+                raise
+            else:
+                charge(reply.usage.total_tokens)
+                call = attempt.finished("completed", reply)
+                emit(ModelCallFinished(call=call))
+                return reply, call
+        await asyncio.sleep(pause)
 
 
-async def _one_try(attempt: _Try, request: ModelRequest) -> ReplyFinished:
+async def _one_try(attempt: _Try, request: ModelRequest, partial: str) -> ReplyFinished:
     emit, step = attempt.emit, attempt.step
+    joint = Joint(partial)
     emit(
         ModelCallStarted(
             step=step,
@@ -120,34 +146,57 @@ async def _one_try(attempt: _Try, request: ModelRequest) -> ReplyFinished:
             started_at=attempt.started_at,
         )
     )
+    for fact in _opening(request, partial, step):
+        emit(fact)
     reply: ReplyFinished | None = None
     # an exception on our side must close the connection too, not leave it to the garbage collector
     async with aclosing(attempt.model.stream(request)) as events:
         async for event in events:
             if type(event) is TextPiece:
-                emit(TextAdded(event.text, step))
+                if text := joint.feed(event.text):
+                    emit(TextAdded(text, step))
             elif isinstance(event, ReplyStarted):
                 attempt.ttft_s = time.perf_counter() - attempt.clock
-            elif isinstance(event, ReasoningPiece):
-                emit(ReasoningAdded(event.text, step))
-            elif isinstance(event, Attached):
-                emit(
-                    CallAttached(
-                        step=step, response_id=event.response_id, sequence_number=event.sequence_number
-                    )
-                )
-            elif isinstance(event, Notice):
-                emit(NoticeGiven(text=event.text))
             elif isinstance(event, ReplyFinished):
                 reply = event
             elif not isinstance(event, TextPiece):
-                assert_never(event)
+                emit(_fact_of(event, step))
     if reply is None:
         raise ProviderProtocolError(
             f"model {attempt.model.id!r} ended its stream without a whole reply",
             "report this to the model's author",
         )
-    return reply
+    if not partial:
+        return reply
+    if rest := joint.rest():
+        emit(TextAdded(rest, step))
+    return replace(reply, text=joint.whole(reply.text))
+
+
+def _opening(request: ModelRequest, partial: str, step: int) -> list[Event]:
+    """What is known of a call that was begun by an earlier attempt: its text so far, and where it lives."""
+    point = request.resume
+    text = partial or (point.text if point is not None else "")
+    facts: list[Event] = [TextAdded(text, step)] if text else []
+    if point is not None:
+        facts.append(
+            CallAttached(step=step, response_id=point.response_id, sequence_number=point.sequence_number)
+        )
+    return facts
+
+
+def _fact_of(event: ReasoningPiece | Attached | Notice, step: int) -> Event:
+    match event:
+        case ReasoningPiece():
+            return ReasoningAdded(event.text, step)
+        case Attached():
+            return CallAttached(
+                step=step, response_id=event.response_id, sequence_number=event.sequence_number
+            )
+        case Notice():
+            return NoticeGiven(text=event.text)
+        case unknown:
+            assert_never(unknown)
 
 
 def _pause_before_retry(error: ModelError, number: int, retries: int) -> float | None:

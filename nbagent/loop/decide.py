@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbagent.events import Message, ToolRequest
-from nbagent.models.protocol import ReplyFinished
+from nbagent.models.protocol import ReplyFinished, ResumePoint
 from nbagent.run import StopReason
 from nbagent.schemas import InvalidOutputError
 from nbagent.spec import AgentSpec
@@ -20,6 +20,10 @@ class LoopState:
 
     `step` counts model calls begun, `reply` is the last one not yet acted on, `repairs` how often an invalid
     answer was sent back, `total_tokens` and `cost_usd` what is known to be spent.
+
+    In a resumed run `step` goes on from the `steps_before` of earlier attempts, which no limit counts;
+    `answered` holds the tools' messages that are known already, by their calls' ids. Its first model call
+    goes on from the `partial` text of the last attempt, or takes up the call at `attached`.
     """
 
     messages: list[Message] = field(default_factory=list)
@@ -28,6 +32,10 @@ class LoopState:
     repairs: int = 0
     total_tokens: int = 0
     cost_usd: float = 0.0
+    steps_before: int = 0
+    answered: dict[str, Message] = field(default_factory=dict)
+    partial: str = ""
+    attached: ResumePoint | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +93,9 @@ def next_action(spec: AgentSpec, state: LoopState) -> Action:
 
 def _limit_reached(spec: AgentSpec, state: LoopState) -> Finish | None:
     limits = spec.limits
-    if state.step >= limits.max_steps:
-        return Finish(stop_reason="max_steps", error=f"the run made {state.step} model calls, its max_steps")
+    steps = state.step - state.steps_before
+    if steps >= limits.max_steps:
+        return Finish(stop_reason="max_steps", error=f"the run made {steps} model calls, its max_steps")
     if limits.max_total_tokens is not None and state.total_tokens >= limits.max_total_tokens:
         return Finish(
             stop_reason="max_total_tokens",

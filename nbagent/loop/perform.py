@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, assert_never
@@ -12,27 +12,26 @@ from typing import Protocol, assert_never
 from nbagent.errors import ModelError
 from nbagent.events import Event, Message, MessageAdded, ModelCall, RunFinished, RunStarted, ToolRequest
 from nbagent.loop.ask import ask
+from nbagent.loop.continuation import going_on
 from nbagent.loop.decide import REPAIR_PROMPT, Ask, CallTools, Finish, LoopState, next_action
-from nbagent.loop.toolcalls import call_tool
+from nbagent.loop.execute import OnMainThread
+from nbagent.loop.gate import Charge, Gate
+from nbagent.loop.toolcalls import call_tool, with_tools
 from nbagent.models.protocol import Model, ModelRequest, ReplyFinished, SchemaOffer, ToolOffer
 from nbagent.spec import AgentSpec
+from nbagent.threads import in_own_thread
 
 
-class Gate(Protocol):
-    """What a model call passes: concurrency slots and rate limits. Held for one call, never while waiting for a run."""
+async def _keep_nothing(*, wait: bool) -> None:
+    """Commit to nowhere."""
 
-    def slot(self, model: Model) -> AbstractAsyncContextManager[None]:
-        """Wait for a free slot, in order of arrival, and hold it."""
+
+class Commit(Protocol):
+    """Hands what was emitted over to whoever keeps it; with `wait` returns once it is kept."""
+
+    async def __call__(self, *, wait: bool) -> None:
+        """Hand over."""
         ...
-
-
-class OpenGate:
-    """A gate that lets every call through."""
-
-    @asynccontextmanager
-    async def slot(self, model: Model) -> AsyncIterator[None]:  # noqa: ARG002 - the protocol's signature
-        """Let the call through."""
-        yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +39,14 @@ class LoopContext:
     """What a loop is given from outside: where events go, what lets calls through, whether to stop.
 
     `stopped()` turns True with the run's end, so that nothing starts after it, not even in a task that
-    swallowed its cancellation.
+    swallowed its cancellation. `commit` is called before tools start. `on_main_thread` calls a function there.
     """
 
     emit: Callable[[Event], None]
     gate: Gate
     stopped: Callable[[], bool]
+    commit: Commit = _keep_nothing
+    on_main_thread: OnMainThread = in_own_thread
 
     def check(self) -> None:
         """Raise CancelledError once the run has ended."""
@@ -58,6 +59,7 @@ async def run_loop(spec: AgentSpec, model: Model, state: LoopState, context: Loo
 
     Emits everything, `RunFinished` last, unless it is cancelled: then whoever cancelled it emits the end.
     """
+    spec = await with_tools(spec)
     loop = _Loop(spec, model, state, context)
     try:
         while True:
@@ -95,20 +97,31 @@ class _Loop:
         if action.repair is not None:
             self.state.repairs += 1
             self._add(Message(role="user", content=REPAIR_PROMPT.format(problems=action.repair)))
-        async with self.context.gate.slot(self.model):
-            self.context.check()
-            if not self.started:
-                self.started = True
-                self.context.emit(RunStarted(started_at=datetime.now(UTC)))
-            self.state.step += 1
-            reply, call = await ask(
-                self.model,
-                self._request(),
-                step=self.state.step,
-                retries=self.spec.limits.model_retries,
-                emit=self.context.emit,
-            )
+        self.state.step += 1
+        reply, call = await ask(
+            self.model,
+            self._request(),
+            step=self.state.step,
+            retries=self.spec.limits.model_retries,
+            emit=self.context.emit,
+            enter=self._enter,
+            partial=self.state.partial,
+        )
+        self.state.partial, self.state.attached = "", None
         self._take(reply, call)
+
+    @asynccontextmanager
+    async def _enter(self, request: ModelRequest) -> AsyncIterator[Charge]:
+        """Let one try through the gate; the first one is the start of the work."""
+        async with self.context.gate.slot(self.model, request) as charge:
+            self.context.check()
+            self._begin()
+            yield charge
+
+    def _begin(self) -> None:
+        if not self.started:
+            self.started = True
+            self.context.emit(RunStarted(started_at=datetime.now(UTC)))
 
     def _take(self, reply: ReplyFinished, call: ModelCall) -> None:
         self.state.reply = reply
@@ -125,10 +138,27 @@ class _Loop:
         )
 
     async def call_tools(self, requests: tuple[ToolRequest, ...]) -> None:
+        """Call the tools that have not answered yet.
+
+        A tool that must not run twice starts only when the request for it is kept: a request without a
+        finished call is then one whose outcome is unknown, however suddenly the process ended.
+        """
         self.state.reply = None
-        calls = [call_tool(self.spec, request, self.state.step, self.context.emit) for request in requests]
-        for message in await asyncio.gather(*calls):
-            self._add(message)
+        self._begin()
+        answered, self.state.answered = self.state.answered, {}
+        open_requests = [request for request in requests if request.tool_call_id not in answered]
+        await self.context.commit(wait=any(map(self._runs_once, open_requests)))
+        self.context.check()
+        calls = [
+            call_tool(self.spec, one, self.state.step, self.context.emit, self.context.on_main_thread)
+            for one in open_requests
+        ]
+        messages = iter(await asyncio.gather(*calls))
+        for request in requests:
+            self._add(answered.get(request.tool_call_id) or next(messages))
+
+    def _runs_once(self, request: ToolRequest) -> bool:
+        return any(tool.name == request.name and not tool.options.idempotent for tool in self.spec.tools)
 
     def finish(self, action: Finish) -> None:
         failed = action.error is not None
@@ -152,7 +182,7 @@ class _Loop:
         system = (Message(role="system", content=spec.instructions),) if spec.instructions else ()
         schema = spec.output_schema
         return ModelRequest(
-            messages=(*system, *self.state.messages),
+            messages=going_on((*system, *self.state.messages), self.state.partial),
             tools=tuple(
                 ToolOffer(name=t.name, description=t.description, parameters=t.parameters) for t in spec.tools
             ),
@@ -161,6 +191,7 @@ class _Loop:
             else None,
             settings=spec.settings,
             idle_timeout_s=spec.limits.idle_timeout_s,
+            resume=self.state.attached,
         )
 
 

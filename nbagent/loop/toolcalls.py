@@ -1,17 +1,15 @@
-"""One tool call: arguments checked, the function run, its result or its failure told to the model.
+"""One tool call: arguments checked, the function run (`execute.py`), its result or failure told to the model.
 
-Async functions run on the background loop, sync ones each in a thread of their own, with the launching cell's
-context, so that a print lands under that cell. Nothing a tool raises leaves this module but cancellation.
+On the background loop. Nothing a tool raises leaves this module but cancellation.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any
 
 from nbagent.errors import close_match
 from nbagent.events import (
@@ -23,17 +21,31 @@ from nbagent.events import (
     ToolCallStarted,
     ToolRequest,
 )
+from nbagent.loop.execute import Execution, OnMainThread, said
 from nbagent.spec import AgentSpec
 from nbagent.threads import in_own_thread
-from nbagent.tools import Tool, ToolArgumentsError, parse_arguments, render_result
+from nbagent.tools import Tool, ToolArgumentsError, expanded, parse_arguments
 
 Emit = Callable[[Event], None]
 
 
-async def call_tool(spec: AgentSpec, request: ToolRequest, step: int, emit: Emit) -> Message:
+async def with_tools(spec: AgentSpec) -> AgentSpec:
+    """Return `spec` with the tools of servers in the place of their stand-ins. Raises what the servers raise."""
+    tools = await expanded(spec.tools)
+    return spec if tools is spec.tools else replace(spec, tools=tools)
+
+
+async def call_tool(
+    spec: AgentSpec,
+    request: ToolRequest,
+    step: int,
+    emit: Emit,
+    on_main_thread: OnMainThread = in_own_thread,
+) -> Message:
     """Call the tool that `request` names and return the message that tells the model how it went."""
     began, clock = datetime.now(UTC), time.perf_counter()
     emit(ToolCallStarted(step=step, request=request, started_at=began))
+    execution: Execution | None = None
 
     def finished(status: CallStatus, text: str | None, error: BaseException | None = None) -> None:
         call = ToolCall(
@@ -46,58 +58,54 @@ async def call_tool(spec: AgentSpec, request: ToolRequest, step: int, emit: Emit
             duration_s=time.perf_counter() - clock,
             result=text,
             error_type=type(error).__name__ if error is not None else None,
-            error=_said(error) if error is not None else None,
+            error=_errors(execution.failures if execution is not None else (), error),
         )
         emit(ToolCallFinished(call=call))
 
-    tool = next((tool for tool in spec.tools if tool.name == request.name), None)
     try:
-        if tool is None:
-            known = [tool.name for tool in spec.tools]
-            raise ToolArgumentsError(  # noqa: TRY301 - one place turns every failure into a message
-                f"there is no tool {request.name!r}{close_match(request.name, known)}",
-                f"the tools are: {', '.join(known)}",
-            )
-        text = render_result(
-            await _run(tool, parse_arguments(tool, request.arguments), spec.limits.tool_timeout_s)
+        tool = _tool_named(spec, request.name)
+        own_limit, run_limit = tool.options.timeout_s, spec.limits.tool_timeout_s
+        execution = Execution(
+            tool=tool,
+            arguments=parse_arguments(tool, request.arguments),
+            timeout_s=own_limit if own_limit is not None else run_limit,
+            on_main_thread=on_main_thread,
         )
+        text = await execution.text()
     except asyncio.CancelledError as error:
         if _cancelled_from_outside():
-            finished("cancelled" if tool is None or tool.is_async else "abandoned", None)
+            at_work = execution is not None and execution.begun and not execution.tool.is_async
+            finished("abandoned" if at_work else "cancelled", None)
             raise
-        text = f"Error: {_said(error)}"
+        text = f"Error: {said(error)}"
         finished("error", text, error)
     except BaseException as error:  # noqa: BLE001 - the border of user code: a tool's failure is the model's to read
-        text = f"Error: {_said(error)}"
+        text = f"Error: {said(error)}"
         finished("error", text, error)
     else:
         finished("completed", text)
     return Message(role="tool", content=text, tool_call_id=request.tool_call_id, name=request.name)
 
 
+def _tool_named(spec: AgentSpec, name: str) -> Tool:
+    for tool in spec.tools:
+        if tool.name == name:
+            return tool
+    known = [tool.name for tool in spec.tools]
+    raise ToolArgumentsError(
+        f"there is no tool {name!r}{close_match(name, known)}", f"the tools are: {', '.join(known)}"
+    )
+
+
+def _errors(failures: Sequence[str], last: BaseException | None) -> str | None:
+    """Return what each try failed with; a completed call may have failed tries before its last."""
+    tries = [*failures, *([said(last)] if last is not None else [])]
+    if not failures:
+        return tries[0] if tries else None
+    return "\n".join(f"try {number}: {text}" for number, text in enumerate(tries, start=1))
+
+
 def _cancelled_from_outside() -> bool:
     """Tell the run's own cancellation from a CancelledError that the tool raised by itself."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, ToolArgumentsError):
-        return str(error)
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - a broken __str__ is user code
-        return type(error).__name__
-
-
-async def _run(tool: Tool, arguments: Mapping[str, Any], default_timeout_s: float | None) -> Any:
-    timeout_s = tool.options.timeout_s if tool.options.timeout_s is not None else default_timeout_s
-    try:
-        async with asyncio.timeout(timeout_s) as limit:
-            if tool.is_async:
-                return await tool.function(**arguments)
-            return await in_own_thread(partial(tool.function, **arguments), name=f"nbagent-tool-{tool.name}")
-    except TimeoutError as error:
-        if limit.expired():
-            raise TimeoutError(f"tool {tool.name!r} took longer than {timeout_s:g} s") from error
-        raise

@@ -14,7 +14,15 @@ from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class
 from traitlets import TraitType
 
 from nbagent import kernel, settings
-from nbagent.errors import PromptError, RunError, UnknownNameError, UnknownOptionError, close_match
+from nbagent.errors import (
+    ConfigurationError,
+    PromptError,
+    UnknownNameError,
+    UnknownOptionError,
+    close_match,
+    show_as,
+)
+from nbagent.magics.given import changes_of, contexts_named
 from nbagent.magics.lines import AGENT, AGENT_BG, Line, agent_line
 
 if TYPE_CHECKING:
@@ -46,8 +54,6 @@ _OPTIONS = {
 class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc]  # traits made from the table
     """Agents in the background of your notebook."""
 
-    _told_of_demo = False
-
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         # a trait set to None is not validated: taking a setting back is heard here
@@ -58,10 +64,13 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         """Launch an agent on the cell's text; the prompt is back at once.
 
         %%agent_bg [AGENT] [-m MODEL] [-o NAME] [--schema TYPE] [--tools A,B] [--session ID] [--run-id ID]
-                   [--if-exists error|attach] [--timeout SECONDS] [-i TEXT] [-q]
+                   [--if-exists error|attach] [--timeout SECONDS] [-i TEXT] [-c VAR|FILE] [-q]
+                   [--temperature X] [--reasoning-effort WORD] [--max-output-tokens N] [--max-total-tokens N]
+                   [--max-steps N] [--max-cost DOLLARS]
 
         The text is a Jinja2 template: {{ x }} is a variable of the notebook. AGENT is an Agent of the notebook;
         without one the flags and `%config NBAgent` describe it. Running the cell again cancels its earlier run.
+        -c sends a variable (a figure, a DataFrame, any value) or a file with the prompt, and may come several times.
 
             %%agent_bg -o answer
             What is the capital of {{ country }}?
@@ -81,6 +90,9 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent show [RUN]               the card of a run (default: the latest)
         %agent wait [RUN ...]           wait for these runs, or for all unfinished ones [--timeout SECONDS]
         %agent cancel RUN ... | --all   stop them
+        %agent resume RUN ...           go on with stopped runs from their last finished step [--from-partial]
+        %agent retry RUN ...            start their work anew, as new runs
+        %agent models                   the providers: what is configured, and what each can do
 
         RUN is a run id or a label (the NAME of `-o NAME`). In the foreground the text streams in, Stop cancels
         the run, and a run that fails fails the cell.
@@ -106,12 +118,15 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         ):
             return self._assign(options, joined)
         agent = self._agent(options)
-        self._tell_of_demo(agent)
+        contexts = contexts_named(options.context, names)
         cell_id = kernel.current_cell_id()
         if cell_id:
             self._supersede(cell_id)
+        if contexts and not options.quiet:
+            print(f"context: {', '.join(map(str, contexts))}")
         run = agent.start(
             prompt,
+            files=contexts,
             session_id=options.session,
             run_id=options.run_id,
             output_schema=_evaluate(options.schema, names, "schema") if options.schema else None,
@@ -139,7 +154,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             what = "is no Agent" if options.agent in names else "is not defined"
             raise UnknownNameError(
                 f"agent {options.agent!r} {what}{close_match(options.agent, known)}",
-                f"make one: {options.agent} = nbagent.Agent(model=..., instructions=...)",
+                f"make one: {options.agent} = nbagent.Agent(...); quote a flag's value that holds spaces",
             )
         agent = named if isinstance(named, Agent) else Agent(instructions=settings.get("instructions"))
         changes: dict[str, Any] = {}
@@ -149,6 +164,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             changes["instructions"] = options.instructions
         if options.tools:
             changes["tools"] = [_evaluate(name, names, "tool") for name in options.tools.split(",") if name]
+        changes |= changes_of(agent, options)
         return replace(agent, **changes) if changes else agent
 
     def _supersede(self, cell_id: str) -> None:
@@ -157,24 +173,15 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         for run_id in runtime.current().supersede(cell_id):
             print(f"cancelled this cell's earlier run {run_id}")
 
-    def _tell_of_demo(self, agent: Agent) -> None:
-        if agent.model is None and settings.get("model") is None and not NBAgent._told_of_demo:
-            NBAgent._told_of_demo = True
-            print(
-                'no model is set: the demo model answers (%config NBAgent.model = "openai:..." sets a real one)'
-            )
-
     def _foreground(self, options: Line, cell: str) -> None:
         run = self._launch(options, cell)
         try:
             _stream(run)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             run.cancel()
+            show_as(stop, "the run was cancelled; what it had written is kept")
             raise
-        try:
-            output = run.result()
-        except RunError as error:
-            raise error from None
+        output = run.result()
         if not isinstance(output.content, str):
             from IPython.display import display
 
@@ -186,6 +193,12 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         from nbagent.frames import runs
 
         return runs()
+
+    def _models(self, _arguments: Line) -> Any:
+        from nbagent.models import overview
+        from nbagent.schemas import to_frame
+
+        return to_frame(overview())
 
     def _show(self, arguments: Line) -> None:
         from nbagent import runtime
@@ -221,11 +234,38 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         heard = sum(run.cancel() for run in runs)
         print(f"cancelled {heard} of {len(runs)} run{'' if len(runs) == 1 else 's'}")
 
+    def _resume(self, arguments: Line) -> None:
+        from nbagent.runtime import current, recover
+
+        for key in _named(arguments, "resume"):
+            self._show_anew(recover.resume(current(), key, from_partial=arguments.from_partial))
+
+    def _retry(self, arguments: Line) -> None:
+        from nbagent.runtime import current, recover
+
+        for key in _named(arguments, "retry"):
+            self._show_anew(recover.retry(current(), key))
+
+    def _show_anew(self, run: Run) -> None:
+        """Show a run that works again, and let its label name it, where the label names no other thing."""
+        from nbagent.panel import show_card
+        from nbagent.runtime import Run
+
+        names = self.shell.user_ns
+        if run.label and isinstance(names.get(run.label), Run | None):
+            names[run.label] = run
+        show_card(run)
+
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics; a second call does nothing."""
     if "agent_bg" not in shell.magics_manager.magics["cell"]:
-        shell.register_magics(NBAgent)
+        try:
+            shell.register_magics(NBAgent)
+        except ConfigurationError as error:  # a bad value that %config has kept, or a configuration file's
+            print(f"{error}\nall options of %config NBAgent are taken back")
+            shell.config.pop("NBAgent", None)
+            shell.register_magics(NBAgent)
     kernel.load(shell)
 
 
@@ -237,6 +277,13 @@ def unload(shell: InteractiveShell) -> None:
     kernel.unload(shell)
 
 
+def _named(arguments: Line, verb: str) -> list[str]:
+    """The runs that the line names. Raises UnknownOptionError if it names none."""
+    if not arguments.runs:
+        raise UnknownOptionError(f"%agent {verb} names no run", "name runs by id or label")
+    return list(arguments.runs)
+
+
 def _existing(run_id: str) -> Run | None:
     from nbagent import runtime
 
@@ -246,14 +293,18 @@ def _existing(run_id: str) -> Run | None:
         return None
 
 
+_SHELLS_OWN = frozenset({"open", "exit", "quit", "get_ipython"})
+
+
 def _evaluate(expression: str, names: Mapping[str, Any], what: str) -> Any:
     """The value of a name or expression of the notebook, such as `City` or `list[City]`."""
     try:
         return eval(expression, dict(names))  # noqa: S307 - the user's own notebook, the user's own line
     except NameError as error:
         missing = error.name or expression
+        known = [name for name, value in names.items() if callable(value) and name not in _SHELLS_OWN]
         raise UnknownNameError(
-            f"{what} {expression!r}: {missing!r} is not defined{close_match(missing, names)}",
+            f"{what} {expression!r}: {missing!r} is not defined{close_match(missing, known)}",
             f"run the cell that defines {missing!r} first",
         ) from None
     except Exception as error:  # noqa: BLE001 - whatever the user's expression raises

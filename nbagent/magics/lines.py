@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import builtins
+import keyword
 import shlex
 from typing import Any, NoReturn
 
@@ -10,7 +12,7 @@ from nbagent.errors import UnknownOptionError, close_match
 
 Line = argparse.Namespace
 
-VERBS = ("list", "show", "wait", "cancel")
+VERBS = ("list", "show", "wait", "cancel", "resume", "retry", "models")
 
 
 class LineParser(argparse.ArgumentParser):
@@ -29,28 +31,46 @@ class LineParser(argparse.ArgumentParser):
             ) from None
         known, unknown = self.parse_known_args(words)
         if unknown:
-            flags = [flag for action in self._actions for flag in action.option_strings]
-            what = "option" if unknown[0].startswith("-") else "argument"
-            raise UnknownOptionError(
-                f"{self.prog} has no {what} {unknown[0]!r}{close_match(unknown[0], flags)}",
-                f"{self.prog}? lists what it takes",
-            )
+            self._refuse(unknown[0])
         return known
+
+    def _refuse(self, word: str) -> NoReturn:
+        if not word.startswith("-"):
+            raise UnknownOptionError(
+                f"{self.prog} has no argument {word!r}", f"quote a value that holds spaces; {self._help}"
+            )
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        near = "" if word in {"-h", "--help"} else close_match(word, flags)
+        raise UnknownOptionError(f"{self.prog} has no option {word!r}{near}", self._help)
+
+    @property
+    def _help(self) -> str:
+        return f"{self.prog.split()[0]}? lists what it takes"
 
     def error(self, message: str) -> NoReturn:
         """Fail with two lines instead of leaving the process."""
-        raise UnknownOptionError(f"{self.prog}: {message}", f"{self.prog}? lists what it takes")
+        raise UnknownOptionError(f"{self.prog}: {message}", self._help)
 
 
 def _identifier(text: str) -> str:
-    if not text.isidentifier():
+    if not text.isidentifier() or keyword.iskeyword(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no variable name")
+    if hasattr(builtins, text):
+        raise argparse.ArgumentTypeError(f"{text!r} is a name of Python's own")
+    return text
+
+
+def _agent_name(text: str) -> str:
+    if not text.isidentifier():
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no agent\'s name; quote a value that holds spaces, as in -i "Be brief"'
+        )
     return text
 
 
 def _launching(name: str) -> LineParser:
     parser = LineParser(name)
-    parser.add_argument("agent", nargs="?")
+    parser.add_argument("agent", nargs="?", type=_agent_name)
     parser.add_argument("-m", "--model")
     parser.add_argument("-o", "--output", type=_identifier, metavar="NAME")
     parser.add_argument("--schema", metavar="TYPE")
@@ -60,6 +80,11 @@ def _launching(name: str) -> LineParser:
     parser.add_argument("--if-exists", choices=("error", "attach"), default="error")
     parser.add_argument("--timeout", metavar="SECONDS")
     parser.add_argument("-i", "--instructions", metavar="TEXT")
+    parser.add_argument("-c", "--context", action="append", default=[], metavar="VAR|FILE")
+    parser.add_argument("--temperature", type=float, metavar="NUMBER")
+    parser.add_argument("--reasoning-effort", metavar="WORD")
+    for limit in ("--max-output-tokens", "--max-total-tokens", "--max-steps", "--max-cost"):
+        parser.add_argument(limit, metavar="NUMBER")
     parser.add_argument("-q", "--quiet", action="store_true")
     return parser
 
@@ -70,12 +95,14 @@ AGENT = _launching("%%agent")
 
 def _verb(verb: str) -> LineParser:
     parser = LineParser(f"%agent {verb}")
-    if verb != "list":
+    if verb not in ("list", "models"):
         parser.add_argument("runs", nargs="*", metavar="RUN")
     if verb == "wait":
         parser.add_argument("--timeout", type=float, metavar="SECONDS")
     if verb == "cancel":
         parser.add_argument("--all", action="store_true")
+    if verb == "resume":
+        parser.add_argument("--from-partial", action="store_true")
     return parser
 
 

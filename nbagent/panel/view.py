@@ -49,6 +49,7 @@ class Seen:
     running_tools: Sequence[ToolRequest] = ()
     notices: Sequence[str] = ()
     retry: str | None = None
+    queue_position: int | None = None
 
     @classmethod
     def of_record(cls, record: RunRecord) -> Seen:
@@ -73,6 +74,7 @@ class Seen:
             running_tools=tuple(record.running_tools.values()),
             notices=tuple(record.notices),
             retry=_retry_note(calls[-1].error, record.retry_in_s) if calls and not end else None,
+            queue_position=record.queue_position,
         )
 
     @classmethod
@@ -239,7 +241,15 @@ def _waiting(seen: Seen) -> str:
     """Return what stands where the text will be."""
     if seen.text or seen.running_tools or seen.retry or seen.status.is_final:
         return ""
+    if seen.queue_position is not None:
+        return f"waiting: {_ordinal(seen.queue_position)} in the queue"
     return "waiting for its turn" if seen.status is RunStatus.pending else "waiting for the first word"
+
+
+def _ordinal(number: int) -> str:
+    """Return 1st, 2nd, 3rd, 4th, 11th, 21st and so on."""
+    ending = "th" if number // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _raw_answer(output: RunOutput) -> str:

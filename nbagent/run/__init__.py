@@ -4,16 +4,19 @@ status.py   RunStatus, the stop reasons, which status each means
 metrics.py  RunMetrics, folded from a run's model and tool calls
 output.py   RunOutput, the frozen snapshot
 record.py   RunRecord, the live fold of a run's events
+past.py     a record as few events, for who listens late
 """
 
-from nbagent.run.metrics import TOKEN_FIELDS, RunMetrics, metrics_of, sum_known
+from nbagent.run.metrics import TOKEN_FIELDS, AttemptTimes, RunMetrics, metrics_of, sum_known
 from nbagent.run.output import RunOutput
+from nbagent.run.past import past_of, past_of_stored
 from nbagent.run.record import RunLaunch, RunRecord
 from nbagent.run.status import STATUS_OF, RunStatus, StopReason
 
 __all__ = [
     "STATUS_OF",
     "TOKEN_FIELDS",
+    "AttemptTimes",
     "RunLaunch",
     "RunMetrics",
     "RunOutput",
@@ -21,5 +24,7 @@ __all__ = [
     "RunStatus",
     "StopReason",
     "metrics_of",
+    "past_of",
+    "past_of_stored",
     "sum_known",
 ]

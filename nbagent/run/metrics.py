@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -26,10 +27,20 @@ def sum_known(values: Iterable[float | None]) -> Any:
     return sum(known) if known else None
 
 
-class RunMetrics(BaseModel):
-    """What a run cost, folded from its calls. Counts are inclusive; unknown is None.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptTimes:
+    """When one attempt of a run was launched, left the queue and ended."""
 
-    `duration_s` runs from start to end of the work; waiting in the queue is `queue_s`. `ttft_s` is the time
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class RunMetrics(BaseModel):
+    """What a run cost, folded from its calls of all attempts. Counts are inclusive; unknown is None.
+
+    `duration_s` runs from start to end of the work, summed over attempts: the time between two is no work;
+    waiting in the queue is `queue_s`. `ttft_s` is the time
     from the first model call's request to its first token. `details["model"]` holds one entry for each
     (provider, model), `details["tool_call"]` one for each tool.
     """
@@ -68,14 +79,19 @@ def metrics_of(
     created_at: datetime | None = None,
     started_at: datetime | None = None,
     finished_at: datetime | None = None,
+    earlier: Sequence[AttemptTimes] = (),
 ) -> RunMetrics:
-    """Fold one run's rows into its metrics; the only place where a run's own metrics are counted."""
+    """Fold one run's rows into its metrics; the only place where a run's own metrics are counted.
+
+    The times are those of the last attempt, `earlier` holds those of the attempts before it.
+    """
+    spans = (*earlier, AttemptTimes(created_at=created_at, started_at=started_at, finished_at=finished_at))
     usages = [call.usage for call in model_calls]
     return RunMetrics(
         **{name: sum_known(getattr(usage, name) for usage in usages) for name in TOKEN_FIELDS},
         cost_usd=sum_known(call.cost_usd for call in model_calls),
-        duration_s=_seconds(started_at, finished_at),
-        queue_s=_seconds(created_at, started_at),
+        duration_s=sum_known(_seconds(span.started_at, span.finished_at) for span in spans),
+        queue_s=sum_known(_seconds(span.created_at, span.started_at) for span in spans),
         ttft_s=next((call.ttft_s for call in model_calls if call.ttft_s is not None), None),
         model_calls=len(model_calls),
         tool_calls=len(tool_calls),

@@ -47,6 +47,17 @@ class RunOutput(BaseModel):
     tool_calls: tuple[ToolCall, ...] = ()
     member_responses: tuple[RunOutput, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"RunOutput({self.status.value}, content={self.content!r}, run_id={self.run_id!r})"
+
+    def __str__(self) -> str:
+        """The run in a few lines; `model_dump()` has all of it."""
+        tokens = f"{self.metrics.input_tokens} in, {self.metrics.output_tokens} out"
+        head = (
+            f"{self.label or self.run_id}: {self.status.value}, {self.provider}:{self.model}, tokens {tokens}"
+        )
+        return "\n".join([head, self.error or str(self.content)])
+
     @property
     def is_final(self) -> bool:
         """True once the run has ended."""

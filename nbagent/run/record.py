@@ -28,7 +28,7 @@ from nbagent.events import (
     ToolCallStarted,
     ToolRequest,
 )
-from nbagent.run.metrics import RunMetrics, metrics_of
+from nbagent.run.metrics import AttemptTimes, RunMetrics, metrics_of
 from nbagent.run.output import RunOutput
 from nbagent.run.status import STATUS_OF, RunStatus
 
@@ -48,7 +48,10 @@ class TypedOutput(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLaunch:
-    """What is known of a run at its launch and never changes."""
+    """What is known of a run at its launch and never changes while this attempt lasts.
+
+    `created_at` is the run's own; a resumed one's attempt was `resumed_at`, after the `earlier` attempts.
+    """
 
     run_id: str
     session_id: str
@@ -64,6 +67,8 @@ class RunLaunch:
     tags: Mapping[str, str] = field(default_factory=dict)
     output_schema: TypedOutput | None = None
     attempt: int = 1
+    resumed_at: datetime | None = None
+    earlier: tuple[AttemptTimes, ...] = ()
 
 
 class RunRecord:
@@ -74,8 +79,8 @@ class RunRecord:
     """
 
     __slots__ = (
-        "_pieces", "_text_of", "_typed", "end", "launch", "messages", "model_calls", "notices", "response_id", "retry_in_s",
-        "running_tools", "sequence_number", "started_at", "tool_calls", "version",
+        "_pieces", "_text_of", "_typed", "end", "launch", "messages", "model_calls", "notices", "queue_position",
+        "response_id", "retry_in_s", "running_tools", "sequence_number", "started_at", "tool_calls", "version",
     )  # fmt: skip
 
     def __init__(self, launch: RunLaunch) -> None:
@@ -89,6 +94,7 @@ class RunRecord:
         self.notices: list[str] = []
         self.retry_in_s: float | None = None
         self.version = 0
+        self.queue_position: int | None = None  # its place among the model calls that wait, from 1
         self.response_id: str | None = None
         self.sequence_number: int | None = None
         self._pieces: list[str] = []
@@ -134,6 +140,21 @@ class RunRecord:
             case unknown:
                 assert_never(unknown)
 
+    def move(self, queue_position: int | None) -> None:
+        """Take its place among the model calls that wait, None once it is its turn. It is shown, and no event."""
+        self.queue_position = queue_position
+        self.version += 1
+
+    def note(self, text: str) -> None:
+        """Keep a notice of something that came after the end, which no event can say."""
+        self.notices.append(text)
+        self.version += 1
+
+    @property
+    def text_step(self) -> int:
+        """The step that the text so far belongs to; 0 before any."""
+        return self._text_of
+
     @property
     def status(self) -> RunStatus:
         """Where the run stands now."""
@@ -150,7 +171,7 @@ class RunRecord:
     def content(self) -> Any:
         """The typed value of a validated answer, else the text (so far)."""
         end = self.end
-        if end is None or end.content is None:
+        if end is None or (end.content is None and not end.output_valid):
             return self.text
         if not end.output_valid or self.launch.output_schema is None:
             return end.content
@@ -164,9 +185,10 @@ class RunRecord:
         return metrics_of(
             tuple(self.model_calls),
             tuple(self.tool_calls),
-            created_at=self.launch.created_at,
+            created_at=self.launch.resumed_at or self.launch.created_at,
             started_at=self.started_at,
             finished_at=self.end.finished_at if self.end else None,
+            earlier=self.launch.earlier,
         )
 
     def snapshot(self) -> RunOutput:

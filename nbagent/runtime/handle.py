@@ -8,21 +8,26 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
-from nbagent.errors import RunError, RunIdInUseError, WaitTimeout
+from nbagent.errors import RunError, RunIdInUseError, WaitTimeout, show_as
 from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus
+from nbagent.runtime import recover
+from nbagent.runtime.listeners import Mailbox, RunEvents, Source
 from nbagent.threads import in_own_thread
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nbagent.runtime.equip import Equipped
     from nbagent.runtime.launch import Runtime
     from nbagent.runtime.live import LiveRun
+    from nbagent.spec import Limits
 
 POLL_S = 0.5
 WAKE_S = 0.5
+_GOES_ON = ("stopped waiting; the run goes on", "run.cancel() stops it")
 CANCEL_WAIT_S = 0.5
 
 
@@ -35,8 +40,19 @@ class Run:
         self.run_id = run_id
         self.session_id = session_id
         self._runtime = runtime
-        self._live = live
+        self._held = live
+        self._store = live.services.store if live is not None else runtime.store
         self._final: RunOutput | None = None
+
+    @property
+    def _live(self) -> LiveRun | None:
+        """The attempt that this kernel works or worked on, the latest one; None where the store must be asked."""
+        held, latest = self._held, self._runtime.live(self.run_id)
+        if latest is not None and latest is not held and latest.services.store is self._store:
+            later = held is None or latest.record.launch.attempt > held.record.launch.attempt
+            if later:
+                self._held, self._final, held = latest, None, latest
+        return None if held is None or held.lost else held
 
     # ----------------------------------------------------------------- state
 
@@ -48,10 +64,11 @@ class Run:
     @property
     def output(self) -> RunOutput:
         """The run as it stands now, as a frozen `RunOutput`."""
+        live = self._live
         if self._final is not None:
             return self._final
-        output = self._live.record.snapshot() if self._live is not None else self._runtime.stored(self.run_id)
-        if output.is_final and (self._live is None or self._live.done.done()):
+        output = live.record.snapshot() if live is not None else self._runtime.stored(self.run_id)
+        if output.is_final and (live is None or live.done.done()):
             self._final = output
         return output
 
@@ -106,6 +123,12 @@ class Run:
         return self.output.member_responses
 
     @property
+    def queue_position(self) -> int | None:
+        """The place among the model calls that wait for a free slot, from 1; None for a run that waits for none."""
+        live = self._live
+        return live.record.queue_position if live is not None and live.record.end is None else None
+
+    @property
     def durable(self) -> bool:
         """True once the run's row is committed to the store's file."""
         return self._live is None or self._live.durable
@@ -128,7 +151,10 @@ class Run:
         """Wait for the end and return the `RunOutput` whatever its status. Raises WaitTimeout and BlockingCallError."""
         self._runtime.thread.forbid_blocking("run.wait()")
         try:
-            self.future().result(timeout)
+            self._runtime.main.wait(self.future(), timeout)
+        except KeyboardInterrupt as stop:
+            show_as(stop, *_GOES_ON)
+            raise
         except concurrent.futures.TimeoutError:
             raise WaitTimeout(
                 f"run {self.run_id!r} is still {self.status.value} after {timeout:g} s",
@@ -141,13 +167,19 @@ class Run:
         future: concurrent.futures.Future[RunOutput] = concurrent.futures.Future()
 
         def settle(_: Any = None) -> None:
-            if future.set_running_or_notify_cancel():
+            if self._live is None and self._final is None:  # lost to another process, which ends it
+                poll()
+            elif future.set_running_or_notify_cancel():
                 future.set_result(self.output)
 
-        if self._live is not None:
-            self._live.done.add_done_callback(settle)
-        else:
+        def poll() -> None:
             self._runtime.thread.submit(self._poll()).add_done_callback(settle)
+
+        live = self._live
+        if live is not None:
+            live.done.add_done_callback(settle)
+        else:
+            poll()
         return future
 
     async def _poll(self) -> None:
@@ -168,8 +200,15 @@ class Run:
         The wait wakes now and then: a kernel's loop sees Stop only when it wakes.
         """
         future = asyncio.wrap_future(self.future())
-        while not future.done():
-            await asyncio.wait({future}, timeout=WAKE_S)  # cancels nothing when it is cancelled itself
+        try:
+            with self._runtime.main.serving():
+                while not future.done():
+                    await asyncio.wait(
+                        {future}, timeout=WAKE_S
+                    )  # cancels nothing when it is cancelled itself
+        except asyncio.CancelledError as stop:
+            show_as(stop, *_GOES_ON)
+            raise
         return future.result()
 
     async def launched(self) -> bool:
@@ -183,6 +222,21 @@ class Run:
         except Exception:  # noqa: BLE001 - any trouble of the store's means: not durable yet
             return False
         return True
+
+    def events(self) -> RunEvents:
+        """The run's events, for `async for` and for a plain `for`: what was, in short, then what comes, to the end."""
+        return RunEvents(Source(run=self, runtime=self._runtime, listen=self._listen))
+
+    def owned_events(self) -> RunEvents:
+        """The same, where cancelling the task that iterates cancels the run (`arun(stream=True)`)."""
+        return RunEvents(Source(run=self, runtime=self._runtime, listen=self._listen), owner=True)
+
+    def _listen(self, box: Mailbox) -> bool:
+        """Have this kernel's run put its events into `box`; False if another kernel works on it."""
+        live = self._live
+        if live is not None:
+            self._runtime.thread.soon(live.listen, box)
+        return live is not None
 
     # -------------------------------------------------------------- commands
 
@@ -199,6 +253,37 @@ class Run:
         if not self._runtime.thread.is_current():
             concurrent.futures.wait([self._live.ended], timeout=CANCEL_WAIT_S)
         return self.status in {RunStatus.cancelled, RunStatus.running, RunStatus.pending}
+
+    def resume(
+        self,
+        *,
+        agent: Equipped | None = None,
+        output_schema: object = None,
+        from_partial: bool = False,
+        limits: Limits | None = None,
+        timeout: float | None = None,
+    ) -> Run:
+        """Go on from the last finished step, as a new attempt of this run, and return this handle.
+
+        For a run that was interrupted, failed, timed out or was stopped by a limit. Finished tool calls are not
+        repeated; one that was cut off is called again only if it is `@tool(idempotent=True)`, else the model is
+        told. With `from_partial` the unfinished answer goes on from the text that had come. `limits` and `timeout`
+        (seconds) replace the run's own, and count from now. Raises ConfigurationError and StoreError.
+        """
+        recover.resume(
+            self._runtime,
+            self.run_id,
+            agent=agent,
+            output_schema=output_schema,
+            from_partial=from_partial,
+            limits=limits,
+            timeout=timeout,
+        )
+        return self
+
+    def retry(self, *, agent: Equipped | None = None) -> Run:
+        """Start the same work anew as a new run, and return that run. Raises ConfigurationError and StoreError."""
+        return recover.retry(self._runtime, self.run_id, agent=agent)
 
     def to_frame(self) -> pd.DataFrame:
         """The structured output as a DataFrame: a row for each record of the answer."""
@@ -225,15 +310,18 @@ def _completed(output: RunOutput) -> RunOutput:
     raise RunError(what, todo or "see run.output for what it did until then", output=output)
 
 
-def gather(*runs: Run, timeout: float | None = None) -> list[RunOutput]:
-    """Wait for many runs and return their `RunOutput`s in order; never raises for a run's failure.
+def gather(*runs: Run | Iterable[Run], timeout: float | None = None) -> list[RunOutput]:
+    """Block until many runs have ended and return their `RunOutput`s in order; never raises for a run's failure.
+
+    Takes runs, or lists of them; `await asyncio.gather(*runs)` is the way that does not block.
 
     `timeout` in seconds is for all of them together; whoever has not ended by then is returned as it stands.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    for run in runs:
+    listed = [run for one in runs for run in ([one] if isinstance(one, Run) else one)]
+    for run in listed:
         try:
             run.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
         except WaitTimeout:
             continue
-    return [run.output for run in runs]
+    return [run.output for run in listed]

@@ -10,31 +10,32 @@ import atexit
 import concurrent.futures
 import contextlib
 import contextvars
+import importlib
 import os
-import secrets
 import sys
 import threading
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from uuid import UUID
 
 from nbagent import settings
 from nbagent.errors import PromptError, RunIdInUseError, SessionBusyError, UnknownNameError, close_match
-from nbagent.events import FilePart
+from nbagent.mcp import close_servers
 from nbagent.models import close_connections
 from nbagent.models.protocol import Model
-from nbagent.run import RunLaunch, RunOutput, RunRecord
+from nbagent.run import RunOutput, RunRecord
+from nbagent.runtime import children
 from nbagent.runtime.handle import Run
-from nbagent.runtime.live import COMMIT_WAIT_S, LiveRun, Services
+from nbagent.runtime.handover import COMMIT_WAIT_S
+from nbagent.runtime.launching import Launching, check_price, mode_requested, run_launch, uuid7
+from nbagent.runtime.live import LiveRun, Services
+from nbagent.runtime.mainthread import MainThread
 from nbagent.runtime.record import launch_write
 from nbagent.runtime.thread import BackgroundThread
-from nbagent.runtime.turns import Sessions, Slots
+from nbagent.runtime.turns import CallLimits, Sessions, Slots
 from nbagent.schemas import rebuild
 from nbagent.spec import AgentSpec
 from nbagent.store import CancelRequest, Launched, Store, load_run
@@ -45,37 +46,25 @@ _NEW_ID = "leave the run id out, or choose another one"
 REMEMBERED = 2_000  # finished runs whose live record is kept, so that looking at them reads no file
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launching:
-    """What a launch says beside the agent's spec. None is: mint one, or leave it out."""
-
-    prompt: str
-    run_id: str | None = None
-    session_id: str | None = None
-    label: str | None = None
-    cell_id: str | None = None
-    parent_run_id: str | None = None
-    on_busy: str = "queue"
-    files: tuple[FilePart, ...] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-
 class Runtime:
     """Everything this kernel runs."""
 
     def __init__(self) -> None:
+        self._pid = os.getpid()
         self.thread = BackgroundThread()
         self.sessions = Sessions()
-        self.slots = Slots(settings.get("max_concurrency"))
+        self.slots = Slots()
+        self.main = MainThread()
         self._stores: dict[Path, Store] = {}
         self._unfinished: dict[str, LiveRun] = {}
         self._finished: OrderedDict[str, LiveRun] = OrderedDict()
         self._cancelled_early: set[str] = set()
+        self._told: set[str] = set()
         self._lock = threading.Lock()
         self._start = Path.cwd()  # a later %cd moves no store
         self._ticking = False
         self._background_tasks: set[asyncio.Task[None]] = set()
-        atexit.register(self.close)
+        _at_exit(self.close)
 
     @property
     def store(self) -> Store:
@@ -97,6 +86,8 @@ class Runtime:
         if not launching.prompt.strip():
             raise PromptError("the prompt is empty", "write what the agent should do")
         model.check()
+        check_price(spec, model)
+        launching = children.as_child(launching)
         live = self._new_run(spec, model, launching)
         run = Run(live.record.launch.run_id, live.record.launch.session_id, runtime=self, live=live)
         context = contextvars.copy_context()
@@ -114,7 +105,16 @@ class Runtime:
             warnings.warn(f"run {run.run_id} goes on, but is not recorded yet: {trouble}", stacklevel=3)
         finally:
             self.thread.soon(self._begin, live, context=context)
+        self._tell(live.services.store)
         return run
+
+    def _tell(self, store: Store) -> None:
+        """Say once what the store has to say: a damaged file set aside, a refused row, rows that must wait."""
+        trouble = store.trouble
+        for text in [*store.take_notices(), *([trouble] if trouble else [])]:
+            if text not in self._told:
+                self._told.add(text)
+                warnings.warn(text, stacklevel=4)
 
     def _new_run(self, spec: AgentSpec, model: Model, launching: Launching) -> LiveRun:
         """Build the live run, queue it in its session and hand its row to the store."""
@@ -124,33 +124,20 @@ class Runtime:
             raise SessionBusyError(
                 f"session {session_id!r} has an unfinished run", 'wait for it, or use on_busy="queue"'
             )
-        launch = RunLaunch(
-            run_id=launching.run_id or str(uuid7()),
-            session_id=session_id,
-            created_at=datetime.now(UTC),
-            agent_name=spec.name,
-            label=launching.label,
-            parent_run_id=launching.parent_run_id,
-            provider=model.provider,
-            model=model.id,
-            prompt=launching.prompt,
-            cell_id=launching.cell_id,
-            tags=launching.tags,
-            output_schema=spec.output_schema,
-        )
+        launch = run_launch(spec, model, launching, session_id)
         with self._lock:
             if launch.run_id in self._unfinished:
                 raise RunIdInUseError(f"run id {launch.run_id!r} is taken by a run that is not done", _NEW_ID)
         store = self.store
         written: concurrent.futures.Future[Launched] = store.submit(
             launch_write(
-                launch, spec, own_session=launching.session_id is None, mode_requested=_mode_of(model)
+                launch, spec, own_session=launching.session_id is None, mode_requested=mode_requested(model)
             )
         )
-        services = Services(store=store, slots=self.slots, sessions=self.sessions, finished=self._remember)
         live = LiveRun(
-            RunRecord(launch), spec, model, services,
+            RunRecord(launch), spec, model, self.services(store),
             launching=written, has_history=launching.session_id is not None, files=launching.files,
+            callbacks=launching.callbacks,
         )  # fmt: skip
         with self._lock:
             self._unfinished.setdefault(launch.run_id, live)
@@ -164,7 +151,7 @@ class Runtime:
         return live
 
     def _begin(self, live: LiveRun) -> None:
-        self.slots.limit = settings.get("max_concurrency")
+        self.slots.limit(_call_limits())
         live.begin()
         if not self._ticking:
             self._ticking = True
@@ -176,12 +163,39 @@ class Runtime:
         with self._lock:
             if self._unfinished.get(run_id) is live:
                 del self._unfinished[run_id]
-                if not live.rejected:
+                if not live.rejected and not live.lost:
                     self._finished[run_id] = live
             while len(self._finished) > REMEMBERED:
                 self._finished.popitem(last=False)
 
+    # ---------------------------------------------------------------- resume
+
+    def adopt(self, live: LiveRun) -> Run:
+        """Take up a claimed attempt: queue it in its session and let it work."""
+        launch = live.record.launch
+        with self._lock:
+            self._unfinished[launch.run_id] = live
+            self._finished.pop(launch.run_id, None)
+        if children.parent_run_id() is None:
+            live.before = self.sessions.enter(launch.session_id, live)
+        self.thread.soon(self._begin, live, context=contextvars.copy_context())
+        return self._handle(live)
+
+    def services(self, store: Store) -> Services:
+        """What a live run uses of this runtime."""
+        return Services(
+            store=store,
+            slots=self.slots,
+            sessions=self.sessions,
+            main=self.main,
+            finished=self._remember,
+        )
+
     # ---------------------------------------------------------------- lookup
+
+    def live(self, run_id: str) -> LiveRun | None:
+        """The latest attempt of a run that this kernel worked on, whatever its store; None for all other runs."""
+        return self._unfinished.get(run_id) or self._finished.get(run_id)
 
     def runs(self) -> list[LiveRun]:
         """This kernel's runs in the present store, oldest first: the unfinished ones and those still remembered."""
@@ -238,9 +252,10 @@ class Runtime:
 
     def cancel(self, run_id: str) -> bool:
         """Cancel a run by id: here, in another kernel, or before it is launched. False if it has ended."""
+        store = self.store
         with self._lock:
             live = self._unfinished.get(run_id) or self._finished.get(run_id)
-        if live is not None:
+        if live is not None and live.services.store is store:
             return self._handle(live).cancel()
         output = load_run(self.store, run_id)
         if output is not None and output.is_final:
@@ -267,7 +282,7 @@ class Runtime:
             return
         for live in lives:
             if live.progress_due():
-                live.write_progress()
+                live.rows.progress()
         task = asyncio.get_running_loop().create_task(self._hear_cancels(lives))
         self._background_tasks.add(task)
         task.add_done_callback(self._background_tasks.discard)
@@ -285,18 +300,36 @@ class Runtime:
     # ----------------------------------------------------------------- close
 
     def close(self, timeout_s: float = 1.8) -> None:
-        """End every run as interrupted and write what is there; atexit gives about two seconds."""
+        """End every run as interrupted and write what is there; a kernel's exit gives about two seconds."""
+        if self._pid != os.getpid():
+            return  # a forked child has nothing of its parent's to close
         deadline = time.monotonic() + timeout_s
         with self._lock:
             lives = list(self._unfinished.values())
         for live in lives:
             self.thread.soon(live.stop, "kernel_died")
+        if lives and "ipykernel" not in sys.modules:
+            few = "1 unfinished run ends" if len(lives) == 1 else f"{len(lives)} unfinished runs end"
+            sys.stderr.write(f"nbagent: {few} as interrupted; wait with run.result() before a script ends\n")
+        closing = self.thread.submit(close_servers()) if self.thread.is_started() else None
         concurrent.futures.wait([live.done for live in lives], timeout=timeout_s * 0.7)
-        if self.thread.is_started():
+        if closing is not None:
             with contextlib.suppress(Exception):  # the process ends: nobody is left to hear of it
-                self.thread.submit(close_connections()).result(0.2)
+                closing.result(max(0.1, deadline - time.monotonic()))
+                self.thread.submit(close_connections()).result(0.6)  # a cancel on its way may still arrive
         for store in self._stores.values():
             store.close(max(0.1, deadline - time.monotonic()))
+
+
+def _call_limits() -> CallLimits:
+    """What bounds model calls, as it is set now."""
+    values = settings.values()
+    return CallLimits(
+        at_a_time=values["max_concurrency"],
+        at_a_time_per_model=values["max_concurrency_per_model"],
+        requests_per_minute=values["requests_per_minute"],
+        tokens_per_minute=values["tokens_per_minute"],
+    )
 
 
 _current: Runtime | None = None
@@ -312,26 +345,23 @@ def current() -> Runtime:
         return _current
 
 
-def _mode_of(model: Model) -> str:
-    """Where the model was asked to live: at the provider, in its background mode, or here."""
-    return "provider" if getattr(model, "background", False) else "notebook"
+def _at_exit(close: Callable[[], None]) -> None:
+    """Call `close` when the interpreter ends, before it closes the executors that a run may be using.
+
+    `atexit` comes after that: a run that was connecting would fail with `cannot schedule new futures`.
+    """
+    importlib.import_module("concurrent.futures.thread")  # the last to register is called first
+    register = getattr(threading, "_register_atexit", None)  # what concurrent.futures itself uses
+    try:
+        (register or atexit.register)(close)
+    except RuntimeError:
+        return  # the interpreter ends already
 
 
 def _forget_after_fork() -> None:
     """A forked child has neither the thread nor the file: it starts with nothing of its parent's."""
     global _current, _current_lock
-    if _current is not None:
-        atexit.unregister(_current.close)
     _current, _current_lock = None, threading.Lock()
 
 
 os.register_at_fork(after_in_child=_forget_after_fork)
-
-
-def uuid7() -> UUID:
-    """A time-ordered unique id (RFC 9562, version 7): 48 bits of milliseconds, then random bits."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | secrets.randbits(80)
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    return UUID(int=value)

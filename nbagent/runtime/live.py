@@ -10,18 +10,32 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import traceback
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nbagent.errors import RunIdInUseError
-from nbagent.events import Event, Message, MessageAdded, RunFinished, RunStarted
+from nbagent.events import (
+    Event,
+    Message,
+    MessageAdded,
+    NoticeGiven,
+    RunFinished,
+    RunStarted,
+    ToolCallFinished,
+)
 from nbagent.loop import LoopContext, LoopState, run_loop
 from nbagent.models.protocol import Model
-from nbagent.run import RunRecord, StopReason
+from nbagent.run import RunRecord, StopReason, past_of
+from nbagent.runtime import children
+from nbagent.runtime.clock import RunClock
+from nbagent.runtime.handover import COMMIT_WAIT_S, HandOver
 from nbagent.runtime.history import usable
-from nbagent.runtime.record import finish_write, now, progress_write
-from nbagent.runtime.turns import Sessions, Slots, Waitable
+from nbagent.runtime.listeners import Callbacks, Mailbox
+from nbagent.runtime.mainthread import MainThread
+from nbagent.runtime.record import now
+from nbagent.runtime.turns import RunGate, Sessions, Slots, Waitable
 from nbagent.spec import AgentSpec
 from nbagent.store import Launched, Store, load_messages
 from nbagent.threads import in_own_thread
@@ -29,7 +43,6 @@ from nbagent.threads import in_own_thread
 if TYPE_CHECKING:
     from nbagent.events import FilePart
 
-COMMIT_WAIT_S = 2.0
 GRACE_S = 0.05  # what a cancelled task gets to close its connection before the end is written without it
 
 
@@ -40,7 +53,16 @@ class Services:
     store: Store
     slots: Slots
     sessions: Sessions
+    main: MainThread
     finished: Callable[[LiveRun], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """Where a resumed attempt begins: the loop's state without its session's history, and what to say first."""
+
+    state: LoopState
+    events: tuple[Event, ...] = ()
 
 
 class LiveRun:
@@ -56,6 +78,8 @@ class LiveRun:
         launching: concurrent.futures.Future[Launched],
         has_history: bool = False,
         files: tuple[FilePart, ...] = (),
+        resumed: Resumed | None = None,
+        callbacks: Callbacks | None = None,
     ) -> None:
         self.record = record
         self.spec = spec
@@ -63,17 +87,21 @@ class LiveRun:
         self.services = services
         self.has_history = has_history
         self.files = files
+        self.resumed = resumed
+        self.callbacks = callbacks
         self.launching = launching
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self.lost = False  # another process has ended this attempt: the store's word counts, not the record's
         self._end_stored = False
-        self.turn: int | None = None
+        self.rows = HandOver(record, services.store, self._lose)
         self.before: Waitable | None = None
         self.stop_reason: StopReason | None = None
-        self._written_version = 0
         self._task: asyncio.Task[None] | None = None
         self._settled = False
         self._timers: list[asyncio.TimerHandle] = []
+        self._clock = RunClock(spec.limits.timeout_s, lambda: self.stop("timeout"))
+        self._listeners: tuple[weakref.ref[Mailbox], ...] = ()
 
     # ------------------------------------------------------------------ life
 
@@ -84,6 +112,8 @@ class LiveRun:
         if self.rejected:
             self._settle()
             return
+        if self.callbacks is not None:
+            self.callbacks.start(self)
         loop = asyncio.get_running_loop()
         if self.spec.limits.queue_timeout_s is not None:
             self._timers.append(loop.call_later(self.spec.limits.queue_timeout_s, self._queue_ran_out))
@@ -106,37 +136,95 @@ class LiveRun:
         await asyncio.shield(asyncio.wrap_future(self.done))
 
     def emit(self, event: Event) -> None:
-        """Fold an event of the loop into the record."""
+        """Fold an event of the loop into the record, and tell it to whoever listens."""
         self.record.apply(event)
-        if type(event) is RunStarted and self.spec.limits.timeout_s is not None:
-            loop = asyncio.get_running_loop()
-            self._timers.append(loop.call_later(self.spec.limits.timeout_s, self.stop, "timeout"))
+        if self._listeners:
+            self._spread(event)
+        if type(event) is RunStarted:
+            self._clock.start()
+        elif type(event) is ToolCallFinished and not self._is_stopping():
+            self.rows.append(waited=True)  # soon this call is not repeated, whatever happens to the process
+
+    def _spread(self, event: Event) -> None:
+        if self.record.end is not None and event is not self.record.end:
+            return  # too late: the record has not taken it either
+        boxes = [(kept, kept()) for kept in self._listeners]
+        for _, box in boxes:
+            if box is not None:
+                box.put(event)
+        self._listeners = tuple(kept for kept, box in boxes if box is not None)
+
+    def listen(self, box: Mailbox) -> None:
+        """Put what was, in short, and from now on every event into `box`, as long as somebody holds it."""
+        for event in past_of(self.record):
+            box.put(event)
+        if self.record.end is None:
+            self._listeners = (*self._listeners, weakref.ref(box))
+
+    def note(self, text: str) -> None:
+        """Say something that a person should know, also after the end."""
+        if self.record.end is None:
+            self.emit(NoticeGiven(text=text))
+        else:
+            self.record.note(text)
+
+    def pause_clock(self) -> None:
+        """Let `timeout` stand still; pauses nest."""
+        self._clock.pause()
+
+    def resume_clock(self) -> None:
+        """Let `timeout` go on with what is left of it."""
+        self._clock.resume()
+
+    def _take_place(self, position: int | None) -> None:
+        """Show where the run's model call stands in the queue; the store is not told."""
+        if position == self.record.queue_position or self.record.end is not None:
+            return
+        self.rows.unheard(lambda: self.record.move(position))
 
     def progress_due(self) -> bool:
-        """True if something happened that the store has not heard of."""
-        return not self._settled and self.record.version != self._written_version
+        """True if the store should hear of the run."""
+        return not self._settled and self.rows.progress_due()
 
-    def write_progress(self) -> None:
-        """Hand where the run stands to the store."""
-        self._written_version = self.record.version
-        self.services.store.submit(progress_write(self.record))
+    def _lose(self) -> None:
+        """Stop an attempt that another process ended while this one slept; nothing more of it is written."""
+        self.lost = True
+        self.stop("kernel_died")
 
     # ------------------------------------------------------------------ work
 
     async def _work(self) -> None:
+        children.enter(self.record.launch.run_id)
         launched = self._launch_outcome()
         if launched is not None:
-            self.turn = launched.turn
+            self.rows.turn = launched.turn
             if launched.cancelled:
                 self.stop_reason = "cancelled"
                 return
         if self.before is not None:
             await self.before.until_done()
+        context = LoopContext(
+            emit=self.emit,
+            gate=RunGate(self.services.slots, self._take_place),
+            stopped=self._is_stopping,
+            commit=self.rows.commit,
+            on_main_thread=self.services.main.call,
+        )
+        await run_loop(self.spec, self.model, await self._begin_with(), context)
+
+    async def _begin_with(self) -> LoopState:
+        """The session's history and the prompt, or where an earlier attempt stood."""
+        history = await self._history()
+        if self.resumed is not None:
+            for event in self.resumed.events:
+                self.emit(event)
+            self.resumed.state.messages[:0] = history
+            return self.resumed.state
         prompt = Message(role="user", content=self.record.launch.prompt or "", files=self.files)
-        state = LoopState(messages=[*await self._history(), prompt])
         self.emit(MessageAdded(message=prompt))
-        context = LoopContext(emit=self.emit, gate=self.services.slots, stopped=self._is_stopping)
-        await run_loop(self.spec, self.model, state, context)
+        if self.files:  # they are nowhere else in the store: without them the run could not be resumed
+            self.rows.append()
+        return LoopState(messages=[*history, prompt])
 
     def _launch_outcome(self) -> Launched | None:
         """What the store said of the launch; None while it is in trouble."""
@@ -147,8 +235,8 @@ class LiveRun:
     async def _history(self) -> Sequence[Message]:
         if not self.has_history:
             return ()
-        store, session_id = self.services.store, self.record.launch.session_id
-        return usable(await in_own_thread(lambda: load_messages(store, session_id, before_turn=self.turn)))
+        store, session_id, turn = self.services.store, self.record.launch.session_id, self.rows.turn
+        return usable(await in_own_thread(lambda: load_messages(store, session_id, before_turn=turn)))
 
     @property
     def durable(self) -> bool:
@@ -177,21 +265,23 @@ class LiveRun:
         self._settled = True
         for timer in self._timers:
             timer.cancel()
+        self._clock.stop()
         if self.record.end is None:
-            self.record.apply(self._end_event(task))
+            self.emit(self._end_event(task))
+        self._listeners = ()
         self.ended.set_result(None)
         self.services.sessions.leave(self.record.launch.session_id, self)
         if self.rejected:
             self._stored()
             return
-        written = self.services.store.submit(finish_write(self.record, turn=self.turn))
-        written.add_done_callback(self._stored)
+        self.rows.finish().add_done_callback(self._stored)
         self._timers = [asyncio.get_running_loop().call_later(COMMIT_WAIT_S, self._stored)]
 
     def _stored(self, written: concurrent.futures.Future[bool] | None = None) -> None:
         """Wake whoever waits; called on the store's thread after the commit, or by the timer on the loop."""
         if written is not None and written.exception() is None:
             self._end_stored = True
+            self.lost = self.lost or not written.result()
         try:
             self.done.set_result(None)
         except concurrent.futures.InvalidStateError:
@@ -220,7 +310,7 @@ class LiveRun:
         if reason == "queue_timeout":
             return f"the run waited longer than {limits.queue_timeout_s:g} s in the queue\nraise max_concurrency or queue_timeout"
         if reason == "kernel_died":
-            return "the kernel ended while the run was at work\nlaunch it again"
+            return "the kernel ended while the run was at work\ngo on from its last finished step with run.resume()"
         return None
 
 

@@ -1,13 +1,32 @@
-"""A run's rows on their way to the store: launch, progress, end. Pure: builds the writes, sends nothing."""
+"""A run's rows on their way to the store: launch, finished steps, progress, end. Pure: builds the writes, sends nothing."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.spec import AgentSpec
-from nbagent.store import Finish, Launch, Progress
+from nbagent.store import Append, Finish, Launch, Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """How many of a record's rows the store has been given: the next write begins there, so that none goes twice."""
+
+    model_calls: int = 0
+    tool_calls: int = 0
+    messages: int = 0
+
+    @classmethod
+    def all_of(cls, record: RunRecord) -> Handed:
+        """Everything that the record holds now."""
+        return cls(
+            model_calls=len(record.model_calls),
+            tool_calls=len(record.tool_calls),
+            messages=len(record.messages),
+        )
 
 
 def launch_write(launch: RunLaunch, spec: AgentSpec, *, own_session: bool, mode_requested: str) -> Launch:
@@ -19,6 +38,7 @@ def launch_write(launch: RunLaunch, spec: AgentSpec, *, own_session: bool, mode_
             "parent_run_id": launch.parent_run_id,
             "session_id": launch.session_id,
             "turn": 1 if own_session else None,
+            "own_session": own_session or None,
             "cell_id": launch.cell_id,
             "agent_name": launch.agent_name,
             "kind": launch.kind,
@@ -49,8 +69,22 @@ def progress_write(record: RunRecord) -> Progress:
     )
 
 
-def finish_write(record: RunRecord, *, turn: int | None) -> Finish:
-    """The end of an attempt and every row that belongs to it, for one transaction."""
+def append_write(record: RunRecord, since: Handed, *, turn: int | None, waited: bool) -> Append:
+    """What a run has finished since the last write, while it goes on."""
+    return Append(
+        run_id=record.launch.run_id,
+        attempt=record.launch.attempt,
+        session_id=record.launch.session_id,
+        turn=turn,
+        model_calls=tuple(record.model_calls[since.model_calls :]),
+        tool_calls=tuple(record.tool_calls[since.tool_calls :]),
+        messages=tuple(enumerate(record.messages))[since.messages :],
+        waited=waited,
+    )
+
+
+def finish_write(record: RunRecord, since: Handed, *, turn: int | None) -> Finish:
+    """The end of an attempt and every row of it that was not written before, for one transaction."""
     end, launch = record.end, record.launch
     assert end is not None
     schema = launch.output_schema
@@ -66,7 +100,7 @@ def finish_write(record: RunRecord, *, turn: int | None) -> Finish:
         "traceback": end.traceback,
         "started_at": record.started_at,
         "finished_at": end.finished_at,
-        "partial_text": (record.text or None) if end.content is None else None,
+        "partial_text": (record.text or None) if end.content is None and not end.output_valid else None,
         "mode_effective": _mode(record),
         "response_id": record.response_id,
         "last_sequence_number": record.sequence_number,
@@ -77,9 +111,9 @@ def finish_write(record: RunRecord, *, turn: int | None) -> Finish:
         session_id=launch.session_id,
         turn=turn,
         end=row,
-        model_calls=tuple(record.model_calls),
-        tool_calls=tuple(record.tool_calls),
-        messages=tuple(enumerate(record.messages)),
+        model_calls=tuple(record.model_calls[since.model_calls :]),
+        tool_calls=tuple(record.tool_calls[since.tool_calls :]),
+        messages=tuple(enumerate(record.messages))[since.messages :],
     )
 
 

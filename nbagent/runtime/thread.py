@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import contextvars
 import os
 import sys
@@ -51,7 +52,10 @@ class BackgroundThread:
         def serve() -> None:
             asyncio.set_event_loop(loop)
             loop.call_soon(ready.set)
-            loop.run_forever()
+            while not loop.is_closed():
+                # a task that a tool made may raise SystemExit, or a tool may stop the loop: the runs go on
+                with contextlib.suppress(BaseException):
+                    loop.run_forever()
 
         self._thread = threading.Thread(
             target=lambda: contextvars.Context().run(serve), name="nbagent-background", daemon=True

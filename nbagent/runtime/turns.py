@@ -6,60 +6,229 @@ Slots live on the background loop only; `Sessions` is entered on the launching t
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import threading
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
-from nbagent.models.protocol import Model
+from nbagent.loop import Charge
+from nbagent.models.protocol import Model, ModelRequest
+from nbagent.runtime.rates import MINUTE_S, Rates, Spent, estimated_tokens
+
+MOVE_S = 0.1  # how often those who wait are told their place: each telling costs a step for each of them
+
+Place = Callable[[int | None], None]
+_ModelName = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLimits:
+    """What bounds model calls: at a time in all, and for each model at a time and in any minute. None is no limit."""
+
+    at_a_time: int = 64
+    at_a_time_per_model: int | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+    @property
+    def paced(self) -> bool:
+        """True where a rate is set: only then is the past remembered."""
+        return self.requests_per_minute is not None or self.tokens_per_minute is not None
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    """One call that waits: `number` is its place in order of arrival over all models, `place` hears where it stands."""
+
+    number: int
+    tokens: int
+    place: Place
+    turn: asyncio.Future[Spent | None]
+
+
+@dataclass(slots=True)
+class _Line:
+    """The calls of one model: how many are under way, who waits, what went through in the last minute."""
+
+    rates: Rates
+    held: int = 0
+    waiting: deque[_Call] = field(default_factory=deque)
 
 
 class Slots:
-    """At most `limit` model calls at a time, first come, first served; the limit may change meanwhile."""
+    """Lets model calls through in order of arrival, as far as `limits` allow.
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    A call whose own model is saturated blocks no call of another model behind it. A slot is held for one
+    request, so that nobody holds one while waiting for a run or for the next try.
+    """
+
+    def __init__(self, limits: CallLimits | None = None, *, window_s: float = MINUTE_S) -> None:
+        self.limits = limits or CallLimits()
+        self._window_s = window_s
         self._held = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting = 0
+        self._lines: dict[_ModelName, _Line] = {}
+        self._numbers = itertools.count()
+        self._telling: asyncio.TimerHandle | None = None
+        self._waking: asyncio.TimerHandle | None = None
+
+    def limit(self, limits: CallLimits) -> None:
+        """Change the limits; who may go now goes."""
+        if limits != self.limits:
+            self.limits = limits
+            self._hand_on()
 
     @asynccontextmanager
-    async def slot(self, model: Model) -> AsyncIterator[None]:  # noqa: ARG002 - limits per model come by it
-        """Hold one slot for one model call."""
-        await self._acquire()
+    async def slot(
+        self, model: Model, request: ModelRequest, place: Place | None = None
+    ) -> AsyncIterator[Charge]:
+        """Hold a slot for one request; `place` hears the call's place among those that wait, None once it goes."""
+        line = self._lines.get((model.provider, model.id))
+        if line is None:
+            line = self._lines[model.provider, model.id] = _Line(Rates(self._window_s))
+        tokens = estimated_tokens(request) if self.limits.tokens_per_minute is not None else 0
+        if line.waiting or not self._may_go(line, tokens):
+            spent = await self._wait(line, tokens, place or _nobody)
+        else:
+            spent = self._take(line, tokens)
         try:
-            yield
+            yield _free if spent is None else partial(_correct, spent)
         finally:
-            self._held -= 1
-            self._hand_on()
+            self._give_back(line)
 
     @property
     def waiting(self) -> int:
         """How many calls wait for a slot."""
-        return sum(not future.done() for future in self._waiting)
+        return self._waiting
 
-    async def _acquire(self) -> None:
-        if self._held < self.limit and not self._waiting:
-            self._held += 1
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+    # ------------------------------------------------------------- who may go
+
+    def _may_go(self, line: _Line, tokens: int) -> bool:
+        limits = self.limits
+        return (
+            self._held < limits.at_a_time
+            and (limits.at_a_time_per_model is None or line.held < limits.at_a_time_per_model)
+            and (not limits.paced or self._pause_s(line, tokens) == 0)
+        )
+
+    def _pause_s(self, line: _Line, tokens: int) -> float:
+        """Return the seconds until the rates of a model let a call of `tokens` through."""
+        return line.rates.pause_s(self.limits.requests_per_minute, self.limits.tokens_per_minute, tokens)
+
+    def _take(self, line: _Line, tokens: int) -> Spent | None:
+        self._held += 1
+        line.held += 1
+        return line.rates.spend(tokens) if self.limits.paced else None
+
+    def _give_back(self, line: _Line) -> None:
+        self._held -= 1
+        line.held -= 1
+        if self._waiting:
+            self._hand_on()
+
+    async def _wait(self, line: _Line, tokens: int, place: Place) -> Spent | None:
+        call = _Call(next(self._numbers), tokens, place, asyncio.get_running_loop().create_future())
+        line.waiting.append(call)
+        self._waiting += 1
+        place(self._waiting if self._held >= self.limits.at_a_time else len(line.waiting))
+        if self.limits.paced:
+            self._wake_later()
         try:
-            await turn
+            return await call.turn
         except asyncio.CancelledError:
-            if (
-                turn.done() and not turn.cancelled()
-            ):  # the slot came in the very moment of the cancel: give it on
-                self._held -= 1
+            if call.turn.done() and not call.turn.cancelled():
+                # the slot came in the very moment of the cancel: give it on
+                if (spent := call.turn.result()) is not None:
+                    line.rates.take_back(spent)
+                self._give_back(line)
+            else:
+                self._leave(line, call)
                 self._hand_on()
             raise
+        finally:
+            place(None)
 
     def _hand_on(self) -> None:
-        while self._waiting and self._held < self.limit:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self._held += 1
-                turn.set_result(None)
+        """Let through who may go, the longest waiting first; see to it that the others are woken and told."""
+        while ready := [line for line in self._lines.values() if line.waiting and self._head_may_go(line)]:
+            line = min(ready, key=lambda line: line.waiting[0].number)
+            call = line.waiting[0]
+            self._leave(line, call)
+            if not call.turn.done():  # else it is cancelled, and its task has not heard of it yet
+                call.turn.set_result(self._take(line, call.tokens))
+        if self._waiting:
+            self._tell_later()
+            if self.limits.paced:
+                self._wake_later()
+
+    def _head_may_go(self, line: _Line) -> bool:
+        return self._may_go(line, line.waiting[0].tokens)
+
+    def _leave(self, line: _Line, call: _Call) -> None:
+        """Take a call out of its queue; does nothing a second time."""
+        with contextlib.suppress(ValueError):
+            line.waiting.remove(call)
+            self._waiting -= 1
+
+    # ---------------------------------------------------------- waking, telling
+
+    def _wake_later(self) -> None:
+        """Look again when the first of the waiting models is within its rates."""
+        pauses = [
+            self._pause_s(line, line.waiting[0].tokens) for line in self._lines.values() if line.waiting
+        ]
+        pause_s = min((pause for pause in pauses if pause > 0), default=None)
+        if self._waking is not None:
+            self._waking.cancel()
+            self._waking = None
+        if pause_s is not None:
+            self._waking = asyncio.get_running_loop().call_later(pause_s, self._hand_on)
+
+    def _tell_later(self) -> None:
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(MOVE_S, self._tell)
+
+    def _tell(self) -> None:
+        """Tell each call its place: among all that wait where all slots are taken, else among its model's own."""
+        self._telling = None
+        lines = [line for line in self._lines.values() if line.waiting]
+        if self._held >= self.limits.at_a_time:
+            queues = [sorted((call for line in lines for call in line.waiting), key=lambda call: call.number)]
+        else:
+            queues = [list(line.waiting) for line in lines]
+        for queue in queues:
+            for place, call in enumerate(queue, start=1):
+                call.place(place)
+
+
+@dataclass(frozen=True, slots=True)
+class RunGate:
+    """The slots as one run's loop sees them: `place` hears where that run stands."""
+
+    slots: Slots
+    place: Place
+
+    def slot(self, model: Model, request: ModelRequest) -> AbstractAsyncContextManager[Charge]:
+        """Hold a slot for one request."""
+        return self.slots.slot(model, request, self.place)
+
+
+def _free(_tokens: int | None) -> None:
+    """Count nothing: no rate is set."""
+
+
+def _correct(spent: Spent, tokens: int | None) -> None:
+    if tokens is not None:
+        spent.tokens = tokens
+
+
+def _nobody(_place: int | None) -> None:
+    """Hear nothing."""
 
 
 class Waitable(Protocol):

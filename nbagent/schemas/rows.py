@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import typing
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ def rows_of(value: Any) -> list[dict[str, Any]]:
 
     A list is a row per element. An object with exactly one field that is a list of objects is a row per element
     of that list; its other fields are repeated on each row, as `parent.NAME` where the element has a field of
-    that name. Any other object is one row. Objects inside a row are flattened with dots (`city.name`), lists of
+    that name. A typed object with nothing but an empty list of objects is no row, any other object is one row. Objects inside a row are flattened with dots (`city.name`), lists of
     plain values stay lists. A plain value is one row with the column `value`; None is no row. Dates and numbers
     keep their Python types, enums become their values.
     """
@@ -31,6 +32,8 @@ def rows_of(value: Any) -> list[dict[str, Any]]:
         return [{"value": plain}]
     fields = {str(name): _shallow(item) for name, item in plain.items()}
     lists = [name for name, item in fields.items() if _is_list_of_objects(item)]
+    if not lists and _is_empty_list_of_objects(value, fields):
+        return []
     if len(lists) != 1:
         return [_flat(fields)]
     elements = [_flat(_shallow(item)) for item in fields.pop(lists[0])]
@@ -60,6 +63,27 @@ def _shallow(value: Any) -> Any:
 
 def _is_list_of_objects(item: Any) -> bool:
     return isinstance(item, list) and bool(item) and all(isinstance(_shallow(part), dict) for part in item)
+
+
+def _is_empty_list_of_objects(value: Any, fields: Mapping[str, Any]) -> bool:
+    """Say whether `value` has one field only, an empty list that its class declares to hold objects."""
+    if list(fields.values()) != [[]] or not (isinstance(value, BaseModel) or dataclasses.is_dataclass(value)):
+        return False
+    try:
+        hints = typing.get_type_hints(type(value))
+    except NameError:  # a class whose annotations name what is gone by now
+        return False
+    return any(_holds_objects(hints.get(name)) for name in fields)
+
+
+def _holds_objects(hint: Any) -> bool:
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) is not list or len(arguments) != 1:
+        return False
+    element = arguments[0]
+    return isinstance(element, type) and (
+        issubclass(element, BaseModel) or dataclasses.is_dataclass(element) or typing.is_typeddict(element)
+    )
 
 
 def _flat(row: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:

@@ -9,7 +9,14 @@ statements.py   inserting rows               migrations.py   schema.sql and what
 owner.py        which process is which
 """
 
-from nbagent.store.queries import list_runs, load_messages, load_run, session_metrics
+from nbagent.store.queries import (
+    StoppedRun,
+    list_runs,
+    load_messages,
+    load_run,
+    load_stopped,
+    session_metrics,
+)
 from nbagent.store.store import Store
 from nbagent.store.writes import (
     Append,
@@ -34,10 +41,12 @@ __all__ = [
     "Launched",
     "NewAttempt",
     "Progress",
+    "StoppedRun",
     "Store",
     "Write",
     "list_runs",
     "load_messages",
     "load_run",
+    "load_stopped",
     "session_metrics",
 ]

@@ -29,7 +29,7 @@ def interrupt_orphans(con: DuckDBPyConnection, owner: str, request_life: timedel
     found = con.execute(_UNFINISHED, [owner]).fetchall()
     alive: dict[str, bool | None] = {name: is_alive(name) for name in {row[2] for row in found}}
     now = utc_now()
-    ends = [_end(row, now) for row in found if _is_gone(alive=alive[row[2]], last_seen=row[-1], now=now)]
+    ends = [_end(row) for row in found if _is_gone(alive=alive[row[2]], last_seen=row[-1], now=now)]
     insert(con, "attempt_ends", ends)
     return len(ends)
 
@@ -38,17 +38,19 @@ def _is_gone(*, alive: bool | None, last_seen: datetime, now: datetime) -> bool:
     return now - last_seen > STALE if alive is None else not alive
 
 
-def _end(row: Row, now: datetime) -> Row:
-    run_id, attempt, _, started_at, text, mode, response_id, sequence, _ = row
+def _end(row: Row) -> Row:
+    """The end of an attempt that nobody saw: dated when its process was last heard of, so that dead time costs none."""
+    run_id, attempt, _, started_at, text, mode, response_id, sequence, last_seen = row
     given = {
         "run_id": run_id,
         "attempt": attempt,
         "status": "interrupted",
         "stop_reason": "kernel_died",
         "content_type": "text",
-        "error": "the process that worked on this run is gone",
+        "error_type": "KernelDied",
+        "error": "the process that worked on this run is gone\ngo on from its last finished step with run.resume()",
         "started_at": started_at,
-        "finished_at": now,
+        "finished_at": last_seen,
         "partial_text": text,
         "mode_effective": mode,
         "response_id": response_id,

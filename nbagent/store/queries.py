@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nbagent.run import RunMetrics, RunOutput, RunStatus, metrics_of
+from nbagent.run import AttemptTimes, RunMetrics, RunOutput, RunStatus, metrics_of
 from nbagent.store.rows import message_of, model_call_of, tool_call_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,14 @@ _BY_LABEL = """
     select * from runs where run_id =
         (select run_id from launches where label = ? order by created_at desc, run_id desc limit 1)
 """
+_ATTEMPTS = "select created_at, started_at, finished_at from attempts where run_id = ? order by attempt"
+_OWN_SESSION = "select details ->> '$.own_session' as own from launches where run_id = ?"
 _CHILDREN = "select * from runs where parent_run_id = ? order by created_at, run_id"
+_HISTORY = """
+    select m.* from messages m join launches l using (run_id)
+    where m.session_id = ? and (?::integer is null or m.turn < ?) and l.parent_run_id is null
+    order by m.turn, m.run_id, m.seq
+"""
 _SESSION_CALLS = """
     select c.* from {table} c join launches l using (run_id) where l.session_id = ? order by c.{order}
 """
@@ -54,12 +62,39 @@ def load_run(store: Store, key: str, *, members: bool = True) -> RunOutput | Non
         return _output(ask, found[0], members=members) if found else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppedRun:
+    """All that the record holds of a run: what its next attempt begins with. `row` is that of the view `runs`."""
+
+    row: Mapping[str, Any]
+    output: RunOutput
+    spec: Mapping[str, Any]
+    tags: Mapping[str, str]
+    times: tuple[AttemptTimes, ...]
+    own_session: bool
+
+
+def load_stopped(store: Store, key: str) -> StoppedRun | None:
+    """The run with this id, or the latest with this label, with what a resume needs; None if there is none."""
+    with store.reader() as ask:
+        found = ask(_BY_ID, [key]) or ask(_BY_LABEL, [key])
+        if not found:
+            return None
+        row = found[0]
+        (own,) = ask(_OWN_SESSION, [row["run_id"]])
+        return StoppedRun(
+            row=row,
+            output=_output(ask, row, members=False),
+            spec=orjson.loads(row["spec"] or "{}"),
+            tags=orjson.loads(row["tags"] or "{}"),
+            times=attempt_times(ask, row),
+            own_session=own["own"] == "true",
+        )
+
+
 def load_messages(store: Store, session_id: str, before_turn: int | None = None) -> list[Message]:
-    """The history of a session in order: all of it, or of the turns before `before_turn`."""
-    found = store.read(
-        "select * from messages where session_id = ? and (?::integer is null or turn < ?) order by turn, run_id, seq",
-        [session_id, before_turn, before_turn],
-    )
+    """The history of a session in order: all of it, or of the turns before `before_turn`; no child run's part."""
+    found = store.read(_HISTORY, [session_id, before_turn, before_turn])
     return [message_of(row) for row in found]
 
 
@@ -111,6 +146,7 @@ def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
     messages = ask("select * from messages where run_id = ? order by seq", run_id)
     children = ask(_CHILDREN, run_id) if members else []
     model_calls, tool_calls = tuple(map(model_call_of, calls)), tuple(map(tool_call_of, tools))
+    times = attempt_times(ask, row)
     return RunOutput(
         **{name: row[name] for name in _SIMPLE if row[name] is not None},
         status=RunStatus(row["status"]),
@@ -118,9 +154,10 @@ def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
         metrics=metrics_of(
             model_calls,
             tool_calls,
-            created_at=row["created_at"],
-            started_at=row["started_at"],
-            finished_at=row["finished_at"],
+            created_at=times[-1].created_at,
+            started_at=times[-1].started_at,
+            finished_at=times[-1].finished_at,
+            earlier=times[:-1],
         ),
         messages=tuple(message_of(one) for one in messages),
         model_calls=model_calls,
@@ -129,8 +166,15 @@ def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
     )
 
 
+def attempt_times(ask: Ask, row: Mapping[str, Any]) -> tuple[AttemptTimes, ...]:
+    """The times of a run's attempts in order; a run that was never resumed is read no further."""
+    names = ("created_at", "started_at", "finished_at")
+    rows = [row] if row["attempt"] == 1 else ask(_ATTEMPTS, [row["run_id"]])
+    return tuple(AttemptTimes(**{name: one[name] for name in names}) for one in rows)
+
+
 def _content(row: Mapping[str, Any]) -> Any:
     """The answer as text or plain data; the text so far where the run has none."""
     if row["content"] is None:
-        return row["partial_text"]
+        return None if row["output_valid"] else row["partial_text"]
     return row["content"] if row["content_type"] in (None, "text") else orjson.loads(row["content"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from nbagent.errors import StoreError
+from nbagent.errors import QueryError, StoreError
 from nbagent.store.rows import naive
 from nbagent.store.writer import Writer
 from nbagent.store.writes import CancelSeen, Write
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Ask = Callable[..., list[dict[str, Any]]]
+
+_TABLES = 'ask runs, attempts, model_calls, tool_calls or messages; nb.sql("describe runs") shows the columns'
 
 LOOK_EVERY_S = 1.0  # how often other processes' wishes are looked for
 LOOK_WAIT_S = 2.0  # and how long the look may wait for the file
@@ -86,7 +88,11 @@ class Store:
         """Run a query and give a DataFrame, times as UTC. Sees all that was submitted before; cannot write."""
         with self._writer.reading(timeout_s) as cursor:
             cursor.execute("begin transaction read only")
-            found = cursor.execute(sql, [_param(value) for value in params]).df()
+            try:
+                found = cursor.execute(sql, [_param(value) for value in params]).df()
+            except Exception as error:  # noqa: BLE001 - whatever DuckDB says of a person's SQL
+                what = " ".join(str(error).split("LINE 1:")[0].split())
+                raise QueryError(f"the record cannot answer this: {what}", _TABLES) from None
         for name, kind in found.dtypes.items():
             if kind.kind == "M" and getattr(kind, "tz", None) is None:
                 found[name] = found[name].dt.tz_localize("UTC")

@@ -25,7 +25,7 @@ from nbagent.errors import StoreBusyError, StoreError
 from nbagent.store.file import StoreFile, busy, trouble_of
 from nbagent.store.owner import this_owner
 from nbagent.store.transaction import Memory, write_all
-from nbagent.store.writes import CancelRequest, Finish, InterruptOrphans, Launch, NewAttempt, Write
+from nbagent.store.writes import Append, CancelRequest, Finish, InterruptOrphans, Launch, NewAttempt, Write
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -34,6 +34,9 @@ TURN_S = 0.2  # nobody keeps the file for longer while others wait for it
 ALONE_S = 0.5  # nor for longer than this: programs that do not take turns cannot say that they wait
 LINGER_S = 0.03  # how long an idle turn waits for more: a turn costs 3 ms, launches come in series
 SPACING_S = 0.2  # between batches of what nobody waits for
+WAITED_SPACING_S = (
+    0.02  # between batches in which somebody waits for a row: a tool that must not start before it
+)
 SPACING_PER_RUN_S = 0.005  # less where few runs are under way: their number bounds what a batch can gather
 BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 PATIENCE_S = 1.0  # waiting for the file for longer than this is trouble
@@ -81,6 +84,7 @@ class Writer:
         self._under_way: set[str] = set()  # runs launched here and not finished
         self._last_batch = 0.0
         self._hurry = False
+        self._waited = False  # somebody waits for one of the deferred rows
         self._stopping = False
         self._idle = False  # the thread waits for anything at all, without a deadline
         self._waiting_since: float | None = None
@@ -105,7 +109,9 @@ class Writer:
                 self._deferred.append(job)
                 if isinstance(write, Finish):
                     self._under_way.discard(write.run_id)
-                if self._idle or not self._under_way or len(self._deferred) >= BATCH:
+                waited = isinstance(write, Append) and write.waited
+                self._waited |= waited
+                if waited or self._idle or not self._under_way or len(self._deferred) >= BATCH:
                     self._wake()
         return job.future
 
@@ -258,7 +264,8 @@ class Writer:
             return None
         if self._hurry or self._stopping or not self._under_way or len(self._deferred) >= BATCH:
             return 0.0
-        return self._last_batch + min(SPACING_S, SPACING_PER_RUN_S * len(self._under_way))
+        longest = WAITED_SPACING_S if self._waited else SPACING_S
+        return self._last_batch + min(longest, SPACING_PER_RUN_S * len(self._under_way))
 
     def _turn(self) -> StoreError | None:
         """Open the file, work while there is work, close it. Gives the trouble that ended it, if any."""
@@ -321,6 +328,7 @@ class Writer:
             if everything or (due is not None and due <= monotonic()):
                 jobs += [self._deferred.popleft() for _ in range(min(BATCH, len(self._deferred)))]
                 self._hurry = self._hurry and bool(self._deferred)
+                self._waited = self._waited and bool(self._deferred)
                 self._last_batch = monotonic()
             self._writing = jobs
         return jobs

@@ -38,7 +38,7 @@ class Launched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAttempt:
-    """A resumed run's next attempt. Result: True, or False if somebody else has claimed it."""
+    """A resumed run's next attempt, after the last one's end. Result: True, or False if somebody else has claimed it."""
 
     run_id: str
     attempt: int
@@ -63,7 +63,8 @@ class Progress:
 class Append:
     """Rows of steps that are finished while the run goes on. Result: True, or False if the attempt has ended.
 
-    `session_id` and `turn` may be left out for a run that this process launched.
+    `session_id` and `turn` may be left out for a run that this process launched. `waited`: somebody waits for
+    the commit, so that it comes within 20 ms.
     """
 
     run_id: str
@@ -73,6 +74,7 @@ class Append:
     model_calls: tuple[ModelCall, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     messages: Messages = ()
+    waited: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

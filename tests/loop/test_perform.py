@@ -27,7 +27,7 @@ from nbagent.loop import LoopContext, LoopState, OpenGate, run_loop
 from nbagent.models.protocol import ReplyStarted, TextPiece
 from nbagent.run import RunLaunch, RunRecord, RunStatus
 from nbagent.spec import AgentSpec, Limits
-from nbagent.tools import tools_of
+from nbagent.tools import tool, tools_of
 from tests.loop.scripted import ScriptedModel, Step, perform, says, wants
 
 QUICK = Limits(model_retries=2)
@@ -175,6 +175,90 @@ def test_a_tool_that_takes_too_long_is_told_to_the_model() -> None:
     events = perform(spec_of(slow, limits=Limits(tool_timeout_s=0.02)), model)
     assert "longer than 0.02 s" in told(model)
     assert ending(events).stop_reason == "end"
+
+
+class Flaky:
+    """A tool that fails so many times, by raising or by taking too long."""
+
+    def __init__(self, fails: int, *, slow: bool = False) -> None:
+        self.fails = fails
+        self.slow = slow
+        self.calls = 0
+
+    async def call(self) -> str:
+        """Fail or answer."""
+        self.calls += 1
+        if self.calls > self.fails:
+            return "done"
+        if self.slow:
+            await asyncio.Event().wait()
+        raise ValueError(f"failure {self.calls}")
+
+
+@pytest.mark.parametrize(
+    ("options", "flaky", "calls_made", "status", "error"),
+    [
+        ({"retries": 2}, Flaky(1), 2, "completed", "try 1: ValueError: failure 1"),
+        ({"retries": 1}, Flaky(5), 2, "error", "try 1: ValueError: failure 1\ntry 2: ValueError: failure 2"),
+        ({"idempotent": True}, Flaky(1), 1, "error", "ValueError: failure 1"),
+        (
+            {"retries": 1, "timeout": 0.02},
+            Flaky(1, slow=True),
+            1,
+            "error",
+            "TimeoutError: tool 'flaky' took longer than 0.02 s",
+        ),
+        (
+            {"retries": 1, "timeout": 0.02, "idempotent": True},
+            Flaky(1, slow=True),
+            2,
+            "completed",
+            "try 1: TimeoutError: tool 'flaky' took longer than 0.02 s",
+        ),
+    ],
+)
+def test_a_tool_is_tried_again_as_it_says(
+    options: dict[str, Any], flaky: Flaky, calls_made: int, status: str, error: str
+) -> None:
+    """Exceptions are tried again `retries` times, a try that may still be at work only if idempotent; one call, one row."""
+
+    @tool(name="flaky", **options)
+    async def called() -> str:
+        """Call it."""
+        return await flaky.call()
+
+    events = perform(spec_of(called), ScriptedModel(wants(("flaky", "{}")), says("ok")))
+    (call,) = tool_calls(events)
+    assert (flaky.calls, call.status, call.error) == (calls_made, status, error)
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), GeneratorExit()])
+def test_what_is_no_exception_is_not_tried_again(error: BaseException) -> None:
+    """Retries are for exceptions; a tool that wants to leave is not asked twice."""
+    calls_made: list[int] = []
+
+    @tool(retries=3)
+    def leaves() -> None:
+        """Leave."""
+        calls_made.append(1)
+        raise error
+
+    perform(spec_of(leaves), ScriptedModel(wants(("leaves", "{}")), says("ok")))
+    assert len(calls_made) == 1
+
+
+def test_wrong_arguments_are_not_tried_again() -> None:
+    """They go back to the model at once: the same arguments stay wrong."""
+
+    @tool(retries=3)
+    def exact(number: int) -> int:
+        """Take a number."""
+        return number
+
+    model = ScriptedModel(wants(("exact", '{"number": "x"}')), says("ok"))
+    (call,) = tool_calls(perform(spec_of(exact), model))
+    assert call.error is not None
+    assert "try" not in call.error
 
 
 def test_a_fault_that_may_pass_is_tried_again_and_each_try_is_a_row() -> None:

@@ -47,6 +47,19 @@ def seen_after(record: RunRecord, *events) -> dict:
     return row_of(Seen.of_record(record))
 
 
+@pytest.mark.parametrize(
+    ("position", "said"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (112, "112th"), (23, "23rd")],
+)
+def test_a_waiting_run_shows_its_place(position: int, said: str):
+    """Where a run's model call stands in the queue is on its card, until it is its turn."""
+    record = a_record()
+    record.move(position)
+    assert seen_after(record)["waiting"] == f"waiting: {said} in the queue"
+    record.move(None)
+    assert seen_after(record)["waiting"] == "waiting for its turn"
+
+
 def a_call(**changes) -> ModelCall:
     values = {
         "step": 1,

@@ -85,6 +85,21 @@ def test_a_finished_run_ends_the_process_at_once(provider: ScriptedProvider) -> 
     assert status()[0] == "completed"
 
 
+@pytest.mark.parametrize("after_s", [0.0, 0.2, 0.5, 1.0])
+def test_a_script_that_ends_while_its_run_connects_leaves_it_interrupted(
+    provider: ScriptedProvider, after_s: float
+) -> None:
+    """Whatever the run was doing when the interpreter ended, it is interrupted, not failed; stderr says so."""
+    provider.otherwise((*text("Once"), Silence()))
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{LAUNCH}\ntime.sleep({after_s})", provider.base_url],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert "1 unfinished run ends as interrupted" in process.communicate(timeout=30)[1]
+    assert status()[:2] == ("interrupted", "kernel_died")
+
+
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_starts_with_a_runtime_of_its_own(provider: ScriptedProvider) -> None:
     """A fork has neither the thread nor the file of its parent, and may launch runs of its own."""

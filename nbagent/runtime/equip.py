@@ -1,0 +1,156 @@
+"""What the record cannot hold of a run, found again: its tools' code, its schema's class, its model.
+
+Called by `recover.py` on the resuming thread. Sources are, in this order, the live run where this kernel worked on
+it, the agent that the user gives, agents of that name in the notebook, and functions and classes there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
+
+import orjson
+
+from nbagent.errors import ConfigurationError, NBAgentError
+from nbagent.models import resolve_model
+from nbagent.models.protocol import Model
+from nbagent.schemas import OutputSchema
+from nbagent.schemas.names import class_named
+from nbagent.spec import AgentSpec, Limits, ModelSettings
+from nbagent.tools import Tool, tools_of
+
+T = TypeVar("T", Limits, ModelSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """What one source can give: None and () are nothing."""
+
+    tools: tuple[Tool, ...] = ()
+    output_schema: OutputSchema | None = None
+    model: Model | None = None
+
+
+class Equipped(Protocol):
+    """What recovery needs of an agent."""
+
+    name: str
+
+    def equipment(self) -> Equipment:
+        """Return the agent's tools, schema and model."""
+        ...
+
+
+def notebook_names() -> Mapping[str, Any]:
+    """Return the notebook's variables, or those of the script that runs."""
+    return vars(sys.modules["__main__"])
+
+
+def equipment_in(names: Mapping[str, Any], agent_name: str) -> Iterator[Equipment]:
+    """Yield what the agents of that name have; one that cannot be used has nothing."""
+    for value in list(names.values()):
+        if hasattr(type(value), "equipment") and getattr(value, "name", None) == agent_name:
+            with contextlib.suppress(NBAgentError):
+                yield value.equipment()
+
+
+def equip(
+    data: Mapping[str, Any], sources: Sequence[Equipment], names: Mapping[str, Any], *, as_it_was: bool
+) -> tuple[AgentSpec, Model]:
+    """Return the spec that `data` (as in `runs.spec`) describes, and its model.
+
+    With `as_it_was` tools and schema must be what they were: a conversation that began with others cannot go on.
+    Raises ConfigurationError, which names all that is missing or changed.
+    """
+    problems: list[str] = []
+    tools = [_tool(wanted, sources, names, problems, as_it_was=as_it_was) for wanted in data["tools"]]
+    schema = _schema(data, sources, names, problems, as_it_was=as_it_was)
+    model = _model(data, sources, problems)
+    if problems or model is None:
+        raise ConfigurationError(
+            f"the run cannot go on here: {'; '.join(problems)}",
+            "run the cells that define these as they were, or pass agent=Agent(...) with them",
+        )
+    spec = AgentSpec(
+        name=data["name"],
+        model=data["model"],
+        model_named=data.get("model_named", True),
+        instructions=data["instructions"],
+        tools=tuple(tool for tool in tools if tool is not None),
+        output_schema=schema,
+        limits=_made(Limits, data["limits"]),
+        settings=_made(ModelSettings, data["settings"]),
+    )
+    return spec, model
+
+
+def _made(cls: type[T], values: Mapping[str, Any]) -> T:
+    """Build from stored values; what another release stored and this one does not know is left out."""
+    return cls(**{name: value for name, value in values.items() if name in cls.__slots__})
+
+
+def _tool(
+    wanted: Mapping[str, Any],
+    sources: Sequence[Equipment],
+    names: Mapping[str, Any],
+    problems: list[str],
+    *,
+    as_it_was: bool,
+) -> Tool | None:
+    name = wanted["name"]
+    found = [tool for source in sources for tool in source.tools if tool.name == name]
+    if name in names:
+        with contextlib.suppress(NBAgentError):
+            found += [tool for tool in tools_of(names[name]) if tool.name == name]
+    fitting = [tool for tool in found if not as_it_was or _is_same(tool, wanted)]
+    if not fitting:
+        problems.append(f"tool {name!r} {'has changed' if found else 'is not defined'}")
+    return fitting[0] if fitting else None
+
+
+def _is_same(tool: Tool, wanted: Mapping[str, Any]) -> bool:
+    known = wanted.get("fingerprint")
+    return bool(known == tool.fingerprint if known else _plain(tool.parameters) == wanted["parameters"])
+
+
+def _schema(
+    data: Mapping[str, Any],
+    sources: Sequence[Equipment],
+    names: Mapping[str, Any],
+    problems: list[str],
+    *,
+    as_it_was: bool,
+) -> OutputSchema | None:
+    wanted = data["output_schema"]
+    if wanted is None:
+        return None
+    content_type = data.get("output_type") or "json"
+    if content_type == "json":
+        return replace(OutputSchema.of(wanted), wrapper=data.get("output_wrapper"), json_schema=wanted)
+    found = [source.output_schema for source in sources if source.output_schema is not None]
+    found = [schema for schema in found if schema.content_type == content_type]
+    if (named := class_named(content_type, names)) is not None:
+        found.append(OutputSchema.of(named))
+    fitting = [schema for schema in found if not as_it_was or _plain(schema.json_schema) == wanted]
+    if not fitting:
+        problems.append(f"output schema {content_type!r} {'has changed' if found else 'is not defined'}")
+    return fitting[0] if fitting else None
+
+
+def _model(data: Mapping[str, Any], sources: Sequence[Equipment], problems: list[str]) -> Model | None:
+    name = data["model"]
+    for source in sources:
+        if source.model is not None and f"{source.model.provider}:{source.model.id}" == name:
+            return source.model
+    if data.get("model_named", True):
+        return resolve_model(name)
+    problems.append(f"model {name!r} was given as an object, whose address and key are not in the record")
+    return None
+
+
+def _plain(data: Any) -> Any:
+    """Return data as it is when it has been stored and read again."""
+    return orjson.loads(orjson.dumps(data, default=str))

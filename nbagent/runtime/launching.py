@@ -1,0 +1,77 @@
+"""What a launch is given and what is known of a run from then on. Pure; called by `launch.py` on the launching thread."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from nbagent.errors import ConfigurationError
+from nbagent.events import FilePart, Usage
+from nbagent.models.prices import price_usd
+from nbagent.models.protocol import Model
+from nbagent.run import RunLaunch
+from nbagent.runtime.listeners import Callbacks
+from nbagent.spec import AgentSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launching:
+    """What a launch says beside the agent's spec. None is: mint one, or leave it out."""
+
+    prompt: str
+    run_id: str | None = None
+    session_id: str | None = None
+    label: str | None = None
+    cell_id: str | None = None
+    parent_run_id: str | None = None
+    on_busy: str = "queue"
+    files: tuple[FilePart, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    callbacks: Callbacks | None = None
+
+
+def run_launch(spec: AgentSpec, model: Model, launching: Launching, session_id: str) -> RunLaunch:
+    """Return what the live record and the store's row say of this launch, dated now."""
+    return RunLaunch(
+        run_id=launching.run_id or str(uuid7()),
+        session_id=session_id,
+        created_at=datetime.now(UTC),
+        agent_name=spec.name,
+        label=launching.label,
+        parent_run_id=launching.parent_run_id,
+        provider=model.provider,
+        model=model.id,
+        prompt=launching.prompt,
+        cell_id=launching.cell_id,
+        tags=launching.tags,
+        output_schema=spec.output_schema,
+    )
+
+
+def check_price(spec: AgentSpec, model: Model) -> None:
+    """Refuse a limit in dollars on a model whose price nobody knows. Raises ConfigurationError."""
+    if spec.limits.max_cost_usd is None or model.provider == "demo":
+        return
+    if price_usd(model.provider, model.id, Usage(input_tokens=1, output_tokens=1)) is None:
+        raise ConfigurationError(
+            f"max_cost is set, but the price of {model.provider}:{model.id} is not known",
+            "leave max_cost out, or bound the run with max_total_tokens",
+        )
+
+
+def mode_requested(model: Model) -> str:
+    """Where the model was asked to live: at the provider, in its background mode, or here."""
+    return "provider" if getattr(model, "background", False) else "notebook"
+
+
+def uuid7() -> UUID:
+    """A time-ordered unique id (RFC 9562, version 7): 48 bits of milliseconds, then random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | secrets.randbits(80)
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    return UUID(int=value)

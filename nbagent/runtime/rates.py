@@ -1,0 +1,69 @@
+"""What went to one model in the last minute, so that its requests and tokens stay within their rates.
+
+Used by `Slots` on the background loop. A window over what was really sent: a bucket that refills steadily lets
+twice the allowed amount through in its first minute, and rate-limiting libraries neither take an estimate back
+nor say, without holding a place, when a call would fit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from nbagent.models.protocol import ModelRequest
+
+MINUTE_S = 60.0
+CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(slots=True, eq=False)
+class Spent:
+    """One request: when it went (the loop's clock), and the tokens that it is taken to use, or has used."""
+
+    at_s: float
+    tokens: int
+
+
+class Rates:
+    """The requests of the last `window_s` seconds to one model."""
+
+    def __init__(self, window_s: float = MINUTE_S) -> None:
+        self.window_s = window_s
+        self._spent: deque[Spent] = deque()
+
+    def pause_s(self, requests: int | None, tokens: int | None, wanted: int) -> float:
+        """Return the seconds until one more request of `wanted` tokens fits into both rates; 0 is now.
+
+        A request larger than the whole rate goes when nothing else was sent for a minute.
+        """
+        now = asyncio.get_running_loop().time()
+        while self._spent and self._spent[0].at_s + self.window_s <= now:
+            self._spent.popleft()
+        count, used = len(self._spent), sum(one.tokens for one in self._spent) if tokens is not None else 0
+        pause_s = 0.0
+        for one in self._spent:
+            if (requests is None or count < requests) and (tokens is None or used + wanted <= tokens):
+                break
+            count, used = count - 1, used - one.tokens
+            pause_s = one.at_s + self.window_s - now
+        return pause_s
+
+    def spend(self, tokens: int) -> Spent:
+        """Count a request that goes now; its tokens are corrected on what this returns."""
+        spent = Spent(asyncio.get_running_loop().time(), tokens)
+        self._spent.append(spent)
+        return spent
+
+    def take_back(self, spent: Spent) -> None:
+        """Count a request no longer: it was not sent."""
+        self._spent.remove(spent)
+
+
+def estimated_tokens(request: ModelRequest) -> int:
+    """Estimate what a request uses before its usage is known: a token for each four characters sent."""
+    characters = sum(
+        len(message.content) + sum(len(call.arguments) for call in message.tool_requests)
+        for message in request.messages
+    )
+    return characters // CHARACTERS_PER_TOKEN

@@ -1,0 +1,208 @@
+"""Recovery: `resume` adds an attempt to a run that stopped before it was complete, `retry` starts its work anew.
+
+Called for `run.resume()`, `agent.resume()`, `nbagent.resume()` and `%agent resume`, on any thread but the
+background one. An attempt is claimed by the primary key of its row: of two kernels that resume one run at
+the same moment one wins. `standing.py` says where the attempt begins, `equip.py` finds what the record cannot hold.
+
+Limits count from the resumed attempt (its steps, tokens, cost and time); metrics count all attempts.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
+from nbagent.events import FilePart
+from nbagent.loop import LoopState
+from nbagent.models.protocol import Model
+from nbagent.run import RunOutput, RunStatus
+from nbagent.runtime.equip import Equipment, Equipped, equip, equipment_in, notebook_names
+from nbagent.runtime.launching import Launching
+from nbagent.runtime.live import LiveRun
+from nbagent.runtime.standing import next_launch, record_of, standing
+from nbagent.schemas import OutputSchema
+from nbagent.spec import AgentSpec, Limits
+from nbagent.store import (
+    Finish,
+    InterruptOrphans,
+    Launched,
+    NewAttempt,
+    Progress,
+    StoppedRun,
+    Store,
+    load_stopped,
+)
+
+if TYPE_CHECKING:
+    from nbagent.runtime.handle import Run
+    from nbagent.runtime.launch import Runtime
+
+CLAIM_WAIT_S = 5.0
+_RESUMABLE = frozenset({RunStatus.interrupted, RunStatus.error, RunStatus.timeout})
+_ANEW = "start its work anew with run.retry()"
+
+
+def resume(
+    runtime: Runtime,
+    key: str,
+    *,
+    agent: Equipped | None = None,
+    output_schema: object = None,
+    from_partial: bool = False,
+    limits: Limits | None = None,
+    timeout: float | None = None,
+) -> Run:
+    """Go on with the run of this id or label from its last finished step, as a new attempt; returns its handle.
+
+    `agent` and `output_schema` give tools, model and class where they are not found in the notebook; `limits` and
+    `timeout` (seconds) replace the run's own. Raises UnknownNameError, ConfigurationError (nothing to resume, a
+    tool is missing or changed, somebody else was first) and StoreError.
+    """
+    runtime.thread.forbid_blocking("resume()")
+    store = runtime.store
+    stopped = _load(store, key)
+    _check_resumable(stopped.output)
+    spec, model = _equipped(runtime, stopped, agent, output_schema, as_it_was=True)
+    limits = limits or spec.limits
+    spec = replace(spec, limits=replace(limits, timeout_s=timeout) if timeout is not None else limits)
+    model.check()
+    resumed_at = datetime.now(UTC)
+    launch = next_launch(stopped, spec, resumed_at)
+    begin = standing(stopped, spec, from_partial=from_partial)
+    _claim(store, NewAttempt(run_id=launch.run_id, attempt=launch.attempt, created_at=resumed_at))
+    _carry_over(store, launch.run_id, launch.attempt, begin.state)
+    turn = stopped.row["turn"]
+    launched: concurrent.futures.Future[Launched] = concurrent.futures.Future()
+    launched.set_result(Launched(turn, cancelled=False))
+    live = LiveRun(
+        record_of(stopped, launch), spec, model, runtime.services(store),
+        launching=launched, has_history=turn > 1, resumed=begin,
+    )  # fmt: skip
+    return runtime.adopt(live)
+
+
+def retry(runtime: Runtime, key: str, *, agent: Equipped | None = None, output_schema: object = None) -> Run:
+    """Launch the work of the run of this id or label anew, as a new run; returns its handle.
+
+    Prompt, files and spec are the run's own; tools and schema are taken as they are now. Raises as `resume`.
+    """
+    stopped = _load(runtime.store, key)
+    output = stopped.output
+    if not output.is_final:
+        raise _unfinished(output, stopped.row["owner"], runtime.store)
+    spec, model = _equipped(runtime, stopped, agent, output_schema, as_it_was=False)
+    launching = Launching(
+        prompt=output.prompt or "",
+        session_id=None if stopped.own_session else output.session_id,
+        label=output.label,
+        cell_id=stopped.row["cell_id"],
+        files=_files(output),
+        tags=stopped.tags,
+    )
+    return runtime.launch(spec, model, launching)
+
+
+def _load(store: Store, key: str) -> StoppedRun:
+    """Read the run; one that seems unfinished is looked at again after the dead were swept."""
+    stopped = load_stopped(store, key)
+    if stopped is not None and not stopped.output.is_final and stopped.row["owner"] != store.owner:
+        store.submit(InterruptOrphans()).result(CLAIM_WAIT_S)
+        stopped = load_stopped(store, key)
+    if stopped is None:
+        raise UnknownNameError(f"no run {key!r} in {str(store.path)!r}", "%agent list shows the runs")
+    if not stopped.output.is_final:
+        raise _unfinished(stopped.output, stopped.row["owner"], store)
+    return stopped
+
+
+def _unfinished(output: RunOutput, owner: str, store: Store) -> ConfigurationError:
+    if output.status is RunStatus.paused:
+        return ConfigurationError(
+            f"run {output.run_id!r} waits for a person", "go on with run.approve() or run.deny()"
+        )
+    host, _, pid = [*owner.split(" "), "?", "?"][:3]
+    where = "this kernel" if owner == store.owner else f"process {pid} on {host}"
+    return ConfigurationError(
+        f"run {output.run_id!r} is {output.status.value} in {where}",
+        f"wait for it, or stop it with %agent cancel {output.run_id}",
+    )
+
+
+def _check_resumable(output: RunOutput) -> None:
+    if output.status not in _RESUMABLE:
+        done = (
+            "complete" if output.status is RunStatus.completed else f"{output.status.value}, which is final"
+        )
+        raise ConfigurationError(f"run {output.run_id!r} is {done}: there is nothing to resume", _ANEW)
+
+
+def _equipped(
+    runtime: Runtime, stopped: StoppedRun, agent: Equipped | None, output_schema: object, *, as_it_was: bool
+) -> tuple[AgentSpec, Model]:
+    """The run's spec and model, from all that is at hand."""
+    names = notebook_names()
+    sources: list[Equipment] = []
+    if output_schema is not None:
+        sources.append(Equipment(output_schema=OutputSchema.of(output_schema)))
+    if agent is not None:
+        sources.append(agent.equipment())
+    live = runtime.live(stopped.output.run_id)
+    if live is not None and live.services.store is runtime.store:
+        sources.append(
+            Equipment(tools=live.spec.tools, output_schema=live.spec.output_schema, model=live.model)
+        )
+    sources.extend(equipment_in(names, stopped.spec["name"]))
+    return equip(stopped.spec, sources, names, as_it_was=as_it_was)
+
+
+def _claim(store: Store, attempt: NewAttempt) -> None:
+    """Make the next attempt ours. Raises ConfigurationError if another process was first."""
+    written: concurrent.futures.Future[bool] = store.submit(attempt)
+    try:
+        claimed = written.result(CLAIM_WAIT_S)
+    except concurrent.futures.TimeoutError:
+        written.add_done_callback(lambda _: _give_back(store, attempt, written))
+        raise StoreBusyError(
+            f"run {attempt.run_id!r} was not resumed: {store.trouble or 'the store is busy'}",
+            "try again when the store can be written",
+        ) from None
+    if not claimed:
+        raise ConfigurationError(
+            f"run {attempt.run_id!r} was resumed by another process at this moment",
+            f"follow it with nbagent.get({attempt.run_id!r})",
+        )
+
+
+def _carry_over(store: Store, run_id: str, attempt: int, state: LoopState) -> None:
+    """Write what the new attempt begins with, so that a process that dies at once has lost none of it."""
+    point = state.attached
+    text = point.text if point is not None else state.partial
+    if point is not None or text:
+        progress = Progress(run_id=run_id, attempt=attempt, status="pending", partial_text=text or None)
+        if point is not None:
+            progress = replace(
+                progress,
+                response_id=point.response_id,
+                last_sequence_number=point.sequence_number,
+                mode_effective="provider",
+            )
+        store.submit(progress)
+
+
+def _give_back(store: Store, attempt: NewAttempt, written: concurrent.futures.Future[bool]) -> None:
+    """End an attempt whose claim came too late, on the store's thread: nobody works on it."""
+    if written.exception() is None and written.result():
+        end = {
+            "status": "interrupted",
+            "stop_reason": "kernel_died",
+            "error": "the store was busy for too long",
+        }
+        store.submit(Finish(run_id=attempt.run_id, attempt=attempt.attempt, end=end))
+
+
+def _files(output: RunOutput) -> tuple[FilePart, ...]:
+    """The files that went with the prompt."""
+    return next((message.files for message in output.messages if message.role == "user"), ())
