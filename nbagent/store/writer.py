@@ -41,6 +41,7 @@ SPACING_PER_RUN_S = 0.005  # less where few runs are under way: their number bou
 BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 PATIENCE_S = 1.0  # waiting for the file for longer than this is trouble
 BATCH = 500
+SWEEP_EVERY_S = 5.0  # a kernel that dies beside this one is noticed by a look within this time
 FORK_WAIT_S = 2.0  # a turn ends sooner than that
 EXIT_S = 2.0  # what Jupyter gives a kernel to end
 
@@ -91,7 +92,7 @@ class Writer:
         self._trouble: StoreError | None = None
         self._troubled_since = 0.0
         self._failures = 0
-        self._swept = False
+        self._swept_at: float | None = None
 
     # any thread ---------------------------------------------------------------------------------------
 
@@ -185,9 +186,10 @@ class Writer:
         self._reset()
 
     def _sweep(self) -> None:
-        """End the runs of dead processes, once in this one's life; not before its first launch is durable."""
-        if not self._swept:
-            self._swept = True
+        """End the runs of dead processes: at the first look or after the first launch, then now and then."""
+        now = monotonic()
+        if self._swept_at is None or now - self._swept_at > SWEEP_EVERY_S:
+            self._swept_at = now
             self.submit(InterruptOrphans())
 
     def _wake(self, *, start: bool = True) -> None:

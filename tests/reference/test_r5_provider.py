@@ -10,6 +10,7 @@ import json
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ Polled = Callable[[Agent, RunOutput], Awaitable[RunOutput]]
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 QUESTION = "What is the capital of France?"
+LONG = "Write 2,000 words about rivers."
 
 
 def modes(run_id: str) -> tuple[str, str]:
@@ -243,3 +245,51 @@ async def test_what_a_killed_process_did_is_read_by_another(provider: ScriptedPr
     assert (second.status, second.stop_reason) == (RunStatus.interrupted, "kernel_died")
     assert second.content == "Once upon a time"
     assert json.loads(nb.runs()["status"].to_json(orient="values")) == ["completed", "interrupted"]
+
+
+async def test_a_cut_off_answer_goes_on_from_its_partial_text(demo_url: str) -> None:
+    """On a chat provider `resume(from_partial=True)` continues the text instead of asking for it again."""
+    agent = Agent(model=nb.OpenAIChat(id="assistant", base_url=demo_url, api_key="not-needed"))
+    whole = (await agent.arun(LONG)).content
+    run = agent.start(LONG, timeout=1.0)
+    partial = (await run.finished()).content
+    assert run.status is RunStatus.timeout
+    assert 0 < len(partial) < len(whole)
+    output = await run.resume(from_partial=True, timeout=60)
+    assert (output.status, output.attempt) == (RunStatus.completed, 2)
+    assert output.content.startswith(partial)
+    assert output.content == whole
+
+
+IN_ANOTHER_KERNEL = """
+import os, signal, sys, time
+import nbagent as nb
+model = nb.OpenAIResponses(id="assistant", base_url=sys.argv[1], api_key="not-needed", background=True)
+nb.Agent(model=model, name="writer").start(sys.argv[2], run_id="long")
+while not nb.sql("select count(*) n from attempt_progress where run_id = 'long' and length(partial_text) > 100")["n"][0]:
+    time.sleep(0.02)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+async def test_a_run_at_the_provider_survives_the_kernel(demo_url: str) -> None:
+    """Killed in the middle, it is re-attached by id and sequence number: no text twice, nothing asked again."""
+    model = nb.OpenAIResponses(id="assistant", base_url=demo_url, api_key="not-needed", background=True)
+    agent = Agent(model=model, name="writer")
+    whole = (await agent.arun(LONG)).content
+    asked = requests_of(demo_url)
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", IN_ANOTHER_KERNEL, demo_url, LONG)
+    assert await killed.wait() == -signal.SIGKILL
+    lost = await nb.get("long").finished()
+    assert (lost.status, lost.stop_reason) == (RunStatus.interrupted, "kernel_died")
+    assert whole.startswith(lost.content)
+    output = await nb.resume("long", agent=agent)
+    assert (output.status, output.content) == (RunStatus.completed, whole)
+    assert modes("long") == ("provider", "provider")
+    assert requests_of(demo_url) == asked + 1
+
+
+def requests_of(demo_url: str) -> int:
+    """How many replies the demo server was asked for; looking at one again is no request."""
+    with urllib.request.urlopen(demo_url.removesuffix("/v1") + "/demo/stats") as stats:  # noqa: S310 - loopback
+        return int(json.load(stats)["requests"])
