@@ -47,9 +47,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test a store that no other test and no notebook of the developer shares."""
-    monkeypatch.setenv("NBAGENT_STORE", str(tmp_path / "store" / "runs.duckdb"))
+def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give each test a store that no other test and no notebook of the developer shares, closed with the test."""
+    path = tmp_path / "store" / "runs.duckdb"
+    monkeypatch.setenv("NBAGENT_STORE", str(path))
+    yield
+    launch = sys.modules.get("nbagent.runtime.launch")
+    if launch is not None and launch._current is not None:
+        # a kernel has one store; a thousand tests in one process would run out of threads and descriptors
+        store = launch._current._stores.pop(path, None)
+        if store is not None:
+            store.close()
 
 
 @pytest.fixture(params=["ipykernel7", "ipykernel6"])

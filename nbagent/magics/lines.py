@@ -15,6 +15,9 @@ Line = argparse.Namespace
 VERBS = ("list", "show", "wait", "cancel", "resume", "retry", "models")
 
 
+_QUOTE = 'quote a value that holds spaces, as in -i "Be brief"'
+
+
 class LineParser(argparse.ArgumentParser):
     """An argument parser for one magic's line."""
 
@@ -32,13 +35,14 @@ class LineParser(argparse.ArgumentParser):
         known, unknown = self.parse_known_args(words)
         if unknown:
             self._refuse(unknown[0])
+        agent = getattr(known, "agent", None)
+        if agent and not agent.isidentifier():
+            raise UnknownOptionError(f"{self.prog}: {agent!r} is no agent's name", f"{_QUOTE}; {self._help}")
         return known
 
     def _refuse(self, word: str) -> NoReturn:
         if not word.startswith("-"):
-            raise UnknownOptionError(
-                f"{self.prog} has no argument {word!r}", f"quote a value that holds spaces; {self._help}"
-            )
+            raise UnknownOptionError(f"{self.prog} has no argument {word!r}", f"{_QUOTE}; {self._help}")
         flags = [flag for action in self._actions for flag in action.option_strings]
         near = "" if word in {"-h", "--help"} else close_match(word, flags)
         raise UnknownOptionError(f"{self.prog} has no option {word!r}{near}", self._help)
@@ -60,17 +64,9 @@ def _identifier(text: str) -> str:
     return text
 
 
-def _agent_name(text: str) -> str:
-    if not text.isidentifier():
-        raise argparse.ArgumentTypeError(
-            f'{text!r} is no agent\'s name; quote a value that holds spaces, as in -i "Be brief"'
-        )
-    return text
-
-
 def _launching(name: str) -> LineParser:
     parser = LineParser(name)
-    parser.add_argument("agent", nargs="?", type=_agent_name)
+    parser.add_argument("agent", nargs="?")
     parser.add_argument("-m", "--model")
     parser.add_argument("-o", "--output", type=_identifier, metavar="NAME")
     parser.add_argument("--schema", metavar="TYPE")

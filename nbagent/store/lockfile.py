@@ -8,6 +8,7 @@ behind them) and lets the holder see that somebody waits. Used by `file.py`, on 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -87,9 +88,11 @@ class LockFile:
 
     def mark(self) -> bytes:
         """What the last holder wrote: its pid and how often it held the lock. Needs no lock; any thread."""
-        if self._lock is not None and sys.platform != "win32":
+        if (held := self._lock) is not None and sys.platform != "win32":
             # not by a descriptor of its own: where flock is built on POSIX locks, closing that one unlocks
-            return os.pread(self._lock, 64, 0)
+            with contextlib.suppress(OSError):  # closed by the store's end on another thread
+                return os.pread(held, 64, 0)
+            return b""
         try:
             fd = os.open(self._lock_path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except OSError:
@@ -109,12 +112,16 @@ class LockFile:
         return int(first[0]) if first and first[0].isdigit() else None
 
     def forget(self) -> None:
-        """Close the descriptors without unlocking: in a forked child the lock is the parent's."""
+        """Begin anew: in a forked child the lock is the parent's."""
+        self.close()
+        self._mine = b""
+
+    def close(self) -> None:
+        """Close the descriptors, between turns; the next turn opens them again."""
         for fd in (self._lock, self._gate):
             if fd is not None:
                 os.close(fd)
         self._lock = self._gate = None
-        self._mine = b""
 
     def _sign(self) -> None:
         assert self._lock is not None

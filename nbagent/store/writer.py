@@ -211,6 +211,7 @@ class Writer:
                         pause = BACKOFF_S[min(self._failures, len(BACKOFF_S)) - 1]
                         self._cond.wait_for(lambda: self._stopping, pause)
             self.file.shut_down()
+            self.file.lock.close()  # a closed store keeps no descriptor
             with self._cond:
                 if self._is_over():  # nothing came in the meantime
                     self._thread = None

@@ -93,6 +93,7 @@ def test_stop_leaves_the_server_alone_and_the_end_of_the_kernel_ends_it(provider
     )
     code = """
 try:
+    print("waiting", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print(agent.start("Again").wait(timeout=20).content, flush=True)
@@ -102,6 +103,7 @@ sys.stdin.readline()
     with client(code, provider, str(log.path)) as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "yes"
+        assert process.stdout.readline().strip() == "waiting"
         os.killpg(process.pid, signal.SIGINT)
         assert process.stdout.readline().strip() == "still there"
         assert answers(provider) == [str(log.pids()[0])]

@@ -49,7 +49,9 @@ class Child:
 
     def answers_within(self, timeout_s: float) -> bool:
         """Whether an answer has come or comes in this time."""
-        return bool(select.select([self.process.stdout], [], [], timeout_s)[0])
+        waiting = select.poll()  # unlike select() it takes any descriptor
+        waiting.register(self.process.stdout or -1, select.POLLIN | select.POLLHUP)
+        return bool(waiting.poll(timeout_s * 1000))
 
     def answer(self) -> Any:
         """Wait for the next answer."""
