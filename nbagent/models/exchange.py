@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from nbagent.errors import ModelError
 from nbagent.models.connections import client_for
 from nbagent.models.endpoint import NO_KEY
 from nbagent.models.faults import Target, fault_of_body, fault_of_exception, fault_of_reply
+from nbagent.models.pacing import Rest
 from nbagent.models.prices import prepare_prices
 
 _HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
@@ -24,7 +26,7 @@ _DRAIN_S = 0.02
 class Exchange:
     """A response whose body is still coming, read in blocks as they arrive. `close` it in any case."""
 
-    __slots__ = ("_blocks", "_content_type", "_idle_timeout_s", "_response", "_target")
+    __slots__ = ("_blocks", "_content_type", "_idle_timeout_s", "_response", "_rest", "_target")
 
     def __init__(self, response: Any, target: Target, idle_timeout_s: float | None) -> None:
         self._response = response
@@ -34,6 +36,11 @@ class Exchange:
         # what is not compressed needs no decoder between the socket and us
         packed = response.headers.get("content-encoding", "identity") != "identity"
         self._blocks: AsyncGenerator[bytes, None] = response.aiter_bytes() if packed else response.aiter_raw()
+        self._rest = Rest(response)
+
+    async def rest(self) -> None:
+        """Let what follows gather before the next `read`, where many streams come in small pieces."""
+        await self._rest.take()
 
     async def read(self) -> bytes:
         """Return the next block, or nothing at the end.
@@ -41,12 +48,15 @@ class Exchange:
         Raises:
             ModelError: the connection broke, or nothing came for the idle time.
         """
+        asked_at = monotonic()
         try:
             return await self._blocks.__anext__()
         except StopAsyncIteration:
             return b""
         except Exception as error:  # noqa: BLE001 - the border to the transport; whatever it raises has a fault
             fault = fault_of_exception(error, self._target, self._idle_timeout_s)
+        finally:
+            self._rest.waited_s = monotonic() - asked_at
         raise fault
 
     async def read_within(self, seconds: float) -> bytes:
@@ -92,6 +102,7 @@ class Exchange:
 
     async def close(self) -> None:
         """Give the connection back, or close it where the body has not ended."""
+        self._rest.over()
         await self._response.aclose()
         await self._blocks.aclose()
 

@@ -59,13 +59,14 @@ class WireFormat:
 class Reading:
     """A response on its way into a reply, block by block."""
 
-    __slots__ = ("_began", "_decoder", "exchange", "over", "reply")
+    __slots__ = ("_began", "_decoder", "_flowing", "exchange", "over", "reply")
 
     def __init__(self, exchange: Exchange, reply: Reply) -> None:
         self.exchange = exchange
         self.reply = reply
         self.over = False
         self._began = False
+        self._flowing = False  # the first text is never kept waiting
         self._decoder = SSEDecoder()
 
     async def more(self) -> list[ModelEvent]:
@@ -75,6 +76,8 @@ class Reading:
             ModelError: the connection broke, or nothing came for the idle time.
         """
         exchange, reply = self.exchange, self.reply
+        if self._flowing and not reply.ended:
+            await exchange.rest()
         block = await (exchange.read_within(_TAIL_S) if reply.ended else exchange.read())
         if not self._began:
             self._began = True
@@ -84,6 +87,7 @@ class Reading:
         if block:
             events = reply.take(self._decoder.feed(block))
             self.over = reply.done
+            self._flowing = self._flowing or bool(events)
             return events
         self.over = True
         return reply.take(self._decoder.close())
