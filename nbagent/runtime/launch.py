@@ -78,7 +78,7 @@ class Runtime:
     # ---------------------------------------------------------------- launch
 
     def launch(self, spec: AgentSpec, model: Model, launching: Launching) -> Run:
-        """Launch a run; returns once its row is committed, or after 2 s with `durable` False.
+        """Launch a run; returns once its row is in the launch log or committed, or after 2 s with `durable` False.
 
         On the background thread it returns at once: `await run.launched()` there. Raises PromptError,
         RunIdInUseError, SessionBusyError, and what `model.check()` raises.
@@ -129,10 +129,10 @@ class Runtime:
             if launch.run_id in self._unfinished:
                 raise RunIdInUseError(f"run id {launch.run_id!r} is taken by a run that is not done", _NEW_ID)
         store = self.store
-        written: concurrent.futures.Future[Launched] = store.submit(
-            launch_write(
-                launch, spec, own_session=launching.session_id is None, mode_requested=mode_requested(model)
-            )
+        write = launch_write(launch, spec, launching, mode_requested=mode_requested(model))
+        # the loop waits for no disk
+        written: concurrent.futures.Future[Launched] = (
+            store.submit(write) if self.thread.is_current() else store.launch(write)
         )
         live = LiveRun(
             RunRecord(launch), spec, model, self.services(store),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nbagent.run import RunLaunch, RunRecord
+from nbagent.runtime.launching import Launching
 from nbagent.spec import AgentSpec
 from nbagent.store import Append, Finish, Launch, Progress
 
@@ -29,9 +30,11 @@ class Handed:
         )
 
 
-def launch_write(launch: RunLaunch, spec: AgentSpec, *, own_session: bool, mode_requested: str) -> Launch:
+def launch_write(launch: RunLaunch, spec: AgentSpec, launching: Launching, *, mode_requested: str) -> Launch:
     """The row that makes a launch durable; a session made for this run needs no numbering."""
+    own_session = launching.session_id is None
     return Launch(
+        minted=launching.run_id is None,
         row={
             "run_id": launch.run_id,
             "label": launch.label,
@@ -51,7 +54,7 @@ def launch_write(launch: RunLaunch, spec: AgentSpec, *, own_session: bool, mode_
             "created_at": launch.created_at,
             "tags": dict(launch.tags),
             "spec": spec.to_data(),
-        }
+        },
     )
 
 

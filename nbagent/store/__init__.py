@@ -2,11 +2,13 @@
 
 store.py        `Store`, what the rest of nbagent uses
 writes.py       what can be written          rows.py         records to rows and back
-writer.py       queue, thread and turns      transaction.py  a batch of writes, all or each alone
+writer.py       thread and turns             transaction.py  a batch of writes, all or each alone
+jobs.py         what waits, and until when   readers.py      who waits to read
+launchlog.py    launches durable at once     troubles.py     why turns fail
 file.py         one turn with the file       lockfile.py     who may open it
 queries.py      runs and messages read back  orphans.py      runs whose process is gone
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
-owner.py        which process is which
+owner.py        which process is which       process.py      this one's forks and end
 """
 
 from nbagent.store.queries import (

@@ -10,8 +10,10 @@ create table schema_version (
     applied_at timestamp not null     -- when, UTC
 );
 
--- One row a run, written before the launch returns. What is only shown, never searched, is in `details`:
--- the row is waited for, and each column costs time.
+-- One row a run. When a launch returns, its row is committed here, or is a line of the launch log beside this
+-- file (`<file>.launches`) and comes with the next batch; a turn with the file ends with an empty log. So a program
+-- that opens this file by itself misses a launch only where a process was killed and nbagent has not opened it since.
+-- What is only shown, never searched, is in `details`: the row may be waited for, and each column costs time.
 create table launches (
     run_id        varchar primary key,
     session_id    varchar not null,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nbagent.errors import QueryError, StoreError
 from nbagent.store.rows import naive
 from nbagent.store.writer import Writer
-from nbagent.store.writes import CancelSeen, Write
+from nbagent.store.writes import CancelSeen, Launch, Write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +59,13 @@ class Store:
     def submit(self, write: Write) -> Future[Any]:
         """Hand over a write and return at once; the future is resolved when it is durable. See `writes.py`."""
         return self._writer.submit(write)
+
+    def launch(self, write: Launch) -> Future[Any]:
+        """As `submit`, for a launch that is waited for: where it can, this thread makes it durable, and returns then.
+
+        It may take as long as the disk does (0.2 ms on a good one): not for an event loop's thread.
+        """
+        return self._writer.launch(write)
 
     def read(
         self, sql: str, params: Sequence[Any] = (), *, flush: bool = True, timeout_s: float = 10.0

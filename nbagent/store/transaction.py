@@ -24,6 +24,7 @@ from nbagent.store.writes import (
     InterruptOrphans,
     Launch,
     Launched,
+    Logged,
     NewAttempt,
     Progress,
     Write,
@@ -40,16 +41,20 @@ _BARE_END = ("status", "stop_reason", "started_at", "finished_at", "error")
 
 @dataclass(slots=True)
 class Memory:
-    """What the writer thread knows of the file. Invalid once another process has had its turn: `reload`."""
+    """What the writer thread knows of the file. Invalid once another process has had its turn: `begin`."""
 
     owner: str
     last_turn: dict[str, int] = field(default_factory=dict)  # session -> its highest turn
     cancels: set[str] = field(default_factory=set)  # run ids somebody asked to cancel
     placed: dict[str, tuple[str, int]] = field(default_factory=dict)  # our unfinished runs -> session, turn
 
-    def reload(self, con: DuckDBPyConnection) -> None:
-        """Forget what others may have changed and read the requests to cancel."""
-        self.last_turn.clear()
+    def begin(self, con: DuckDBPyConnection, *, others: bool) -> None:
+        """A turn begins; what `others` may have changed is forgotten, and the requests to cancel are read."""
+        # not within a turn: the file lacks the turns that only the log has
+        if others or len(self.last_turn) > _MANY_SESSIONS:
+            self.last_turn.clear()
+        if not others:
+            return
         found = con.execute(
             "select run_id from cancel_requests where created_at > ?", [rows.utc_now() - REQUEST_LIFE]
         ).fetchall()
@@ -175,6 +180,7 @@ class _Batch:
         self.con = con
         self.memory = memory
         self.rows: dict[str, list[rows.Row]] = {}
+        self.logged: list[rows.Row] = []
         self.statements: list[tuple[str, list[Any]]] = []
         self.turns: dict[str, int] = {}
         self.placed: dict[str, tuple[str, int]] = {}
@@ -205,6 +211,8 @@ class _Batch:
         match write:
             case Launch():
                 return self._add_launch(write)
+            case Logged():
+                return self._add_logged(write)
             case Finish():
                 self._row("attempt_ends", rows.end_row(write.run_id, write.attempt, write.end))
                 self._add_calls(write)
@@ -240,6 +248,13 @@ class _Batch:
         if cancelled:
             self.used.add(run_id)
         return Launched(turn, cancelled)
+
+    def _add_logged(self, write: Logged) -> Launched:
+        run_id, session_id, turn, _, owner = write.row[:5]
+        if owner == self.memory.owner:
+            self.placed[run_id] = (session_id, turn)
+        self.logged.append(write.row)
+        return Launched(turn, cancelled=False)
 
     def _add_calls(self, write: Finish | Append) -> None:
         run_id, attempt = write.run_id, write.attempt
@@ -302,9 +317,11 @@ class _Batch:
 
     def _execute(self) -> None:
         work = [(table, found) for table, found in self.rows.items() if found]
-        alone = len(work) + len(self.statements) == 1  # one statement is a transaction by itself
+        # one statement is a transaction by itself
+        alone = bool(self.logged) + len(work) + len(self.statements) == 1
         if not alone:
             self.con.execute("begin")
+        insert(self.con, "launches", self.logged, anew=False)
         for table, found in work:
             insert(self.con, table, found)
         for sql, params in self.statements:
@@ -314,8 +331,6 @@ class _Batch:
 
     def _learn(self, finished: set[tuple[str, int]]) -> None:
         memory = self.memory
-        if len(memory.last_turn) > _MANY_SESSIONS:
-            memory.last_turn.clear()
         for session_id, turn in self.turns.items():
             memory.last_turn[session_id] = max(turn, memory.last_turn.get(session_id, 0))
         memory.placed.update(self.placed)

@@ -21,19 +21,36 @@ class Launch:
 
     `run_id` and `session_id` must be there; `created_at` and `owner` are filled in. A missing `turn` is
     numbered by the store; a session that was made for this run should say `turn=1`, it saves a look-up.
-    Values that are None are left out; names that `runs` does not show are kept all the same.
-    Result: `Launched`, or RunIdInUseError.
+    Values that are None are left out; names that `runs` does not show are kept all the same. `minted`: the id
+    was made for this run, no other can have it. Result: `Launched`, or RunIdInUseError.
     """
 
     row: Mapping[str, Any]
+    minted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """The run's row is durable: its `turn`, and whether somebody had asked to cancel it."""
+    """The run's row is durable, in the database or in the launch log; its `turn`, and whether it shall be cancelled."""
 
     turn: int
     cancelled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A launch that the log holds (`launchlog.py`): its row of `launches`, for the database. Made by the store itself.
+
+    It may be there already: then nothing is written. Result: `Launched`.
+    """
+
+    row: tuple[Any, ...]
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        run_id: str = self.row[0]
+        return run_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,4 +132,6 @@ class InterruptOrphans:
     """End unfinished attempts whose owner is gone, and drop expired cancel requests. Result: how many ended."""
 
 
-Write = Launch | NewAttempt | Progress | Append | Finish | CancelRequest | CancelSeen | InterruptOrphans
+Write = (
+    Launch | Logged | NewAttempt | Progress | Append | Finish | CancelRequest | CancelSeen | InterruptOrphans
+)
