@@ -21,8 +21,8 @@ from nbagent.errors import StoreDamagedError
 from nbagent.store.rows import COLUMNS, Row
 
 LINE_MAX = 1 << 18  # a longer one goes into the database only: it would be written twice
-SLOW_S = 0.1  # a disk that takes longer than this for a line ...
-AVOID_S = 60.0  # ... is left to the writer thread for this long: a prompt must not hang on it
+SLOW_S = 1.0  # a disk that takes longer than this for a line ...
+AVOID_S = 10.0  # ... is left to the writer thread for this long: a launch waits 2 s at most
 
 _NAMES = tuple(COLUMNS["launches"])
 _FLAGS = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
