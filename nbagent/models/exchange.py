@@ -38,8 +38,12 @@ class Exchange:
         self._blocks: AsyncGenerator[bytes, None] = response.aiter_bytes() if packed else response.aiter_raw()
         self._rest = Rest(response)
 
-    async def rest(self) -> None:
-        """Let what follows gather before the next `read`, where many streams come in small pieces."""
+    async def rest(self, pieces: int) -> None:
+        """Let what follows gather before the next `read`, where many streams come in small pieces.
+
+        `pieces` is how many the last read brought.
+        """
+        self._rest.pieces = pieces
         await self._rest.take()
 
     async def read(self) -> bytes:
