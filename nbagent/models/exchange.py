@@ -13,13 +13,13 @@ from typing import Any
 import orjson
 
 from nbagent.errors import ModelError
-from nbagent.models.connections import client_for
+from nbagent.models.connections import connection_to
 from nbagent.models.endpoint import NO_KEY
 from nbagent.models.faults import Target, fault_of_body, fault_of_exception, fault_of_reply
 from nbagent.models.pacing import Rest
 from nbagent.models.prices import prepare_prices
+from nbagent.models.sending import send
 
-_HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
 _DRAIN_S = 0.02
 
 
@@ -133,23 +133,11 @@ async def open_exchange(
         ModelError: no connection, or an HTTP status that is no success.
     """
     prepare_prices(target.provider)
-    client = await client_for(target.base_url, target.key or NO_KEY)
-    from openai import AsyncStream  # loaded by now
-
+    connection = await connection_to(target.base_url, target.key or NO_KEY)
     fault: ModelError
-    ask = client.post if body is not None else client.get
-    sent: dict[str, Any] = {"content": body} if body is not None else {}
     try:
-        # `create` would check and convert the body again, message by message; `post` sends the bytes as they are
-        stream = await ask(
-            path,
-            cast_to=object,
-            **sent,
-            options={"headers": _HEADERS, "timeout": idle_timeout_s},
-            stream=True,
-            stream_cls=AsyncStream[object],
-        )
-        return Exchange(stream.response, target, idle_timeout_s)
+        response = await send(connection, target, path, body, idle_timeout_s)
+        return Exchange(response, target, idle_timeout_s)
     except Exception as error:  # noqa: BLE001 - the border to the SDK; whatever it raises has a fault
         fault = fault_of_exception(error, target, idle_timeout_s)
     raise fault  # outside of the handler: the SDK's own error may quote the key

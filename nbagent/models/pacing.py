@@ -41,7 +41,9 @@ class Rest:
         self._rested = rest_s >= _SHORTEST_S and (
             self.pieces > 1 if self._rested else self.waited_s < rest_s / 2
         )
-        if not self._rested:
+        socket = self._socket() if self._rested else None
+        if socket is None:
+            self._rested = False
             return
         loop = asyncio.get_running_loop()
         until = loop.time() + rest_s
@@ -49,15 +51,12 @@ class Rest:
             until -= until % _MARK_S
         over = loop.create_future()
         timer = loop.call_at(until, _end, over)
-        socket = self._socket()
-        if socket is not None:
-            socket.pause_reading()
+        socket.pause_reading()
         try:
             await over
         finally:
             timer.cancel()
-            if socket is not None:
-                socket.resume_reading()
+            socket.resume_reading()
 
     def _socket(self) -> asyncio.Transport | None:
         """The transport below; None once the body is through, for it may serve another exchange by then."""
@@ -79,7 +78,10 @@ def _end(rest: asyncio.Future[None]) -> None:
 
 
 def _inner_response(response: Any) -> Any:
-    """The aiohttp response inside the SDK's; None where there is none to be found, and rests save less."""
+    """The aiohttp response inside the SDK's; None where there is none, and every piece is read as it comes.
+
+    The SDK's other transport hands out one piece for each read, so that rests would only hold its streams up.
+    """
     with contextlib.suppress(AttributeError):
         return response.stream._stream._aiohttp_response  # noqa: SLF001 - no public way leads to the socket
     return None
