@@ -78,7 +78,7 @@ class Reading:
         """
         exchange, reply = self.exchange, self.reply
         if self._flowing and not reply.ended:
-            await exchange.rest(self._pieces)
+            exchange.rest(self._pieces)
         block = await (exchange.read_within(_TAIL_S) if reply.ended else exchange.read())
         if not self._began:
             self._began = True

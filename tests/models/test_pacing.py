@@ -13,7 +13,7 @@ import pytest
 from nbagent.models import ReplyFinished, TextPiece, close_connections, pacing
 from nbagent.models.exchange import open_exchange
 from nbagent.models.faults import Target
-from nbagent.models.pacing import Rest
+from nbagent.models.pacing import Pace
 from tests.models.asking import chat, request
 from tests.provider.chat_wire import begun, end, text, text_reply
 from tests.provider.steps import Gate, Silence, Wait
@@ -31,38 +31,26 @@ def _long_rests(monkeypatch):
 
 
 @contextmanager
-def resting(count, response=None):
-    """The rests of `count` exchanges that are open at once."""
-    rests = [Rest(response) for _ in range(count)]
+def streaming(count, inner=None):
+    """The paces of `count` exchanges that are open at once."""
+    paces = [Pace(inner) for _ in range(count)]
     try:
-        yield rests
+        yield paces
     finally:
-        for rest in rests:
-            rest.over()
+        for pace in paces:
+            pace.over()
 
 
 @asynccontextmanager
 async def open_response():
-    """A response over a real socket, of the shape that the SDK's has with aiohttp."""
+    """A real socket, below what has the shape of an aiohttp response; both are given."""
     ours, theirs = socket.socketpair()
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
-    connection = SimpleNamespace(transport=transport)
-    inner = SimpleNamespace(_aiohttp_response=SimpleNamespace(connection=connection))
     try:
-        yield SimpleNamespace(stream=SimpleNamespace(_stream=inner))
+        yield transport, SimpleNamespace(connection=SimpleNamespace(transport=transport))
     finally:
         transport.close()
         theirs.close()
-
-
-async def rests_now(rest):
-    """True where the exchange rests; the rest is cut short."""
-    task = asyncio.ensure_future(rest.take())
-    await asyncio.sleep(0)
-    resting_now = not task.done()
-    task.cancel()
-    await asyncio.wait([task])
-    return resting_now
 
 
 @pytest.mark.parametrize(
@@ -73,70 +61,66 @@ def test_who_rests(streams, waited_s, rests):
     """One stream never rests, nor does one of many whose pieces are slow."""
 
     async def run():
-        async with open_response() as response:
-            with resting(streams, response) as (rest, *_):
-                rest.waited_s = waited_s
-                return await rests_now(rest)
+        async with open_response() as (transport, inner):
+            with streaming(streams, inner) as (pace, *_):
+                assert pace.rest(1, waited_s) is rests
+                assert transport.is_reading() is not rests
 
-    assert asyncio.run(run()) is rests
+    asyncio.run(run())
 
 
 def test_a_rest_that_gathered_nothing_is_not_repeated():
     """However fast the first piece came: one piece for a rest is no gain, and the next ones are timed again."""
 
     async def run():
-        async with open_response() as response:
-            with resting(MANY, response) as (rest, *_):
-                was = [await rests_now(rest)]
-                for pieces, waited_s in ((3, 0.0), (1, 0.0), (1, 1.0), (1, 0.0)):
-                    rest.pieces, rest.waited_s = pieces, waited_s
-                    was.append(await rests_now(rest))
-                return was
+        async with open_response() as (_, inner):
+            with streaming(MANY, inner) as (pace, *_):
+                reads = ((1, 0.0), (3, 0.06), (1, 0.06), (1, 1.0), (1, 0.0))
+                return [pace.rest(pieces, waited_s) for pieces, waited_s in reads]
 
     assert asyncio.run(run()) == [True, True, False, False, True]
 
 
-def test_without_its_socket_nothing_rests():
-    """Where the socket cannot be found, every piece is read as it comes: a rest would only hold it up."""
-
-    async def run():
-        with resting(MANY) as (rest, *_):
-            return await rests_now(rest)
-
-    assert asyncio.run(run()) is False
+@pytest.mark.parametrize("inner", [None, SimpleNamespace(), SimpleNamespace(connection=None)])
+def test_without_its_socket_nothing_rests(inner):
+    """Where the socket is not to be found, or has been given back, every piece is read as it comes."""
+    with streaming(MANY, inner) as (pace, *_):
+        assert pace.rest(5, 0.0) is False
 
 
 def test_rests_are_bounded_and_end_together():
-    """No rest is longer than the longest, however many streams run; those that begin together end together."""
+    """No rest is longer than the longest, however many streams run; one timer ends those that began together."""
 
     async def run():
-        now = asyncio.get_running_loop().time
+        loop = asyncio.get_running_loop()
         async with AsyncExitStack() as opened:
-            rests = []
+            transports = []
             for _ in range(MANY * 2):
-                response = await opened.enter_async_context(open_response())
-                rests += opened.enter_context(resting(1, response))
-            began = now()
-            ended = []
+                transport, inner = await opened.enter_async_context(open_response())
+                (pace,) = opened.enter_context(streaming(1, inner))
+                transports.append((transport, pace))
+            assert all(pace.rest(5, 0.0) for _, pace in transports)
+            marks = list(pacing._resting[loop])
+            transports[0][0].close()  # what is closed in its rest troubles nobody
+            over = asyncio.Event()
+            loop.call_at(max(marks) + 0.001, over.set)
+            now = loop.time()
+            await over.wait()
+            assert all(transport.is_reading() for transport, _ in transports[1:])
+            assert not pacing._resting[loop]
+            return now, marks
 
-            async def one(rest):
-                await rest.take()
-                ended.append(now() - began)
-
-            await asyncio.gather(*map(one, rests))
-        return ended
-
-    ended = asyncio.run(run())
+    now, marks = asyncio.run(run())
     assert pacing.LONGEST_S <= 0.05
-    assert min(ended) >= pacing.LONGEST_S - 0.011
-    assert max(ended) < pacing.LONGEST_S + 0.1  # what the loop itself takes on a busy machine
+    assert len(marks) <= 3
+    assert max(marks) <= now + 0.05
 
 
 def test_an_exchange_that_is_over_counts_no_more():
     """Closed twice, it is taken from the count once."""
     before = pacing._streaming
-    with resting(3) as rests:
-        rests[0].over()
+    with streaming(3) as paces:
+        paces[0].over()
         assert pacing._streaming == before + 2
     assert pacing._streaming == before
 
@@ -182,7 +166,7 @@ def test_the_first_text_never_waits(provider):
 
     async def run():
         async with asyncio.timeout(LONG_S / 4):
-            with resting(MANY):
+            with streaming(MANY):
                 async with aclosing(chat(provider).stream(request(idle_timeout_s=LONG_S))) as events:
                     await anext(events)
                     first = await anext(events)
@@ -206,7 +190,7 @@ def test_cancel_during_a_rest(provider):
                     if isinstance(event, TextPiece):
                         rested.set()  # what comes next is the rest: it would last a minute
 
-        with resting(MANY):
+        with streaming(MANY):
             task = asyncio.create_task(consume())
             await rested.wait()
             (sent,) = provider.requests
@@ -224,38 +208,30 @@ def test_cancel_during_a_rest(provider):
     assert closed_after < 0.1
 
 
-def _target(provider):
-    return Target(provider="test", model="scripted", base_url=provider.base_url)
-
-
-@pytest.mark.usefixtures("_long_rests")
-def test_the_socket_rests_too_and_is_read_again(provider):
-    """While an exchange rests its socket is not read; however the rest ends, reading goes on."""
+@pytest.mark.parametrize("rests", [True, False])
+def test_the_socket_of_the_sdk_is_found(provider, monkeypatch, rests):
+    """The real one rests and is read again at the mark; once its body is through it may be another exchange's."""
+    if not rests:  # the SDK's other transport: it costs more, and that is all
+        monkeypatch.setattr("openai.DefaultAioHttpClient", _missing)
     gate = Gate()
     provider.reply((*text("Par"), Wait(gate), *text("is")))
+    target = Target(provider="test", model="scripted", base_url=provider.base_url)
 
     async def run():
-        exchange = await open_exchange(_target(provider), "/chat/completions", b"{}", 5.0)
+        exchange = await open_exchange(target, "/chat/completions", b"{}", 5.0)
         try:
-            assert await exchange.read()
-            transport = exchange._rest._socket()
-            was = [transport.is_reading()]
-            with resting(MANY):
-                rest = asyncio.ensure_future(exchange.rest(3))
-                await asyncio.sleep(0)
-                was.append(transport.is_reading())
-                rest.cancel()
-                await asyncio.wait([rest])
-            was.append(transport.is_reading())
-            gate.open()
-            assert b"is" in await exchange.read()
-            while await exchange.read():
-                pass
-            # the connection may be another exchange's by now
-            assert exchange._rest._socket() is None
+            blocks = [await exchange.read()]
+            with streaming(MANY):
+                exchange.rest(3)
+                transport = exchange._pace._socket()
+                assert (transport is not None and not transport.is_reading()) is rests
+                gate.open()
+                while block := await exchange.read():
+                    blocks.append(block)
+                assert exchange._pace._socket() is None
         finally:
             await exchange.close()
             await close_connections()
-        return was
+        return b"".join(blocks)
 
-    assert asyncio.run(run()) == [True, False, True]
+    assert asyncio.run(run()) == b"".join(step.data for step in (*text("Par"), *text("is")))
