@@ -20,6 +20,8 @@ from nbagent.store.writes import (
     Append,
     CancelRequest,
     CancelSeen,
+    DecisionRequest,
+    DecisionSeen,
     Finish,
     InterruptOrphans,
     Launch,
@@ -34,6 +36,11 @@ if TYPE_CHECKING:
 
 REQUEST_LIFE = timedelta(days=1)
 _MANY_SESSIONS = 10_000
+_DECISIONS = """
+    select run_id, step, tool_call_id, approved, reason, arguments from decision_requests
+    where created_at > ? order by created_at
+"""
+_DECISION_SEEN = "delete from decision_requests where run_id = ? and step = ? and tool_call_id = ?"
 _DUPLICATE = re.compile("duplicate key", re.IGNORECASE)
 _BARE_END = ("status", "stop_reason", "started_at", "finished_at", "error")
 
@@ -45,15 +52,16 @@ class Memory:
     owner: str
     last_turn: dict[str, int] = field(default_factory=dict)  # session -> its highest turn
     cancels: set[str] = field(default_factory=set)  # run ids somebody asked to cancel
+    decisions: tuple[DecisionRequest, ...] = ()  # what people decided on calls that wait
     placed: dict[str, tuple[str, int]] = field(default_factory=dict)  # our unfinished runs -> session, turn
 
     def reload(self, con: DuckDBPyConnection) -> None:
-        """Forget what others may have changed and read the requests to cancel."""
+        """Forget what others may have changed and read what they ask for."""
         self.last_turn.clear()
-        found = con.execute(
-            "select run_id from cancel_requests where created_at > ?", [rows.utc_now() - REQUEST_LIFE]
-        ).fetchall()
+        since = [rows.utc_now() - REQUEST_LIFE]
+        found = con.execute("select run_id from cancel_requests where created_at > ?", since).fetchall()
         self.cancels = {run_id for (run_id,) in found}
+        self.decisions = tuple(map(rows.decision_of, con.execute(_DECISIONS, since).fetchall()))
 
 
 def is_trouble(error: BaseException) -> bool:
@@ -180,6 +188,8 @@ class _Batch:
         self.placed: dict[str, tuple[str, int]] = {}
         self.used: set[str] = set()  # cancel requests that go
         self.asked: set[str] = set()  # cancel requests that come
+        self.decided: list[DecisionRequest] = []  # decisions that come
+        self.heard: list[DecisionRequest] = []  # decisions that go
 
     def commit(self, writes: Sequence[Write]) -> list[Any]:
         """Turn each write into rows, write them all, then take over what was learned."""
@@ -191,6 +201,9 @@ class _Batch:
             for write in writes
             if isinstance(write, Progress) and (write.run_id, write.attempt) not in finished
         }
+        for write in writes:
+            if isinstance(write, NewAttempt) and write.progress is not None:
+                latest.setdefault((write.run_id, write.attempt), write.progress)
         results = [self._add(write, ended) for write in writes]
         self.rows.setdefault("attempt_progress", []).extend(map(rows.progress_row, latest.values()))
         if self.used:
@@ -215,11 +228,15 @@ class _Batch:
             case NewAttempt():
                 start = rows.naive(write.created_at) or rows.utc_now()
                 self._row("attempt_starts", (write.run_id, write.attempt, self.memory.owner, start))
+                if write.ends is not None:
+                    self._row("attempt_ends", rows.end_row(write.run_id, write.attempt - 1, write.ends))
             case CancelRequest():
                 self._row("cancel_requests", (write.run_id, rows.utc_now()))
                 self.asked.add(write.run_id)
-            case CancelSeen():
-                self.used.update(write.run_ids)
+            case CancelSeen(run_ids):
+                self.used.update(run_ids)
+            case DecisionRequest() | DecisionSeen():
+                self._add_decision(write)
             case InterruptOrphans():
                 return interrupt_orphans(self.con, self.memory.owner, REQUEST_LIFE)
             case Progress():
@@ -227,6 +244,16 @@ class _Batch:
             case _:
                 assert_never(write)
         return True
+
+    def _add_decision(self, write: DecisionRequest | DecisionSeen) -> None:
+        if isinstance(write, DecisionRequest):
+            self._row("decision_requests", rows.decision_row(write))
+            self.decided.append(write)
+            return
+        request = write.request
+        self.heard.append(request)
+        key = [request.run_id, request.step, request.tool_call_id]
+        self.statements.append((_DECISION_SEEN, key))
 
     def _add_launch(self, write: Launch) -> Launched:
         run_id, session_id = write.row["run_id"], write.row["session_id"]
@@ -323,3 +350,7 @@ class _Batch:
             memory.placed.pop(run_id, None)
         memory.cancels |= self.asked
         memory.cancels -= self.used
+        if self.decided or self.heard:
+            memory.decisions = tuple(
+                one for one in (*memory.decisions, *self.decided) if one not in self.heard
+            )

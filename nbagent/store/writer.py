@@ -25,7 +25,16 @@ from nbagent.errors import StoreBusyError, StoreError
 from nbagent.store.file import StoreFile, busy, trouble_of
 from nbagent.store.owner import this_owner
 from nbagent.store.transaction import Memory, write_all
-from nbagent.store.writes import Append, CancelRequest, Finish, InterruptOrphans, Launch, NewAttempt, Write
+from nbagent.store.writes import (
+    Append,
+    CancelRequest,
+    DecisionRequest,
+    Finish,
+    InterruptOrphans,
+    Launch,
+    NewAttempt,
+    Write,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -45,7 +54,7 @@ SWEEP_EVERY_S = 5.0  # a kernel that dies beside this one is noticed by a look w
 FORK_WAIT_S = 2.0  # a turn ends sooner than that
 EXIT_S = 2.0  # what Jupyter gives a kernel to end
 
-_URGENT = (Launch, CancelRequest, NewAttempt)
+_URGENT = (Launch, CancelRequest, DecisionRequest, NewAttempt)
 
 
 @dataclass(eq=False, slots=True)
