@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from nbagent.events import Message, ModelCall, ToolCall
+from nbagent.events import Message, ModelCall, PendingApproval, ToolCall
 from nbagent.run.metrics import RunMetrics
 from nbagent.run.status import RunStatus
 
@@ -16,7 +16,8 @@ class RunOutput(BaseModel):
     """A run as it stood at one moment: frozen, and the same whether the run is live or read from the store.
 
     `content` is the answer's text (so far, while the run goes on), or the typed value where the run had an
-    output schema: an instance of the class where this kernel defines it, else plain data.
+    output schema: an instance of the class where this kernel defines it, else plain data. `pending_approvals` are
+    the tool calls that a paused run waits for.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -45,6 +46,7 @@ class RunOutput(BaseModel):
     messages: tuple[Message, ...] = ()
     model_calls: tuple[ModelCall, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
+    pending_approvals: tuple[PendingApproval, ...] = ()
     member_responses: tuple[RunOutput, ...] = ()
 
     def __repr__(self) -> str:

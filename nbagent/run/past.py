@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nbagent.events import (
+    ApprovalRequested,
     Event,
     MessageAdded,
     ModelCall,
@@ -35,6 +36,7 @@ def past_of(record: RunRecord) -> list[Event]:
         ToolCallStarted(step=step, request=request, started_at=started_at)
         for request in record.running_tools.values()
     ]
+    events += [ApprovalRequested(call=call) for call in record.pending_approvals]
     return [*events, record.end] if record.end is not None else events
 
 

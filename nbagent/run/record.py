@@ -11,6 +11,9 @@ from datetime import datetime
 from typing import Any, Protocol, assert_never
 
 from nbagent.events import (
+    ApprovalDenied,
+    ApprovalGiven,
+    ApprovalRequested,
     CallAttached,
     Event,
     Message,
@@ -19,6 +22,7 @@ from nbagent.events import (
     ModelCallFinished,
     ModelCallStarted,
     NoticeGiven,
+    PendingApproval,
     ReasoningAdded,
     RunFinished,
     RunStarted,
@@ -81,6 +85,7 @@ class RunRecord:
     __slots__ = (
         "_pieces", "_text_of", "_typed", "end", "launch", "messages", "model_calls", "notices", "queue_position",
         "response_id", "retry_in_s", "running_tools", "sequence_number", "started_at", "tool_calls", "version",
+        "waiting", "waits_for",
     )  # fmt: skip
 
     def __init__(self, launch: RunLaunch) -> None:
@@ -94,6 +99,8 @@ class RunRecord:
         self.notices: list[str] = []
         self.retry_in_s: float | None = None
         self.version = 0
+        self.waiting: dict[str, PendingApproval] = {}  # calls that a person has not decided yet, by their ids
+        self.waits_for: str | None = None  # the paused run that is before it in its session
         self.queue_position: int | None = None  # its place among the model calls that wait, from 1
         self.response_id: str | None = None
         self.sequence_number: int | None = None
@@ -124,6 +131,10 @@ class RunRecord:
             case ToolCallFinished():
                 self.running_tools.pop(event.call.tool_call_id, None)
                 self.tool_calls.append(event.call)
+            case ApprovalRequested():
+                self.waiting[event.call.tool_call_id] = event.call
+            case ApprovalGiven() | ApprovalDenied():
+                self.waiting.pop(event.call.tool_call_id, None)
             case MessageAdded():
                 self.messages.append(event.message)
             case RunStarted():
@@ -145,6 +156,11 @@ class RunRecord:
         self.queue_position = queue_position
         self.version += 1
 
+    def wait_for(self, paused_run: str | None) -> None:
+        """Know the paused run that it has to wait for, None once there is none. It is shown, and no event."""
+        self.waits_for = paused_run
+        self.version += 1
+
     def note(self, text: str) -> None:
         """Keep a notice of something that came after the end, which no event can say."""
         self.notices.append(text)
@@ -160,7 +176,14 @@ class RunRecord:
         """Where the run stands now."""
         if self.end is not None:
             return STATUS_OF[self.end.stop_reason]
+        if self.waiting:
+            return RunStatus.paused
         return RunStatus.pending if self.started_at is None else RunStatus.running
+
+    @property
+    def pending_approvals(self) -> tuple[PendingApproval, ...]:
+        """The calls that wait for a person; none once the run has ended."""
+        return tuple(self.waiting.values()) if self.end is None else ()
 
     @property
     def text(self) -> str:
@@ -222,4 +245,5 @@ class RunRecord:
             messages=tuple(self.messages),
             model_calls=tuple(self.model_calls),
             tool_calls=tuple(self.tool_calls),
+            pending_approvals=self.pending_approvals,
         )

@@ -23,11 +23,12 @@ from pathlib import Path
 
 from nbagent import settings
 from nbagent.errors import PromptError, RunIdInUseError, SessionBusyError, UnknownNameError, close_match
+from nbagent.loop import Decision
 from nbagent.mcp import close_servers
 from nbagent.models import close_connections
 from nbagent.models.protocol import Model
-from nbagent.run import RunOutput, RunRecord
-from nbagent.runtime import children
+from nbagent.run import RunOutput, RunRecord, RunStatus
+from nbagent.runtime import children, decisions
 from nbagent.runtime.handle import Run
 from nbagent.runtime.handover import COMMIT_WAIT_S
 from nbagent.runtime.launching import Launching, check_price, mode_requested, run_launch, uuid7
@@ -38,7 +39,7 @@ from nbagent.runtime.thread import BackgroundThread
 from nbagent.runtime.turns import CallLimits, Sessions, Slots
 from nbagent.schemas import rebuild
 from nbagent.spec import AgentSpec
-from nbagent.store import CancelRequest, Launched, Store, load_run
+from nbagent.store import CancelRequest, Launched, Store, load_run, load_stopped
 from nbagent.threads import in_own_thread
 
 TICK_S = 1.0
@@ -257,11 +258,13 @@ class Runtime:
             live = self._unfinished.get(run_id) or self._finished.get(run_id)
         if live is not None and live.services.store is store:
             return self._handle(live).cancel()
-        output = load_run(self.store, run_id)
-        if output is not None and output.is_final:
+        stopped = load_stopped(store, run_id)
+        if stopped is not None and stopped.output.is_final:
             return False
-        if output is None:
+        if stopped is None:
             self._cancelled_early.add(run_id)
+        elif decisions.cancel_left(store, stopped):
+            return True
         self.store.submit(CancelRequest(run_id=run_id)).result(COMMIT_WAIT_S)
         return True
 
@@ -274,21 +277,22 @@ class Runtime:
     # ------------------------------------------------------------------ tick
 
     def _tick(self) -> None:
-        """Once a second while runs are unfinished: write progress, hear cancels from other kernels."""
+        """Once a second while runs are unfinished: write progress, hear what other kernels want of them."""
         with self._lock:
             lives = list(self._unfinished.values())
         if not lives:
             self._ticking = False
             return
         for live in lives:
+            live.watch_head()
             if live.progress_due():
                 live.rows.progress()
-        task = asyncio.get_running_loop().create_task(self._hear_cancels(lives))
+        task = asyncio.get_running_loop().create_task(self._hear(lives))
         self._background_tasks.add(task)
         task.add_done_callback(self._background_tasks.discard)
         asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
-    async def _hear_cancels(self, lives: Iterable[LiveRun]) -> None:
+    async def _hear(self, lives: Iterable[LiveRun]) -> None:
         by_store: dict[Store, dict[str, LiveRun]] = {}
         for live in lives:
             by_store.setdefault(live.services.store, {})[live.record.launch.run_id] = live
@@ -296,11 +300,17 @@ class Runtime:
             asked = await in_own_thread(partial(store.cancel_requested, list(named)))
             for run_id in asked:
                 named[run_id].stop("cancelled")
+            for one in store.decisions_requested(named):
+                decision = Decision(approved=one.approved, reason=one.reason, arguments=one.arguments)
+                named[one.run_id].approvals.decide(one.step, one.tool_call_id, decision)
 
     # ----------------------------------------------------------------- close
 
     def close(self, timeout_s: float = 1.8) -> None:
-        """End every run as interrupted and write what is there; a kernel's exit gives about two seconds."""
+        """End every run as interrupted and write what is there; a kernel's exit gives about two seconds.
+
+        A paused run is left paused.
+        """
         if self._pid != os.getpid():
             return  # a forked child has nothing of its parent's to close
         deadline = time.monotonic() + timeout_s
@@ -308,8 +318,9 @@ class Runtime:
             lives = list(self._unfinished.values())
         for live in lives:
             self.thread.soon(live.stop, "kernel_died")
-        if lives and "ipykernel" not in sys.modules:
-            few = "1 unfinished run ends" if len(lives) == 1 else f"{len(lives)} unfinished runs end"
+        ends = [live for live in lives if live.record.status is not RunStatus.paused]
+        if ends and "ipykernel" not in sys.modules:
+            few = "1 unfinished run ends" if len(ends) == 1 else f"{len(ends)} unfinished runs end"
             sys.stderr.write(f"nbagent: {few} as interrupted; wait with run.result() before a script ends\n")
         closing = self.thread.submit(close_servers()) if self.thread.is_started() else None
         concurrent.futures.wait([live.done for live in lives], timeout=timeout_s * 0.7)

@@ -11,24 +11,31 @@ import asyncio
 import concurrent.futures
 import traceback
 import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nbagent.errors import RunIdInUseError
 from nbagent.events import (
+    ApprovalDenied,
+    ApprovalGiven,
+    ApprovalRequested,
     Event,
     Message,
     MessageAdded,
     NoticeGiven,
+    PendingApproval,
+    ReasoningAdded,
     RunFinished,
     RunStarted,
+    TextAdded,
     ToolCallFinished,
 )
-from nbagent.loop import LoopContext, LoopState, run_loop
+from nbagent.loop import Decision, LoopContext, LoopState, run_loop
 from nbagent.models.protocol import Model
 from nbagent.run import RunRecord, StopReason, past_of
 from nbagent.runtime import children
+from nbagent.runtime.approvals import Approvals
 from nbagent.runtime.clock import RunClock
 from nbagent.runtime.handover import COMMIT_WAIT_S, HandOver
 from nbagent.runtime.history import usable
@@ -59,10 +66,14 @@ class Services:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
-    """Where a resumed attempt begins: the loop's state without its session's history, and what to say first."""
+    """Where a resumed attempt begins: the loop's state without its session's history, and what to say first.
+
+    `decided` is what a person said to the calls that a paused run waited for, when they adopted it.
+    """
 
     state: LoopState
     events: tuple[Event, ...] = ()
+    decided: Mapping[str, tuple[PendingApproval, Decision]] = field(default_factory=dict)
 
 
 class LiveRun:
@@ -94,6 +105,7 @@ class LiveRun:
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.lost = False  # another process has ended this attempt: the store's word counts, not the record's
         self._end_stored = False
+        self.approvals = Approvals(record.waiting, resumed.decided if resumed is not None else None)
         self.rows = HandOver(record, services.store, self._lose)
         self.before: Waitable | None = None
         self.stop_reason: StopReason | None = None
@@ -142,8 +154,23 @@ class LiveRun:
             self._spread(event)
         if type(event) is RunStarted:
             self._clock.start()
-        elif type(event) is ToolCallFinished and not self._is_stopping():
+        elif not isinstance(event, _UNEVENTFUL) and not self._is_stopping():
+            self._keep(event)
+
+    def _keep(self, event: Event) -> None:
+        """Hand over what must not be lost, and let the clock stand while a person is waited for."""
+        if isinstance(event, ToolCallFinished):
             self.rows.append(waited=True)  # soon this call is not repeated, whatever happens to the process
+            if event.call.status == "denied":
+                self.rows.progress()  # after its row: what waits no longer in the store has its end there
+        elif isinstance(event, ApprovalRequested):
+            self._clock.pause()
+            self.rows.progress()  # before the request's row: what waits is never taken for a call at work
+        elif isinstance(event, ApprovalGiven):
+            self._clock.resume()
+            self.rows.progress()
+        elif isinstance(event, ApprovalDenied):
+            self._clock.resume()
 
     def _spread(self, event: Event) -> None:
         if self.record.end is not None and event is not self.record.end:
@@ -182,6 +209,17 @@ class LiveRun:
             return
         self.rows.unheard(lambda: self.record.move(position))
 
+    def watch_head(self) -> None:
+        """Show what this run waits for, where a paused one is before it in its session; asked once a second."""
+        head = self.before
+        if not isinstance(head, LiveRun) or self.record.end is not None:
+            return
+        there = head.record
+        paused = (there.launch.label or there.launch.run_id) if there.pending_approvals else None
+        found = (there.waits_for or paused) if there.end is None else None
+        if found != self.record.waits_for:
+            self.rows.unheard(lambda: self.record.wait_for(found))
+
     def progress_due(self) -> bool:
         """True if the store should hear of the run."""
         return not self._settled and self.rows.progress_due()
@@ -203,12 +241,14 @@ class LiveRun:
                 return
         if self.before is not None:
             await self.before.until_done()
+            self.watch_head()
         context = LoopContext(
             emit=self.emit,
             gate=RunGate(self.services.slots, self._take_place),
             stopped=self._is_stopping,
             commit=self.rows.commit,
             on_main_thread=self.services.main.call,
+            approve=self.approvals.ask,
         )
         await run_loop(self.spec, self.model, await self._begin_with(), context)
 
@@ -266,7 +306,8 @@ class LiveRun:
         for timer in self._timers:
             timer.cancel()
         self._clock.stop()
-        if self.record.end is None:
+        left = self._is_left_paused()
+        if self.record.end is None and not left:
             self.emit(self._end_event(task))
         self._listeners = ()
         self.ended.set_result(None)
@@ -274,8 +315,13 @@ class LiveRun:
         if self.rejected:
             self._stored()
             return
-        self.rows.finish().add_done_callback(self._stored)
+        written = self.rows.leave() if left else self.rows.finish()
+        written.add_done_callback(self._stored)
         self._timers = [asyncio.get_running_loop().call_later(COMMIT_WAIT_S, self._stored)]
+
+    def _is_left_paused(self) -> bool:
+        """True if the kernel ends while a person is waited for: the run stays paused, and who approves it adopts it."""
+        return self.stop_reason == "kernel_died" and not self.lost and bool(self.record.pending_approvals)
 
     def _stored(self, written: concurrent.futures.Future[bool] | None = None) -> None:
         """Wake whoever waits; called on the store's thread after the commit, or by the timer on the loop."""
@@ -313,6 +359,8 @@ class LiveRun:
             return "the kernel ended while the run was at work\ngo on from its last finished step with run.resume()"
         return None
 
+
+_UNEVENTFUL = (TextAdded, ReasoningAdded)  # the hot path: once for each piece of text
 
 _TYPES = {"timeout": "Timeout", "queue_timeout": "Timeout", "kernel_died": "KernelDied"}
 

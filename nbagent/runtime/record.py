@@ -69,6 +69,7 @@ def progress_write(record: RunRecord) -> Progress:
         response_id=record.response_id,
         last_sequence_number=record.sequence_number,
         mode_effective=_mode(record),
+        pending_approvals=record.pending_approvals,
     )
 
 

@@ -1,14 +1,16 @@
 """Where a stopped run stands, and what its next attempt begins with. Pure; called by `recover.py`.
 
 The rule is one: a request for a tool without a finished call is a call whose outcome nobody knows (the request is
-durable before the tool starts). A step without its assistant message was not finished and is asked again, so that
+durable before the tool starts), except for those that waited for a person, which had not begun. A step without its assistant message was not finished and is asked again, so that
 the k-th assistant message of a run is always that of step k.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from nbagent.events import (
     Event,
@@ -38,9 +40,14 @@ _STILL_THERE = frozenset(
 )
 
 
-def next_launch(stopped: StoppedRun, spec: AgentSpec, resumed_at: datetime) -> RunLaunch:
-    """Return what is known of the run's next attempt."""
+def next_launch(
+    stopped: StoppedRun, spec: AgentSpec, resumed_at: datetime, *, ended: Mapping[str, Any] | None = None
+) -> RunLaunch:
+    """Return what is known of the run's next attempt; `ended` is the end of the last one, where it gets it only now."""
     output, row = stopped.output, stopped.row
+    earlier = stopped.times
+    if ended is not None:
+        earlier = (*earlier[:-1], replace(earlier[-1], finished_at=ended["finished_at"]))
     return RunLaunch(
         run_id=output.run_id,
         session_id=output.session_id,
@@ -57,7 +64,7 @@ def next_launch(stopped: StoppedRun, spec: AgentSpec, resumed_at: datetime) -> R
         output_schema=spec.output_schema,
         attempt=output.attempt + 1,
         resumed_at=resumed_at,
-        earlier=stopped.times,
+        earlier=earlier,
     )
 
 
@@ -90,6 +97,7 @@ def standing(stopped: StoppedRun, spec: AgentSpec, *, from_partial: bool) -> Res
     if last.role == "assistant" and last.tool_requests:
         state.reply = _reply(last, "tool_calls")
         state.answered = _answered(stopped, spec, last.tool_requests, step, events)
+        state.held = _held(stopped, step) - state.answered.keys()
     elif last.role == "assistant" and _is_repairable(stopped, spec):
         state.reply = _reply(last, "stop")
     else:
@@ -136,7 +144,7 @@ def _answered(
     for request in requests:
         call = known.get(request.tool_call_id)
         result = call.result if call is not None else None
-        if result is None and request.name in repeatable:
+        if result is None and (request.name in repeatable or request.tool_call_id in _held(stopped, step)):
             continue
         if result is None:
             result = _OUTCOME_UNKNOWN.format(name=request.name)
@@ -147,6 +155,11 @@ def _answered(
             role="tool", content=result, tool_call_id=request.tool_call_id, name=request.name
         )
     return answered
+
+
+def _held(stopped: StoppedRun, step: int) -> frozenset[str]:
+    """The ids of the step's calls that waited for a person."""
+    return frozenset(call.tool_call_id for call in stopped.held if call.step == step)
 
 
 def _abandoned(stopped: StoppedRun, request: ToolRequest, step: int, told: str) -> ToolCall:

@@ -12,7 +12,16 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from nbagent.store.writes import Append, CancelRequest, Finish, Launch, Logged, NewAttempt, Write
+from nbagent.store.writes import (
+    Append,
+    CancelRequest,
+    DecisionRequest,
+    Finish,
+    Launch,
+    Logged,
+    NewAttempt,
+    Write,
+)
 
 SPACING_S = 0.2  # between batches of what nobody waits for
 WAITED_SPACING_S = (
@@ -21,7 +30,7 @@ WAITED_SPACING_S = (
 SPACING_PER_RUN_S = 0.005  # less where few runs are under way: their number bounds what a batch can gather
 BATCH = 500
 
-_URGENT = (Launch, CancelRequest, NewAttempt)
+_URGENT = (Launch, CancelRequest, DecisionRequest, NewAttempt)
 
 
 @dataclass(eq=False, slots=True)

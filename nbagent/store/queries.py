@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from nbagent.run import AttemptTimes, RunMetrics, RunOutput, RunStatus, metrics_of
-from nbagent.store.rows import message_of, model_call_of, tool_call_of
+from nbagent.store.orphans import nobody_works_on
+from nbagent.store.rows import message_of, model_call_of, pending_approvals_of, tool_call_of
 
 if TYPE_CHECKING:
-    from nbagent.events import Message
+    from nbagent.events import Message, PendingApproval
     from nbagent.store.store import Ask, Store
 
 _SIMPLE = tuple(
     name
     for name in RunOutput.model_fields
-    if name
-    not in {"content", "status", "metrics", "messages", "model_calls", "tool_calls", "member_responses"}
+    if name not in {"content", "status", "metrics", "messages", "member_responses", "pending_approvals"}
+    and name not in {"model_calls", "tool_calls"}
 )
 _BY_ID = "select * from runs where run_id = ?"
 _BY_LABEL = """
@@ -72,6 +73,17 @@ class StoppedRun:
     tags: Mapping[str, str]
     times: tuple[AttemptTimes, ...]
     own_session: bool
+
+    @property
+    def held(self) -> tuple[PendingApproval, ...]:
+        """The calls that waited for a person when the last attempt was heard of: none of them has begun."""
+        return pending_approvals_of(self.row)
+
+    @property
+    def is_left(self) -> bool:
+        """True if the run is unfinished and the process that worked on it is gone."""
+        last_seen = self.row["heartbeat_at"] or self.row["created_at"]
+        return not self.output.is_final and nobody_works_on(self.row["owner"], last_seen)
 
 
 def load_stopped(store: Store, key: str) -> StoppedRun | None:
@@ -147,6 +159,7 @@ def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
     children = ask(_CHILDREN, run_id) if members else []
     model_calls, tool_calls = tuple(map(model_call_of, calls)), tuple(map(tool_call_of, tools))
     times = attempt_times(ask, row)
+    paused = row["status"] == RunStatus.paused.value
     return RunOutput(
         **{name: row[name] for name in _SIMPLE if row[name] is not None},
         status=RunStatus(row["status"]),
@@ -162,6 +175,7 @@ def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
         messages=tuple(message_of(one) for one in messages),
         model_calls=model_calls,
         tool_calls=tool_calls,
+        pending_approvals=pending_approvals_of(row) if paused else (),
         member_responses=tuple(_output(ask, child, members=True) for child in children),
     )
 

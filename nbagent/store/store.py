@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nbagent.errors import QueryError, StoreError
 from nbagent.store.rows import naive
 from nbagent.store.writer import Writer
-from nbagent.store.writes import CancelSeen, Launch, Write
+from nbagent.store.writes import CancelSeen, DecisionRequest, DecisionSeen, Launch, Write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,6 +135,17 @@ class Store:
         found = writer.memory.cancels.intersection(run_ids)
         if found:
             writer.submit(CancelSeen(tuple(found)))
+        return found
+
+    def decisions_requested(self, run_ids: Iterable[str]) -> list[DecisionRequest]:
+        """What people decided elsewhere on calls of these runs, in order; each is told once.
+
+        As of the last look of `cancel_requested`: reads no file.
+        """
+        wanted = set(run_ids)
+        found = [one for one in self._writer.memory.decisions if one.run_id in wanted]
+        for one in found:
+            self._writer.submit(DecisionSeen(one))
         return found
 
 

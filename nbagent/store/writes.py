@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from nbagent.events import Message, ModelCall, ToolCall
+from nbagent.events import Message, ModelCall, PendingApproval, ToolCall
 
 Messages = tuple[tuple[int, Message], ...]  # (seq, message)
 
@@ -54,15 +54,6 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewAttempt:
-    """A resumed run's next attempt, after the last one's end. Result: True, or False if somebody else has claimed it."""
-
-    run_id: str
-    attempt: int
-    created_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """Where an unfinished attempt stands; replaces the last one. Result: True."""
 
@@ -74,6 +65,22 @@ class Progress:
     response_id: str | None = None
     last_sequence_number: int | None = None
     mode_effective: str | None = None
+    pending_approvals: tuple[PendingApproval, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAttempt:
+    """A resumed run's next attempt. Result: True, or False if somebody else has claimed it.
+
+    Together with it are written its first `progress`, and `ends`: the end of the attempt before, for a paused run
+    whose process is gone; then it is False too if that attempt has an end already.
+    """
+
+    run_id: str
+    attempt: int
+    created_at: datetime | None = None
+    progress: Progress | None = None
+    ends: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +134,40 @@ class CancelSeen:
     run_ids: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRequest:
+    """What a person decided on one waiting call of a run of another process; expires after a day. Result: True."""
+
+    run_id: str
+    step: int
+    tool_call_id: str
+    approved: bool
+    reason: str = ""
+    arguments: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionSeen:
+    """This decision was heard and goes. Result: True."""
+
+    request: DecisionRequest
+
+
 @dataclass(frozen=True, slots=True)
 class InterruptOrphans:
     """End unfinished attempts whose owner is gone, and drop expired cancel requests. Result: how many ended."""
 
 
 Write = (
-    Launch | Logged | NewAttempt | Progress | Append | Finish | CancelRequest | CancelSeen | InterruptOrphans
+    Launch
+    | Logged
+    | NewAttempt
+    | Progress
+    | Append
+    | Finish
+    | CancelRequest
+    | CancelSeen
+    | DecisionRequest
+    | DecisionSeen
+    | InterruptOrphans
 )
