@@ -9,6 +9,7 @@ neither the store nor the runtime nor Jupyter. All of it runs on the background 
 from nbagent.loop.decide import Ask, CallTools, Finish, LoopState, next_action
 from nbagent.loop.gate import Charge, Gate, OpenGate
 from nbagent.loop.perform import Commit, LoopContext, run_loop
+from nbagent.loop.toolcalls import with_tools
 
 __all__ = [
     "Ask",
@@ -22,4 +23,5 @@ __all__ = [
     "OpenGate",
     "next_action",
     "run_loop",
+    "with_tools",
 ]

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
 from nbagent.events import FilePart
-from nbagent.loop import LoopState
+from nbagent.loop import LoopState, with_tools
 from nbagent.models.protocol import Model
 from nbagent.run import RunOutput, RunStatus
 from nbagent.runtime.equip import Equipment, Equipped, equip, equipment_in, notebook_names
-from nbagent.runtime.launching import Launching
+from nbagent.runtime.launching import Launching, check_price
 from nbagent.runtime.live import LiveRun
 from nbagent.runtime.standing import next_launch, record_of, standing
 from nbagent.schemas import OutputSchema
@@ -69,9 +69,10 @@ def resume(
     limits = limits or spec.limits
     spec = replace(spec, limits=replace(limits, timeout_s=timeout) if timeout is not None else limits)
     model.check()
+    check_price(spec, model)
     resumed_at = datetime.now(UTC)
     launch = next_launch(stopped, spec, resumed_at)
-    begin = standing(stopped, spec, from_partial=from_partial)
+    begin = standing(stopped, _with_servers_tools(runtime, spec), from_partial=from_partial)
     _claim(store, NewAttempt(run_id=launch.run_id, attempt=launch.attempt, created_at=resumed_at))
     _carry_over(store, launch.run_id, launch.attempt, begin.state)
     turn = stopped.row["turn"]
@@ -79,7 +80,7 @@ def resume(
     launched.set_result(Launched(turn, cancelled=False))
     live = LiveRun(
         record_of(stopped, launch), spec, model, runtime.services(store),
-        launching=launched, has_history=turn > 1, resumed=begin,
+        launching=launched, has_history=turn > 1 or not stopped.own_session, resumed=begin,
     )  # fmt: skip
     return runtime.adopt(live)
 
@@ -156,6 +157,16 @@ def _equipped(
         )
     sources.extend(equipment_in(names, stopped.spec["name"]))
     return equip(stopped.spec, sources, names, as_it_was=as_it_was)
+
+
+def _with_servers_tools(runtime: Runtime, spec: AgentSpec) -> AgentSpec:
+    """The spec with the tools of MCP servers by name: only they say which of their tools may be called again.
+
+    Raises what a server that cannot be reached raises: nothing is claimed yet, so that it can be tried again.
+    """
+    if not any(tool.expands for tool in spec.tools):
+        return spec
+    return runtime.thread.submit(with_tools(spec)).result()
 
 
 def _claim(store: Store, attempt: NewAttempt) -> None:

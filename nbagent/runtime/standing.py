@@ -23,14 +23,11 @@ from nbagent.events import (
 from nbagent.loop import LoopState
 from nbagent.models.protocol import ReplyFinished, ResumePoint
 from nbagent.run import RunLaunch, RunRecord
+from nbagent.runtime.history import OUTCOME_UNKNOWN
 from nbagent.runtime.live import Resumed
 from nbagent.spec import AgentSpec
 from nbagent.store import StoppedRun
 
-_OUTCOME_UNKNOWN = (
-    "Error: this call of {name!r} was interrupted and its outcome is unknown: it may have taken effect. "
-    "It was not run again."
-)
 _TOLD = "tool {name!r} was at work when the run was cut off: its outcome is unknown, it was not run again"
 # after these the provider has no word of ours that its response was given up
 _STILL_THERE = frozenset(
@@ -139,7 +136,7 @@ def _answered(
         if result is None and request.name in repeatable:
             continue
         if result is None:
-            result = _OUTCOME_UNKNOWN.format(name=request.name)
+            result = OUTCOME_UNKNOWN.format(name=request.name)
             events.append(NoticeGiven(text=_TOLD.format(name=request.name)))
             if call is None:
                 events.append(ToolCallFinished(call=_abandoned(stopped, request, step, result)))
