@@ -85,8 +85,14 @@ def standing(stopped: StoppedRun, spec: AgentSpec, *, from_partial: bool) -> Res
     state = LoopState(messages=messages, step=step, steps_before=step)
     last = messages[-1]
     if last.role == "assistant" and last.tool_requests:
-        state.reply = _reply(last, "tool_calls")
-        state.answered = _answered(stopped, spec, last.tool_requests, step, events)
+        answered = _answered(stopped, spec, last.tool_requests, step, events)
+        if any(request.tool_call_id not in answered for request in last.tool_requests):
+            state.reply, state.answered = _reply(last, "tool_calls"), answered
+        else:  # its tools are through: the next step may have begun
+            told = [answered[request.tool_call_id] for request in last.tool_requests]
+            messages += told
+            events += [MessageAdded(message=message) for message in told]
+            _open_step(stopped, spec, state, events, from_partial=from_partial)
     elif last.role == "assistant" and _is_repairable(stopped, spec):
         state.reply = _reply(last, "stop")
     else:
