@@ -185,7 +185,7 @@ class RunRecord:
         """The run's metrics so far."""
         return metrics_of(
             tuple(self.model_calls),
-            self._tool_calls_as_asked(),
+            self.tool_calls_as_asked(),
             created_at=self.launch.resumed_at or self.launch.created_at,
             started_at=self.started_at,
             finished_at=self.end.finished_at if self.end else None,
@@ -222,8 +222,9 @@ class RunRecord:
             metrics=self.metrics,
             messages=tuple(self.messages),
             model_calls=tuple(self.model_calls),
-            tool_calls=self._tool_calls_as_asked(),
+            tool_calls=self.tool_calls_as_asked(),
         )
 
-    def _tool_calls_as_asked(self) -> tuple[ToolCall, ...]:
+    def tool_calls_as_asked(self) -> tuple[ToolCall, ...]:
+        """Return the finished tool calls in the order of the model's requests; `tool_calls` is in that of their ends."""
         return in_asked_order(tuple(self.tool_calls), tuple(self.messages))

@@ -25,7 +25,10 @@ CARRIED = 0  # the attempt of messages that came from another record
 COMMIT_WAIT_S = 5.0
 _RUN_IDS = "select run_id from launches where session_id = ? and parent_run_id is null order by turn, run_id"
 # given as plain values DuckDB finds a few of the runs by its index, however large the file is
-_ENDS = "select run_id, status, partial_text from runs where run_id in ({ids})"
+_ENDS = """
+    select run_id, status, partial_text from attempt_ends e where run_id in ({ids})
+    and not exists (select 1 from attempt_starts s where s.run_id = e.run_id and s.attempt > e.attempt)
+"""
 _FEW = 2000
 # what was carried over comes after the turn that was the last one then
 _MESSAGES = """
@@ -75,7 +78,7 @@ def load_turns(store: Store, session_id: str, before_turn: int | None = None) ->
 
 
 def _ended(ask: Ask, session_id: str) -> dict[str, dict[str, Any]]:
-    """The rows of a session's ended runs by their ids."""
+    """How each run of a session ended, by their ids; one whose last attempt goes on has not."""
     ids = [row["run_id"] for row in ask(_RUN_IDS, [session_id])]
     if not ids:
         return {}
@@ -83,7 +86,7 @@ def _ended(ask: Ask, session_id: str) -> dict[str, dict[str, Any]]:
         rows = ask(_ENDS.format(ids="select unnest(?::varchar[])"), [ids])
     else:
         rows = ask(_ENDS.format(ids=", ".join("?" * len(ids))), ids)
-    return {row["run_id"]: row for row in rows if RunStatus(row["status"]).is_final}
+    return {row["run_id"]: row for row in rows}
 
 
 def session_runs(store: Store, session_id: str) -> list[str]:
