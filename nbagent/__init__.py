@@ -7,7 +7,7 @@ Where things are, from the top down; each module imports only from below itself:
 
     magics kernel       parse a line and call one thing below; what the kernel itself is asked for
     panel               the widget: a view of the runs, and commands
-    agent               Agent: what a user holds
+    agent session       Agent: what a user holds; Session: a conversation by its id, and as data
     frames              DataFrames from the store's SQL
     runtime             the background thread; launch, queue, cancel, time limits; the live Run
     loop                the agent loop: ask the model, call its tools, repeat
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from nbagent.models import OpenAIChat, OpenAIResponses, Provider, register_provider
     from nbagent.run import RunMetrics, RunOutput, RunStatus
     from nbagent.runtime import Run, gather
+    from nbagent.session import Session
     from nbagent.spec import Limits, ModelSettings
     from nbagent.tools import tool
 
@@ -74,6 +75,7 @@ _PUBLIC = {
     "RunStatus": "run",
     "Run": "runtime",
     "gather": "runtime",
+    "Session": "session",
     "Limits": "spec",
     "ModelSettings": "spec",
     "tool": "tools",
@@ -96,6 +98,7 @@ __all__ = [
     "RunMetrics",
     "RunOutput",
     "RunStatus",
+    "Session",
     "StoreError",
     "WaitTimeout",
     "cancel_run",

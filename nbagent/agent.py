@@ -17,6 +17,7 @@ from nbagent.models.protocol import Model
 from nbagent.run import RunMetrics, RunOutput, RunStatus
 from nbagent.runtime import Callbacks, Equipment, Launching, Run, RunEvents, recover
 from nbagent.schemas import OutputSchema
+from nbagent.session import Session, id_of
 from nbagent.spec import AgentSpec, Limits, ModelSettings
 from nbagent.store import session_metrics
 from nbagent.tools import Tool, tools_of
@@ -31,6 +32,8 @@ class Agent:
     `model` is "provider:name" or a model object (None: the configured one, else the demo model); `tools` are
     functions, toolkit objects or `Tool`s; `output_schema` a pydantic model, dataclass, TypedDict, `list[...]` of
     these or a JSON Schema dict; `limits` and `settings` bound and tune every run (None: as configured).
+    `on_busy` says what a launch does while its session is busy, `history_runs` how many earlier runs of the session
+    the model is shown (None: as configured).
 
     >>> agent = Agent(model="demo:assistant")
     >>> agent.start("What is the capital of France?").result(timeout=30).content
@@ -45,6 +48,7 @@ class Agent:
     limits: Limits | None = None
     settings: ModelSettings = field(default_factory=ModelSettings)
     on_busy: str | None = None
+    history_runs: int | None = None
     _last_session: str | None = field(default=None, init=False, repr=False, compare=False)
     _made_tools: tuple[tuple[Any, ...], tuple[Tool, ...]] | None = field(
         default=None, init=False, repr=False, compare=False
@@ -54,7 +58,8 @@ class Agent:
         self,
         prompt: str,
         *,
-        session_id: str | None = None,
+        session: Session | str | None = None,
+        session_id: Session | str | None = None,
         run_id: str | None = None,
         output_schema: Any = None,
         timeout: float | None = None,
@@ -62,13 +67,16 @@ class Agent:
         cell_id: str | None = None,
         tags: Mapping[str, str] | None = None,
         files: Any = (),
+        detached: bool = False,
         on_event: Callable[[Event], Any] | None = None,
         on_text: Callable[[str], Any] | None = None,
     ) -> Run:
         """Launch a run in the background and return its live handle; the launch is durable when it returns.
 
-        `timeout` is the run's own time limit in seconds. `files` go with the prompt: paths, figures, images and
-        PDFs as files, tables and other values as text after it; a list, or a mapping of names. `on_event`
+        `session` (or `session_id`, the same: a `Session` or its id) gives the run that session's history; without
+        one it has a session of its own. `timeout` is the run's own time limit in seconds. `files` go with the prompt: paths, figures, images and
+        PDFs as files, tables and other values as text after it; a list, or a mapping of names. A run launched
+        inside a tool is cancelled with the run that the tool works for, unless it is `detached`. `on_event`
         gets each event and `on_text` the whole text so far, in order, on a thread of their own. Raises the
         ConfigurationErrors (unknown model, missing key, empty prompt, a file that is not there, ...),
         RunIdInUseError and SessionBusyError; never for what the run does later.
@@ -84,10 +92,11 @@ class Agent:
                 prompt=prompt_with(prompt, contexts) if prompt.strip() else prompt,
                 files=files_of(contexts),
                 run_id=run_id,
-                session_id=session_id,
+                session_id=id_of(session, session_id),
                 label=label,
                 cell_id=cell_id,
                 on_busy=settings.get("on_busy", self.on_busy),
+                detached=detached,
                 tags=tags or {},
                 callbacks=Callbacks(on_event=on_event, on_text=on_text),
             ),
@@ -142,7 +151,7 @@ class Agent:
             run.cancel()
             raise
 
-    async def aget_run_output(self, *, run_id: str, session_id: str | None = None) -> RunOutput:
+    async def aget_run_output(self, *, run_id: str, session_id: Session | str | None = None) -> RunOutput:
         """Return the run as it stands now, from any kernel. Raises UnknownNameError for an id nobody launched."""
         del session_id  # an id is enough; the reference systems want both
         return runtime.current().get(run_id).output
@@ -151,10 +160,10 @@ class Agent:
         """Cancel a run; True if it was not over yet."""
         return cancel_run(run_id)
 
-    def get_session_metrics(self, session_id: str | None = None) -> RunMetrics:
+    def get_session_metrics(self, session_id: Session | str | None = None) -> RunMetrics:
         """Sum over a session's runs, from the store; the session of this agent's last launch by default."""
         store = runtime.current().store
-        return session_metrics(store, session_id or self._last_session or "")
+        return session_metrics(store, id_of(session_id) or self._last_session or "")
 
     def resume(self, run_id: str, **options: Any) -> Run:
         """Go on with a stopped run of this agent, with this agent's tools and model; see `Run.resume`."""
@@ -186,6 +195,7 @@ class Agent:
             limits=replace(limits, timeout_s=timeout) if timeout is not None else limits,
             settings=tuned,
             model_named=self.model is None or isinstance(self.model, str),
+            history_runs=settings.get("history_runs", self.history_runs),
         )
 
     def _tools(self) -> tuple[Tool, ...]:

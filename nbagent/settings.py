@@ -179,6 +179,14 @@ _TABLE = (
         doc="What a launch does while its session has an unfinished run.",
     ),
     Option(
+        name="history_runs",
+        type=int,
+        default=None,
+        optional=True,
+        minimum=0,
+        doc="Earlier runs of its session that a run's model is shown, the latest ones; none is all.",
+    ),
+    Option(
         name="refresh_s",
         type=float,
         default=0.1,

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "nbagent"
 LAYERS: dict[int, tuple[str, ...]] = {
     7: ("__init__",),
     6: ("magics", "kernel", "panel"),
-    5: ("agent", "team", "batch", "frames", "plots"),
+    5: ("agent", "team", "session", "batch", "frames", "plots"),
     4: ("runtime",),
     3: ("loop", "delegate", "adapters", "mcp", "store", "models"),
     2: ("spec", "tools", "schemas", "template", "context", "demo"),
@@ -40,6 +40,7 @@ SIBLINGS: dict[tuple[str, str], str] = {
     ("delegate", "loop"): "a team's leader is a loop with tools that start members",
     ("team", "agent"): "a team's members are agents",
     ("agent", "batch"): "agent.map",
+    ("agent", "session"): "a run joins a session",
     ("batch", "frames"): "a batch's frame",
     ("plots", "frames"): "pictures are drawn from frames",
     ("magics", "kernel"): "cell ids and the control handlers",

@@ -11,6 +11,7 @@ from nbagent.loop.approval import Decision
 from nbagent.loop.decide import Ask, CallTools, Finish, LoopState, next_action
 from nbagent.loop.gate import Charge, Gate, OpenGate
 from nbagent.loop.perform import Commit, LoopContext, run_loop
+from nbagent.loop.toolcalls import with_tools
 
 __all__ = [
     "Ask",
@@ -25,4 +26,5 @@ __all__ = [
     "OpenGate",
     "next_action",
     "run_loop",
+    "with_tools",
 ]

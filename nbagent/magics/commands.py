@@ -70,6 +70,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
 
         The text is a Jinja2 template: {{ x }} is a variable of the notebook. AGENT is an Agent of the notebook;
         without one the flags and `%config NBAgent` describe it. Running the cell again cancels its earlier run.
+        --session names a Session of the notebook, or is an id.
         -c sends a variable (a figure, a DataFrame, any value) or a file with the prompt, and may come several times.
 
             %%agent_bg -o answer
@@ -127,7 +128,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         run = agent.start(
             prompt,
             files=contexts,
-            session_id=options.session,
+            session=_session(options.session, names),
             run_id=options.run_id,
             output_schema=_evaluate(options.schema, names, "schema") if options.schema else None,
             timeout=settings.get("timeout", options.timeout) if options.timeout is not None else None,
@@ -291,6 +292,14 @@ def _existing(run_id: str) -> Run | None:
         return runtime.current().get(run_id)
     except UnknownNameError:
         return None
+
+
+def _session(word: str | None, names: Mapping[str, Any]) -> Any:
+    """What `--session` names: a Session of the notebook, else an id."""
+    from nbagent.session import Session
+
+    named = names.get(word) if word else None
+    return named if isinstance(named, Session) else word
 
 
 _SHELLS_OWN = frozenset({"open", "exit", "quit", "get_ipython"})

@@ -26,6 +26,20 @@ def price_usd(provider: str, model: str, usage: Usage) -> float | None:
     return listed(provider, model, usage) if listed is not None else None
 
 
+def has_price(provider: str, model: str) -> bool:
+    """Return whether a call's cost will be known: free, reported by the provider itself, or on the price list."""
+    if provider in _FREE or provider in _SAYING_ITS_PRICE:
+        return True
+    return price_usd(provider, model, Usage(input_tokens=1, output_tokens=1)) is not None
+
+
+def price_table() -> str:
+    """Return where prices are looked up, in words for a message."""
+    if _price_list() is None:
+        return 'the price table, which is not installed (pip install "nbagent-jupyter[prices]")'
+    return "the price table (the package genai-prices)"
+
+
 def prepare_prices(provider: str) -> None:
     """Load the price list in a thread of its own, once: its import takes half a second, the loop must not wait."""
     if provider not in _FREE and not _preparing.is_set():
@@ -64,5 +78,6 @@ def _price_list() -> Callable[[str, str, Usage], float | None] | None:
 
 
 _FREE = frozenset({"demo"})
+_SAYING_ITS_PRICE = frozenset({"openrouter"})
 _preparing = threading.Event()
 _LISTED_AS = {"openai-chat": "openai"}

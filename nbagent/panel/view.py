@@ -70,7 +70,7 @@ class Seen:
             text=record.text,
             value=record.content if end and end.output_valid and launch.output_schema is not None else None,
             metrics=record.metrics if calls or end else None,
-            tool_calls=tuple(record.tool_calls),
+            tool_calls=record.tool_calls_as_asked(),
             running_tools=tuple(record.running_tools.values()),
             notices=tuple(record.notices),
             retry=_retry_note(calls[-1].error, record.retry_in_s) if calls and not end else None,

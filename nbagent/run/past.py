@@ -26,7 +26,7 @@ def past_of(record: RunRecord) -> list[Event]:
     """Return a live run so far: its start, finished calls, messages, the text as one piece, what is under way."""
     events: list[Event] = [RunStarted(started_at=record.started_at)] if record.started_at else []
     events += [NoticeGiven(text=notice) for notice in record.notices]
-    events += _calls(tuple(record.model_calls), tuple(record.tool_calls), retry_in_s=record.retry_in_s)
+    events += _calls(tuple(record.model_calls), record.tool_calls_as_asked(), retry_in_s=record.retry_in_s)
     events += [MessageAdded(message=message) for message in record.messages]
     if text := record.text:
         events.append(TextAdded(text, record.text_step))

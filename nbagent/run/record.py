@@ -33,6 +33,7 @@ from nbagent.events import (
     ToolRequest,
 )
 from nbagent.run.metrics import AttemptTimes, RunMetrics, metrics_of
+from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput
 from nbagent.run.status import STATUS_OF, RunStatus
 
@@ -207,7 +208,7 @@ class RunRecord:
         """The run's metrics so far."""
         return metrics_of(
             tuple(self.model_calls),
-            tuple(self.tool_calls),
+            self.tool_calls_as_asked(),
             created_at=self.launch.resumed_at or self.launch.created_at,
             started_at=self.started_at,
             finished_at=self.end.finished_at if self.end else None,
@@ -244,6 +245,10 @@ class RunRecord:
             metrics=self.metrics,
             messages=tuple(self.messages),
             model_calls=tuple(self.model_calls),
-            tool_calls=tuple(self.tool_calls),
+            tool_calls=self.tool_calls_as_asked(),
             pending_approvals=self.pending_approvals,
         )
+
+    def tool_calls_as_asked(self) -> tuple[ToolCall, ...]:
+        """Return the finished tool calls in the order of the model's requests; `tool_calls` is in that of their ends."""
+        return in_asked_order(tuple(self.tool_calls), tuple(self.messages))

@@ -83,6 +83,7 @@ def equip(
         output_schema=schema,
         limits=_made(Limits, data["limits"]),
         settings=_made(ModelSettings, data["settings"]),
+        history_runs=data.get("history_runs"),
     )
     return spec, model
 

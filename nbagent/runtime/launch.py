@@ -56,6 +56,7 @@ class Runtime:
         self.sessions = Sessions()
         self.slots = Slots()
         self.main = MainThread()
+        self.children = children.Children()
         self._stores: dict[Path, Store] = {}
         self._unfinished: dict[str, LiveRun] = {}
         self._finished: OrderedDict[str, LiveRun] = OrderedDict()
@@ -120,8 +121,8 @@ class Runtime:
     def _new_run(self, spec: AgentSpec, model: Model, launching: Launching) -> LiveRun:
         """Build the live run, queue it in its session and hand its row to the store."""
         session_id = launching.session_id or str(uuid7())
-        before = self.sessions.last(session_id) if launching.session_id else None
-        if before is not None and launching.on_busy == "reject":
+        busy = self._unfinished_in(session_id) if launching.on_busy in {"reject", "cancel"} else []
+        if busy and launching.on_busy == "reject":
             raise SessionBusyError(
                 f"session {session_id!r} has an unfinished run", 'wait for it, or use on_busy="queue"'
             )
@@ -144,12 +145,28 @@ class Runtime:
             self._unfinished.setdefault(launch.run_id, live)
         if launching.session_id is not None and launching.on_busy != "parallel":
             live.before = self.sessions.enter(session_id, live)
-        if launching.on_busy == "cancel" and isinstance(before, LiveRun):
-            self.thread.soon(before.stop, "cancelled")
+        for one in busy:
+            self.thread.soon(one.stop, "cancelled")
         if launch.run_id in self._cancelled_early:
             self._cancelled_early.discard(launch.run_id)
             live.stop_reason = "cancelled"
+        if launch.parent_run_id is not None and not launching.detached:
+            self._bind(live, launch.parent_run_id)
         return live
+
+    def _bind(self, child: LiveRun, parent_run_id: str) -> None:
+        """Have a run stopped with its parent, at once where that was stopped: a tool's thread cannot be killed."""
+        self.children.add(parent_run_id, child)
+        parent = self.live(parent_run_id)
+        if parent is not None and parent.stop_reason is not None:
+            child.stop_reason = "cancelled"
+
+    def _unfinished_in(self, session_id: str) -> list[LiveRun]:
+        """This kernel's unfinished runs of a session, without those that runs started."""
+        with self._lock:
+            lives = list(self._unfinished.values())
+        launches = [(live, live.record.launch) for live in lives if not live.ended.done()]
+        return [live for live, one in launches if one.session_id == session_id and one.parent_run_id is None]
 
     def _begin(self, live: LiveRun) -> None:
         self.slots.limit(_call_limits())
@@ -161,6 +178,7 @@ class Runtime:
     def _remember(self, live: LiveRun) -> None:
         """Move a run from the unfinished to the finished ones; called on the store's thread or the loop."""
         run_id = live.record.launch.run_id
+        self.children.remove(live)
         with self._lock:
             if self._unfinished.get(run_id) is live:
                 del self._unfinished[run_id]
@@ -189,6 +207,7 @@ class Runtime:
             slots=self.slots,
             sessions=self.sessions,
             main=self.main,
+            children=self.children,
             finished=self._remember,
         )
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from nbagent.errors import ConfigurationError
-from nbagent.events import FilePart, Usage
-from nbagent.models.prices import price_usd
+from nbagent.events import FilePart
+from nbagent.models.prices import has_price, price_table
 from nbagent.models.protocol import Model
 from nbagent.run import RunLaunch
 from nbagent.runtime.listeners import Callbacks
@@ -20,7 +20,10 @@ from nbagent.spec import AgentSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launching:
-    """What a launch says beside the agent's spec. None is: mint one, or leave it out."""
+    """What a launch says beside the agent's spec. None is: mint one, or leave it out.
+
+    `detached`: a run launched inside a tool is not stopped with the run that the tool works for.
+    """
 
     prompt: str
     run_id: str | None = None
@@ -29,6 +32,7 @@ class Launching:
     cell_id: str | None = None
     parent_run_id: str | None = None
     on_busy: str = "queue"
+    detached: bool = False
     files: tuple[FilePart, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     callbacks: Callbacks | None = None
@@ -54,13 +58,12 @@ def run_launch(spec: AgentSpec, model: Model, launching: Launching, session_id: 
 
 def check_price(spec: AgentSpec, model: Model) -> None:
     """Refuse a limit in dollars on a model whose price nobody knows. Raises ConfigurationError."""
-    if spec.limits.max_cost_usd is None or model.provider == "demo":
+    if spec.limits.max_cost_usd is None or has_price(model.provider, model.id):
         return
-    if price_usd(model.provider, model.id, Usage(input_tokens=1, output_tokens=1)) is None:
-        raise ConfigurationError(
-            f"max_cost is set, but the price of {model.provider}:{model.id} is not known",
-            "leave max_cost out, or bound the run with max_total_tokens",
-        )
+    raise ConfigurationError(
+        f"max_cost is set, but the price of {model.provider}:{model.id} is not in {price_table()}",
+        "leave max_cost out and bound the run with max_total_tokens, or take a model with a price",
+    )
 
 
 def mode_requested(model: Model) -> str:

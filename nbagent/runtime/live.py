@@ -38,13 +38,13 @@ from nbagent.runtime import children
 from nbagent.runtime.approvals import Approvals
 from nbagent.runtime.clock import RunClock
 from nbagent.runtime.handover import COMMIT_WAIT_S, HandOver
-from nbagent.runtime.history import usable
+from nbagent.runtime.history import as_sent
 from nbagent.runtime.listeners import Callbacks, Mailbox
 from nbagent.runtime.mainthread import MainThread
 from nbagent.runtime.record import now
 from nbagent.runtime.turns import RunGate, Sessions, Slots, Waitable
 from nbagent.spec import AgentSpec
-from nbagent.store import Launched, Store, load_messages
+from nbagent.store import Launched, Store, load_turns
 from nbagent.threads import in_own_thread
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Services:
     slots: Slots
     sessions: Sessions
     main: MainThread
+    children: children.Children
     finished: Callable[[LiveRun], None]
 
 
@@ -141,11 +142,16 @@ class LiveRun:
         self.stop_reason = reason
         if self._task is not None:
             self._task.cancel(reason)  # the message: a call that lives at the provider outlives `kernel_died`
+        for child in self.services.children.of(self.record.launch.run_id):
+            child.stop("kernel_died" if reason == "kernel_died" else "cancelled")
         self._timers.append(asyncio.get_running_loop().call_later(GRACE_S, self._settle))
 
     async def until_done(self) -> None:
-        """Return once the run has ended and its rows are committed."""
-        await asyncio.shield(asyncio.wrap_future(self.done))
+        """Return once the run, and whoever it waited for, has ended and its rows are committed."""
+        run: Waitable | None = self
+        while isinstance(run, LiveRun):
+            await asyncio.shield(asyncio.wrap_future(run.done))
+            run = run.before  # one that ended in the queue was waiting for a run that may be at work still
 
     def emit(self, event: Event) -> None:
         """Fold an event of the loop into the record, and tell it to whoever listens."""
@@ -242,6 +248,7 @@ class LiveRun:
         if self.before is not None:
             await self.before.until_done()
             self.watch_head()
+            self.before = None
         context = LoopContext(
             emit=self.emit,
             gate=RunGate(self.services.slots, self._take_place),
@@ -276,7 +283,8 @@ class LiveRun:
         if not self.has_history:
             return ()
         store, session_id, turn = self.services.store, self.record.launch.session_id, self.rows.turn
-        return usable(await in_own_thread(lambda: load_messages(store, session_id, before_turn=turn)))
+        turns = await in_own_thread(lambda: load_turns(store, session_id, before_turn=turn))
+        return as_sent(turns, last=self.spec.history_runs)
 
     @property
     def durable(self) -> bool:

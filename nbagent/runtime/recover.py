@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
 from nbagent.events import FilePart, PendingApproval
-from nbagent.loop import Decision, LoopState
+from nbagent.loop import Decision, LoopState, with_tools
 from nbagent.models.protocol import Model
 from nbagent.run import RunOutput, RunStatus
 from nbagent.runtime.equip import Equipment, Equipped, equip, equipment_in, notebook_names
-from nbagent.runtime.launching import Launching
+from nbagent.runtime.launching import Launching, check_price
 from nbagent.runtime.live import LiveRun, Resumed
 from nbagent.runtime.standing import next_launch, record_of, standing
 from nbagent.schemas import OutputSchema
@@ -72,7 +72,8 @@ def resume(
     spec, model = _equipped(runtime, stopped, agent, output_schema, as_it_was=True)
     limits = limits or spec.limits
     spec = replace(spec, limits=replace(limits, timeout_s=timeout) if timeout is not None else limits)
-    return _go_on(runtime, stopped, (spec, model), standing(stopped, spec, from_partial=from_partial))
+    begin = _stands(runtime, stopped, (spec, model), from_partial=from_partial)
+    return _go_on(runtime, stopped, (spec, model), begin)
 
 
 def adopt(runtime: Runtime, stopped: StoppedRun, decided: Decided, agent: Equipped | None) -> Run:
@@ -81,8 +82,18 @@ def adopt(runtime: Runtime, stopped: StoppedRun, decided: Decided, agent: Equipp
     The attempt that was paused ends as interrupted, and the next one begins where it stood. Raises as `resume`.
     """
     spec, model = _equipped(runtime, stopped, agent, None, as_it_was=True)
-    begin = replace(standing(stopped, spec, from_partial=False), decided=decided)
+    begin = replace(_stands(runtime, stopped, (spec, model), from_partial=False), decided=decided)
     return _go_on(runtime, stopped, (spec, model), begin, ends=end_of(stopped))
+
+
+def _stands(
+    runtime: Runtime, stopped: StoppedRun, equipped: tuple[AgentSpec, Model], *, from_partial: bool
+) -> Resumed:
+    """Where the run stands, once its model and its servers are known to answer for it."""
+    spec, model = equipped
+    model.check()
+    check_price(spec, model)
+    return standing(stopped, _with_servers_tools(runtime, spec), from_partial=from_partial)
 
 
 def _go_on(
@@ -96,7 +107,6 @@ def _go_on(
     """Claim the next attempt and let it work; `ends` is how the last one ends, where it has not."""
     store = runtime.store
     spec, model = equipped
-    model.check()
     resumed_at = datetime.now(UTC)
     launch = next_launch(stopped, spec, resumed_at, ended=ends)
     progress = _carried_over(stopped, launch.attempt, begin.state)
@@ -111,7 +121,7 @@ def _go_on(
     launched.set_result(Launched(turn, cancelled=False))
     live = LiveRun(
         record_of(stopped, launch), spec, model, runtime.services(store),
-        launching=launched, has_history=turn > 1, resumed=begin,
+        launching=launched, has_history=turn > 1 or not stopped.own_session, resumed=begin,
     )  # fmt: skip
     return runtime.adopt(live)
 
@@ -190,6 +200,16 @@ def _equipped(
         )
     sources.extend(equipment_in(names, stopped.spec["name"]))
     return equip(stopped.spec, sources, names, as_it_was=as_it_was)
+
+
+def _with_servers_tools(runtime: Runtime, spec: AgentSpec) -> AgentSpec:
+    """The spec with the tools of MCP servers by name: only they say which of their tools may be called again.
+
+    Raises what a server that cannot be reached raises: nothing is claimed yet, so that it can be tried again.
+    """
+    if not any(tool.expands for tool in spec.tools):
+        return spec
+    return runtime.thread.submit(with_tools(spec)).result()
 
 
 def _claim(store: Store, attempt: NewAttempt) -> None:

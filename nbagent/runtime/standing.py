@@ -25,14 +25,11 @@ from nbagent.events import (
 from nbagent.loop import LoopState
 from nbagent.models.protocol import ReplyFinished, ResumePoint
 from nbagent.run import RunLaunch, RunRecord
+from nbagent.runtime.history import OUTCOME_UNKNOWN
 from nbagent.runtime.live import Resumed
 from nbagent.spec import AgentSpec
 from nbagent.store import StoppedRun
 
-_OUTCOME_UNKNOWN = (
-    "Error: this call of {name!r} was interrupted and its outcome is unknown: it may have taken effect. "
-    "It was not run again."
-)
 _TOLD = "tool {name!r} was at work when the run was cut off: its outcome is unknown, it was not run again"
 # after these the provider has no word of ours that its response was given up
 _STILL_THERE = frozenset(
@@ -95,9 +92,15 @@ def standing(stopped: StoppedRun, spec: AgentSpec, *, from_partial: bool) -> Res
     state = LoopState(messages=messages, step=step, steps_before=step)
     last = messages[-1]
     if last.role == "assistant" and last.tool_requests:
-        state.reply = _reply(last, "tool_calls")
-        state.answered = _answered(stopped, spec, last.tool_requests, step, events)
-        state.held = _held(stopped, step) - state.answered.keys()
+        answered = _answered(stopped, spec, last.tool_requests, step, events)
+        if any(request.tool_call_id not in answered for request in last.tool_requests):
+            state.reply, state.answered = _reply(last, "tool_calls"), answered
+            state.held = _held(stopped, step) - answered.keys()
+        else:  # its tools are through: the next step may have begun
+            told = [answered[request.tool_call_id] for request in last.tool_requests]
+            messages += told
+            events += [MessageAdded(message=message) for message in told]
+            _open_step(stopped, spec, state, events, from_partial=from_partial)
     elif last.role == "assistant" and _is_repairable(stopped, spec):
         state.reply = _reply(last, "stop")
     else:
@@ -147,7 +150,7 @@ def _answered(
         if result is None and (request.name in repeatable or request.tool_call_id in _held(stopped, step)):
             continue
         if result is None:
-            result = _OUTCOME_UNKNOWN.format(name=request.name)
+            result = OUTCOME_UNKNOWN.format(name=request.name)
             events.append(NoticeGiven(text=_TOLD.format(name=request.name)))
             if call is None:
                 events.append(ToolCallFinished(call=_abandoned(stopped, request, step, result)))

@@ -14,11 +14,11 @@ owner.py        which process is which       process.py      this one's forks an
 from nbagent.store.queries import (
     StoppedRun,
     list_runs,
-    load_messages,
     load_run,
     load_stopped,
     session_metrics,
 )
+from nbagent.store.sessions import Turn, carry_over, load_turns, session_runs
 from nbagent.store.store import Store
 from nbagent.store.writes import (
     Append,
@@ -49,10 +49,13 @@ __all__ = [
     "Progress",
     "StoppedRun",
     "Store",
+    "Turn",
     "Write",
+    "carry_over",
     "list_runs",
-    "load_messages",
     "load_run",
     "load_stopped",
+    "load_turns",
     "session_metrics",
+    "session_runs",
 ]

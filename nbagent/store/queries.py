@@ -1,4 +1,4 @@
-"""Runs and messages read back from the record. On any thread but the writer's; each call is one turn's reads."""
+"""Runs read back from the record. On any thread but the writer's; each call is one turn's reads."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nbagent.run import AttemptTimes, RunMetrics, RunOutput, RunStatus, metrics_of
+from nbagent.run import AttemptTimes, RunMetrics, RunOutput, RunStatus, in_asked_order, metrics_of
 from nbagent.store.orphans import nobody_works_on
 from nbagent.store.rows import message_of, model_call_of, pending_approvals_of, tool_call_of
 
 if TYPE_CHECKING:
-    from nbagent.events import Message, PendingApproval
+    from nbagent.events import PendingApproval
     from nbagent.store.store import Ask, Store
 
 _SIMPLE = tuple(
@@ -30,11 +30,6 @@ _BY_LABEL = """
 _ATTEMPTS = "select created_at, started_at, finished_at from attempts where run_id = ? order by attempt"
 _OWN_SESSION = "select details ->> '$.own_session' as own from launches where run_id = ?"
 _CHILDREN = "select * from runs where parent_run_id = ? order by created_at, run_id"
-_HISTORY = """
-    select m.* from messages m join launches l using (run_id)
-    where m.session_id = ? and (?::integer is null or m.turn < ?) and l.parent_run_id is null
-    order by m.turn, m.run_id, m.seq
-"""
 _SESSION_CALLS = """
     select c.* from {table} c join launches l using (run_id) where l.session_id = ? order by c.{order}
 """
@@ -104,12 +99,6 @@ def load_stopped(store: Store, key: str) -> StoppedRun | None:
         )
 
 
-def load_messages(store: Store, session_id: str, before_turn: int | None = None) -> list[Message]:
-    """The history of a session in order: all of it, or of the turns before `before_turn`; no child run's part."""
-    found = store.read(_HISTORY, [session_id, before_turn, before_turn])
-    return [message_of(row) for row in found]
-
-
 def session_metrics(store: Store, session_id: str) -> RunMetrics:
     """The sum over a session's runs, all attempts included; zero calls for a session nobody used."""
     with store.reader() as ask:
@@ -155,9 +144,10 @@ def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
         "select * from model_calls where run_id = ? order by attempt, step, started_at, try_no", run_id
     )
     tools = ask("select * from tool_calls where run_id = ? order by attempt, step, started_at", run_id)
-    messages = ask("select * from messages where run_id = ? order by seq", run_id)
+    messages = ask("select * from messages where run_id = ? and attempt > 0 order by seq", run_id)
     children = ask(_CHILDREN, run_id) if members else []
-    model_calls, tool_calls = tuple(map(model_call_of, calls)), tuple(map(tool_call_of, tools))
+    model_calls, said = tuple(map(model_call_of, calls)), tuple(map(message_of, messages))
+    tool_calls = in_asked_order(tuple(map(tool_call_of, tools)), said)
     times = attempt_times(ask, row)
     paused = row["status"] == RunStatus.paused.value
     return RunOutput(
@@ -172,7 +162,7 @@ def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
             finished_at=times[-1].finished_at,
             earlier=times[:-1],
         ),
-        messages=tuple(message_of(one) for one in messages),
+        messages=said,
         model_calls=model_calls,
         tool_calls=tool_calls,
         pending_approvals=pending_approvals_of(row) if paused else (),

@@ -9,6 +9,7 @@ import pytest
 from nbagent.events import Usage
 from nbagent.models import price_usd
 from nbagent.models import prices as prices_module
+from nbagent.models.prices import has_price, price_table
 
 USED = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
 
@@ -49,5 +50,33 @@ def test_without_the_price_list(monkeypatch):
     prices_module._price_list.cache_clear()
     try:
         assert price_usd("openai", "gpt-4o-mini", USED) is None
+    finally:
+        prices_module._price_list.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "known"),
+    [
+        ("demo", "assistant", True),
+        ("openrouter", "anything", True),
+        ("openai", "no-such-model-1", False),
+        ("ollama", "llama3", False),
+    ],
+)
+def test_whether_a_cost_will_be_known(provider, model, known):
+    """A model is priced if it is free, its provider says what a call cost, or the price list has it."""
+    assert has_price(provider, model) is known
+
+
+def test_where_prices_come_from(monkeypatch):
+    """The price table has a name, and where it is missing how to get it."""
+    pytest.importorskip("genai_prices")
+    assert has_price("openai", "gpt-4o-mini")
+    assert price_table() == "the price table (the package genai-prices)"
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+    prices_module._price_list.cache_clear()
+    try:
+        assert not has_price("openai", "gpt-4o-mini")
+        assert "pip install" in price_table()
     finally:
         prices_module._price_list.cache_clear()
