@@ -114,7 +114,11 @@ class PendingApproval:
 
     def __str__(self) -> str:
         """The call as it would stand in Python: `pay(amount=5)`."""
-        return f"{self.name}({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
+        given = (
+            f"{name if name.isidentifier() else repr(name)}={value!r}"
+            for name, value in self.arguments.items()
+        )
+        return f"{self.name}({', '.join(given)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

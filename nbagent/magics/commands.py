@@ -22,6 +22,7 @@ from nbagent.errors import (
     close_match,
     show_as,
 )
+from nbagent.magics import approval
 from nbagent.magics.given import changes_of, contexts_named
 from nbagent.magics.lines import AGENT, AGENT_BG, Line, agent_line
 
@@ -91,6 +92,8 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent show [RUN]               the card of a run (default: the latest)
         %agent wait [RUN ...]           wait for these runs, or for all unfinished ones [--timeout SECONDS]
         %agent cancel RUN ... | --all   stop them
+        %agent approve [RUN]            let the calls that wait for a person run, or one of them [--call ID]
+        %agent deny [RUN]               refuse them; the model is told why [--why TEXT] [--call ID]
         %agent resume RUN ...           go on with stopped runs from their last finished step [--from-partial]
         %agent retry RUN ...            start their work anew, as new runs
         %agent models                   the providers: what is configured, and what each can do
@@ -235,6 +238,14 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         heard = sum(run.cancel() for run in runs)
         print(f"cancelled {heard} of {len(runs)} run{'' if len(runs) == 1 else 's'}")
 
+    def _approve(self, arguments: Line) -> None:
+        if (adopted := approval.approve(arguments)) is not None:
+            self._show_anew(adopted)
+
+    def _deny(self, arguments: Line) -> None:
+        if (adopted := approval.deny(arguments)) is not None:
+            self._show_anew(adopted)
+
     def _resume(self, arguments: Line) -> None:
         from nbagent.runtime import current, recover
 
@@ -345,6 +356,7 @@ def _over(run: Run, seconds: float) -> bool:
     try:
         run.wait(seconds)
     except WaitTimeout:
+        run.tell_of_pause()
         return False
     return True
 

@@ -12,7 +12,7 @@ from nbagent.errors import UnknownOptionError, close_match
 
 Line = argparse.Namespace
 
-VERBS = ("list", "show", "wait", "cancel", "resume", "retry", "models")
+VERBS = ("list", "show", "wait", "cancel", "approve", "deny", "resume", "retry", "models")
 
 
 _QUOTE = 'quote a value that holds spaces, as in -i "Be brief"'
@@ -91,8 +91,13 @@ AGENT = _launching("%%agent")
 
 def _verb(verb: str) -> LineParser:
     parser = LineParser(f"%agent {verb}")
-    if verb not in ("list", "models"):
+    if verb in ("approve", "deny"):
+        parser.add_argument("run", nargs="?", metavar="RUN")
+        parser.add_argument("--call", metavar="ID")
+    elif verb not in ("list", "models"):
         parser.add_argument("runs", nargs="*", metavar="RUN")
+    if verb == "deny":
+        parser.add_argument("--why", default="", metavar="TEXT")
     if verb == "wait":
         parser.add_argument("--timeout", type=float, metavar="SECONDS")
     if verb == "cancel":

@@ -237,3 +237,15 @@ def test_misuse_is_found_at_once(stdio):
         stdio(prefx="a")
     with pytest.raises(ToolDefinitionError, match="two tools are named 'mcp:ts'"):
         tools_of([stdio(), stdio()])
+
+
+def test_a_servers_tool_waits_for_a_person(stdio, agent_with, provider, log):
+    """`requires_approval=[names]` pauses the run for those tools: the server hears of the call after the approval."""
+    provider.reply(tool_reply(("greet", {"name": "Ada"}), ("add", {"a": 1, "b": 2})), text_reply("done"))
+    run = agent_with(stdio(requires_approval=["greet"])).start("Go")
+    log.wait_for("add 1 2")
+    wait_until(lambda: run.status is RunStatus.paused)
+    assert [str(call) for call in run.pending_approvals] == ["greet(name='Ada')"]
+    run.approve()
+    assert run.result(timeout=20).content == "done"
+    assert answers(provider) == ["Hello Ada", '{"result": 3}']

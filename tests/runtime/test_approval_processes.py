@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,9 @@ import pytest
 
 import nbagent as nb
 from nbagent import Agent, ConfigurationError, OpenAIChat, RunStatus, cancel_run, tool
-from nbagent.runtime import current
+from nbagent.loop import Decision
+from nbagent.runtime import Runtime, current, recover
+from nbagent.store import load_stopped
 from tests.provider.chat_wire import text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 
@@ -41,6 +44,8 @@ def pay(amount: int) -> str:
     """Pay."""
     with log[0].open("a") as file:
         file.write(f"pay {amount}\n")
+    if amount == 13:  # the unlucky one takes the process along
+        os.kill(os.getpid(), signal.SIGKILL)
     return f"paid {amount}"
 
 
@@ -65,9 +70,9 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[st
     return lambda: (tmp_path / "tools.log").read_text().splitlines()
 
 
-def child(provider: ScriptedProvider, then: str) -> subprocess.Popen[str]:
+def child(provider: ScriptedProvider, then: str, amount: int = 5) -> subprocess.Popen[str]:
     """A process whose run is paused, and that does something `then`."""
-    provider.reply(tool_reply(("pay", {"amount": 5}), ("look", {}), ("pay", {"amount": 7})))
+    provider.reply(tool_reply(("pay", {"amount": amount}), ("look", {}), ("pay", {"amount": 7})))
     process = subprocess.Popen(
         [sys.executable, "-c", CHILD + then, provider.base_url],
         stdout=subprocess.PIPE,
@@ -133,12 +138,39 @@ def test_a_left_run_is_cancelled_by_its_record(
     assert nb.sql("select * from cancel_requests").empty
 
 
+def test_an_approved_call_that_was_cut_off_is_not_run_again(
+    provider: ScriptedProvider, ran: Callable[[], list[str]]
+) -> None:
+    """The approval is durable before the tool starts: what waits still is asked for, what had begun is reported."""
+    child(provider, 'run.approve("call_1"); time.sleep(60)', amount=13).communicate(timeout=20)
+    assert ran() == ["look", "pay 13"]
+    run = nb.get("mine")
+    assert (run.status, [call.tool_call_id for call in run.pending_approvals]) == (
+        RunStatus.paused,
+        ["call_3"],
+    )
+    provider.reply(text_reply("Done."))
+    run.approve(agent=agent_on(provider.base_url))
+    output = run.result(timeout=10)
+    assert (output.content, ran()) == ("Done.", ["look", "pay 13", "pay 7"])
+    told = [message["content"] for message in provider.bodies[-1]["messages"] if message["role"] == "tool"]
+    assert "outcome is unknown" in told[0]
+    assert told[1:] == ["seen", "paid 7"]
+
+
 def test_only_one_of_two_adopts(provider: ScriptedProvider, ran: Callable[[], list[str]]) -> None:
-    """A second decision after the adoption finds the run live here, and a third finds nothing that waits."""
+    """Two kernels that saw the same paused run: the one that is second is told so, and each call runs once."""
     child(provider, KILL).communicate(timeout=20)
     agent = agent_on(provider.base_url)
     provider.reply(text_reply("Done."))
+    seen = load_stopped(current().store, "mine")
+    assert seen is not None
     nb.get("mine").approve(agent=agent)
+    late = Runtime()
+    given = {call.tool_call_id: (call, Decision(approved=True)) for call in seen.held}
+    with pytest.raises(ConfigurationError, match="resumed by another process at this moment"):
+        recover.adopt(late, seen, given, agent)
+    late.close(0.5)
     assert nb.get("mine").result(timeout=10).attempt == 2
     assert sorted(ran()) == ["look", "pay 5", "pay 7"]
 
