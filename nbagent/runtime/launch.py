@@ -28,6 +28,7 @@ from nbagent.models import close_connections
 from nbagent.models.protocol import Model
 from nbagent.run import RunOutput, RunRecord
 from nbagent.runtime import children
+from nbagent.runtime.breath import spread
 from nbagent.runtime.handle import Run
 from nbagent.runtime.handover import COMMIT_WAIT_S
 from nbagent.runtime.launching import Launching, check_price, mode_requested, run_launch, uuid7
@@ -280,9 +281,7 @@ class Runtime:
         if not lives:
             self._ticking = False
             return
-        for live in lives:
-            if live.progress_due():
-                live.rows.progress()
+        spread(_progress, lives, TICK_S)
         task = asyncio.get_running_loop().create_task(self._hear_cancels(lives))
         self._background_tasks.add(task)
         task.add_done_callback(self._background_tasks.discard)
@@ -319,6 +318,11 @@ class Runtime:
                 self.thread.submit(close_connections()).result(0.6)  # a cancel on its way may still arrive
         for store in self._stores.values():
             store.close(max(0.1, deadline - time.monotonic()))
+
+
+def _progress(live: LiveRun) -> None:
+    if live.progress_due():
+        live.rows.progress()
 
 
 def _call_limits() -> CallLimits:
