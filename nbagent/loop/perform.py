@@ -109,6 +109,8 @@ class _Loop:
     started: bool = False
 
     async def ask(self, action: Ask) -> None:
+        await self.context.gate.breathe()
+        self.context.check()
         if action.repair is not None:
             self.state.repairs += 1
             self._add(Message(role="user", content=REPAIR_PROMPT.format(problems=action.repair)))

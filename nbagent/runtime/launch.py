@@ -29,6 +29,7 @@ from nbagent.models import close_connections
 from nbagent.models.protocol import Model
 from nbagent.run import RunOutput, RunRecord, RunStatus
 from nbagent.runtime import children, decisions
+from nbagent.runtime.breath import spread
 from nbagent.runtime.handle import Run
 from nbagent.runtime.handover import COMMIT_WAIT_S
 from nbagent.runtime.launching import Launching, check_price, mode_requested, run_launch, uuid7
@@ -302,10 +303,7 @@ class Runtime:
         if not lives:
             self._ticking = False
             return
-        for live in lives:
-            live.watch_head()
-            if live.progress_due():
-                live.rows.progress()
+        spread(_progress, lives, TICK_S)
         task = asyncio.get_running_loop().create_task(self._hear(lives))
         self._background_tasks.add(task)
         task.add_done_callback(self._background_tasks.discard)
@@ -349,6 +347,12 @@ class Runtime:
                 self.thread.submit(close_connections()).result(0.6)  # a cancel on its way may still arrive
         for store in self._stores.values():
             store.close(max(0.1, deadline - time.monotonic()))
+
+
+def _progress(live: LiveRun) -> None:
+    live.watch_head()
+    if live.progress_due():
+        live.rows.progress()
 
 
 def _call_limits() -> CallLimits:

@@ -19,6 +19,7 @@ from typing import Protocol
 
 from nbagent.loop import Charge
 from nbagent.models.protocol import Model, ModelRequest
+from nbagent.runtime.breath import Breath
 from nbagent.runtime.rates import MINUTE_S, Rates, Spent, estimated_tokens
 
 MOVE_S = 0.1  # how often those who wait are told their place: each telling costs a step for each of them
@@ -75,6 +76,7 @@ class Slots:
         self._waiting = 0
         self._lines: dict[_ModelName, _Line] = {}
         self._numbers = itertools.count()
+        self.breath = Breath()
         self._telling: asyncio.TimerHandle | None = None
         self._waking: asyncio.TimerHandle | None = None
 
@@ -217,6 +219,10 @@ class RunGate:
     def slot(self, model: Model, request: ModelRequest) -> AbstractAsyncContextManager[Charge]:
         """Hold a slot for one request."""
         return self.slots.slot(model, request, self.place)
+
+    async def breathe(self) -> None:
+        """Let the other runs go first where many go on in the same moment."""
+        await self.slots.breath.take()
 
 
 def _free(_tokens: int | None) -> None:
