@@ -5,10 +5,14 @@ writes.py       what can be written          rows.py         records to rows and
 writer.py       queue, thread and turns      transaction.py  a batch of writes, all or each alone
 file.py         one turn with the file       lockfile.py     who may open it
 queries.py      runs and messages read back  orphans.py      runs whose process is gone
+measures.py     counts, for the frames       listings.py     runs, steps, messages, for the frames
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
 owner.py        which process is which
 """
 
+from nbagent.store import measures
+from nbagent.store.listings import list_family, list_messages, list_picked, list_steps, pick_runs
+from nbagent.store.measures import Chosen, Query
 from nbagent.store.queries import (
     StoppedRun,
     list_runs,
@@ -35,18 +39,26 @@ __all__ = [
     "Append",
     "CancelRequest",
     "CancelSeen",
+    "Chosen",
     "Finish",
     "InterruptOrphans",
     "Launch",
     "Launched",
     "NewAttempt",
     "Progress",
+    "Query",
     "StoppedRun",
     "Store",
     "Write",
+    "list_family",
+    "list_messages",
+    "list_picked",
     "list_runs",
+    "list_steps",
     "load_messages",
     "load_run",
     "load_stopped",
+    "measures",
+    "pick_runs",
     "session_metrics",
 ]
