@@ -12,7 +12,8 @@ from nbagent.errors import UnknownOptionError, close_match
 
 Line = argparse.Namespace
 
-VERBS = ("list", "show", "wait", "cancel", "resume", "retry", "models")
+VERBS = ("list", "show", "wait", "cancel", "resume", "retry", "metrics", "models")
+METRICS = ("model", "member", "session", "agent", "tool")
 
 
 _QUOTE = 'quote a value that holds spaces, as in -i "Be brief"'
@@ -82,6 +83,7 @@ def _launching(name: str) -> LineParser:
     for limit in ("--max-output-tokens", "--max-total-tokens", "--max-steps", "--max-cost"):
         parser.add_argument(limit, metavar="NUMBER")
     parser.add_argument("-q", "--quiet", action="store_true")
+    parser.add_argument("--dry-run", action="store_true")
     return parser
 
 
@@ -91,7 +93,9 @@ AGENT = _launching("%%agent")
 
 def _verb(verb: str) -> LineParser:
     parser = LineParser(f"%agent {verb}")
-    if verb not in ("list", "models"):
+    if verb == "metrics":
+        parser.add_argument("by", nargs="?", choices=METRICS, default="model")
+    elif verb not in ("list", "models"):
         parser.add_argument("runs", nargs="*", metavar="RUN")
     if verb == "wait":
         parser.add_argument("--timeout", type=float, metavar="SECONDS")

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from nbagent.errors import ConfigurationError
-from nbagent.events import FilePart, Usage
-from nbagent.models.prices import price_usd
+from nbagent.events import FilePart
+from nbagent.models.prices import has_price, price_table
 from nbagent.models.protocol import Model
 from nbagent.run import RunLaunch
 from nbagent.runtime.listeners import Callbacks
@@ -54,13 +54,14 @@ def run_launch(spec: AgentSpec, model: Model, launching: Launching, session_id: 
 
 def check_price(spec: AgentSpec, model: Model) -> None:
     """Refuse a limit in dollars on a model whose price nobody knows. Raises ConfigurationError."""
-    if spec.limits.max_cost_usd is None or model.provider == "demo":
+    if spec.limits.max_cost_usd is None or has_price(model.provider, model.id):
         return
-    if price_usd(model.provider, model.id, Usage(input_tokens=1, output_tokens=1)) is None:
-        raise ConfigurationError(
-            f"max_cost is set, but the price of {model.provider}:{model.id} is not known",
-            "leave max_cost out, or bound the run with max_total_tokens",
-        )
+    name = f"{model.provider}:{model.id}"
+    raise ConfigurationError(
+        f"max_cost is set, but the price of {name} is not in {price_table()}",
+        f'give its US dollars per million tokens: %config NBAgent.prices = {{"{name}": '
+        '{"input": 1.0, "output": 2.0}}, or bound the run with max_total_tokens instead',
+    )
 
 
 def mode_requested(model: Model) -> str:

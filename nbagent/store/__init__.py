@@ -11,7 +11,14 @@ owner.py        which process is which
 """
 
 from nbagent.store import measures
-from nbagent.store.listings import list_family, list_messages, list_picked, list_steps, pick_runs
+from nbagent.store.listings import (
+    list_family,
+    list_messages,
+    list_picked,
+    list_steps,
+    pick_runs,
+    session_messages,
+)
 from nbagent.store.measures import Chosen, Query
 from nbagent.store.queries import (
     StoppedRun,
@@ -60,5 +67,6 @@ __all__ = [
     "load_stopped",
     "measures",
     "pick_runs",
+    "session_messages",
     "session_metrics",
 ]

@@ -12,7 +12,7 @@ import nbagent as nb
 from nbagent import Agent, Limits, OpenAIChat, runtime
 from nbagent.errors import UnknownNameError, UnknownOptionError
 from nbagent.events import ModelCall, Usage
-from nbagent.frames import TABLES, text_of
+from nbagent.frames import TABLES, shown_metrics, text_of
 from nbagent.frames.choose import Filters, chosen_of
 from nbagent.store import Finish, Launch
 from tests.provider import chat_wire
@@ -211,3 +211,14 @@ def test_frames_of_real_runs_count_what_the_server_was_asked(provider: ScriptedP
     steps = nb.metrics.steps(outputs[0])
     assert list(steps["status"]) == ["error", "completed"]
     assert list(steps["try_no"]) == [1, 2]
+
+
+@pytest.mark.parametrize("filled", [False, True], ids=["empty", "one run"])
+@pytest.mark.parametrize("by", ["model", "member", "session", "agent", "tool"])
+def test_what_the_magic_shows_fits_a_screen(by: str, filled: bool) -> None:  # noqa: FBT001
+    """`%agent metrics` shows keys and main columns; an unknown cost stays in sight as NA with its share."""
+    if filled:
+        one_run()
+    frame = shown_metrics(by)
+    assert len(frame.columns) <= 17
+    assert ("cost_known" in frame.columns) == (by != "tool")
