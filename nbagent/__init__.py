@@ -8,7 +8,7 @@ Where things are, from the top down; each module imports only from below itself:
     magics kernel       parse a line and call one thing below; what the kernel itself is asked for
     panel               the widget: a view of the runs, and commands
     agent session       Agent: what a user holds; Session: a conversation by its id, and as data
-    frames              DataFrames from the store's SQL
+    frames              DataFrames from the store's SQL: runs, sql, metrics
     runtime             the background thread; launch, queue, cancel, time limits; the live Run
     loop                the agent loop: ask the model, call its tools, repeat
     store               DuckDB: the record of every run
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         StoreError,
         WaitTimeout,
     )
-    from nbagent.frames import runs, sql
+    from nbagent.frames import metrics, runs, sql
     from nbagent.mcp import MCPServer
     from nbagent.models import OpenAIChat, OpenAIResponses, Provider, register_provider
     from nbagent.run import RunMetrics, RunOutput, RunStatus
@@ -63,6 +63,7 @@ _PUBLIC = {
     "RunIdInUseError": "errors",
     "StoreError": "errors",
     "WaitTimeout": "errors",
+    "metrics": "frames",
     "runs": "frames",
     "sql": "frames",
     "MCPServer": "mcp",
@@ -104,6 +105,7 @@ __all__ = [
     "cancel_run",
     "gather",
     "get",
+    "metrics",
     "register_provider",
     "resume",
     "runs",

@@ -15,11 +15,11 @@ from nbagent.events import Event
 from nbagent.models import default_model_name, resolve_model
 from nbagent.models.protocol import Model
 from nbagent.run import RunMetrics, RunOutput, RunStatus
-from nbagent.runtime import Callbacks, Equipment, Launching, Run, RunEvents, recover
+from nbagent.runtime import Callbacks, Equipment, Forecast, Launching, Run, RunEvents, recover
 from nbagent.schemas import OutputSchema
 from nbagent.session import Session, id_of
 from nbagent.spec import AgentSpec, Limits, ModelSettings
-from nbagent.store import session_metrics
+from nbagent.store import session_messages, session_metrics
 from nbagent.tools import Tool, tools_of
 
 _told: list[str] = []  # what was said already
@@ -105,6 +105,29 @@ class Agent:
         if self.model is None and settings.get("model") is None:
             _tell_of_demo()
         return run
+
+    def forecast(
+        self,
+        prompt: str,
+        *,
+        session_id: str | None = None,
+        output_schema: Any = None,
+        files: Any = (),
+    ) -> Forecast:
+        """Return what a launch would send, its estimated tokens and the most it can cost; nothing is asked.
+
+        Raises the ConfigurationErrors that `start` raises for the prompt, the files and the model's name.
+        """
+        contexts = contexts_of(files, max_bytes=settings.get("max_context_bytes"))
+        history = session_messages(runtime.current().store, session_id) if session_id else ()
+        model = self._model()
+        return runtime.forecast(
+            self._spec(model, output_schema, None),
+            model,
+            prompt_with(prompt, contexts),
+            history=history,
+            files=files_of(contexts),
+        )
 
     def run(self, prompt: str, *, background: bool = False, **options: Any) -> RunOutput:
         """Run and wait, whatever the outcome; Stop cancels the run. With `background`, return at once (pending)."""

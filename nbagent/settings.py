@@ -9,6 +9,7 @@ for, so a change shows at the next launch.
 from __future__ import annotations
 
 import functools
+import json
 import math
 import os
 import tomllib
@@ -31,7 +32,7 @@ class Option:
     """
 
     name: str
-    type: type[str | int | float | Path]
+    type: type[str | int | float | Path | dict[str, Any]]
     default: Any
     doc: str
     optional: bool = False
@@ -46,14 +47,20 @@ class Option:
     @property
     def expected(self) -> str:
         """What a value must be, in words for a message."""
-        if self.choices:
-            words = "one of " + ", ".join(map(repr, self.choices))
-        else:
-            words = {str: "text", int: "a whole number", float: "a number", Path: "a path"}[self.type]
+        words = "one of " + ", ".join(map(repr, self.choices)) if self.choices else _WORDS[self.type]
         if self.minimum is not None:
             words += f" of at least {self.minimum:g}"
         return f"{words}, or none" if self.optional else words
 
+
+_WORDS: Mapping[type, str] = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    Path: "a path",
+    dict: 'a table such as {"provider:model": {"input": 0.5, "output": 1.5}}, US dollars per million tokens',
+}
+PRICE_PARTS = ("input", "output", "cache_read", "cache_write")
 
 _TABLE = (
     Option(name="model", type=str, default=None, optional=True, doc='The model, as "provider:name".'),
@@ -148,6 +155,12 @@ _TABLE = (
         optional=True,
         minimum=0,
         doc="Dollars a whole run may cost.",
+    ),
+    Option(
+        name="prices",
+        type=dict,
+        default={},
+        doc=f'US dollars per million tokens by "provider:model", each a table of {", ".join(PRICE_PARTS)}.',
     ),
     Option(
         name="max_context_bytes",
@@ -303,6 +316,8 @@ def _convert(option: Option, raw: object, source: str) -> Any:
 def _typed(option: Option, raw: object) -> Any:
     if isinstance(raw, bool):  # True is an int in Python, and never meant as the number 1 here
         raise TypeError
+    if option.type is dict:
+        return _prices(raw)
     if option.type in {str, Path}:
         if not isinstance(raw, str if option.type is str else str | Path):
             raise TypeError
@@ -319,6 +334,26 @@ def _typed(option: Option, raw: object) -> Any:
     if number != int(number):
         raise ValueError
     return int(number)
+
+
+def _prices(raw: object) -> dict[str, dict[str, float]]:
+    """Return a price table as it is meant; a variable of the environment holds it as JSON."""
+    if isinstance(raw, str):
+        raw = json.loads(raw)
+    if not isinstance(raw, Mapping):
+        raise TypeError
+    table: dict[str, dict[str, float]] = {}
+    for model, parts in raw.items():
+        named = isinstance(model, str) and all(model.partition(":"))
+        if not named or not isinstance(parts, Mapping) or parts.keys() - set(PRICE_PARTS):
+            raise ValueError
+        if not {"input", "output"} <= parts.keys() or any(isinstance(one, bool) for one in parts.values()):
+            raise ValueError
+        prices = {str(part): float(price) for part, price in parts.items()}
+        if not all(math.isfinite(price) and price >= 0 for price in prices.values()):
+            raise ValueError
+        table[str(model)] = prices
+    return table
 
 
 def _folder(start: Path | None) -> Path:

@@ -76,6 +76,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "matplotlib": frozenset({"plots"}),
     "mcp": frozenset({"mcp"}),
     "mcp_types": frozenset({"mcp"}),
+    "numpy": frozenset({"frames"}),
     "openai": frozenset({"models"}),
     "pandas": frozenset({"frames", "plots", "schemas"}),
     "psutil": frozenset({"store"}),

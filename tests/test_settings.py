@@ -91,6 +91,7 @@ def test_each_option_takes_its_own_default(option):
         ("on_busy", "cancel", "cancel"),
         ("max_cost", "0.50", 0.5),
         ("store", "~/x.duckdb", Path.home() / "x.duckdb"),
+        ("prices", '{"p:m": {"input": 1, "output": 2.5}}', {"p:m": {"input": 1.0, "output": 2.5}}),
     ],
 )
 def test_text_becomes_the_options_type(name, raw, value):
@@ -114,6 +115,11 @@ def test_text_becomes_the_options_type(name, raw, value):
         ("on_busy", "wait", "one of 'queue', 'reject', 'parallel', 'cancel'"),
         ("model", 3, "text, or none"),
         ("store", 3, "a path, or none"),
+        ("prices", {"p:m": 3}, 'a table such as {"provider:model": {"input": 0.5, "output": 1.5}}'),
+        ("prices", {"m": {"input": 1, "output": 1}}, "a table"),
+        ("prices", {"p:m": {"input": 1}}, "a table"),
+        ("prices", {"p:m": {"input": 1, "output": -1}}, "a table"),
+        ("prices", {"p:m": {"input": 1, "output": 1, "cached": 1}}, "a table"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(name, raw, expected):

@@ -67,17 +67,21 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %%agent_bg [AGENT] [-m MODEL] [-o NAME] [--schema TYPE] [--tools A,B] [--session ID] [--run-id ID]
                    [--if-exists error|attach] [--timeout SECONDS] [-i TEXT] [-c VAR|FILE] [-q]
                    [--temperature X] [--reasoning-effort WORD] [--max-output-tokens N] [--max-total-tokens N]
-                   [--max-steps N] [--max-cost DOLLARS]
+                   [--max-steps N] [--max-cost DOLLARS] [--dry-run]
 
         The text is a Jinja2 template: {{ x }} is a variable of the notebook. AGENT is an Agent of the notebook;
         without one the flags and `%config NBAgent` describe it. Running the cell again cancels its earlier run.
         --session names a Session of the notebook, or is an id.
         -c sends a variable (a figure, a DataFrame, any value) or a file with the prompt, and may come several times.
+        --dry-run shows the prompt as it would be sent, its tokens and what it can cost, and sends nothing.
 
             %%agent_bg -o answer
             What is the capital of {{ country }}?
         """
         options = AGENT_BG.parse(line)
+        if options.dry_run:
+            self._dry_run(options, cell)
+            return
         run = self._launch(options, cell)
         if not options.quiet:
             from nbagent.panel import show_card
@@ -96,25 +100,41 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent deny [RUN]               refuse them; the model is told why [--why TEXT] [--call ID]
         %agent resume RUN ...           go on with stopped runs from their last finished step [--from-partial]
         %agent retry RUN ...            start their work anew, as new runs
+        %agent metrics [BY]             tokens, cost and speed by model (default), member, session, agent or tool
         %agent models                   the providers: what is configured, and what each can do
 
         RUN is a run id or a label (the NAME of `-o NAME`). In the foreground the text streams in, Stop cancels
         the run, and a run that fails fails the cell.
         """
         if cell is not None:
-            return self._foreground(AGENT.parse(line), cell)
+            options = AGENT.parse(line)
+            return self._dry_run(options, cell) if options.dry_run else self._foreground(options, cell)
         verb, arguments = agent_line(line)
         return getattr(self, f"_{verb}")(arguments)
 
     # -------------------------------------------------------------- launching
 
-    def _launch(self, options: Line, cell: str) -> Run:
+    def _prompt(self, cell: str) -> str:
         from nbagent.template import render
 
-        names = self.shell.user_ns
-        prompt = render(cell.strip("\n"), names)
+        prompt = render(cell.strip("\n"), self.shell.user_ns)
         if not prompt.strip():
             raise PromptError("the cell holds no prompt", "write what the agent should do below the magic")
+        return prompt
+
+    def _dry_run(self, options: Line, cell: str) -> None:
+        names = self.shell.user_ns
+        forecast = self._agent(options).forecast(
+            self._prompt(cell),
+            session_id=options.session,
+            output_schema=_evaluate(options.schema, names, "schema") if options.schema else None,
+            files=contexts_named(options.context, names),
+        )
+        print(forecast)
+
+    def _launch(self, options: Line, cell: str) -> Run:
+        names = self.shell.user_ns
+        prompt = self._prompt(cell)
         if (
             options.run_id
             and options.if_exists == "attach"
@@ -197,6 +217,11 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         from nbagent.frames import runs
 
         return runs()
+
+    def _metrics(self, arguments: Line) -> Any:
+        from nbagent.frames import shown_metrics
+
+        return shown_metrics(arguments.by)
 
     def _models(self, _arguments: Line) -> Any:
         from nbagent.models import overview

@@ -12,7 +12,8 @@ from nbagent.errors import UnknownOptionError, close_match
 
 Line = argparse.Namespace
 
-VERBS = ("list", "show", "wait", "cancel", "approve", "deny", "resume", "retry", "models")
+VERBS = ("list", "show", "wait", "cancel", "approve", "deny", "resume", "retry", "metrics", "models")
+METRICS = ("model", "member", "session", "agent", "tool")
 
 
 _QUOTE = 'quote a value that holds spaces, as in -i "Be brief"'
@@ -82,6 +83,7 @@ def _launching(name: str) -> LineParser:
     for limit in ("--max-output-tokens", "--max-total-tokens", "--max-steps", "--max-cost"):
         parser.add_argument(limit, metavar="NUMBER")
     parser.add_argument("-q", "--quiet", action="store_true")
+    parser.add_argument("--dry-run", action="store_true")
     return parser
 
 
@@ -94,6 +96,8 @@ def _verb(verb: str) -> LineParser:
     if verb in ("approve", "deny"):
         parser.add_argument("run", nargs="?", metavar="RUN")
         parser.add_argument("--call", metavar="ID")
+    elif verb == "metrics":
+        parser.add_argument("by", nargs="?", choices=METRICS, default="model")
     elif verb not in ("list", "models"):
         parser.add_argument("runs", nargs="*", metavar="RUN")
     if verb == "deny":

@@ -60,9 +60,11 @@ def check_price(spec: AgentSpec, model: Model) -> None:
     """Refuse a limit in dollars on a model whose price nobody knows. Raises ConfigurationError."""
     if spec.limits.max_cost_usd is None or has_price(model.provider, model.id):
         return
+    name = f"{model.provider}:{model.id}"
     raise ConfigurationError(
-        f"max_cost is set, but the price of {model.provider}:{model.id} is not in {price_table()}",
-        "leave max_cost out and bound the run with max_total_tokens, or take a model with a price",
+        f"max_cost is set, but the price of {name} is not in {price_table()}",
+        f'give its US dollars per million tokens: %config NBAgent.prices = {{"{name}": '
+        '{"input": 1.0, "output": 2.0}}, or bound the run with max_total_tokens instead',
     )
 
 

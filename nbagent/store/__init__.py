@@ -7,10 +7,21 @@ jobs.py         what waits, and until when   readers.py      who waits to read
 launchlog.py    launches durable at once     troubles.py     why turns fail
 file.py         one turn with the file       lockfile.py     who may open it
 queries.py      runs and messages read back  orphans.py      runs whose process is gone
+measures.py     counts, for the frames       listings.py     runs, steps, messages, for the frames
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
 owner.py        which process is which       process.py      this one's forks and end
 """
 
+from nbagent.store import measures
+from nbagent.store.listings import (
+    list_family,
+    list_messages,
+    list_picked,
+    list_steps,
+    pick_runs,
+    session_messages,
+)
+from nbagent.store.measures import Chosen, Query
 from nbagent.store.queries import (
     StoppedRun,
     list_runs,
@@ -39,6 +50,7 @@ __all__ = [
     "Append",
     "CancelRequest",
     "CancelSeen",
+    "Chosen",
     "DecisionRequest",
     "DecisionSeen",
     "Finish",
@@ -47,15 +59,23 @@ __all__ = [
     "Launched",
     "NewAttempt",
     "Progress",
+    "Query",
     "StoppedRun",
     "Store",
     "Turn",
     "Write",
     "carry_over",
+    "list_family",
+    "list_messages",
+    "list_picked",
     "list_runs",
+    "list_steps",
     "load_run",
     "load_stopped",
     "load_turns",
+    "measures",
+    "pick_runs",
+    "session_messages",
     "session_metrics",
     "session_runs",
 ]
