@@ -14,11 +14,18 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nbagent.errors import StoreDamagedError
-from nbagent.store.rows import COLUMNS, Row
+from nbagent.errors import StoreDamagedError, StoreError
+from nbagent.store.jobs import Jobs
+from nbagent.store.rows import COLUMNS, Row, launch_row
+from nbagent.store.transaction import Memory, write_all
+from nbagent.store.writes import Launch, Logged
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 LINE_MAX = 1 << 18  # a longer one goes into the database only: it would be written twice
 SLOW_S = 1.0  # a disk that takes longer than this for a line ...
@@ -114,8 +121,9 @@ class LaunchLog:
     def clear(self) -> None:
         """Empty the log: the database has all of it."""
         if self._size and self._fd is not None:
-            os.ftruncate(self._fd, 0)
-            self._size = 0
+            with contextlib.suppress(OSError):  # then it is taken over once more, which changes nothing
+                os.ftruncate(self._fd, 0)
+                self._size = 0
 
     def end(self) -> None:
         """End the turn. What is still in the log, because it could not be committed, stays for the next turn."""
@@ -123,6 +131,36 @@ class LaunchLog:
         fd, self._fd, self._size = self._fd, None, 0
         if fd is not None:
             os.close(fd)
+
+
+def row_for_log(write: Launch, memory: Memory, jobs: Jobs) -> Row | None:
+    """The row of a launch that nobody need ask the database about: no other can have its id, and its turn is known."""
+    if not write.minted or write.row["run_id"] in memory.cancels:
+        return None
+    session_id, turn = write.row["session_id"], write.row.get("turn")
+    if turn is None:
+        if session_id not in memory.last_turn or jobs.numbering():
+            return None
+        turn = memory.last_turn[session_id] + 1
+    try:
+        return launch_row(write.row, owner=memory.owner, turn=turn)
+    except (TypeError, ValueError):  # a lone surrogate: the batch repairs it, or says what is wrong
+        return None
+
+
+def take_over(log: LaunchLog, con: DuckDBPyConnection, memory: Memory, notices: list[str]) -> bool:
+    """Open the log and write what a turn that did not end well has left in it. True if there was anything.
+
+    On the writer thread, at the beginning of a turn, while no launch is taken. Raises what means that the turn failed.
+    """
+    rows, unreadable = log.leftover()
+    results: list[Any] = []
+    write_all(con, [Logged(row) for row in rows], memory, results)
+    notices += [str(result) for result in results if isinstance(result, StoreError)]
+    if unreadable:
+        notices.append(log.set_aside(unreadable))
+    log.clear()
+    return bool(rows)
 
 
 def _created(path: Path) -> int:

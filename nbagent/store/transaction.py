@@ -68,6 +68,10 @@ class Memory:
         self.cancels = {run_id for (run_id,) in found}
         self.decisions = tuple(map(rows.decision_of, con.execute(_DECISIONS, since).fetchall()))
 
+    def numbered(self, session_id: str, turn: int) -> None:
+        """A session has a run with this turn now."""
+        self.last_turn[session_id] = max(turn, self.last_turn.get(session_id, 0))
+
 
 def is_trouble(error: BaseException) -> bool:
     """Whether the file or the disk is at fault, not the rows: then all of the batch must wait."""
@@ -359,7 +363,7 @@ class _Batch:
     def _learn(self, finished: set[tuple[str, int]]) -> None:
         memory = self.memory
         for session_id, turn in self.turns.items():
-            memory.last_turn[session_id] = max(turn, memory.last_turn.get(session_id, 0))
+            memory.numbered(session_id, turn)
         memory.placed.update(self.placed)
         for run_id, _ in finished:
             memory.placed.pop(run_id, None)

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 from nbagent.errors import StoreBusyError, StoreError
 from nbagent.store.file import StoreFile, busy
 from nbagent.store.jobs import Job, Jobs
-from nbagent.store.launchlog import LaunchLog
+from nbagent.store.launchlog import LaunchLog, row_for_log, take_over
 from nbagent.store.owner import this_owner
 from nbagent.store.process import watch
 from nbagent.store.readers import Readers
-from nbagent.store.rows import Row, launch_row
+from nbagent.store.rows import Row
 from nbagent.store.transaction import Memory, write_all
 from nbagent.store.troubles import Troubles, as_store_error
-from nbagent.store.writes import InterruptOrphans, Launch, Launched, Logged, Write
+from nbagent.store.writes import Finish, InterruptOrphans, Launch, Launched, Logged, Write
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -68,10 +68,7 @@ class Writer:
             return self._put(write).future
 
     def launch(self, write: Launch) -> Future[Any]:
-        """As `submit`, but while a turn lasts this thread may write the launch log: durable when this returns.
-
-        That takes 0.2 ms, or as long as the disk does.
-        """
+        """As `submit`, but while a turn lasts this thread writes the launch log: 0.2 ms, or as long as the disk takes."""
         with self._cond:
             row = self._log(write)
             job = self._put(write if row is None else Logged(row))
@@ -81,6 +78,9 @@ class Writer:
         synced = False
         try:
             synced = self.log.sync()
+        except BaseException:  # Stop was pressed: nobody hears of this run, so it must not stay pending
+            self.submit(Finish(run_id=row[0], end={"status": "cancelled", "stop_reason": "cancelled"}))
+            raise
         finally:
             with self._cond:
                 self.log.syncing -= 1
@@ -95,20 +95,10 @@ class Writer:
 
     def _log(self, write: Launch) -> Row | None:
         """Add a launch to the log; its row, or None if the database must have it first."""
-        if not (write.minted and self.log.is_open) or write.row["run_id"] in self.memory.cancels:
+        row = row_for_log(write, self.memory, self._jobs) if self.log.is_open else None
+        if row is None or not self.log.append(row):
             return None
-        session_id, turn = write.row["session_id"], write.row.get("turn")
-        if turn is None:
-            if session_id not in self.memory.last_turn or self._jobs.numbering():
-                return None
-            turn = self.memory.last_turn[session_id] + 1
-        try:
-            row = launch_row(write.row, owner=self.memory.owner, turn=turn)
-        except (TypeError, ValueError):  # a lone surrogate: the batch repairs it, or says what is wrong
-            return None
-        if not self.log.append(row):
-            return None
-        self.memory.last_turn[session_id] = max(turn, self.memory.last_turn.get(session_id, 0))
+        self.memory.numbered(row[1], row[2])
         self._logged_at = monotonic()
         return row
 
@@ -254,7 +244,8 @@ class Writer:
             return as_store_error(error, self.path)
         broken = True
         try:
-            self.memory.begin(self.file.con, others=self._take_over() or others)
+            others |= take_over(self.log, self.file.con, self.memory, self.file.notices)
+            self.memory.begin(self.file.con, others=others)
             self._work()
             broken = False
         except Exception as error:  # noqa: BLE001 - the same
@@ -264,19 +255,6 @@ class Writer:
             self._await_readers()
             self.file.close(broken=broken)
         return None
-
-    def _take_over(self) -> bool:
-        """Write the launches that are left in the log by a turn that did not end well. True if there were any."""
-        with self._cond:
-            rows, unreadable = self.log.leftover()
-        results: list[Any] = []
-        write_all(self.file.con, [Logged(row) for row in rows], self.memory, results)
-        self.file.notices += [str(result) for result in results if isinstance(result, StoreError)]
-        if unreadable:
-            self.file.notices.append(self.log.set_aside(unreadable))
-        with self._cond:
-            self.log.clear()
-        return bool(rows)
 
     def _end_log(self) -> None:
         with self._cond:

@@ -212,6 +212,38 @@ def test_on_a_full_disk_what_was_acknowledged_stays_in_the_log(store: Store, pat
     assert log_of(path).read_bytes() == b""
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs /dev/null")
+def test_a_log_that_cannot_be_synced_holds_nothing(store: Store, path: Path) -> None:
+    """Where the disk does not confirm a line, the launch waits for its commit."""
+    path.parent.mkdir(parents=True)
+    log_of(path).symlink_to("/dev/null")
+    with open_turn(store):
+        assert store.launch(minted("a")).result(10) == Launched(1, cancelled=False)
+        assert store.launch(minted("b")).result(10).turn == 1
+    assert [row["run_id"] for row in store.read(ROWS)] == ["a", "b"]
+    assert store.take_notices() == []
+
+
+def test_a_launch_that_is_interrupted_is_no_pending_run(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stop in the moment of the disk's write: the caller has no run, so the record has none that goes on."""
+
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with open_turn(store):
+        monkeypatch.setattr(
+            "nbagent.store.launchlog._sync", interrupted
+        )  # the system call, as a signal ends it
+        with pytest.raises(KeyboardInterrupt):
+            store.launch(minted("a"))
+        monkeypatch.undo()
+        assert store.launch(minted("b")).done()
+    rows = store.read("select run_id, status from runs order by 1")
+    assert [tuple(row.values()) for row in rows] == [("a", "cancelled"), ("b", "pending")]
+
+
 def test_other_processes_see_launches_as_they_take_turns(path: Path) -> None:
     """While one process launches without a pause, another gets its turns and finds no launch missing."""
     with child(path) as busy, child(path) as other:
