@@ -241,21 +241,23 @@ def _tell_of_demo() -> None:
     )
 
 
+_LIMITS = {
+    "timeout": "timeout_s",
+    "idle_timeout": "idle_timeout_s",
+    "queue_timeout": "queue_timeout_s",
+    "tool_timeout": "tool_timeout_s",
+    "max_steps": "max_steps",
+    "max_output_tokens": "max_output_tokens",
+    "max_total_tokens": "max_total_tokens",
+    "max_cost": "max_cost_usd",
+    "output_retries": "output_retries",
+    "model_retries": "model_retries",
+}  # the option of each limit
+
+
 def configured_limits() -> Limits:
     """The limits as `%config`, environment and pyproject.toml set them."""
-    values = settings.values()
-    return Limits(
-        timeout_s=values["timeout"],
-        idle_timeout_s=values["idle_timeout"],
-        queue_timeout_s=values["queue_timeout"],
-        tool_timeout_s=values["tool_timeout"],
-        max_steps=values["max_steps"],
-        max_output_tokens=values["max_output_tokens"],
-        max_total_tokens=values["max_total_tokens"],
-        max_cost_usd=values["max_cost"],
-        output_retries=values["output_retries"],
-        model_retries=values["model_retries"],
-    )
+    return Limits(**{_LIMITS[name]: value for name, value in settings.values(names=_LIMITS).items()})
 
 
 def get(key: str) -> Run:

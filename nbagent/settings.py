@@ -13,7 +13,7 @@ import json
 import math
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -209,6 +209,7 @@ _TABLE = (
 )
 
 OPTIONS: Mapping[str, Option] = MappingProxyType({option.name: option for option in _TABLE})
+_VARIABLES = {option.name: option.env for option in _TABLE}
 
 _configured: dict[str, Any] = {}
 config: Mapping[str, Any] = MappingProxyType(_configured)  # what `%config` has set, for reading
@@ -223,13 +224,19 @@ def get(name: str, flag: object = None, *, start: Path | None = None) -> Any:
     return _resolve(_option(name), flag, _project_table(start))[0]
 
 
-def values(flags: Mapping[str, object] | None = None, *, start: Path | None = None) -> dict[str, Any]:
-    """Return every option's value by name: `get` for all of them with one look at the files."""
+def values(
+    flags: Mapping[str, object] | None = None,
+    *,
+    names: Iterable[str] | None = None,
+    start: Path | None = None,
+) -> dict[str, Any]:
+    """Return the values of the options `names` (by default of every one): `get` for all with one look at the files."""
     given = flags or {}
     for name in given:
         _option(name)
     table = _project_table(start)
-    return {name: _resolve(option, given.get(name), table)[0] for name, option in OPTIONS.items()}
+    wanted = OPTIONS if names is None else names
+    return {name: _resolve(_option(name), given.get(name), table)[0] for name in wanted}
 
 
 def origin(name: str, flag: object = None, *, start: Path | None = None) -> Origin:
@@ -266,8 +273,13 @@ def store_path(start: Path | None = None, *, flag: str | Path | None = None) -> 
     if path is None:
         return project_root(start) / ".nbagent" / "runs.duckdb"
     base = table.path.parent if where == "pyproject.toml" and table.path else _folder(start)
-    full = Path(os.path.normpath(base / path))
+    full = _normal(base, path)
     return full / "runs.duckdb" if full.is_dir() else full
+
+
+@functools.lru_cache(maxsize=16)
+def _normal(base: Path, path: Path) -> Path:
+    return Path(os.path.normpath(base / path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +304,7 @@ def _resolve(option: Option, flag: object, table: _ProjectTable) -> tuple[Any, O
         return _convert(option, flag, f"the flag for {option.name!r}"), "flag"
     if option.name in _configured:
         return _configured[option.name], "%config"
-    if text := os.environ.get(option.env):
+    if text := os.environ.get(_VARIABLES[option.name]):
         return _convert(option, text, f"the environment variable {option.env}"), "environment"
     if option.name in table.values:
         source = f"{option.name!r} of [tool.nbagent] in {table.path}"

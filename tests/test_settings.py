@@ -68,6 +68,16 @@ def test_values_gives_every_option_at_once(monkeypatch):
     assert found | {"on_busy": "queue"} == {name: settings.get(name) for name in settings.OPTIONS}
 
 
+def test_values_looks_at_the_named_options_alone(monkeypatch):
+    """An option that does not fit is the trouble of whoever needs it."""
+    monkeypatch.setenv("NBAGENT_REFRESH_S", "soon")
+    assert settings.values(names=["max_steps", "timeout"]) == {"max_steps": 20, "timeout": 600.0}
+    with pytest.raises(UnknownOptionError):
+        settings.values(names=["refresh_s"])
+    with pytest.raises(UnknownOptionError):
+        settings.values(names=["refresh"])
+
+
 @pytest.mark.parametrize("option", settings.OPTIONS.values(), ids=lambda option: option.name)
 def test_each_option_takes_its_own_default(option):
     """A default is a value that the option would take from a person, in the option's type."""

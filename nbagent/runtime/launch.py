@@ -90,13 +90,16 @@ class Runtime:
             raise PromptError("the prompt is empty", "write what the agent should do")
         model.check()
         check_price(spec, model)
+        limits = _call_limits()  # here, so that an option that does not fit is the launching cell's error
         launching = children.as_child(launching)
         live = self._new_run(spec, model, launching)
         run = Run(live.record.launch.run_id, live.record.launch.session_id, runtime=self, live=live)
         context = contextvars.copy_context()
         if self.thread.is_current():
-            live.launching.add_done_callback(lambda _: self.thread.soon(self._begin, live, context=context))
-            self.thread.loop.call_later(COMMIT_WAIT_S, self._begin, live, context=context)
+            live.launching.add_done_callback(
+                lambda _: self.thread.soon(self._begin, live, limits, context=context)
+            )
+            self.thread.loop.call_later(COMMIT_WAIT_S, self._begin, live, limits, context=context)
             return run
         try:
             live.launching.result(COMMIT_WAIT_S)
@@ -107,7 +110,7 @@ class Runtime:
             trouble = self.store.trouble or f"the store {str(self.store.path)!r} is busy"
             warnings.warn(f"run {run.run_id} goes on, but is not recorded yet: {trouble}", stacklevel=3)
         finally:
-            self.thread.soon(self._begin, live, context=context)
+            self.thread.soon(self._begin, live, limits, context=context)
         self._tell(live.services.store)
         return run
 
@@ -169,8 +172,8 @@ class Runtime:
         launches = [(live, live.record.launch) for live in lives if not live.ended.done()]
         return [live for live, one in launches if one.session_id == session_id and one.parent_run_id is None]
 
-    def _begin(self, live: LiveRun) -> None:
-        self.slots.limit(_call_limits())
+    def _begin(self, live: LiveRun, limits: CallLimits) -> None:
+        self.slots.limit(limits)
         live.begin()
         if not self._ticking:
             self._ticking = True
@@ -192,13 +195,13 @@ class Runtime:
 
     def adopt(self, live: LiveRun) -> Run:
         """Take up a claimed attempt: queue it in its session and let it work."""
-        launch = live.record.launch
+        launch, limits = live.record.launch, _call_limits()
         with self._lock:
             self._unfinished[launch.run_id] = live
             self._finished.pop(launch.run_id, None)
         if children.parent_run_id() is None:
             live.before = self.sessions.enter(launch.session_id, live)
-        self.thread.soon(self._begin, live, context=contextvars.copy_context())
+        self.thread.soon(self._begin, live, limits, context=contextvars.copy_context())
         return self._handle(live)
 
     def services(self, store: Store) -> Services:
@@ -355,15 +358,18 @@ def _progress(live: LiveRun) -> None:
         live.rows.progress()
 
 
+_CALL_LIMITS = {
+    "max_concurrency": "at_a_time",
+    "max_concurrency_per_model": "at_a_time_per_model",
+    "requests_per_minute": "requests_per_minute",
+    "tokens_per_minute": "tokens_per_minute",
+}  # the option of each
+
+
 def _call_limits() -> CallLimits:
     """What bounds model calls, as it is set now."""
-    values = settings.values()
-    return CallLimits(
-        at_a_time=values["max_concurrency"],
-        at_a_time_per_model=values["max_concurrency_per_model"],
-        requests_per_minute=values["requests_per_minute"],
-        tokens_per_minute=values["tokens_per_minute"],
-    )
+    values = settings.values(names=_CALL_LIMITS)
+    return CallLimits(**{_CALL_LIMITS[name]: value for name, value in values.items()})
 
 
 _current: Runtime | None = None
