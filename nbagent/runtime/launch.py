@@ -120,8 +120,8 @@ class Runtime:
     def _new_run(self, spec: AgentSpec, model: Model, launching: Launching) -> LiveRun:
         """Build the live run, queue it in its session and hand its row to the store."""
         session_id = launching.session_id or str(uuid7())
-        before = self.sessions.last(session_id) if launching.session_id else None
-        if before is not None and launching.on_busy == "reject":
+        ahead = self.sessions.unfinished(session_id)
+        if ahead and launching.on_busy == "reject":
             raise SessionBusyError(
                 f"session {session_id!r} has an unfinished run", 'wait for it, or use on_busy="queue"'
             )
@@ -144,8 +144,10 @@ class Runtime:
             self._unfinished.setdefault(launch.run_id, live)
         if launching.session_id is not None and launching.on_busy != "parallel":
             live.before = self.sessions.enter(session_id, live)
-        if launching.on_busy == "cancel" and isinstance(before, LiveRun):
-            self.thread.soon(before.stop, "cancelled")
+        if launching.on_busy == "cancel":
+            for one in reversed(ahead):  # the last first, so that none of them begins
+                if isinstance(one, LiveRun):
+                    self.thread.soon(one.stop, "cancelled")
         if launch.run_id in self._cancelled_early:
             self._cancelled_early.discard(launch.run_id)
             live.stop_reason = "cancelled"

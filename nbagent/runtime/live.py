@@ -35,7 +35,7 @@ from nbagent.runtime.history import usable
 from nbagent.runtime.listeners import Callbacks, Mailbox
 from nbagent.runtime.mainthread import MainThread
 from nbagent.runtime.record import now
-from nbagent.runtime.turns import RunGate, Sessions, Slots, Waitable
+from nbagent.runtime.turns import RunGate, Sessions, Slots, Waitable, until_turn
 from nbagent.spec import AgentSpec
 from nbagent.store import Launched, Store, load_messages
 from nbagent.threads import in_own_thread
@@ -201,8 +201,7 @@ class LiveRun:
             if launched.cancelled:
                 self.stop_reason = "cancelled"
                 return
-        if self.before is not None:
-            await self.before.until_done()
+        await until_turn(self)
         context = LoopContext(
             emit=self.emit,
             gate=RunGate(self.services.slots, self._take_place),

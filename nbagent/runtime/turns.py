@@ -238,33 +238,47 @@ def _nobody(_place: int | None) -> None:
 
 
 class Waitable(Protocol):
-    """What a session's queue needs of a run."""
+    """What a session's queue needs of a run. `before` is the run that it waits for, None once it waits no more."""
+
+    before: Waitable | None
 
     async def until_done(self) -> None:
         """Return once the run has ended and its rows are handed over."""
         ...
 
 
+async def until_turn(run: Waitable) -> None:
+    """Return once it is the run's turn: a run that ended in the queue left those that it waited for to the next."""
+    while (before := run.before) is not None:
+        await before.until_done()
+        run.before, before.before = before.before, None
+
+
 class Sessions:
-    """The last run of each session in this kernel: the one whose end the next one waits for."""
+    """The runs of each session in this kernel that take turns and have not ended, in order."""
 
     def __init__(self) -> None:
-        self._last: dict[str, Waitable] = {}
+        self._queues: dict[str, list[Waitable]] = {}
         self._lock = threading.Lock()
 
-    def last(self, session_id: str) -> Waitable | None:
-        """The session's latest run that has not left."""
-        return self._last.get(session_id)
+    def unfinished(self, session_id: str) -> list[Waitable]:
+        """The session's runs that have not left, in order."""
+        with self._lock:
+            return list(self._queues.get(session_id, ()))
 
     def enter(self, session_id: str, run: Waitable) -> Waitable | None:
         """Queue `run` in its session; return the run it has to wait for."""
         with self._lock:
-            before = self._last.get(session_id)
-            self._last[session_id] = run
+            queue = self._queues.setdefault(session_id, [])
+            before = queue[-1] if queue else None
+            queue.append(run)
             return before
 
     def leave(self, session_id: str, run: Waitable) -> None:
-        """Forget `run` if nobody queued behind it."""
+        """Forget `run`; does nothing for one that takes no turns."""
         with self._lock:
-            if self._last.get(session_id) is run:
-                del self._last[session_id]
+            queue = self._queues.get(session_id, [])
+            if run in queue:
+                queue.remove(run)
+            if not queue:
+                self._queues.pop(session_id, None)
