@@ -149,7 +149,7 @@ class Runtime:
             self._unfinished.setdefault(launch.run_id, live)
         if launching.session_id is not None and launching.on_busy != "parallel":
             live.before = self.sessions.enter(session_id, live)
-        for one in busy:
+        for one in reversed(busy):  # the last first, so that none of them begins
             self.thread.soon(one.stop, "cancelled")
         if launch.run_id in self._cancelled_early:
             self._cancelled_early.discard(launch.run_id)

@@ -16,9 +16,14 @@ TICK_S = 0.005
 
 @dataclass(slots=True)
 class Lag:
-    """How late the ticks were, in seconds. A stall counts once for each tick that it swallowed."""
+    """How late the ticks were, in seconds.
+
+    `late_s` has one entry for each tick that came; in `stalled_s` a stall counts once for each tick that it swallowed,
+    so that its percentiles are parts of the time, which is harder to please.
+    """
 
     late_s: list[float] = field(default_factory=list)
+    stalled_s: list[float] = field(default_factory=list)
 
     async def tick(self) -> None:
         """Note how late the loop comes to each tick, until cancelled."""
@@ -28,16 +33,22 @@ class Lag:
             due += TICK_S
             await asyncio.sleep(max(0.0, due - loop.time()))
             now = loop.time()
-            while due < now - TICK_S:
-                self.late_s.append(now - due)
-                due += TICK_S
             self.late_s.append(now - due)
+            while due < now - TICK_S:
+                self.stalled_s.append(now - due)
+                due += TICK_S
+            self.stalled_s.append(now - due)
 
     def __str__(self) -> str:
         """Percentiles in milliseconds."""
-        late = sorted(self.late_s)
-        p50, p99, most = (late[int(len(late) * part)] * 1000 for part in (0.5, 0.99, 0.999999))
-        return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {most:.1f} ms"
+        p50, p99, most = (_part(self.late_s, part) for part in (0.5, 0.99, 1.0))
+        of_time = _part(self.stalled_s, 0.99)
+        return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {most:.1f} ms; by time p99 {of_time:.1f} ms"
+
+
+def _part(seconds: list[float], part: float) -> float:
+    """Return a percentile in milliseconds."""
+    return sorted(seconds)[min(len(seconds) - 1, int(len(seconds) * part))] * 1000
 
 
 async def _until_input_closes() -> None:

@@ -56,10 +56,10 @@ def test_fewer_pass_where_each_takes_long() -> None:
     async def scenario() -> None:
         turns, breath = Turns(), Breath()
         counting = asyncio.create_task(turns.count())
-        await asyncio.gather(*[turns.caller(name, breath, SLICE_S) for name in range(120)])
+        await asyncio.gather(*[turns.caller(name, breath, SLICE_S) for name in range(70)])
         counting.cancel()
         of_turn = [turn for _, turn in turns.passed]
-        assert of_turn.count(of_turn[-1]) <= FEWEST
+        assert of_turn.count(of_turn[-1]) <= FEWEST + 1
         assert max(map(of_turn.count, set(of_turn))) <= MOST
 
     run(scenario())
