@@ -192,6 +192,13 @@ _TABLE = (
         doc="What a launch does while its session has an unfinished run.",
     ),
     Option(
+        name="traces",
+        type=str,
+        default="off",
+        choices=("off", "on"),
+        doc="Whether runs make OpenTelemetry spans, exported through your own set-up.",
+    ),
+    Option(
         name="refresh_s",
         type=float,
         default=0.1,

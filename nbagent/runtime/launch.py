@@ -40,6 +40,7 @@ from nbagent.schemas import rebuild
 from nbagent.spec import AgentSpec
 from nbagent.store import CancelRequest, Launched, Store, load_run
 from nbagent.threads import in_own_thread
+from nbagent.traces import check_traces
 
 TICK_S = 1.0
 _NEW_ID = "leave the run id out, or choose another one"
@@ -87,6 +88,7 @@ class Runtime:
             raise PromptError("the prompt is empty", "write what the agent should do")
         model.check()
         check_price(spec, model)
+        check_traces()
         launching = children.as_child(launching)
         live = self._new_run(spec, model, launching)
         run = Run(live.record.launch.run_id, live.record.launch.session_id, runtime=self, live=live)

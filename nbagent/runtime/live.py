@@ -23,6 +23,7 @@ from nbagent.events import (
     NoticeGiven,
     RunFinished,
     RunStarted,
+    TextAdded,
     ToolCallFinished,
 )
 from nbagent.loop import LoopContext, LoopState, run_loop
@@ -39,6 +40,7 @@ from nbagent.runtime.turns import RunGate, Sessions, Slots, Waitable
 from nbagent.spec import AgentSpec
 from nbagent.store import Launched, Store, load_messages
 from nbagent.threads import in_own_thread
+from nbagent.traces import begin_trace
 
 if TYPE_CHECKING:
     from nbagent.events import FilePart
@@ -102,6 +104,7 @@ class LiveRun:
         self._timers: list[asyncio.TimerHandle] = []
         self._clock = RunClock(spec.limits.timeout_s, lambda: self.stop("timeout"))
         self._listeners: tuple[weakref.ref[Mailbox], ...] = ()
+        self._trace = begin_trace(record.launch)
 
     # ------------------------------------------------------------------ life
 
@@ -140,10 +143,20 @@ class LiveRun:
         self.record.apply(event)
         if self._listeners:
             self._spread(event)
+        if self._trace is not None and type(event) is not TextAdded:
+            self._traced(event)
         if type(event) is RunStarted:
             self._clock.start()
         elif type(event) is ToolCallFinished and not self._is_stopping():
             self.rows.append(waited=True)  # soon this call is not repeated, whatever happens to the process
+
+    def _traced(self, event: Event) -> None:
+        try:
+            assert self._trace is not None
+            self._trace.take(event)
+        except Exception as error:  # noqa: BLE001 - the user's own exporters and processors; no run fails over them
+            self._trace = None
+            self.note(f"the run's trace is cut off: {error}")
 
     def _spread(self, event: Event) -> None:
         if self.record.end is not None and event is not self.record.end:
