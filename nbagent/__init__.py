@@ -8,10 +8,13 @@ Where things are, from the top down; each module imports only from below itself:
     magics kernel       parse a line and call one thing below; what the kernel itself is asked for
     panel               the widget: a view of the runs, and commands
     agent session       Agent: what a user holds; Session: a conversation by its id, and as data
+    compare             the same prompts to several agents or models, side by side
+    plots               pictures of runs over time, of cost and latency
     frames              DataFrames from the store's SQL: runs, sql, metrics
     runtime             the background thread; launch, queue, cancel, time limits; the live Run
     loop                the agent loop: ask the model, call its tools, repeat
     store               DuckDB: the record of every run
+    traces              OpenTelemetry spans of what runs do
     mcp                 MCP servers as sources of tools
     models              the wire formats, the table of providers
     spec                what one run needs to start anywhere
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbagent.agent import Agent, cancel_run, get, resume
+    from nbagent.compare import compare
     from nbagent.errors import (
         ConfigurationError,
         ModelError,
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from nbagent.frames import metrics, runs, sql
     from nbagent.mcp import MCPServer
     from nbagent.models import OpenAIChat, OpenAIResponses, Provider, register_provider
+    from nbagent.plots import plot_cost, plot_latency, plot_timeline
     from nbagent.run import RunMetrics, RunOutput, RunStatus
     from nbagent.runtime import Run, gather
     from nbagent.session import Session
@@ -56,6 +61,7 @@ _PUBLIC = {
     "cancel_run": "agent",
     "get": "agent",
     "resume": "agent",
+    "compare": "compare",
     "ConfigurationError": "errors",
     "ModelError": "errors",
     "NBAgentError": "errors",
@@ -71,6 +77,9 @@ _PUBLIC = {
     "OpenAIResponses": "models",
     "Provider": "models",
     "register_provider": "models",
+    "plot_cost": "plots",
+    "plot_latency": "plots",
+    "plot_timeline": "plots",
     "RunMetrics": "run",
     "RunOutput": "run",
     "RunStatus": "run",
@@ -103,9 +112,13 @@ __all__ = [
     "StoreError",
     "WaitTimeout",
     "cancel_run",
+    "compare",
     "gather",
     "get",
     "metrics",
+    "plot_cost",
+    "plot_latency",
+    "plot_timeline",
     "register_provider",
     "resume",
     "runs",

@@ -200,6 +200,13 @@ _TABLE = (
         doc="Earlier runs of its session that a run's model is shown, the latest ones; none is all.",
     ),
     Option(
+        name="traces",
+        type=str,
+        default="off",
+        choices=("off", "on"),
+        doc="Whether runs make OpenTelemetry spans, exported through your own set-up.",
+    ),
+    Option(
         name="refresh_s",
         type=float,
         default=0.1,

@@ -20,7 +20,7 @@ LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "package-loc
 # a package's name on the index, where it is not its import name
 DISTRIBUTION_OF = {"genai_prices": "genai-prices", "pydantic_core": "pydantic", "traitlets": "ipython"}
 # the mcp room's libraries come with its extra, `referencing` with jsonschema
-OPTIONAL = frozenset({"anyio", "matplotlib", "mcp", "mcp_types", "referencing"})
+OPTIONAL = frozenset({"anyio", "matplotlib", "mcp", "mcp_types", "opentelemetry", "referencing"})
 
 
 def command(name: str) -> str:

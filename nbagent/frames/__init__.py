@@ -8,6 +8,7 @@ metrics.py   by_model() and the like, steps(), messages()    shown.py    what %a
 from nbagent.frames import metrics
 from nbagent.frames.columns import TABLES, Column, text_of
 from nbagent.frames.listing import runs, sql
+from nbagent.frames.metrics import family
 from nbagent.frames.shown import shown_metrics
 
-__all__ = ["TABLES", "Column", "metrics", "runs", "shown_metrics", "sql", "text_of"]
+__all__ = ["TABLES", "Column", "family", "metrics", "runs", "shown_metrics", "sql", "text_of"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -9,18 +10,41 @@ import orjson
 from nbagent.frames.columns import STATUSES, Column, Columns
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+
+def frame_of(columns: Columns, arrays: Mapping[str, Any], *, plain: bool = False) -> pd.DataFrame:
+    """Return the columns in their order and dtypes; whatever else the query gave is left out.
+
+    Objects are JSON text, or as they should be where `plain`.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(
+        {column.name: _series(column, arrays[column.name], plain=plain) for column in columns}
+    )
+
+
+def frame_of_rows(
+    columns: Columns, rows: Sequence[Mapping[str, Any]], *, more: Sequence[Mapping[str, Any]] = ()
+) -> pd.DataFrame:
+    """Return plain rows as a frame of the documented columns; `more` are further columns of each row, as they come."""
     import numpy as np
     import pandas as pd
 
+    arrays = {}
+    for column in columns:
+        values = [row[column.name] for row in rows]
+        data = np.empty(len(values), dtype=object)
+        data[:] = values if column.dtype not in ("Int64", "Float64") else [value or 0 for value in values]
+        arrays[column.name] = np.ma.MaskedArray(data, mask=[value is None for value in values])
+    frame = frame_of(columns, arrays, plain=True)
+    for name in dict.fromkeys(name for row in more for name in row):
+        frame[name] = pd.Series([row.get(name) for row in more], index=frame.index)
+    return frame
 
-def frame_of(columns: Columns, arrays: dict[str, np.ma.MaskedArray[Any, Any]]) -> pd.DataFrame:
-    """Return the columns in their order and dtypes; whatever else the query gave is left out."""
-    import pandas as pd
 
-    return pd.DataFrame({column.name: _series(column, arrays[column.name]) for column in columns})
-
-
-def _series(column: Column, found: Any) -> Any:
+def _series(column: Column, found: Any, *, plain: bool) -> Any:
     import numpy as np
     import pandas as pd
 
@@ -40,7 +64,11 @@ def _series(column: Column, found: Any) -> Any:
             return pd.DatetimeIndex(moments).tz_localize("UTC")
         case "object":
             return pd.Series(
-                [None if gone else _plain(one) for one, gone in zip(data, mask, strict=True)], dtype=object
+                [
+                    None if gone else (one if plain else orjson.loads(one))
+                    for one, gone in zip(data, mask, strict=True)
+                ],
+                dtype=object,
             )
         case "status":
             return pd.Categorical(_texts(data, mask), categories=list(STATUSES))
@@ -55,7 +83,3 @@ def _series(column: Column, found: Any) -> Any:
 
 def _texts(data: Any, mask: Any) -> list[str | None]:
     return [None if gone else str(one) for one, gone in zip(data.tolist(), mask.tolist(), strict=True)]
-
-
-def _plain(text: str) -> Any:
-    return orjson.loads(text)

@@ -250,6 +250,39 @@ MESSAGES: Columns = (
     *_columns("string", "", run_id="the run", session_id="its session"),
 )
 
+FAMILY: Columns = (
+    *_columns("string", "", run_id="the run", parent_run_id="the run that started it"),
+    *_columns("category", "", agent_name="its agent"),
+    *_columns("status", "", status="where it stands"),
+    *_columns(
+        "utc",
+        "",
+        created_at="when it was launched",
+        started_at="when its work began",
+        finished_at="when it ended",
+    ),
+)
+COMPARISON: Columns = (
+    *_columns("string", "", prompt="what was asked"),
+    *_columns("category", "", contender="the agent or model that was asked, by its name in the call"),
+    *_columns("Int64", "", repeat="which time, from 1"),
+    *_columns("status", "", status="how the run ended"),
+    *_columns("object", "", answer="the answer: text or the typed value"),
+    *_columns("string", "", error="what it failed with"),
+    *_columns(
+        "Float64",
+        "s",
+        duration_s="time of the work",
+        ttft_s="time to first token",
+        queue_s="time in the queue",
+    ),
+    *(column for column in _TOKENS if column.name in ("input_tokens", "output_tokens", "total_tokens")),
+    *_columns("Float64", "USD", cost_usd="the cost of the calls whose cost is known; NA: of none"),
+    *_columns("Int64", "calls", model_calls="requests to models", tool_calls="calls of tools"),
+    *_columns("category", "", provider="who serves the model", model="the model"),
+    *_columns("string", "", run_id="the run"),
+)
+
 TABLES: dict[str, Columns] = {
     "runs": RUNS,
     "by_model": BY_MODEL,
@@ -259,6 +292,7 @@ TABLES: dict[str, Columns] = {
     "by_tool": BY_TOOL,
     "steps": STEPS,
     "messages": MESSAGES,
+    "compare": COMPARISON,
 }
 
 

@@ -19,12 +19,13 @@ from nbagent.frames.columns import (
     BY_MODEL,
     BY_SESSION,
     BY_TOOL,
+    FAMILY,
     MESSAGES,
     STEPS,
     Columns,
     documented,
 )
-from nbagent.store import Chosen, Query, list_messages, list_steps, measures
+from nbagent.store import Chosen, Query, list_family, list_messages, list_steps, measures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,6 +126,11 @@ def messages(run: Any = None, *, session: Any = None) -> pd.DataFrame:
     if run is not None:
         chosen = Chosen(sessions=chosen.sessions, run_ids=[_run_id(run)])
     return _listed(list_messages(chosen), MESSAGES)
+
+
+def family(run: Any) -> pd.DataFrame:
+    """A run and all runs below it, in launch order: agent, status and times."""
+    return _listed(list_family(_run_id(run)), FAMILY)
 
 
 def _counted(query: Callable[[Chosen], Query], columns: Columns, filters: Filters) -> pd.DataFrame:

@@ -42,6 +42,7 @@ from nbagent.schemas import rebuild
 from nbagent.spec import AgentSpec
 from nbagent.store import CancelRequest, Launched, Store, load_run, load_stopped
 from nbagent.threads import in_own_thread
+from nbagent.traces import check_traces
 
 TICK_S = 1.0
 _NEW_ID = "leave the run id out, or choose another one"
@@ -90,6 +91,7 @@ class Runtime:
             raise PromptError("the prompt is empty", "write what the agent should do")
         model.check()
         check_price(spec, model)
+        check_traces()
         limits = _call_limits()  # here, so that an option that does not fit is the launching cell's error
         launching = children.as_child(launching)
         live = self._new_run(spec, model, launching)

@@ -46,6 +46,7 @@ from nbagent.runtime.turns import RunGate, Sessions, Slots, Waitable
 from nbagent.spec import AgentSpec
 from nbagent.store import Launched, Store, load_turns
 from nbagent.threads import in_own_thread
+from nbagent.traces import begin_trace
 
 if TYPE_CHECKING:
     from nbagent.events import FilePart
@@ -115,6 +116,7 @@ class LiveRun:
         self._timers: list[asyncio.TimerHandle] = []
         self._clock = RunClock(spec.limits.timeout_s, lambda: self.stop("timeout"))
         self._listeners: tuple[weakref.ref[Mailbox], ...] = ()
+        self._trace = begin_trace(record.launch)
 
     # ------------------------------------------------------------------ life
 
@@ -158,6 +160,8 @@ class LiveRun:
         self.record.apply(event)
         if self._listeners:
             self._spread(event)
+        if self._trace is not None and type(event) is not TextAdded:
+            self._traced(event)
         if type(event) is RunStarted:
             self._clock.start()
         elif not isinstance(event, _UNEVENTFUL) and not self._is_stopping():
@@ -177,6 +181,14 @@ class LiveRun:
             self.rows.progress()
         elif isinstance(event, ApprovalDenied):
             self._clock.resume()
+
+    def _traced(self, event: Event) -> None:
+        try:
+            assert self._trace is not None
+            self._trace.take(event)
+        except Exception as error:  # noqa: BLE001 - the user's own exporters and processors; no run fails over them
+            self._trace = None
+            self.note(f"the run's trace is cut off: {error}")
 
     def _spread(self, event: Event) -> None:
         if self.record.end is not None and event is not self.record.end:

@@ -24,7 +24,7 @@ with recursive {told}, below as (
     union all
     select b.top, l.run_id from launches l join below b on l.parent_run_id = b.run_id
 ), copies as (
-    select run_id from launches where details ->> '$.cached_from' is not null
+    select run_id from launches where cached_from is not null
 ), own as (
     select run_id, count(*) as model_calls, {tokens},
            count(c.total_tokens) / count(*) as usage_known,

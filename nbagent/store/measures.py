@@ -105,8 +105,7 @@ _QUANTILES = """{name}_q[1] as {name}_p50_s, {name}_q[2] as {name}_p95_s"""
 _BOTH_QUANTILES = ", ".join(_QUANTILES.format(name=name) for name in ("duration", "ttft"))
 
 _CHOSEN = """chosen as (
-    select l.rowid as number, l.run_id, l.session_id, l.agent_name, l.parent_run_id, l.created_at,
-           l.details ->> '$.cached_from' as cached_from
+    select l.rowid as number, l.run_id, l.session_id, l.agent_name, l.parent_run_id, l.created_at, l.cached_from
     from launches l where {where}
 )"""
 # only runs that were resumed are summed over attempts: grouping all runs of a big record costs time
@@ -122,19 +121,16 @@ _TOLD = """spans as (
     where run_id in (select run_id from attempt_starts) group by run_id
 )"""
 # A run that no run of the record started is the root of its tree; what is below it belongs to its team.
-# `details` is parsed once for both of its values, and the recursion looks at nothing but children: both cost time.
-_TREE = """known as (
-    select l.run_id, l.parent_run_id, l.session_id, l.agent_name, l.created_at, {where} as fits,
-           json_extract_string(l.details, ['$.cached_from', '$.kind']) as said
-    from launches l
-), chosen as (
-    select * exclude (said, fits), said[1] as cached_from from known where fits
+# The recursion looks at nothing but children: looking at all runs costs time.
+_TREE = """chosen as (
+    select l.run_id, l.session_id, l.agent_name, l.parent_run_id, l.created_at, l.cached_from
+    from launches l where {where}
 ), children as (
-    select run_id, parent_run_id, agent_name from known where parent_run_id is not null
+    select run_id, parent_run_id, agent_name from launches where parent_run_id is not null
 ), tree as (
     select run_id, agent_name, agent_name as team_name, null::varchar as leader_name
-    from known
-    where parent_run_id is null and (said[2] = 'team' or run_id in (select parent_run_id from children))
+    from launches
+    where parent_run_id is null and (kind = 'team' or run_id in (select parent_run_id from children))
     union all
     select run_id, agent_name, null, null
     from children o where not exists (select 1 from launches l where l.run_id = o.parent_run_id)
@@ -206,10 +202,10 @@ def _by_run(
     same = " and ".join(f"a.{name} is not distinct from {{0}}.{name}" for name in keys)
     names = ", ".join(f"t.{name}" if tree and name != "agent_name" else f"h.{name}" for name in keys)
     sql = f"""
-with recursive {(_TREE if tree else _CHOSEN).format(where=where)}, {told()}, named as (
+with recursive {(_TREE if tree else _CHOSEN).format(where=where)}, named as (
     select h.run_id, h.parent_run_id, h.created_at, h.cached_from, {names}
     from chosen h {"join tree t using (run_id)" if tree else ""}
-), ran as (
+), {told("run_id in (select run_id from named)" if tree else "true")}, ran as (
     select * from named join told using (run_id)
 ), of_runs as (
     select {key}, {_OF_RUNS.format(roots=roots)} from ran r group by {key}

@@ -29,6 +29,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "label": "varchar",
         "parent_run_id": "varchar",
         "batch_id": "varchar",
+        "kind": "varchar",
+        "cached_from": "varchar",
         "details": "json",
     },
     "attempt_starts": {
@@ -186,6 +188,8 @@ def launch_row(row: Mapping[str, Any], *, owner: str, turn: int) -> Row:
         row.get("label"),
         row.get("parent_run_id"),
         row.get("batch_id"),
+        row.get("kind"),
+        row.get("cached_from"),
         to_json(details),
     )
 

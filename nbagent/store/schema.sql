@@ -24,6 +24,8 @@ create table launches (
     label         varchar,            -- the variable's name that the user gave (-o)
     parent_run_id varchar,            -- the run that started this one, for members of a team
     batch_id      varchar,
+    kind          varchar,            -- agent or team
+    cached_from   varchar,            -- the run whose answer this one was given; its calls count there alone
     details       json                -- all else that is known at launch, see the view `runs`
 );
 
@@ -189,7 +191,7 @@ select
     l.details ->> '$.row_key'                                         as row_key,
     l.details ->> '$.cell_id'                                         as cell_id,
     l.agent_name,
-    l.details ->> '$.kind'                                            as kind,
+    l.kind,
     l.details ->> '$.provider'                                        as provider,
     l.details ->> '$.model'                                           as model,
     l.details -> '$.model_settings'                                   as model_settings,
@@ -215,7 +217,7 @@ select
     coalesce(s.owner, l.owner)                                        as owner,
     coalesce(e.response_id, p.response_id)                            as response_id,
     coalesce(e.last_sequence_number, p.last_sequence_number)          as last_sequence_number,
-    l.details ->> '$.cached_from'                                     as cached_from,
+    l.cached_from,
     l.details -> '$.tags'                                             as tags,
     l.details -> '$.spec'                                             as spec
 from launches l

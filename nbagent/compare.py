@@ -1,0 +1,145 @@
+"""`nb.compare`: the same prompts to several agents or models, side by side. On the caller's thread; blocks it only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nbagent.agent import Agent
+from nbagent.errors import PromptError, UnknownModelError, UnknownOptionError
+from nbagent.frames.build import frame_of_rows
+from nbagent.frames.columns import COMPARISON, documented
+from nbagent.models.protocol import Model
+from nbagent.run import RunOutput
+from nbagent.runtime import Run, gather
+from nbagent.schemas import rows_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cell:
+    """One run of the grid."""
+
+    contender: str
+    prompt: str
+    repeat: int
+    run: Run
+
+
+@documented(COMPARISON)
+def compare(
+    agents_or_models: Mapping[str, Any] | Iterable[Any] | Any,
+    prompts: str | Iterable[str],
+    output_schema: Any = None,
+    repeat: int = 1,
+    *,
+    timeout: float | None = None,
+) -> pd.DataFrame:
+    """Ask each agent or model each prompt `repeat` times and return the answers beside latency, tokens and cost.
+
+    `agents_or_models` are Agents (or Teams), model objects or "provider:name" strings, one or several; a mapping
+    names them. All runs work in the background at once, within the configured concurrency; this call waits for
+    them, `timeout` seconds at most, and Stop cancels what has not ended. With an `output_schema` the answers'
+    fields are columns of their own, `answer.<field>`. A failed run is a row with its status and error, nothing is
+    raised for it. The frame has one row a run, ordered by prompt, contender and repeat; the runs carry the tag
+    `compare`. Raises the ConfigurationErrors of a launch.
+    """
+    contenders = _contenders(agents_or_models)
+    listed = [prompts] if isinstance(prompts, str) else list(prompts)
+    if not listed:
+        raise PromptError("compare was given no prompt", "give one, or a list of them")
+    if repeat < 1:
+        raise UnknownOptionError(f"repeat is {repeat!r}", "give 1 or more")
+    cells: list[_Cell] = []
+    try:
+        for prompt in listed:
+            for name, agent in contenders.items():
+                cells += [
+                    _Cell(
+                        contender=name,
+                        prompt=prompt,
+                        repeat=number,
+                        run=agent.start(prompt, output_schema=output_schema, tags={"compare": name}),
+                    )
+                    for number in range(1, repeat + 1)
+                ]
+        gather(*(cell.run for cell in cells), timeout=timeout)
+    except BaseException:
+        for cell in cells:
+            cell.run.cancel()
+        raise
+    outputs = [cell.run.output for cell in cells]
+    rows = [_row(cell, output) for cell, output in zip(cells, outputs, strict=True)]
+    return frame_of_rows(COMPARISON, rows, more=[_fields(output) for output in outputs])
+
+
+def _contenders(given: Any) -> dict[str, Any]:
+    """Agents by the names under which they are shown; equal names are told apart by a number."""
+    if isinstance(given, Mapping):
+        return {str(name): _agent(one) for name, one in given.items()}
+    several = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    found: dict[str, Any] = {}
+    for one in several:
+        agent = _agent(one)
+        name = one if isinstance(one, str) else _name(one)
+        while name in found:
+            stem, _, number = name.rpartition("#")
+            name = f"{stem}#{int(number) + 1}" if stem and number.isdigit() else f"{name}#2"
+        found[name] = agent
+    if not found:
+        raise UnknownModelError(
+            "compare was given no agent and no model", 'give some, as in ["openai:gpt-5-mini"]'
+        )
+    return found
+
+
+def _agent(one: Any) -> Any:
+    """An agent for a model; whatever can start runs is one already."""
+    if hasattr(one, "start"):
+        return one
+    if isinstance(one, str | Model):
+        return Agent(model=one)
+    raise UnknownModelError(
+        f"compare cannot run {one!r}", 'give Agents, model objects or "provider:name" strings'
+    )
+
+
+def _name(one: Any) -> str:
+    return str(one.name) if hasattr(one, "start") else f"{one.provider}:{one.id}"
+
+
+def _row(cell: _Cell, output: RunOutput) -> dict[str, Any]:
+    return {
+        "prompt": cell.prompt,
+        "contender": cell.contender,
+        "repeat": cell.repeat,
+        "status": output.status.value,
+        "answer": output.content,
+        "error": output.error,
+        **{name: getattr(output.metrics, name) for name in _MEASURED},
+        "provider": output.provider,
+        "model": output.model,
+        "run_id": output.run_id,
+    }
+
+
+_MEASURED = (
+    "duration_s",
+    "ttft_s",
+    "queue_s",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cost_usd",
+    "model_calls",
+    "tool_calls",
+)
+
+
+def _fields(output: RunOutput) -> dict[str, Any]:
+    """The fields of a typed answer that is one record, as columns; others have none."""
+    rows = rows_of(output.content) if output.output_valid else []
+    return {f"answer.{name}": value for name, value in rows[0].items()} if len(rows) == 1 else {}
