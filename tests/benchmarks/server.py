@@ -2,7 +2,7 @@
 
 It speaks both wire formats: Chat Completions, and the Responses API on paths that end in /responses.
 
-`python tests/benchmarks/server.py` prints its base URL and serves until its standard input closes.
+`python tests/benchmarks/server.py [GAP_S [CHUNKS]]` prints its base URL and serves until its standard input closes.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
-CHUNKS = 50
-GAP_S = 0.005
+GAP_S = float(sys.argv[1]) if sys.argv[1:] else 0.005
+CHUNKS = int(sys.argv[2]) if sys.argv[2:] else 50
 
 
 def _event(delta: str, *, finish: str = "null", usage: str = "null", choices: bool = True) -> bytes:
