@@ -131,12 +131,12 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(job=jobs)
     def kernel_dies(self, job: Job) -> None:
-        """End a run as the kernel's end does."""
+        """End a run as the kernel's end does; a paused one outlives its kernel (`test_approval_processes.py`)."""
         for run in job.runs[-1:]:
             job.disturbed = True
             live = current().live(run.run_id)
             assert live is not None
-            current().thread.soon(live.stop, "kernel_died")
+            current().thread.soon(_die, live)
 
     @rule(job=jobs)
     def release(self, job: Job) -> None:
@@ -197,7 +197,8 @@ class Interleavings(RuleBasedStateMachine):
                 output = run.output
                 if output.is_final:
                     end = (output.status, output.stop_reason, output.finished_at, output.content)
-                    assert self.ends.setdefault((run.run_id, output.attempt), end) == end
+                    known = self.ends.setdefault((run.run_id, output.attempt), end)
+                    assert known == end
 
     def finish(self, job: Job, run: Run) -> Any:
         """Open what holds the run and those before it; wait for its end."""
@@ -307,6 +308,11 @@ class Interleavings(RuleBasedStateMachine):
             )
             for one, other in itertools.pairwise(times):
                 assert one["finished_at"] <= other["started_at"], (one, other)
+
+
+def _die(live: Any) -> None:
+    if not live.record.pending_approvals:
+        live.stop("kernel_died")
 
 
 def check_nothing_is_left() -> None:
