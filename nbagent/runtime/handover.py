@@ -33,6 +33,7 @@ class HandOver:
         self._lost = lost
         self._handed = Handed.all_of(record)  # earlier attempts' rows are in the store already
         self._appending: concurrent.futures.Future[bool] | None = None
+        self._in_vain = False  # the last wait for the store ran out
         self._written_version = record.version
         self._written_at = time.monotonic()
 
@@ -72,14 +73,17 @@ class HandOver:
     async def commit(self, *, wait: bool) -> None:
         """Hand over before tools start, and wait until it is durable; not for a store that is in trouble.
 
-        Also waits, as any next step may take the process along, while a finished call is on its way.
+        A file that another process has is no trouble until a wait for it was in vain. Also waits, as any next step may take the process along, while a finished call is on its way.
         """
         wait = wait or (self._appending is not None and not self._appending.done())
         written = self.append(waited=wait)
-        if wait and self._store.trouble is None:
+        may_pass = self._store.is_busy and not self._in_vain
+        if wait and (may_pass or self._store.trouble is None):
+            self._in_vain = True
             with contextlib.suppress(TimeoutError, StoreError):
                 if not await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(written)), COMMIT_WAIT_S):
                     self._lost()
+                self._in_vain = False
 
     def leave(self) -> concurrent.futures.Future[bool]:
         """Hand over a paused run as it stands, for whoever adopts it: what is finished, and what waits."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from nbagent.errors import QueryError, StoreError
+from nbagent.errors import QueryError, StoreBusyError, StoreError
 from nbagent.store.rows import naive
 from nbagent.store.writer import Writer
 from nbagent.store.writes import CancelSeen, DecisionRequest, DecisionSeen, Launch, Write
@@ -54,6 +54,11 @@ class Store:
         """What keeps rows in memory and what to do about it, in two lines; None while all is well."""
         found = self._writer.trouble() if self._writer.waiting() else None
         return None if found is None else str(found)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the only trouble is that another process has the file, which passes."""
+        return isinstance(self._writer.trouble(), StoreBusyError)
 
     def take_notices(self) -> list[str]:
         """What a person should be told once: a damaged file that was set aside, a row that was refused."""

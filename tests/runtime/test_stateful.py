@@ -379,7 +379,7 @@ def machine(
 
 
 EXAMPLES = settings(
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,
