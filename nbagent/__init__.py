@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from nbagent.frames import runs, sql
     from nbagent.mcp import MCPServer
     from nbagent.models import OpenAIChat, OpenAIResponses, Provider, register_provider
+    from nbagent.panel import Panel
     from nbagent.run import RunMetrics, RunOutput, RunStatus
     from nbagent.runtime import Run, gather
     from nbagent.spec import Limits, ModelSettings
@@ -69,6 +70,7 @@ _PUBLIC = {
     "OpenAIResponses": "models",
     "Provider": "models",
     "register_provider": "models",
+    "Panel": "panel",
     "RunMetrics": "run",
     "RunOutput": "run",
     "RunStatus": "run",
@@ -89,6 +91,7 @@ __all__ = [
     "NBAgentError",
     "OpenAIChat",
     "OpenAIResponses",
+    "Panel",
     "Provider",
     "Run",
     "RunError",

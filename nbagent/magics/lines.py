@@ -12,7 +12,7 @@ from nbagent.errors import UnknownOptionError, close_match
 
 Line = argparse.Namespace
 
-VERBS = ("list", "show", "wait", "cancel", "resume", "retry", "models")
+VERBS = ("panel", "list", "show", "wait", "cancel", "resume", "retry", "models")
 
 
 _QUOTE = 'quote a value that holds spaces, as in -i "Be brief"'
@@ -91,7 +91,7 @@ AGENT = _launching("%%agent")
 
 def _verb(verb: str) -> LineParser:
     parser = LineParser(f"%agent {verb}")
-    if verb not in ("list", "models"):
+    if verb not in ("panel", "list", "models"):
         parser.add_argument("runs", nargs="*", metavar="RUN")
     if verb == "wait":
         parser.add_argument("--timeout", type=float, metavar="SECONDS")
@@ -106,9 +106,9 @@ _VERB_PARSERS = {verb: _verb(verb) for verb in VERBS}
 
 
 def agent_line(line: str) -> tuple[str, Any]:
-    """Split `%agent VERB ...` into the verb (default: list) and its parsed arguments."""
+    """Split `%agent VERB ...` into the verb (default: panel) and its parsed arguments."""
     verb, _, rest = line.strip().partition(" ")
-    verb = verb or "list"
+    verb = verb or "panel"
     if verb not in _VERB_PARSERS:
         raise UnknownOptionError(
             f"%agent has no {verb!r}{close_match(verb, VERBS)}", f"it has: {', '.join(VERBS)}"

@@ -6,9 +6,10 @@ writer.py       queue, thread and turns      transaction.py  a batch of writes, 
 file.py         one turn with the file       lockfile.py     who may open it
 queries.py      runs and messages read back  orphans.py      runs whose process is gone
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
-owner.py        which process is which
+owner.py        which process is which     overview.py     runs as rows of a table
 """
 
+from nbagent.store.overview import Overview, newest_runs, runs_since
 from nbagent.store.queries import (
     StoppedRun,
     list_runs,
@@ -40,6 +41,7 @@ __all__ = [
     "Launch",
     "Launched",
     "NewAttempt",
+    "Overview",
     "Progress",
     "StoppedRun",
     "Store",
@@ -48,5 +50,7 @@ __all__ = [
     "load_messages",
     "load_run",
     "load_stopped",
+    "newest_runs",
+    "runs_since",
     "session_metrics",
 ]

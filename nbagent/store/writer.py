@@ -93,6 +93,7 @@ class Writer:
         self._troubled_since = 0.0
         self._failures = 0
         self._swept_at: float | None = None
+        self.others_wrote = 0  # turns of ours before which another process may have written
 
     # any thread ---------------------------------------------------------------------------------------
 
@@ -282,6 +283,7 @@ class Writer:
         broken = True
         try:
             if others:
+                self.others_wrote += 1
                 self.memory.reload(self.file.con)
             self._work()
             broken = False
