@@ -93,7 +93,7 @@ function openedView(home, id, { model, state, command, opened, close }) {
 
   const update = () => {
     const row = state.rows.get(id);
-    names.textContent = row ? [row.cells[state.at.title], row.cells[state.at.model]].filter(Boolean).join(" · ") : id;
+    names.textContent = row ? row.cells[state.at.prompt] || row.cells[state.at.title] : id;
     if (run.whole && !endCard) {
       endCard = run.render(place);
       waiting.remove();

@@ -257,6 +257,11 @@ const SORTS = {
 /** Order nodes: by a column, unknown values last; else what runs first, then the newest. */
 function sorted(nodes, sort, at, now) {
   const keyed = nodes.map((node) => {
+    // the usual order of runs on their own needs no sums: ten thousand of them in a few milliseconds
+    if (!sort && !node.kids) {
+      const { cells } = node.row;
+      return { node, value: null, first: rank(cells[at.status]), created: cells[at.created_ms] ?? 0 };
+    }
     const facts = factsOf(node, at);
     const value = sort ? SORTS[sort.by](facts, now) : null;
     return { node, value, first: rank(facts.status), created: facts.created ?? 0 };
@@ -277,24 +282,35 @@ function linesOf(roots, wanted, sort, open, at, now) {
   // null: neither it nor anything below it matches; else whether it was found only through what is below
   const found = (node) => {
     const self = node.row ? wanted(node.row) : false;
-    const kids = (node.kids ?? []).map((kid) => [kid, found(kid)]).filter(([, hit]) => hit);
-    return self || kids.length ? { self, kids } : null;
+    if (!node.kids) return self ? ALONE : null;
+    const kids = hitsOf(node.kids);
+    return self || kids.size ? { self, kids } : null;
   };
-  const walk = (pairs, depth, order) => {
-    const hits = new Map(pairs);
+  const hitsOf = (nodes) => {
+    const hits = new Map();
+    for (const node of nodes) {
+      const hit = found(node);
+      if (hit) hits.set(node, hit);
+    }
+    return hits;
+  };
+  const walk = (hits, depth, order) => {
     for (const node of sorted([...hits.keys()], order, at, now)) {
       const hit = hits.get(node);
       lines.push({ node, depth });
-      const unfolded = open.get(node.key) ?? (wanted.narrow && !hit.self && hit.kids.length > 0);
+      const unfolded = open.get(node.key) ?? (wanted.narrow && !hit.self && hit.kids.size > 0);
       node.unfolded = unfolded;
       // a leader that was found shows all of its members; what was found through its members, only those
-      const kids = hit.self && node.row ? (node.kids ?? []).map((kid) => [kid, found(kid) ?? { self: true, kids: [] }]) : hit.kids;
-      if (unfolded) walk(kids, depth + 1, order ?? { by: "created", down: false });
+      if (!unfolded || !node.kids) continue;
+      const kids = hit.self && node.row ? new Map(node.kids.map((kid) => [kid, found(kid) ?? ALONE])) : hit.kids;
+      walk(kids, depth + 1, order ?? { by: "created", down: false });
     }
   };
-  walk(roots.map((node) => [node, found(node)]).filter(([, hit]) => hit), 0, sort);
+  walk(hitsOf(roots), 0, sort);
   return lines;
 }
+
+const ALONE = { self: true, kids: new Map() };
 
 /* ----------------------------------------------------------------------- view */
 
@@ -350,14 +366,14 @@ function tableView(el, { model, state, command, opened }) {
 
   function clearFilters() {
     Object.assign(want, { text: "", group: "all", agent: "", model: "", session: "" });
-    bars.showFilters(true);
+    bars.showTexts();
     refilter();
   }
 
   function refilter() {
     grid.el.scrollTop = 0;
     derive();
-    bars.showFilters();
+    bars.showPressed();
     paintSoon();
   }
 
@@ -547,7 +563,7 @@ function barsView(state, want, { refilter, command }) {
     refilter();
   });
   stop.addEventListener("click", () => command("cancel_all", ""));
-  filters.append(search, groups, ...selects.map((one) => one.select));
+  filters.append(groups, search, ...selects.map((one) => one.select));
   el.append(head, trouble, filters);
 
   const put = (node, text) => node.textContent === text || (node.textContent = text);
@@ -616,11 +632,17 @@ function barsView(state, want, { refilter, command }) {
       el.parentElement?.toggleAttribute("data-gone", state.gone);
     },
     /** The filters' own state; a choice between one thing is none and is not shown. */
-    showFilters(alsoText) {
+    showPressed() {
+      for (const { name, button } of buttons) button.setAttribute("aria-pressed", String(want.group === name));
+    },
+    showTexts() {
+      search.value = want.text;
+      for (const { name, select } of selects) select.value = want[name];
+    },
+    showFilters() {
       const { at } = state;
       filters.hidden = state.rows.size === 0;
-      if (alsoText) search.value = want.text;
-      for (const { name, button } of buttons) button.setAttribute("aria-pressed", String(want.group === name));
+      this.showPressed();
       for (const { name, select } of selects) {
         const counts = new Map();
         for (const { cells } of state.rows.values()) {
@@ -691,6 +713,8 @@ function gridView({ onSort, onKey, onClick, onScroll }) {
   const empty = element("div", "empty");
   el.append(headGroup, sizer, empty);
   const pool = [];
+  let rowsShown = 0;
+  let counted = -1;
 
   el.addEventListener("scroll", onScroll, { passive: true });
   el.addEventListener("keydown", (event) => event.target === el && onKey(event));
@@ -740,8 +764,9 @@ function gridView({ onSort, onKey, onClick, onScroll }) {
       const seen = view.openId ? ROWS_SEEN_BESIDE : ROWS_SEEN;
       const height = `${lines.length * ROW_PX}px`;
       if (sizer.style.height !== height) sizer.style.height = height;
-      el.style.setProperty("--nb-rows", Math.min(seen, Math.max(1, lines.length)));
-      el.setAttribute("aria-rowcount", lines.length + 1);
+      const shown = Math.min(seen, Math.max(1, lines.length));
+      if (shown !== rowsShown) el.style.setProperty("--nb-rows", (rowsShown = shown)); // a new style for each row
+      if (lines.length !== counted) el.setAttribute("aria-rowcount", (counted = lines.length) + 1);
       const first = Math.max(0, Math.floor(el.scrollTop / ROW_PX) - SPARE_ROWS);
       const last = Math.min(lines.length, Math.ceil((el.scrollTop + el.clientHeight) / ROW_PX) + SPARE_ROWS);
       let active = "";
@@ -792,6 +817,7 @@ function rowView(home, id) {
   cells.action.append(button);
   home.append(el);
 
+  let depthShown = -1;
   const put = (node, value) => node.textContent === value || (node.textContent = value);
   const set = (name, value) => el.getAttribute(name) === value || el.setAttribute(name, value);
 
@@ -805,9 +831,9 @@ function rowView(home, id) {
       const now = Date.now() + state.skewMs;
       el.hidden = false;
       el.style.transform = `translateY(${number * ROW_PX}px)`;
-      el.style.setProperty("--nb-depth", depth);
-      el.dataset.key = node.key;
-      el.dataset.status = facts.status;
+      if (depth !== depthShown) el.style.setProperty("--nb-depth", (depthShown = depth));
+      set("data-key", node.key);
+      set("data-status", facts.status);
       set("aria-rowindex", String(number + 2));
       set("aria-level", String(depth + 1));
       set("aria-selected", String(view.openId === node.key));

@@ -154,3 +154,39 @@ def test_a_page_that_loads_later_gets_the_table_of_now(kernel):
     code += "print(table.widget.get_state()['table']['lines'])"
     [line] = json.loads(kernel.run(code).stdout)
     assert "completed" in line
+
+
+def test_an_opened_run_sends_its_card_and_its_details(kernel):
+    """`open` is answered with the whole card and the details; an answer that is whole comes as HTML too."""
+    kernel.run(LOAD + "nb.Panel()")
+    kernel.run(SHORT + "\nrun.wait();")
+    run_id = wait_for(kernel, "capital", "completed")["id"]
+    assert kernel.control("nbagent_request", command("open", run_id))["heard"] is True
+
+    def told(what: str) -> list:
+        return [m[what] for m in table_of(kernel).received if m.get("run") == run_id and what in m]
+
+    kernel.wait_for(lambda: told("card") and told("details"), "card and details", timeout_s=10)
+    assert told("card")[0]["row"]["status"] == "completed"
+    details = told("details")[0]
+    assert details["html"] == "<p>The capital of France is Paris.</p>\n"
+    assert [message["role"] for message in details["messages"]][-1] == "assistant"
+    assert len(details["steps"]["rows"]) == 1
+
+
+def test_a_run_opened_in_another_kernel_goes_on_growing(kernel, tmp_path: Path):
+    """A run of another kernel is opened from the store and looked at again while it goes on."""
+    kernel.run(LOAD + "nb.Panel()")
+    with RealKernel(tmp_path / "other", env={"NBAGENT_STORE": str(kernel.store)}) as other:
+        other.run(LOAD + LONG)
+        run_id = wait_for(kernel, "rivers", "running")["id"]
+        kernel.control("nbagent_request", command("open", run_id))
+
+        def text() -> str:
+            told = [m for m in table_of(kernel).received if m.get("run") == run_id]
+            return max((m["card"]["text"] for m in told if "card" in m), key=len, default="") + "".join(
+                m.get("append", "") for m in told
+            )
+
+        length = len(kernel.wait_for(text, "text", timeout_s=20))
+        kernel.wait_for(lambda: len(text()) > length, "more text", timeout_s=20)

@@ -48,10 +48,10 @@ def model_call(number: int, at: datetime, **given: Any) -> ModelCall:
         total_tokens=240 + number % 700 + number % 300,
     )
     plain: dict[str, Any] = {
-        "step": 1, "attempt": 1, "status": "completed", "started_at": at, "duration_s": 1.2 + number % 7,
+        "provider": provider, "request_model": model, "step": 1, "attempt": 1, "status": "completed", "started_at": at, "duration_s": 1.2 + number % 7,
         "ttft_s": 0.3, "usage": tokens, "cost_usd": None if number % 5 == 0 else 0.0004 + (number % 90) / 10_000,
     }  # fmt: skip
-    return ModelCall(provider=provider, request_model=model, **(plain | given))
+    return ModelCall(**(plain | given))
 
 
 def launch(number: int, at: datetime, **given: Any) -> Launch:
@@ -139,7 +139,7 @@ def _team(store: Store, at: datetime) -> list[Any]:
         "finished_at": at + timedelta(seconds=5.6),
     }
     futures = [
-        store.submit(launch(7, at, run_id="team-1", label="view", agent_name="desk", session_id="q3", turn=1, kind="team")),
+        store.submit(launch(7, at, run_id="team-1", label="view", agent_name="desk", session_id="q3", turn=1, kind="team", prompt="What moved NVDA this week?")),
         store.submit(
             Append(run_id="team-1", session_id="q3", turn=1, model_calls=calls, tool_calls=(tool,), messages=tuple(enumerate(messages)))
         ),
@@ -158,6 +158,61 @@ def _team(store: Store, at: datetime) -> list[Any]:
         )
     futures.append(store.submit(Finish(run_id="team-1", end={**done, "content": answer})))
     return futures
+
+
+HOSTILE = (
+    "</pre></div></td><img src=x onerror='window.pwned=1'><script>window.pwned=1</script>"
+    "<svg onload='window.pwned=1'></svg><style>body{display:none}</style>"
+    "[click](javascript:window.pwned=1) ![pixel](http://127.0.0.1:9/pixel.png) "
+    "<div style='position:fixed;inset:0' onmouseover='window.pwned=1'>over</div> \x1b[31mred\x1b[0m \u202e\u2066 "
+    + "W"
+    * 3000
+)
+
+
+def fill_hostile(store: Store) -> None:
+    """Write runs whose every text is hostile: names, prompt, answer, tool call, error, traceback, batch, session."""
+    at = datetime.now(UTC) - timedelta(minutes=1)
+    names = {
+        "label": HOSTILE,
+        "agent_name": HOSTILE,
+        "provider": HOSTILE,
+        "model": HOSTILE,
+        "prompt": HOSTILE,
+    }
+    request = ToolRequest(tool_call_id=HOSTILE, name=HOSTILE, arguments=HOSTILE)
+    tool = ToolCall(
+        step=1, tool_call_id=HOSTILE, name=HOSTILE, arguments=HOSTILE, status="error", error=HOSTILE, result=HOSTILE,
+        started_at=at, duration_s=0.2,
+    )  # fmt: skip
+    messages = (
+        Message(role="user", content=HOSTILE),
+        Message(role="assistant", content=HOSTILE, tool_requests=(request,), name=HOSTILE),
+        Message(role="tool", content=HOSTILE, name=HOSTILE),
+    )
+    futures = []
+    for number, status in enumerate(("completed", "error")):
+        given = {"run_id": f"{HOSTILE} {number}", "session_id": HOSTILE, "turn": number + 1}
+        if number:
+            given["batch_id"] = HOSTILE
+        call = model_call(1, at, provider=HOSTILE, request_model=HOSTILE, error=HOSTILE)
+        values = {
+            "status": status,
+            "stop_reason": "end" if status == "completed" else "error",
+            "content": HOSTILE,
+        }
+        values |= {"started_at": at, "finished_at": at, "error": HOSTILE, "traceback": HOSTILE}
+        futures.append(store.submit(launch(number, at, **names, **given)))
+        futures.append(
+            store.submit(
+                Finish(
+                    run_id=given["run_id"], session_id=HOSTILE, turn=number + 1, end=values, model_calls=(call,),
+                    tool_calls=(tool,), messages=tuple(enumerate(messages)),
+                )
+            )
+        )  # fmt: skip
+    wait(futures, 30)
+    assert all(one.done() and not one.exception() for one in futures)
 
 
 if __name__ == "__main__":
