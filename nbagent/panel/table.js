@@ -11,7 +11,7 @@ const ROWS_SEEN = 12;
 const ROWS_SEEN_BESIDE = 6; // while a run is open below
 const SPARE_ROWS = 6; // drawn above and below what is in sight
 const SAID_MS = 12000;
-const ENDED = new Set(["completed", "error", "cancelled", "timeout", "interrupted"]);
+const ENDED = new Set(["completed", "error", "cancelled", "timeout", "interrupted", "incomplete"]); // the last: of a batch
 const RESUMABLE = new Set(["error", "timeout", "interrupted"]);
 const GROUPS = [
   ["all", "All", () => true],
@@ -29,8 +29,9 @@ export default () => {
   let table = null;
   return {
     initialize(given) {
-      if (given.model.get("shows") === "table") table = tableModel(given.model);
-      else card.initialize(given);
+      if (given.model.get("shows") !== "table") return card.initialize(given);
+      table = tableModel(given.model);
+      return table.end;
     },
     render(given) {
       return table ? table.render(given.el) : card.render(given);
@@ -43,7 +44,7 @@ export default () => {
 function tableModel(model) {
   const state = {
     seq: -1, at: {}, rows: new Map(), total: 0, loaded: false, trouble: [], gone: false, skewMs: 0,
-    asked: new Map(), said: [], askedAt: -Infinity,
+    stoppedMs: null, asked: new Map(), said: [], askedAt: -Infinity,
   };
   const views = new Set();
   const opened = new Map(); // run id -> what card.js needs of a model, see opened.js
@@ -56,7 +57,7 @@ function tableModel(model) {
     state.at = Object.fromEntries(table.columns.map((name, number) => [name, number]));
     state.rows = new Map(JSON.parse(table.lines).map((cells) => [cells[0], lineOf(cells)]));
     const { seq, total, loaded, trouble } = table;
-    Object.assign(state, { seq, total, loaded, trouble, gone: false });
+    Object.assign(state, { seq, total, loaded, trouble, gone: false, stoppedMs: null });
     state.skewMs = table.now_ms - Date.now();
     changed("all");
   };
@@ -112,7 +113,7 @@ function tableModel(model) {
     const route = await send(model, name, id);
     const asked = state.asked.get(id);
     if (!asked) return;
-    if (route === "none") state.gone = true;
+    if (route === "none") leave();
     if (route === "comm") {
       setTimeout(() => {
         if (state.asked.get(id) === asked) asked.how = "waiting";
@@ -124,11 +125,13 @@ function tableModel(model) {
       if (state.asked.get(id) === asked) state.asked.delete(id);
       changed("cells");
     }, 30 * 1000);
-    changed(state.gone ? "all" : "cells");
+    changed("cells");
   };
 
   const leave = () => {
+    if (state.gone) return;
     state.gone = true;
+    state.stoppedMs = Date.now() + state.skewMs; // nothing is known of what came later
     changed("all");
   };
 
@@ -136,9 +139,10 @@ function tableModel(model) {
   model.on("change:table", () => restate(model.get("table")));
   model.on("msg:custom", hear);
   watchKernel(model, leave);
-  setInterval(() => document.hidden || changed("time"), 1000);
+  const clock = setInterval(() => document.hidden || state.gone || changed("time"), 1000);
 
   return {
+    end: () => clearInterval(clock),
     render(el) {
       const view = tableView(el, { model, state, command, opened });
       const hiding = hideSnapshot(model.get("key"));
@@ -215,7 +219,7 @@ function factsOf(node, at) {
   const ends = known("ended");
   const statuses = new Set(kids.map((one) => one.status));
   node.sums = {
-    status: own.length ? own[0].status : open ? "running" : statuses.size === 1 ? kids[0].status : "completed",
+    status: own.length ? own[0].status : open ? "running" : statuses.size === 1 ? kids[0].status : "incomplete",
     title: own.length ? own[0].title : kids[0]?.title ?? "batch",
     model: own.length ? own[0].model : kids[0]?.model ?? "",
     created: own.length ? own[0].created : least(known("created")),
@@ -828,7 +832,7 @@ function rowView(home, id) {
       const { at } = state;
       const facts = factsOf(node, at);
       const run = node.row?.cells;
-      const now = Date.now() + state.skewMs;
+      const now = state.stoppedMs ?? Date.now() + state.skewMs;
       el.hidden = false;
       el.style.transform = `translateY(${number * ROW_PX}px)`;
       if (depth !== depthShown) el.style.setProperty("--nb-depth", (depthShown = depth));

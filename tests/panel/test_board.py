@@ -130,3 +130,13 @@ def test_this_kernels_runs_are_not_taken_from_the_file():
     row |= dict.fromkeys(("prompt", "error", "content", "partial_text"))
     assert board.changes([row]) == {}
     assert board.unfinished(elsewhere=True) == []
+
+
+def test_trouble_of_the_store_is_told_once_and_taken_back():
+    """What keeps rows from the record is on the panel as long as it lasts, for pages that load later too."""
+    board = Board()
+    what = ["the record is held by another process", "close the program that has it open"]
+    assert board.tick(0.0, trouble=what) == {"seq": 1, "trouble": what}
+    assert board.tick(0.1, trouble=what) is None
+    assert board.state()["trouble"] == what
+    assert board.tick(0.2, trouble=[])["trouble"] == []
