@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from nbagent.frames import metrics, runs, sql
     from nbagent.mcp import MCPServer
     from nbagent.models import OpenAIChat, OpenAIResponses, Provider, register_provider
+    from nbagent.panel import Panel
     from nbagent.plots import plot_cost, plot_latency, plot_timeline
     from nbagent.run import RunMetrics, RunOutput, RunStatus
     from nbagent.runtime import Run, gather
@@ -77,6 +78,7 @@ _PUBLIC = {
     "OpenAIResponses": "models",
     "Provider": "models",
     "register_provider": "models",
+    "Panel": "panel",
     "plot_cost": "plots",
     "plot_latency": "plots",
     "plot_timeline": "plots",
@@ -101,6 +103,7 @@ __all__ = [
     "NBAgentError",
     "OpenAIChat",
     "OpenAIResponses",
+    "Panel",
     "Provider",
     "Run",
     "RunError",

@@ -211,7 +211,7 @@ _TABLE = (
         type=float,
         default=0.1,
         minimum=0.02,
-        doc="Seconds between two refreshes of a run card.",
+        doc="Seconds between two refreshes of a run card or the panel.",
     ),
 )
 

@@ -18,7 +18,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "package-lock.json", "pylock.toml")
 # a package's name on the index, where it is not its import name
-DISTRIBUTION_OF = {"genai_prices": "genai-prices", "pydantic_core": "pydantic", "traitlets": "ipython"}
+DISTRIBUTION_OF = {
+    "markdown_it": "markdown-it-py",
+    "genai_prices": "genai-prices",
+    "pydantic_core": "pydantic",
+    "traitlets": "ipython",
+}
 # the mcp room's libraries come with its extra, `referencing` with jsonschema
 OPTIONAL = frozenset({"anyio", "matplotlib", "mcp", "mcp_types", "opentelemetry", "referencing"})
 

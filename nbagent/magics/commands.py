@@ -92,6 +92,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
     def agent(self, line: str, cell: str | None = None) -> Any:
         """Run an agent in the foreground (`%%agent`, flags as in `%%agent_bg?`), or look after runs (`%agent`).
 
+        %agent                          the panel: all runs, live
         %agent list                     this store's runs as a DataFrame
         %agent show [RUN]               the card of a run (default: the latest)
         %agent wait [RUN ...]           wait for these runs, or for all unfinished ones [--timeout SECONDS]
@@ -212,6 +213,11 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             display(run.to_frame())  # type: ignore[no-untyped-call]
 
     # ------------------------------------------------------------ %agent verbs
+
+    def _panel(self, _arguments: Line) -> None:
+        from nbagent.panel import Panel
+
+        Panel().show()
 
     def _list(self, _arguments: Line) -> Any:
         from nbagent.frames import runs

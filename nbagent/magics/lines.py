@@ -12,7 +12,9 @@ from nbagent.errors import UnknownOptionError, close_match
 
 Line = argparse.Namespace
 
-VERBS = ("list", "show", "wait", "cancel", "approve", "deny", "resume", "retry", "metrics", "models")
+VERBS = (
+    "panel", "list", "show", "wait", "cancel", "approve", "deny", "resume", "retry", "metrics", "models"
+)  # fmt: skip
 METRICS = ("model", "member", "session", "agent", "tool")
 
 
@@ -98,7 +100,7 @@ def _verb(verb: str) -> LineParser:
         parser.add_argument("--call", metavar="ID")
     elif verb == "metrics":
         parser.add_argument("by", nargs="?", choices=METRICS, default="model")
-    elif verb not in ("list", "models"):
+    elif verb not in ("panel", "list", "models"):
         parser.add_argument("runs", nargs="*", metavar="RUN")
     if verb == "deny":
         parser.add_argument("--why", default="", metavar="TEXT")
@@ -115,9 +117,9 @@ _VERB_PARSERS = {verb: _verb(verb) for verb in VERBS}
 
 
 def agent_line(line: str) -> tuple[str, Any]:
-    """Split `%agent VERB ...` into the verb (default: list) and its parsed arguments."""
+    """Split `%agent VERB ...` into the verb (default: panel) and its parsed arguments."""
     verb, _, rest = line.strip().partition(" ")
-    verb = verb or "list"
+    verb = verb or "panel"
     if verb not in _VERB_PARSERS:
         raise UnknownOptionError(
             f"%agent has no {verb!r}{close_match(verb, VERBS)}", f"it has: {', '.join(VERBS)}"

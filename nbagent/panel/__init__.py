@@ -1,9 +1,12 @@
-"""The panel: how runs look in a notebook. For now the run card; a view of the record plus commands.
+"""The panel: how runs look in a notebook: one run as a card, all runs as a table. A view of the record plus commands.
 
-`view.py` what is shown, as plain data; `snapshot.py` the same as static HTML; `feed.py` the messages that carry
-changes; `card.py` with `card.js` and `card.css` the widget; `shown.py` what is on screen, the flusher and the
-commands. Called by `magics.py` on the
-main thread. Imports of widgets happen when the first card is shown.
+The card: `view.py` what is shown, as plain data; `snapshot.py` the same as static HTML; `feed.py` the messages that
+carry changes; `card.py` the widget; `shown.py` what is on screen, the flusher and the commands.
+The table: `line.py` a run as a line; `board.py` all lines and what changed; `table.py` the widget, its ticker and
+its displays; `actions.py` its commands; `tablestatic.py` the same as static HTML and as text; `panel.py` `Panel`.
+An opened run: `opened.py` its card over the table's widget, `details.py` all else of it, `prose.py` Markdown.
+`widget.py` is what both are made of. Called by `magics.py` on the main thread. Imports of widgets happen when the
+first card or table is shown.
 """
 
 from __future__ import annotations
@@ -13,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from nbagent import kernel
 from nbagent.panel import snapshot
+from nbagent.panel.panel import Panel
 from nbagent.panel.view import Row, Seen, row_of, shown_text
 from nbagent.run import RunOutput
 
 if TYPE_CHECKING:
     from nbagent.runtime import Run
 
-__all__ = ["flush_snapshots", "show_card", "summary_html", "summary_plain"]
+__all__ = ["Panel", "flush_snapshots", "show_card", "summary_html", "summary_plain"]
 
 
 def show_card(run: Run, *, quiet: bool = False) -> None:

@@ -1,4 +1,5 @@
-/* The run card. One instance of the function below serves one widget model and all its views.
+/* The run card. One instance of the function below serves one run: a widget model, or a run opened in the table,
+ * and all its views.
  *
  * State comes as the trait `card` ({seq, now_ms, row, text}), changes as custom messages ({seq, now_ms, row?,
  * append}). Who misses a number asks for the whole. Everything a model or a person wrote goes into the page as
@@ -10,7 +11,7 @@ const ASK_AGAIN_MS = 1000; // between two requests for the whole
 const HONOUR_MS = 3000; // then the button says that it waits for the kernel
 const NEAR_BOTTOM_PX = 32;
 
-export default () => {
+const cardWidget = () => {
   const state = { seq: -1, row: {}, text: "", beganAt: 0, cancel: "ready", decided: new Map(), askedAt: -Infinity };
   const views = new Set();
   const changed = (appended) => views.forEach((view) => view.update(appended));

@@ -13,7 +13,7 @@ import contextvars
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -25,7 +25,7 @@ from nbagent.panel.view import Row, Seen, row_of, shown_text
 from nbagent.threads import in_own_thread
 
 if TYPE_CHECKING:
-    from nbagent.panel.card import RunCard
+    from nbagent.panel.card import TellsCard
     from nbagent.runtime import Run
 
 FASTEST_S = 0.1
@@ -43,12 +43,17 @@ class Shown:
         self.display_id = uuid4().hex
         self.context = contextvars.copy_context()
         self.in_notebook = False  # True once the final snapshot was written from a cell
-        self.widget: RunCard | None = None
+        self.widget: TellsCard | None = None
         self.trouble = ""  # why the last decision that was clicked came to nothing
         self._record = run.record
         # version, row and text together: of two threads that look at once the later may be the older one
         self._looked: tuple[int, Row, str] = (0, {}, "")
         self._stored_at = time.monotonic()
+        self.look()
+
+    def follow(self, run: Run) -> None:
+        """Show this attempt of the run from now on."""
+        self.run, self._record, self.in_notebook = run, run.record, False
         self.look()
 
     def look(self) -> tuple[Row, str]:
@@ -79,8 +84,8 @@ class Shown:
         from nbagent.panel.card import RunCard
 
         _, row, text = self._looked
-        self.widget = RunCard(row, text, key=key_of(self.run.run_id), command=hear)
-        kernel.publish(self.widget._repr_mimebundle_())
+        self.widget = card = RunCard(row, text, key=key_of(self.run.run_id), command=hear)
+        kernel.publish(card._repr_mimebundle_())
         kernel.publish(self.snapshot(), display_id=self.display_id)
 
     def snapshot(self) -> dict[str, str]:
@@ -201,7 +206,7 @@ def hear(content: Mapping[str, Any]) -> bool:
     Any thread. True if it was taken, also a second time with the same `command_id`, which does nothing more.
     """
     command, run_id = content.get("command"), content.get("run_id")
-    if command not in _COMMANDS or not isinstance(run_id, str):
+    if not isinstance(run_id, str) or (command not in _PLAIN and command not in _DECISIONS):
         return False
     if command in _DECISIONS and not _names_a_call(content):
         return False
@@ -267,7 +272,33 @@ async def _resend(run_id: str) -> None:
             shown.widget.tell_all(*await in_own_thread(shown.look))
 
 
-_PLAIN = {"cancel": _cancel, "resend": _resend}
+def add_commands(**commands: Callable[[str], Awaitable[None]]) -> None:
+    """Let further commands be heard: `name=work`, a coroutine function that is given the run's id."""
+    _PLAIN.update(commands)
+
+
+def revive(run: Run) -> None:
+    """Follow a run again that was resumed after its cards had shown its end. On the background loop."""
+    for one in _by_run.get(run.run_id, ()):
+        one.follow(run)
+        follow_on_loop(one)
+
+
+def follow_on_loop(one: Shown) -> None:
+    """Keep one up to date that is shown in a way of its own. On the background loop."""
+    listed = _by_run.setdefault(one.run.run_id, [])
+    if one not in listed:
+        listed.append(one)
+    _flusher.add(one)
+
+
+def forget(one: Shown) -> None:
+    """Let one go that is no longer shown."""
+    listed = _by_run.get(one.run.run_id, [])
+    if one in listed:
+        listed.remove(one)
+
+
+_PLAIN: dict[str, Callable[[str], Awaitable[None]]] = {"cancel": _cancel, "resend": _resend}
 _DECISIONS = {"approve": Decision(approved=True), "deny": Decision(approved=False)}
-_COMMANDS = _PLAIN.keys() | _DECISIONS.keys()
 _tasks: set[asyncio.Task[None]] = set()

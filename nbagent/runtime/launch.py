@@ -68,6 +68,7 @@ class Runtime:
         self._start = Path.cwd()  # a later %cd moves no store
         self._ticking = False
         self._background_tasks: set[asyncio.Task[None]] = set()
+        self._followers: tuple[Callable[[LiveRun], None], ...] = ()
         _at_exit(self.close)
 
     @property
@@ -176,6 +177,9 @@ class Runtime:
 
     def _begin(self, live: LiveRun, limits: CallLimits) -> None:
         self.slots.limit(limits)
+        if not live.rejected:
+            for hear in self._followers:
+                hear(live)
         live.begin()
         if not self._ticking:
             self._ticking = True
@@ -218,6 +222,14 @@ class Runtime:
         )
 
     # ---------------------------------------------------------------- lookup
+
+    def follow(self, hear: Callable[[LiveRun], None]) -> None:
+        """Call `hear(live)` for each run that this kernel launches or resumes from now on, members included.
+
+        Called on the background loop before the run begins to work, perhaps twice; it must return at once and
+        raise nothing.
+        """
+        self._followers = (*self._followers, hear)
 
     def live(self, run_id: str) -> LiveRun | None:
         """The latest attempt of a run that this kernel worked on, whatever its store; None for all other runs."""

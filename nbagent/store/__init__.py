@@ -10,6 +10,7 @@ queries.py      runs and messages read back  orphans.py      runs whose process 
 measures.py     counts, for the frames       listings.py     runs, steps, messages, for the frames
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
 owner.py        which process is which       process.py      this one's forks and end
+overview.py     runs as rows of a table
 """
 
 from nbagent.store import measures
@@ -22,6 +23,7 @@ from nbagent.store.listings import (
     session_messages,
 )
 from nbagent.store.measures import Chosen, Query
+from nbagent.store.overview import Overview, newest_runs, runs_since
 from nbagent.store.queries import (
     StoppedRun,
     list_runs,
@@ -58,6 +60,7 @@ __all__ = [
     "Launch",
     "Launched",
     "NewAttempt",
+    "Overview",
     "Progress",
     "Query",
     "StoppedRun",
@@ -74,7 +77,9 @@ __all__ = [
     "load_stopped",
     "load_turns",
     "measures",
+    "newest_runs",
     "pick_runs",
+    "runs_since",
     "session_messages",
     "session_metrics",
     "session_runs",

@@ -50,6 +50,11 @@ class Store:
         return self._writer.memory.owner
 
     @property
+    def untouched(self) -> bool:
+        """True while there is no file, and no row on its way into one."""
+        return not self._writer.waiting() and not self.path.exists()
+
+    @property
     def trouble(self) -> str | None:
         """What keeps rows in memory and what to do about it, in two lines; None while all is well."""
         found = self._writer.trouble() if self._writer.waiting() else None
@@ -124,6 +129,15 @@ class Store:
             cursor.execute("begin transaction read only")
             found: dict[str, Any] = cursor.execute(sql, [_param(value) for value in params]).fetchnumpy()
             return found
+
+    def others_wrote(self, seen: int) -> tuple[bool, int]:
+        """Whether another process may have written since the moment that gave `seen` (0 at first); and that of now.
+
+        Looks at the file from outside only, and never while this process has it open. Cheap; any thread.
+        """
+        file, now = self._writer.file, self._writer.others_wrote
+        outside = not file.held.locked() and self.path.exists() and file.changed()
+        return now != seen or outside, now
 
     def flush(self, timeout_s: float = 2.0) -> bool:
         """Wait until all that was submitted is durable (or refused). False if the time ran out."""

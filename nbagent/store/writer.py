@@ -59,6 +59,7 @@ class Writer:
         self._logged_at = 0.0
         self._troubles = Troubles(self.path)
         self._swept_at: float | None = None
+        self.others_wrote = 0  # turns of ours before which another process may have written
 
     # any thread ---------------------------------------------------------------------------------------
 
@@ -245,6 +246,8 @@ class Writer:
         broken = True
         try:
             others |= take_over(self.log, self.file.con, self.memory, self.file.notices)
+            if others:
+                self.others_wrote += 1
             self.memory.begin(self.file.con, others=others)
             self._work()
             broken = False

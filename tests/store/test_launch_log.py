@@ -12,7 +12,7 @@ import pytest
 
 from nbagent.errors import RunIdInUseError
 from nbagent.events import Message
-from nbagent.store import CancelRequest, Finish, Launch, Launched, Store, load_messages
+from nbagent.store import CancelRequest, Finish, Launch, Launched, Store, load_turns
 from nbagent.store.launchlog import LINE_MAX
 from tests.store.processes import child
 
@@ -132,7 +132,7 @@ def test_a_run_that_ends_in_its_launchs_batch_has_its_place(store: Store) -> Non
         store.launch(minted("a", session_id="s", turn=3))
         message = Message(role="user", content="hello")
         store.submit(Finish(run_id="a", end=END, messages=((0, message),)))
-        assert load_messages(store, "s") == [message]
+        assert [turn.messages for turn in load_turns(store, "s")] == [(message,)]
     assert store.read("select turn, status from runs") == [{"turn": 3, "status": "completed"}]
 
 

@@ -1,0 +1,82 @@
+"""What a click in the table does: cancel many, retry, resume. On the background loop, the work in threads of its own.
+
+Registered with `shown.py`, which hears commands on the control channel and the comm and performs each id once. A
+command that fails tells the panels why, in its two lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nbagent import runtime
+from nbagent.errors import NBAgentError
+from nbagent.panel import shown
+from nbagent.panel.table import tables
+from nbagent.runtime import Run, recover
+from nbagent.threads import in_own_thread
+
+
+async def _retry(run_id: str) -> None:
+    await _again("retry", run_id, lambda: recover.retry(runtime.current(), run_id))
+
+
+async def _resume(run_id: str) -> None:
+    run = await _again("resume", run_id, lambda: recover.resume(runtime.current(), run_id))
+    if run is not None:
+        shown.revive(run)
+
+
+async def _again(command: str, run_id: str, work: Callable[[], Run]) -> Run | None:
+    """Do the work, and tell the panels how it went."""
+    said: dict[str, Any] = {"command": command, "run_id": run_id}
+    try:
+        run = await in_own_thread(work)
+    except NBAgentError as error:
+        _tell({**said, "error": [f"{command}: {error.what}", error.todo]})
+        return None
+    _tell({**said, "new_id": run.run_id})
+    return run
+
+
+def _tell(said: dict[str, Any]) -> None:
+    for table in tables():
+        table.widget.send({"said": said})
+
+
+async def _cancel_all(_: str) -> None:
+    for table in tables():
+        await _cancel_these(table.board.unfinished())
+    _tell({"command": "cancel_all", "run_id": ""})
+
+
+async def _cancel_batch(batch_id: str) -> None:
+    for table in tables():
+        await _cancel_these(table.board.unfinished(batch_id=batch_id))
+    _tell({"command": "cancel_batch", "run_id": batch_id})
+
+
+async def _cancel_these(run_ids: list[str]) -> None:
+    """Stop this kernel's runs at once, then ask the others' kernels through the store."""
+    current = runtime.current()
+    here = [live for run_id in run_ids if (live := current.live(run_id)) is not None]
+    for live in here:
+        live.stop("cancelled")
+    mine = {live.record.launch.run_id for live in here}
+    elsewhere = [run_id for run_id in run_ids if run_id not in mine]
+    if elsewhere:
+        await in_own_thread(lambda: [current.cancel(run_id) for run_id in elsewhere])
+
+
+async def _resend_table(_: str) -> None:
+    for table in tables():
+        table.widget.send_state("table")
+
+
+shown.add_commands(
+    retry=_retry,
+    resume=_resume,
+    cancel_all=_cancel_all,
+    cancel_batch=_cancel_batch,
+    resend_table=_resend_table,
+)

@@ -1,0 +1,139 @@
+"""One run as one line of the table: short cells of plain data in a fixed order. Pure.
+
+Made from a live record on the background loop at each tick, and from rows of the store for all other runs; both
+give the same line for the same run. Texts are plain and cut: the front end shows them as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from nbagent.run import RunRecord, sum_known
+
+# the order of a line's cells; the front end is told it with the first message
+COLUMNS = (
+    "id", "title", "agent", "model", "status", "reason", "session", "parent", "batch", "created_ms", "began_ms",
+    "ended_ms", "tokens", "cost", "priced", "says", "prompt", "error", "attempt",
+)  # fmt: skip
+Line = tuple[Any, ...]
+
+NAME_CHARS, TEXT_CHARS = 80, 140
+_PLAIN_REASONS = frozenset({"end", "error", "cancelled", "timeout", "kernel_died"})  # the status says it
+_STATUS, _BATCH, _ATTEMPT = (COLUMNS.index(name) for name in ("status", "batch", "attempt"))
+FINAL = frozenset({"completed", "error", "cancelled", "timeout", "interrupted"})
+
+
+def line_of(record: RunRecord) -> Line:
+    """Return a run of this kernel as a line."""
+    launch, end, calls = record.launch, record.end, tuple(record.model_calls)
+    priced = sum(call.cost_usd is not None for call in calls)
+    tokens = sum_known(
+        call.usage.total_tokens
+        if call.usage.total_tokens is not None
+        else _sum(call.usage.input_tokens, call.usage.output_tokens)
+        for call in calls
+    )
+    return _line(
+        run_id=launch.run_id,
+        label=launch.label,
+        agent_name=launch.agent_name,
+        provider=launch.provider,
+        model=launch.model,
+        status=record.status.value,
+        stop_reason=end.stop_reason if end else None,
+        session_id=launch.session_id,
+        parent_run_id=launch.parent_run_id,
+        batch_id=getattr(launch, "batch_id", None),  # a launch knows of batches once there are any
+        created_at=launch.created_at,
+        started_at=record.started_at,
+        finished_at=end.finished_at if end else None,
+        attempt=launch.attempt,
+        total_tokens=tokens,
+        cost_usd=sum_known(call.cost_usd for call in calls),
+        calls=len(calls),
+        priced=priced,
+        prompt=launch.prompt,
+        says=_says(record.text, final=end is not None),
+        error=end.error if end else None,
+    )
+
+
+def line_of_stored(row: Mapping[str, Any]) -> Line:
+    """Return a run of the store's `Overview` as a line."""
+    final = row["status"] in FINAL
+    text = row["content"] if row["content"] is not None else row["partial_text"]
+    names = ("run_id", "label", "agent_name", "provider", "model", "status", "stop_reason", "session_id",
+             "parent_run_id", "batch_id", "created_at", "started_at", "finished_at", "attempt", "total_tokens",
+             "cost_usd", "calls", "priced", "prompt", "error")  # fmt: skip
+    return _line(**{name: row[name] for name in names}, says=_says(text or "", final=final))
+
+
+def is_final(line: Line) -> bool:
+    """True if the line's run has ended."""
+    return line[_STATUS] in FINAL
+
+
+def is_older(line: Line, known: Line | None) -> bool:
+    """True if a run's line is from before one that is known: an earlier attempt, or the same one not yet ended."""
+    if known is None or line[_ATTEMPT] != known[_ATTEMPT]:
+        return known is not None and bool(line[_ATTEMPT] < known[_ATTEMPT])
+    return is_final(known) and not is_final(line)
+
+
+def batch_of(line: Line) -> str | None:
+    """Return the batch that the line's run belongs to."""
+    found: str | None = line[_BATCH]
+    return found
+
+
+def _line(**of: Any) -> Line:
+    """Build the line; the one place where its cells are put in their order."""
+    label, agent = of["label"], of["agent_name"]
+    reason = of["stop_reason"]
+    what = (of["error"] or "").partition("\n")[0]
+    return (
+        of["run_id"],
+        cut(label or agent or "run", NAME_CHARS),
+        cut(agent or "", NAME_CHARS),
+        cut(":".join(filter(None, (of["provider"], of["model"]))), NAME_CHARS),
+        of["status"],
+        "" if reason is None or reason in _PLAIN_REASONS else reason.replace("_", " "),
+        of["session_id"],
+        of["parent_run_id"],
+        of["batch_id"],
+        _epoch_ms(of["created_at"]),
+        _epoch_ms(of["started_at"]),
+        _epoch_ms(of["finished_at"]),
+        None if of["total_tokens"] is None else int(of["total_tokens"]),
+        of["cost_usd"],
+        None if not of["calls"] else of["priced"] == of["calls"],
+        of["says"],
+        cut(of["prompt"] or "", TEXT_CHARS),
+        cut(what, TEXT_CHARS),
+        of["attempt"],
+    )
+
+
+def _says(text: str, *, final: bool) -> str:
+    """Return the beginning of an answer that is there, or the end of one that is coming."""
+    if final:
+        return cut(text[: 2 * TEXT_CHARS], TEXT_CHARS)
+    words = " ".join(text[-2 * TEXT_CHARS :].split())
+    return words if len(words) <= TEXT_CHARS else "…" + words[1 - TEXT_CHARS :]
+
+
+def cut(text: str, limit: int) -> str:
+    """Return text in one line of at most `limit` characters, safe to send as JSON."""
+    line = " ".join(text[: 4 * limit].split())
+    line = line if len(line) <= limit else line[: limit - 1] + "…"
+    return line if line.isascii() else line.encode("utf-8", "replace").decode()
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None and other is None else (one or 0) + (other or 0)
+
+
+def _epoch_ms(moment: datetime | None) -> int | None:
+    return None if moment is None else round(moment.timestamp() * 1000)

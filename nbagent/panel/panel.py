@@ -1,0 +1,42 @@
+"""`Panel`: all runs of the store, live in a notebook, as a text table in a terminal. Main thread.
+
+Behind `%agent` and `nb.Panel()`. The widget is `table.py`'s, imported when a panel is shown in a kernel.
+"""
+
+from __future__ import annotations
+
+from nbagent import kernel
+from nbagent.panel import tablestatic
+from nbagent.panel.line import line_of, line_of_stored
+
+
+class Panel:
+    """All runs of the store: see them, stop them, read them, also while the kernel is busy.
+
+    Shown at the end of a cell, or by `show()`; every panel of a kernel is a view of one table. `print(Panel())`
+    is a text table of the newest runs.
+    """
+
+    def show(self) -> None:
+        """Display the runs under the current cell; print them where there is no notebook."""
+        if not kernel.in_kernel():
+            print(self)  # noqa: T201 - a terminal's display is its output
+            return
+        from nbagent.panel.table import show
+
+        show()
+
+    def _ipython_display_(self) -> None:
+        self.show()
+
+    def __repr__(self) -> str:
+        """The newest runs as a text table. Raises StoreError where the store cannot be read."""
+        from nbagent import runtime
+        from nbagent.store import newest_runs
+
+        current = runtime.current()
+        found = newest_runs(current.store, tablestatic.TERMINAL_SHOWN * 4)
+        lines = {row["run_id"]: line_of_stored(row) for row in found.rows}
+        # what runs here is further than the file
+        lines |= {live.record.launch.run_id: line_of(live.record) for live in current.runs()}
+        return tablestatic.terminal_text(list(lines.values()), found.total)

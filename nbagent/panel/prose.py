@@ -1,0 +1,42 @@
+"""A whole answer's Markdown as safe HTML. Pure; the libraries are imported at the first use.
+
+The one place where model output becomes markup: markdown-it-py writes no raw HTML, and nh3 (ammonia) then keeps only
+the tags listed here, without styles, classes, ids, pictures or addresses other than http, https and mailto.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+LIMIT = 60_000  # a longer text stays plain: laying it out would hold the page up
+TAGS = frozenset(
+    "p br hr h1 h2 h3 h4 h5 h6 ul ol li blockquote pre code em strong s a table thead tbody tr th td".split()
+)
+
+
+def html_of(text: str) -> str | None:
+    """Return Markdown as sanitised HTML; None for what stays plain: nothing, or a very long text."""
+    if not text.strip() or len(text) > LIMIT:
+        return None
+    import nh3
+
+    return nh3.clean(
+        _parser().render(text),
+        tags=set(TAGS),
+        attributes={"a": {"href"}},
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+    )
+
+
+@functools.cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    # deep nesting is bounded by the preset; what follows a picture's address is never fetched
+    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")

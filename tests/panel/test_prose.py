@@ -1,0 +1,86 @@
+"""Markdown as safe HTML: whatever a model writes, only a few harmless tags come out."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbagent.panel.prose import LIMIT, TAGS, html_of
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "![x](http://elsewhere/pixel.png)",
+    "[click](javascript:alert(1))",
+    "[click](data:text/html;base64,PHNjcmlwdD4=)",
+    "[click](JaVaScRiPt&colon;alert(1))",
+    "<svg onload=alert(1)><animate onbegin=alert(1)></svg>",
+    "<style>*{display:none}</style>",
+    "<div style='position:fixed;inset:0' id=main class=jp-Toolbar>over everything</div>",
+    "<a href='vbscript:x' onmouseover='alert(1)'>x</a>",
+    "<iframe src='//elsewhere'></iframe><form action='//elsewhere'><input name=x></form>",
+    "```html\n<script>alert(1)</script>\n```",
+    "[a]: javascript:alert(1)\n\n[a]",
+    "<details open ontoggle=alert(1)>",
+    "\x1b[31mred\x1b[0m \u202e gnp.exe",
+)
+
+
+class Seen(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+        self.links += [value for name, value in attrs if name == "href"]
+
+
+def seen(text: str) -> Seen:
+    found = Seen()
+    found.feed(html_of(text) or "")
+    return found
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_markdown_becomes_harmless(text):
+    """No script, handler, style, picture, form or odd address comes through."""
+    found = seen(text)
+    assert found.tags <= TAGS
+    assert found.attributes <= {"href", "rel", "target"}
+    assert all(link.startswith(("http:", "https:", "mailto:")) for link in found.links)
+
+
+@given(st.text(alphabet=st.sampled_from("<>/![]()`*_#|-:\n &;=\"'abimgsrcjv."), max_size=200))
+def test_no_text_at_all_gets_a_tag_through_that_is_not_listed(text):
+    """What holds for the corpus holds for noise."""
+    found = seen(text)
+    assert found.tags <= TAGS
+    assert found.attributes <= {"href", "rel", "target"}
+
+
+def test_what_people_write_is_laid_out():
+    """Headings, emphasis, lists, code and tables."""
+    html = html_of("# A\n\n**b** `c`\n\n- d\n\n| e |\n|---|\n| f |\n\n[g](https://h.example)")
+    assert html is not None
+    for part in (
+        "<h1>A</h1>",
+        "<strong>b</strong>",
+        "<code>c</code>",
+        "<li>d</li>",
+        "<td>f</td>",
+        'rel="noopener',
+    ):
+        assert part in html
+
+
+def test_nothing_and_very_long_texts_stay_plain():
+    """A page is not held up by a book."""
+    assert html_of(" \n") is None
+    assert html_of("x" * (LIMIT + 1)) is None
