@@ -7,10 +7,10 @@ Where things are, from the top down; each module imports only from below itself:
 
     magics kernel       parse a line and call one thing below; what the kernel itself is asked for
     panel               the widget: a view of the runs, and commands
-    agent               Agent: what a user holds
+    agent team          Agent, Team: what a user holds
     frames              DataFrames from the store's SQL
     runtime             the background thread; launch, queue, cancel, time limits; the live Run
-    loop                the agent loop: ask the model, call its tools, repeat
+    loop delegate       the agent loop: ask the model, call its tools, repeat; how a team's leader hands out work
     store               DuckDB: the record of every run
     mcp                 MCP servers as sources of tools
     models              the wire formats, the table of providers
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from nbagent.run import RunMetrics, RunOutput, RunStatus
     from nbagent.runtime import Run, gather
     from nbagent.spec import Limits, ModelSettings
+    from nbagent.team import Team
     from nbagent.tools import tool
 
 __version__ = "0.1.0"
@@ -76,6 +77,7 @@ _PUBLIC = {
     "gather": "runtime",
     "Limits": "spec",
     "ModelSettings": "spec",
+    "Team": "team",
     "tool": "tools",
 }
 
@@ -97,6 +99,7 @@ __all__ = [
     "RunOutput",
     "RunStatus",
     "StoreError",
+    "Team",
     "WaitTimeout",
     "cancel_run",
     "gather",

@@ -15,7 +15,7 @@ from nbagent.events import Event
 from nbagent.models import default_model_name, resolve_model
 from nbagent.models.protocol import Model
 from nbagent.run import RunMetrics, RunOutput, RunStatus
-from nbagent.runtime import Callbacks, Equipment, Launching, Run, RunEvents, recover
+from nbagent.runtime import Callbacks, Crew, Equipment, Launching, Run, RunEvents, recover
 from nbagent.schemas import OutputSchema
 from nbagent.spec import AgentSpec, Limits, ModelSettings
 from nbagent.store import session_metrics
@@ -76,10 +76,10 @@ class Agent:
         if not isinstance(prompt, str):
             raise PromptError(f"the prompt is {prompt!r}", "give it as text; other values go in files=[...]")
         contexts = contexts_of(files, max_bytes=settings.get("max_context_bytes"))
-        model = self._model()
+        crew = self.crew(output_schema=output_schema, timeout=timeout)
         run = runtime.current().launch(
-            self._spec(model, output_schema, timeout),
-            model,
+            crew.spec,
+            crew.model,
             Launching(
                 prompt=prompt_with(prompt, contexts) if prompt.strip() else prompt,
                 files=files_of(contexts),
@@ -90,6 +90,7 @@ class Agent:
                 on_busy=settings.get("on_busy", self.on_busy),
                 tags=tags or {},
                 callbacks=Callbacks(on_event=on_event, on_text=on_text),
+                members=crew.members,
             ),
         )
         self._last_session = run.session_id
@@ -162,14 +163,21 @@ class Agent:
 
     def equipment(self) -> Equipment:
         """Return what a run of this agent needs and the record cannot hold. Raises ConfigurationError."""
-        return Equipment(
-            tools=self._tools(),
-            output_schema=OutputSchema.of(self.output_schema) if self.output_schema is not None else None,
-            model=self._model(),
-        )
+        return Equipment.of(self.crew())
 
-    def _model(self) -> Model:
-        return resolve_model(self.model or default_model_name(settings.get("model"), {}))
+    def crew(
+        self, *, output_schema: Any = None, timeout: float | None = None, leader: Agent | None = None
+    ) -> Crew:
+        """Return the spec and model of one run; a member without a model of its own has its leader's.
+
+        Called by the verbs and by teams. Raises ConfigurationError.
+        """
+        chosen = self if self.model is not None or leader is None else leader
+        model = resolve_model(chosen.model or default_model_name(settings.get("model"), {}))
+        spec = self._spec(model, output_schema, timeout)
+        return Crew(
+            spec=replace(spec, model_named=chosen.model is None or isinstance(chosen.model, str)), model=model
+        )
 
     def _spec(self, model: Model, output_schema: Any, timeout: float | None) -> AgentSpec:
         schema = output_schema if output_schema is not None else self.output_schema
@@ -185,7 +193,6 @@ class Agent:
             output_schema=OutputSchema.of(schema) if schema is not None else None,
             limits=replace(limits, timeout_s=timeout) if timeout is not None else limits,
             settings=tuned,
-            model_named=self.model is None or isinstance(self.model, str),
         )
 
     def _tools(self) -> tuple[Tool, ...]:

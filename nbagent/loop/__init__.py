@@ -9,6 +9,7 @@ neither the store nor the runtime nor Jupyter. All of it runs on the background 
 from nbagent.loop.decide import Ask, CallTools, Finish, LoopState, next_action
 from nbagent.loop.gate import Charge, Gate, OpenGate
 from nbagent.loop.perform import Commit, LoopContext, run_loop
+from nbagent.loop.toolcalls import current_tool_call
 
 __all__ = [
     "Ask",
@@ -20,6 +21,7 @@ __all__ = [
     "LoopContext",
     "LoopState",
     "OpenGate",
+    "current_tool_call",
     "next_action",
     "run_loop",
 ]

@@ -10,7 +10,16 @@ from datetime import UTC, datetime
 from typing import Protocol, assert_never
 
 from nbagent.errors import ModelError
-from nbagent.events import Event, Message, MessageAdded, ModelCall, RunFinished, RunStarted, ToolRequest
+from nbagent.events import (
+    Event,
+    Message,
+    MessageAdded,
+    ModelCall,
+    RunFinished,
+    RunStarted,
+    TextAdded,
+    ToolRequest,
+)
 from nbagent.loop.ask import ask
 from nbagent.loop.continuation import going_on
 from nbagent.loop.decide import REPAIR_PROMPT, Ask, CallTools, Finish, LoopState, next_action
@@ -18,12 +27,18 @@ from nbagent.loop.execute import OnMainThread
 from nbagent.loop.gate import Charge, Gate
 from nbagent.loop.toolcalls import call_tool, with_tools
 from nbagent.models.protocol import Model, ModelRequest, ReplyFinished, SchemaOffer, ToolOffer
+from nbagent.rendering import render_result
 from nbagent.spec import AgentSpec
 from nbagent.threads import in_own_thread
 
 
 async def _keep_nothing(*, wait: bool) -> None:
     """Commit to nowhere."""
+
+
+def _unbounded() -> Finish | None:
+    """Know of no limit."""
+    return None
 
 
 class Commit(Protocol):
@@ -40,6 +55,7 @@ class LoopContext:
 
     `stopped()` turns True with the run's end, so that nothing starts after it, not even in a task that
     swallowed its cancellation. `commit` is called before tools start. `on_main_thread` calls a function there.
+    `bound` gives the end that a limit from outside means: that of a team on the sum over its runs.
     """
 
     emit: Callable[[Event], None]
@@ -47,6 +63,7 @@ class LoopContext:
     stopped: Callable[[], bool]
     commit: Commit = _keep_nothing
     on_main_thread: OnMainThread = in_own_thread
+    bound: Callable[[], Finish | None] = _unbounded
 
     def check(self) -> None:
         """Raise CancelledError once the run has ended."""
@@ -64,12 +81,15 @@ async def run_loop(spec: AgentSpec, model: Model, state: LoopState, context: Loo
     try:
         while True:
             context.check()
-            match next_action(spec, state):
-                case Ask() as action:
+            action = next_action(spec, state)
+            if not isinstance(action, Finish):
+                action = context.bound() or action
+            match action:
+                case Ask():
                     await loop.ask(action)
-                case CallTools() as action:
+                case CallTools():
                     await loop.call_tools(action.requests)
-                case Finish() as action:
+                case Finish():
                     loop.finish(action)
                     return
                 case unknown:
@@ -162,6 +182,10 @@ class _Loop:
 
     def finish(self, action: Finish) -> None:
         failed = action.error is not None
+        if action.answered_by is not None:  # a member's answer, said as the leader's own
+            text = action.content if isinstance(action.content, str) else render_result(action.content)
+            self._add(Message(role="assistant", content=text))
+            self.context.emit(TextAdded(text, self.state.step + 1))
         self.context.emit(
             RunFinished(
                 stop_reason=action.stop_reason,
@@ -170,6 +194,7 @@ class _Loop:
                 error_type=_ERROR_TYPES.get(action.stop_reason) if failed else None,
                 error=action.error,
                 finished_at=datetime.now(UTC),
+                answered_by=action.answered_by,
             )
         )
 

@@ -7,10 +7,10 @@ record.py   RunRecord, the live fold of a run's events
 past.py     a record as few events, for who listens late
 """
 
-from nbagent.run.metrics import TOKEN_FIELDS, AttemptTimes, RunMetrics, metrics_of, sum_known
+from nbagent.run.metrics import TOKEN_FIELDS, AttemptTimes, RunMetrics, calls_of_all, metrics_of, sum_known
 from nbagent.run.output import RunOutput
 from nbagent.run.past import past_of, past_of_stored
-from nbagent.run.record import RunLaunch, RunRecord
+from nbagent.run.record import RunLaunch, RunRecord, without_texts
 from nbagent.run.status import STATUS_OF, RunStatus, StopReason
 
 __all__ = [
@@ -23,8 +23,10 @@ __all__ = [
     "RunRecord",
     "RunStatus",
     "StopReason",
+    "calls_of_all",
     "metrics_of",
     "past_of",
     "past_of_stored",
     "sum_known",
+    "without_texts",
 ]

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 
 from nbagent.errors import ConfigurationError
+from nbagent.loop import current_tool_call
 from nbagent.runtime.launching import Launching
 
 MAX_DEPTH = 16  # a tool that launches the agent whose tool it is would never come to an end
@@ -38,4 +39,4 @@ def as_child(launching: Launching) -> Launching:
             f"runs are nested {MAX_DEPTH} deep: tools launch runs whose tools launch runs",
             "give the inner agent other tools",
         )
-    return replace(launching, parent_run_id=parent, on_busy="parallel")
+    return replace(launching, parent_run_id=parent, on_busy="parallel", tool_call=current_tool_call())

@@ -17,9 +17,10 @@ import threading
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from nbagent import settings
 from nbagent.errors import PromptError, RunIdInUseError, SessionBusyError, UnknownNameError, close_match
@@ -27,10 +28,10 @@ from nbagent.mcp import close_servers
 from nbagent.models import close_connections
 from nbagent.models.protocol import Model
 from nbagent.run import RunOutput, RunRecord
-from nbagent.runtime import children
+from nbagent.runtime import children, recover
 from nbagent.runtime.handle import Run
 from nbagent.runtime.handover import COMMIT_WAIT_S
-from nbagent.runtime.launching import Launching, check_price, mode_requested, run_launch, uuid7
+from nbagent.runtime.launching import Crew, Launching, check_models, mode_requested, run_launch, uuid7
 from nbagent.runtime.live import LiveRun, Services
 from nbagent.runtime.mainthread import MainThread
 from nbagent.runtime.record import launch_write
@@ -85,8 +86,7 @@ class Runtime:
         """
         if not launching.prompt.strip():
             raise PromptError("the prompt is empty", "write what the agent should do")
-        model.check()
-        check_price(spec, model)
+        check_models(Crew(spec=spec, model=model, members=launching.members))
         launching = children.as_child(launching)
         live = self._new_run(spec, model, launching)
         run = Run(live.record.launch.run_id, live.record.launch.session_id, runtime=self, live=live)
@@ -119,7 +119,7 @@ class Runtime:
     def _new_run(self, spec: AgentSpec, model: Model, launching: Launching) -> LiveRun:
         """Build the live run, queue it in its session and hand its row to the store."""
         session_id = launching.session_id or str(uuid7())
-        before = self.sessions.last(session_id) if launching.session_id else None
+        before = self.sessions.last(session_id) if launching.in_session else None
         if before is not None and launching.on_busy == "reject":
             raise SessionBusyError(
                 f"session {session_id!r} has an unfinished run", 'wait for it, or use on_busy="queue"'
@@ -131,16 +131,21 @@ class Runtime:
         store = self.store
         written: concurrent.futures.Future[Launched] = store.submit(
             launch_write(
-                launch, spec, own_session=launching.session_id is None, mode_requested=mode_requested(model)
+                launch,
+                spec,
+                own_session=not launching.in_session,
+                mode_requested=mode_requested(model),
+                turn=launching.member_of_turn,
             )
         )
         live = LiveRun(
             RunRecord(launch), spec, model, self.services(store),
-            launching=written, has_history=launching.session_id is not None, files=launching.files,
-            callbacks=launching.callbacks,
+            launching=written, has_history=launching.in_session, files=launching.files,
+            callbacks=launching.callbacks, members=launching.members,
         )  # fmt: skip
         with self._lock:
             self._unfinished.setdefault(launch.run_id, live)
+        self._show_to_parent(live, live.record.launch.parent_run_id)
         if launching.session_id is not None and launching.on_busy != "parallel":
             live.before = self.sessions.enter(session_id, live)
         if launching.on_busy == "cancel" and isinstance(before, LiveRun):
@@ -149,6 +154,18 @@ class Runtime:
             self._cancelled_early.discard(launch.run_id)
             live.stop_reason = "cancelled"
         return live
+
+    def start_child(self, spec: AgentSpec, model: Model, launching: Launching) -> LiveRun:
+        """Launch a member of a team; on the background loop, from its team's context."""
+        live = self.live(self.launch(spec, model, launching).run_id)
+        assert live is not None
+        return live
+
+    def _show_to_parent(self, live: LiveRun, parent_id: str | None) -> None:
+        """Tell the run that started this one, if this kernel knows it."""
+        parent = self.live(parent_id) if parent_id is not None else None
+        if parent is not None and parent.services.store is live.services.store:
+            parent.adopt(live)
 
     def _begin(self, live: LiveRun) -> None:
         self.slots.limit(_call_limits())
@@ -176,6 +193,8 @@ class Runtime:
         with self._lock:
             self._unfinished[launch.run_id] = live
             self._finished.pop(launch.run_id, None)
+            works = launch.parent_run_id in self._unfinished
+        self._show_to_parent(live, launch.parent_run_id if works else None)
         if children.parent_run_id() is None:
             live.before = self.sessions.enter(launch.session_id, live)
         self.thread.soon(self._begin, live, context=contextvars.copy_context())
@@ -189,7 +208,16 @@ class Runtime:
             sessions=self.sessions,
             main=self.main,
             finished=self._remember,
+            start=self.start_child,
+            resume=self._resume_child,
         )
+
+    def _resume_child(self, run_id: str, crew: Crew) -> LiveRun:
+        """Go on with a member of a resumed team, as a new attempt of its run. Blocks; not on the loop."""
+        recover.resume(self, run_id, agent=recover.given(crew))
+        live = self.live(run_id)
+        assert live is not None
+        return live
 
     # ---------------------------------------------------------------- lookup
 
@@ -206,10 +234,10 @@ class Runtime:
         return sorted(listed, key=lambda live: live.record.launch.run_id)
 
     def unfinished(self) -> list[Run]:
-        """Handles on this kernel's unfinished runs, in launch order."""
+        """Handles on this kernel's unfinished runs, in launch order; a run under an unfinished one ends with it."""
         with self._lock:
             lives = list(self._unfinished.values())
-        return [self._handle(live) for live in lives]
+        return [self._handle(live) for live in lives if live.parent not in lives]
 
     def get(self, key: str) -> Run:
         """The run with this id or label (the latest of that label), from any kernel. Raises UnknownNameError."""
@@ -240,10 +268,9 @@ class Runtime:
     def _load(self, key: str) -> RunOutput | None:
         """Read a run from the file; its content is typed where the notebook or a module defines the type."""
         output = load_run(self.store, key)
-        if output is None or not output.output_valid:
-            return output
-        names = vars(sys.modules["__main__"])
-        return output.model_copy(update={"content": rebuild(output.content_type, output.content, names)})
+        if output is None:
+            return None
+        return _typed(output, vars(sys.modules["__main__"]))
 
     def _handle(self, live: LiveRun) -> Run:
         return Run(live.record.launch.run_id, live.record.launch.session_id, runtime=self, live=live)
@@ -319,6 +346,16 @@ class Runtime:
                 self.thread.submit(close_connections()).result(0.6)  # a cancel on its way may still arrive
         for store in self._stores.values():
             store.close(max(0.1, deadline - time.monotonic()))
+
+
+def _typed(output: RunOutput, names: Mapping[str, Any]) -> RunOutput:
+    """Return a stored run whose content, and that of those under it, is of the type that `names` or a module define."""
+    update: dict[str, Any] = {}
+    if output.output_valid and output.content is not None:
+        update["content"] = rebuild(output.content_type, output.content, names)
+    if output.member_responses:
+        update["member_responses"] = tuple(_typed(one, names) for one in output.member_responses)
+    return output.model_copy(update=update) if update else output
 
 
 def _call_limits() -> CallLimits:

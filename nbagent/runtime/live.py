@@ -11,32 +11,37 @@ import asyncio
 import concurrent.futures
 import traceback
 import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from nbagent.delegate import run_team
 from nbagent.errors import RunIdInUseError
 from nbagent.events import (
     Event,
     Message,
     MessageAdded,
+    ModelCallFinished,
     NoticeGiven,
     RunFinished,
     RunStarted,
     ToolCallFinished,
 )
-from nbagent.loop import LoopContext, LoopState, run_loop
+from nbagent.loop import Finish, LoopContext, LoopState, run_loop
 from nbagent.models.protocol import Model
 from nbagent.run import RunRecord, StopReason, past_of
 from nbagent.runtime import children
+from nbagent.runtime.budget import Budget
 from nbagent.runtime.clock import RunClock
 from nbagent.runtime.handover import COMMIT_WAIT_S, HandOver
 from nbagent.runtime.history import usable
+from nbagent.runtime.launching import Crew, Launching
 from nbagent.runtime.listeners import Callbacks, Mailbox
 from nbagent.runtime.mainthread import MainThread
+from nbagent.runtime.members import Members
 from nbagent.runtime.record import now
 from nbagent.runtime.turns import RunGate, Sessions, Slots, Waitable
-from nbagent.spec import AgentSpec
+from nbagent.spec import AgentSpec, TeamSpec
 from nbagent.store import Launched, Store, load_messages
 from nbagent.threads import in_own_thread
 
@@ -48,21 +53,30 @@ GRACE_S = 0.05  # what a cancelled task gets to close its connection before the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What a live run uses of its runtime."""
+    """What a live run uses of its runtime.
+
+    `start` launches a child run on the loop; `resume` goes on with one, and blocks: in a thread of its own.
+    """
 
     store: Store
     slots: Slots
     sessions: Sessions
     main: MainThread
     finished: Callable[[LiveRun], None]
+    start: Callable[[AgentSpec, Model, Launching], LiveRun]
+    resume: Callable[[str, Crew], LiveRun]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
-    """Where a resumed attempt begins: the loop's state without its session's history, and what to say first."""
+    """Where a resumed attempt begins: the loop's state without its session's history, and what to say first.
+
+    `members` says which run each tool call of a team, by its step and id, had started.
+    """
 
     state: LoopState
     events: tuple[Event, ...] = ()
+    members: Mapping[tuple[int, str], str] = field(default_factory=dict)
 
 
 class LiveRun:
@@ -80,6 +94,7 @@ class LiveRun:
         files: tuple[FilePart, ...] = (),
         resumed: Resumed | None = None,
         callbacks: Callbacks | None = None,
+        members: tuple[Crew, ...] = (),
     ) -> None:
         self.record = record
         self.spec = spec
@@ -89,6 +104,10 @@ class LiveRun:
         self.files = files
         self.resumed = resumed
         self.callbacks = callbacks
+        self.members = members
+        self.parent: LiveRun | None = None
+        self.children: list[LiveRun] = []  # what it has started, in this kernel and this attempt
+        self.budget = Budget(spec)
         self.launching = launching
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -97,6 +116,8 @@ class LiveRun:
         self.rows = HandOver(record, services.store, self._lose)
         self.before: Waitable | None = None
         self.stop_reason: StopReason | None = None
+        self._why: str | None = None  # the error that a limit of somebody above means
+        self._over: asyncio.Task[None] | None = None  # its task, ended, while its children still end
         self._task: asyncio.Task[None] | None = None
         self._settled = False
         self._timers: list[asyncio.TimerHandle] = []
@@ -109,6 +130,8 @@ class LiveRun:
         """Start to work; does nothing a second time."""
         if self._task is not None or self._settled:
             return
+        if self.parent is not None and self.parent.stop_reason is not None:
+            self.stop_reason = self.stop_reason or _with_its_parent(self.parent.stop_reason)
         if self.rejected:
             self._settle()
             return
@@ -118,18 +141,35 @@ class LiveRun:
         if self.spec.limits.queue_timeout_s is not None:
             self._timers.append(loop.call_later(self.spec.limits.queue_timeout_s, self._queue_ran_out))
         self._task = loop.create_task(self._work(), name=f"nbagent-run-{self.record.launch.run_id}")
-        self._task.add_done_callback(self._settle)
+        self._task.add_done_callback(self._task_ended)
         if self.stop_reason is not None:
             self._task.cancel()
 
-    def stop(self, reason: StopReason) -> None:
-        """End the run now with `reason`; does nothing once it is ending."""
+    def stop(self, reason: StopReason, why: str | None = None) -> None:
+        """End the run and all that it has started now, with `reason`; does nothing once it is ending."""
         if self._settled or self.stop_reason is not None:
             return
-        self.stop_reason = reason
+        self.stop_reason, self._why = reason, why
+        for child in self.children:
+            child.stop(_with_its_parent(reason))
         if self._task is not None:
             self._task.cancel(reason)  # the message: a call that lives at the provider outlives `kernel_died`
         self._timers.append(asyncio.get_running_loop().call_later(GRACE_S, self._settle))
+
+    def adopt(self, child: LiveRun) -> None:
+        """Take in a run that this one has started: it shows under this one and stops with it. Any thread."""
+        child.parent = self
+        self.children.append(child)
+        self.record.join(child.record)
+
+    @property
+    def is_ending(self) -> bool:
+        """True between the order to stop and the end."""
+        return self.stop_reason is not None and not self._settled
+
+    async def until_ended(self) -> None:
+        """Return once the run has its end; its rows are on their way, before any that come later."""
+        await asyncio.shield(asyncio.wrap_future(self.ended))
 
     async def until_done(self) -> None:
         """Return once the run has ended and its rows are committed."""
@@ -142,8 +182,38 @@ class LiveRun:
             self._spread(event)
         if type(event) is RunStarted:
             self._clock.start()
+        elif type(event) is ModelCallFinished:
+            self._charge(event)
         elif type(event) is ToolCallFinished and not self._is_stopping():
             self.rows.append(waited=True)  # soon this call is not repeated, whatever happens to the process
+
+    def _charge(self, event: ModelCallFinished) -> None:
+        """Count a call for the run and those above it; where that passes a team's limit, stop the team's others."""
+        path: list[LiveRun] = []
+        run: LiveRun | None = self
+        while run is not None:
+            path.append(run)
+            run.budget.charge(event.call)
+            if (passed := run.budget.passed()) is not None:
+                run.stop_beside(path, passed)
+            run = run.parent
+
+    def stop_beside(self, path: Sequence[LiveRun], passed: Finish) -> None:
+        """Stop what works under this run, but not on `path`: these end by themselves, with what they have paid for."""
+        for child in self.children:
+            if child in path:
+                child.stop_beside(path, passed)
+            else:
+                child.stop(passed.stop_reason, passed.error)
+
+    def _bound(self) -> Finish | None:
+        """The end that a limit of this team, or of one above, means."""
+        run: LiveRun | None = self
+        while run is not None:
+            if (passed := run.budget.passed()) is not None:
+                return passed
+            run = run.parent
+        return None
 
     def _spread(self, event: Event) -> None:
         if self.record.end is not None and event is not self.record.end:
@@ -209,8 +279,14 @@ class LiveRun:
             stopped=self._is_stopping,
             commit=self.rows.commit,
             on_main_thread=self.services.main.call,
+            bound=self._bound,
         )
-        await run_loop(self.spec, self.model, await self._begin_with(), context)
+        state = await self._begin_with()
+        if isinstance(self.spec, TeamSpec):
+            earlier = self.resumed.members if self.resumed is not None else {}
+            await run_team(self.spec, self.model, state, context, Members(self, earlier))
+        else:
+            await run_loop(self.spec, self.model, state, context)
 
     async def _begin_with(self) -> LoopState:
         """The session's history and the prompt, or where an earlier attempt stood."""
@@ -257,6 +333,18 @@ class LiveRun:
 
     # ------------------------------------------------------------------- end
 
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        """Settle, after the children that are stopping too: members commit before their leader."""
+        if any(child.is_ending for child in self.children):
+            self._over = task  # the last of them calls again; the grace period bounds it
+        else:
+            self._settle(task)
+
+    def child_ended(self) -> None:
+        """Settle, if only this was waited for."""
+        if self._over is not None:
+            self._task_ended(self._over)
+
     def _settle(self, task: asyncio.Task[None] | None = None) -> None:
         """Give the record its end, once, and hand everything to the store."""
         if self._settled:
@@ -272,10 +360,14 @@ class LiveRun:
         self.ended.set_result(None)
         self.services.sessions.leave(self.record.launch.session_id, self)
         if self.rejected:
+            if self.parent is not None:
+                self.parent.record.leave(self.record)
             self._stored()
             return
         self.rows.finish().add_done_callback(self._stored)
         self._timers = [asyncio.get_running_loop().call_later(COMMIT_WAIT_S, self._stored)]
+        if self.parent is not None:
+            self.parent.child_ended()
 
     def _stored(self, written: concurrent.futures.Future[bool] | None = None) -> None:
         """Wake whoever waits; called on the store's thread after the commit, or by the timer on the loop."""
@@ -305,6 +397,8 @@ class LiveRun:
 
     def _said(self, reason: StopReason) -> str | None:
         limits = self.spec.limits
+        if self._why is not None:
+            return self._why
         if reason == "timeout":
             return f"the run took longer than its timeout of {limits.timeout_s:g} s\ngive it more with timeout=, or ask for less"
         if reason == "queue_timeout":
@@ -314,7 +408,18 @@ class LiveRun:
         return None
 
 
-_TYPES = {"timeout": "Timeout", "queue_timeout": "Timeout", "kernel_died": "KernelDied"}
+_TYPES = {
+    "timeout": "Timeout",
+    "queue_timeout": "Timeout",
+    "kernel_died": "KernelDied",
+    "max_total_tokens": "LimitReached",
+    "max_cost": "LimitReached",
+}
+
+
+def _with_its_parent(reason: StopReason) -> StopReason:
+    """Why a child stops when its parent does: only a kernel's end leaves it to be resumed."""
+    return "kernel_died" if reason == "kernel_died" else "cancelled"
 
 
 def _consume(task: asyncio.Task[None] | None) -> None:

@@ -10,21 +10,20 @@ Limits count from the resumed attempt (its steps, tokens, cost and time); metric
 from __future__ import annotations
 
 import concurrent.futures
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
 from nbagent.events import FilePart
 from nbagent.loop import LoopState
-from nbagent.models.protocol import Model
 from nbagent.run import RunOutput, RunStatus
 from nbagent.runtime.equip import Equipment, Equipped, equip, equipment_in, notebook_names
-from nbagent.runtime.launching import Launching
+from nbagent.runtime.launching import Crew, Launching, check_models
 from nbagent.runtime.live import LiveRun
 from nbagent.runtime.standing import next_launch, record_of, standing
 from nbagent.schemas import OutputSchema
-from nbagent.spec import AgentSpec, Limits
+from nbagent.spec import Limits
 from nbagent.store import (
     Finish,
     InterruptOrphans,
@@ -65,10 +64,10 @@ def resume(
     store = runtime.store
     stopped = _load(store, key)
     _check_resumable(stopped.output)
-    spec, model = _equipped(runtime, stopped, agent, output_schema, as_it_was=True)
-    limits = limits or spec.limits
-    spec = replace(spec, limits=replace(limits, timeout_s=timeout) if timeout is not None else limits)
-    model.check()
+    crew = _equipped(runtime, stopped, agent, output_schema, as_it_was=True)
+    limits = limits or crew.spec.limits
+    spec = replace(crew.spec, limits=replace(limits, timeout_s=timeout) if timeout is not None else limits)
+    check_models(replace(crew, spec=spec))
     resumed_at = datetime.now(UTC)
     launch = next_launch(stopped, spec, resumed_at)
     begin = standing(stopped, spec, from_partial=from_partial)
@@ -78,8 +77,8 @@ def resume(
     launched: concurrent.futures.Future[Launched] = concurrent.futures.Future()
     launched.set_result(Launched(turn, cancelled=False))
     live = LiveRun(
-        record_of(stopped, launch), spec, model, runtime.services(store),
-        launching=launched, has_history=turn > 1, resumed=begin,
+        record_of(stopped, launch), spec, crew.model, runtime.services(store),
+        launching=launched, has_history=turn > 1 and not stopped.own_session, resumed=begin, members=crew.members,
     )  # fmt: skip
     return runtime.adopt(live)
 
@@ -93,7 +92,8 @@ def retry(runtime: Runtime, key: str, *, agent: Equipped | None = None, output_s
     output = stopped.output
     if not output.is_final:
         raise _unfinished(output, stopped.row["owner"], runtime.store)
-    spec, model = _equipped(runtime, stopped, agent, output_schema, as_it_was=False)
+    _check_texts(stopped.output)
+    crew = _equipped(runtime, stopped, agent, output_schema, as_it_was=False)
     launching = Launching(
         prompt=output.prompt or "",
         session_id=None if stopped.own_session else output.session_id,
@@ -101,8 +101,9 @@ def retry(runtime: Runtime, key: str, *, agent: Equipped | None = None, output_s
         cell_id=stopped.row["cell_id"],
         files=_files(output),
         tags=stopped.tags,
+        members=crew.members,
     )
-    return runtime.launch(spec, model, launching)
+    return runtime.launch(crew.spec, crew.model, launching)
 
 
 def _load(store: Store, key: str) -> StoppedRun:
@@ -137,12 +138,36 @@ def _check_resumable(output: RunOutput) -> None:
             "complete" if output.status is RunStatus.completed else f"{output.status.value}, which is final"
         )
         raise ConfigurationError(f"run {output.run_id!r} is {done}: there is nothing to resume", _ANEW)
+    _check_texts(output)
+
+
+def _check_texts(output: RunOutput) -> None:
+    if output.prompt is None:
+        raise ConfigurationError(
+            f"run {output.run_id!r} cannot go on: its team kept no texts (store_member_responses=False)",
+            "resume or retry the team's own run",
+        )
+
+
+def given(crew: Crew) -> Equipped:
+    """Return what a resumed run is given of a member's spec and model."""
+    return _Given(crew.spec.name, Equipment.of(crew))
+
+
+@dataclass(slots=True)
+class _Given:
+    name: str
+    found: Equipment
+
+    def equipment(self) -> Equipment:
+        """Return what was found."""
+        return self.found
 
 
 def _equipped(
     runtime: Runtime, stopped: StoppedRun, agent: Equipped | None, output_schema: object, *, as_it_was: bool
-) -> tuple[AgentSpec, Model]:
-    """The run's spec and model, from all that is at hand."""
+) -> Crew:
+    """The run's spec and model, and its members' likewise, from all that is at hand."""
     names = notebook_names()
     sources: list[Equipment] = []
     if output_schema is not None:
@@ -151,9 +176,7 @@ def _equipped(
         sources.append(agent.equipment())
     live = runtime.live(stopped.output.run_id)
     if live is not None and live.services.store is runtime.store:
-        sources.append(
-            Equipment(tools=live.spec.tools, output_schema=live.spec.output_schema, model=live.model)
-        )
+        sources.append(Equipment.of(Crew(spec=live.spec, model=live.model, members=live.members)))
     sources.extend(equipment_in(names, stopped.spec["name"]))
     return equip(stopped.spec, sources, names, as_it_was=as_it_was)
 

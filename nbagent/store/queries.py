@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nbagent.run import AttemptTimes, RunMetrics, RunOutput, RunStatus, metrics_of
+from nbagent.run import AttemptTimes, RunMetrics, RunOutput, RunStatus, calls_of_all, metrics_of
 from nbagent.store.rows import message_of, model_call_of, tool_call_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ _BY_LABEL = """
 _ATTEMPTS = "select created_at, started_at, finished_at from attempts where run_id = ? order by attempt"
 _OWN_SESSION = "select details ->> '$.own_session' as own from launches where run_id = ?"
 _CHILDREN = "select * from runs where parent_run_id = ? order by created_at, run_id"
+_STARTED = """
+    select run_id, details -> '$.started_by' as started_by from launches
+    where parent_run_id = ? and (details -> '$.started_by') is not null order by created_at, run_id
+"""
 _HISTORY = """
     select m.* from messages m join launches l using (run_id)
     where m.session_id = ? and (?::integer is null or m.turn < ?) and l.parent_run_id is null
@@ -64,7 +68,10 @@ def load_run(store: Store, key: str, *, members: bool = True) -> RunOutput | Non
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoppedRun:
-    """All that the record holds of a run: what its next attempt begins with. `row` is that of the view `runs`."""
+    """All that the record holds of a run: what its next attempt begins with. `row` is that of the view `runs`.
+
+    `started` is which run each of its tool calls, by step and id, has started last.
+    """
 
     row: Mapping[str, Any]
     output: RunOutput
@@ -72,6 +79,7 @@ class StoppedRun:
     tags: Mapping[str, str]
     times: tuple[AttemptTimes, ...]
     own_session: bool
+    started: Mapping[tuple[int, str], str]
 
 
 def load_stopped(store: Store, key: str) -> StoppedRun | None:
@@ -84,12 +92,18 @@ def load_stopped(store: Store, key: str) -> StoppedRun | None:
         (own,) = ask(_OWN_SESSION, [row["run_id"]])
         return StoppedRun(
             row=row,
-            output=_output(ask, row, members=False),
+            output=_output(ask, row, members=True),
             spec=orjson.loads(row["spec"] or "{}"),
             tags=orjson.loads(row["tags"] or "{}"),
             times=attempt_times(ask, row),
             own_session=own["own"] == "true",
+            started={_call_of(one["started_by"]): one["run_id"] for one in ask(_STARTED, [row["run_id"]])},
         )
+
+
+def _call_of(stored: str) -> tuple[int, str]:
+    step, tool_call_id = orjson.loads(stored)
+    return step, tool_call_id
 
 
 def load_messages(store: Store, session_id: str, before_turn: int | None = None) -> list[Message]:
@@ -144,25 +158,30 @@ def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
     )
     tools = ask("select * from tool_calls where run_id = ? order by attempt, step, started_at", run_id)
     messages = ask("select * from messages where run_id = ? order by seq", run_id)
-    children = ask(_CHILDREN, run_id) if members else []
-    model_calls, tool_calls = tuple(map(model_call_of, calls)), tuple(map(tool_call_of, tools))
-    times = attempt_times(ask, row)
-    return RunOutput(
+    children = ask(_CHILDREN, run_id) if members or row["kind"] == "team" else []
+    output = RunOutput(
         **{name: row[name] for name in _SIMPLE if row[name] is not None},
         status=RunStatus(row["status"]),
         content=_content(row),
-        metrics=metrics_of(
-            model_calls,
-            tool_calls,
-            created_at=times[-1].created_at,
-            started_at=times[-1].started_at,
-            finished_at=times[-1].finished_at,
-            earlier=times[:-1],
-        ),
         messages=tuple(message_of(one) for one in messages),
-        model_calls=model_calls,
-        tool_calls=tool_calls,
+        model_calls=tuple(map(model_call_of, calls)),
+        tool_calls=tuple(map(tool_call_of, tools)),
         member_responses=tuple(_output(ask, child, members=True) for child in children),
+    )
+    return output.model_copy(update={"metrics": _metrics(output, attempt_times(ask, row))})
+
+
+def _metrics(output: RunOutput, times: Sequence[AttemptTimes]) -> RunMetrics:
+    """What the run cost, over all attempts; a team's calls are those of everything under it."""
+    own = output.model_calls, output.tool_calls
+    model_calls, tool_calls = calls_of_all(output) if output.kind == "team" else own
+    return metrics_of(
+        model_calls,
+        tool_calls,
+        created_at=times[-1].created_at,
+        started_at=times[-1].started_at,
+        finished_at=times[-1].finished_at,
+        earlier=times[:-1],
     )
 
 
