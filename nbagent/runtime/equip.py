@@ -58,9 +58,9 @@ def notebook_names() -> Mapping[str, Any]:
 
 
 def equipment_in(names: Mapping[str, Any], agent_name: str) -> Iterator[Equipment]:
-    """Yield what the agents of that name have; one that cannot be used has nothing."""
-    for value in list(names.values()):
-        if hasattr(type(value), "equipment") and getattr(value, "name", None) == agent_name:
+    """Yield what the agents of that name, or in a variable of it, have; one that cannot be used has nothing."""
+    for variable, value in list(names.items()):
+        if hasattr(type(value), "equipment") and agent_name in (getattr(value, "name", None), variable):
             with contextlib.suppress(NBAgentError):
                 yield value.equipment()
 
