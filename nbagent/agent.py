@@ -259,6 +259,7 @@ def _pending(run: Run) -> RunOutput:
         session_id=output.session_id,
         status=RunStatus.pending,
         agent_name=output.agent_name,
+        kind=output.kind,
         label=output.label,
         provider=output.provider,
         model=output.model,

@@ -201,7 +201,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             for key in arguments.runs:
                 show_card(current.get(key))
             return
-        lives = [live for live in current.runs() if live.parent is None]
+        lives = [live for live in current.runs() if live.kin.parent is None]
         if not lives:
             raise UnknownNameError("this kernel has launched no run", "launch one with %%agent_bg")
         show_card(current.get(lives[-1].record.launch.run_id))

@@ -165,7 +165,7 @@ class Runtime:
         """Tell the run that started this one, if this kernel knows it."""
         parent = self.live(parent_id) if parent_id is not None else None
         if parent is not None and parent.services.store is live.services.store:
-            parent.adopt(live)
+            parent.kin.adopt(live)
 
     def _begin(self, live: LiveRun) -> None:
         self.slots.limit(_call_limits())
@@ -194,7 +194,8 @@ class Runtime:
             self._unfinished[launch.run_id] = live
             self._finished.pop(launch.run_id, None)
             works = launch.parent_run_id in self._unfinished
-        self._show_to_parent(live, launch.parent_run_id if works else None)
+        if works or launch.parent_run_id == children.parent_run_id():  # its team may have stopped meanwhile
+            self._show_to_parent(live, launch.parent_run_id)
         if children.parent_run_id() is None:
             live.before = self.sessions.enter(launch.session_id, live)
         self.thread.soon(self._begin, live, context=contextvars.copy_context())
@@ -237,7 +238,7 @@ class Runtime:
         """Handles on this kernel's unfinished runs, in launch order; a run under an unfinished one ends with it."""
         with self._lock:
             lives = list(self._unfinished.values())
-        return [self._handle(live) for live in lives if live.parent not in lives]
+        return [self._handle(live) for live in lives if live.kin.parent not in lives]
 
     def get(self, key: str) -> Run:
         """The run with this id or label (the latest of that label), from any kernel. Raises UnknownNameError."""

@@ -27,14 +27,14 @@ from nbagent.events import (
     RunStarted,
     ToolCallFinished,
 )
-from nbagent.loop import Finish, LoopContext, LoopState, run_loop
+from nbagent.loop import LoopContext, LoopState, run_loop
 from nbagent.models.protocol import Model
 from nbagent.run import RunRecord, StopReason, past_of
 from nbagent.runtime import children
-from nbagent.runtime.budget import Budget
 from nbagent.runtime.clock import RunClock
 from nbagent.runtime.handover import COMMIT_WAIT_S, HandOver
 from nbagent.runtime.history import usable
+from nbagent.runtime.kin import Kin
 from nbagent.runtime.launching import Crew, Launching
 from nbagent.runtime.listeners import Callbacks, Mailbox
 from nbagent.runtime.mainthread import MainThread
@@ -105,9 +105,7 @@ class LiveRun:
         self.resumed = resumed
         self.callbacks = callbacks
         self.members = members
-        self.parent: LiveRun | None = None
-        self.children: list[LiveRun] = []  # what it has started, in this kernel and this attempt
-        self.budget = Budget(spec)
+        self.kin = Kin(self)
         self.launching = launching
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -130,8 +128,7 @@ class LiveRun:
         """Start to work; does nothing a second time."""
         if self._task is not None or self._settled:
             return
-        if self.parent is not None and self.parent.stop_reason is not None:
-            self.stop_reason = self.stop_reason or _with_its_parent(self.parent.stop_reason)
+        self.stop_reason = self.stop_reason or self.kin.orphaned
         if self.rejected:
             self._settle()
             return
@@ -150,17 +147,10 @@ class LiveRun:
         if self._settled or self.stop_reason is not None:
             return
         self.stop_reason, self._why = reason, why
-        for child in self.children:
-            child.stop(_with_its_parent(reason))
+        self.kin.stop(reason)
         if self._task is not None:
             self._task.cancel(reason)  # the message: a call that lives at the provider outlives `kernel_died`
         self._timers.append(asyncio.get_running_loop().call_later(GRACE_S, self._settle))
-
-    def adopt(self, child: LiveRun) -> None:
-        """Take in a run that this one has started: it shows under this one and stops with it. Any thread."""
-        child.parent = self
-        self.children.append(child)
-        self.record.join(child.record)
 
     @property
     def is_ending(self) -> bool:
@@ -183,37 +173,9 @@ class LiveRun:
         if type(event) is RunStarted:
             self._clock.start()
         elif type(event) is ModelCallFinished:
-            self._charge(event)
+            self.kin.charge(event.call)
         elif type(event) is ToolCallFinished and not self._is_stopping():
             self.rows.append(waited=True)  # soon this call is not repeated, whatever happens to the process
-
-    def _charge(self, event: ModelCallFinished) -> None:
-        """Count a call for the run and those above it; where that passes a team's limit, stop the team's others."""
-        path: list[LiveRun] = []
-        run: LiveRun | None = self
-        while run is not None:
-            path.append(run)
-            run.budget.charge(event.call)
-            if (passed := run.budget.passed()) is not None:
-                run.stop_beside(path, passed)
-            run = run.parent
-
-    def stop_beside(self, path: Sequence[LiveRun], passed: Finish) -> None:
-        """Stop what works under this run, but not on `path`: these end by themselves, with what they have paid for."""
-        for child in self.children:
-            if child in path:
-                child.stop_beside(path, passed)
-            else:
-                child.stop(passed.stop_reason, passed.error)
-
-    def _bound(self) -> Finish | None:
-        """The end that a limit of this team, or of one above, means."""
-        run: LiveRun | None = self
-        while run is not None:
-            if (passed := run.budget.passed()) is not None:
-                return passed
-            run = run.parent
-        return None
 
     def _spread(self, event: Event) -> None:
         if self.record.end is not None and event is not self.record.end:
@@ -279,7 +241,7 @@ class LiveRun:
             stopped=self._is_stopping,
             commit=self.rows.commit,
             on_main_thread=self.services.main.call,
-            bound=self._bound,
+            bound=self.kin.bound,
         )
         state = await self._begin_with()
         if isinstance(self.spec, TeamSpec):
@@ -335,7 +297,7 @@ class LiveRun:
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         """Settle, after the children that are stopping too: members commit before their leader."""
-        if any(child.is_ending for child in self.children):
+        if self.kin.are_ending:
             self._over = task  # the last of them calls again; the grace period bounds it
         else:
             self._settle(task)
@@ -360,14 +322,13 @@ class LiveRun:
         self.ended.set_result(None)
         self.services.sessions.leave(self.record.launch.session_id, self)
         if self.rejected:
-            if self.parent is not None:
-                self.parent.record.leave(self.record)
+            self.kin.disown()
             self._stored()
             return
         self.rows.finish().add_done_callback(self._stored)
         self._timers = [asyncio.get_running_loop().call_later(COMMIT_WAIT_S, self._stored)]
-        if self.parent is not None:
-            self.parent.child_ended()
+        if self.kin.parent is not None:
+            self.kin.parent.child_ended()
 
     def _stored(self, written: concurrent.futures.Future[bool] | None = None) -> None:
         """Wake whoever waits; called on the store's thread after the commit, or by the timer on the loop."""
@@ -415,11 +376,6 @@ _TYPES = {
     "max_total_tokens": "LimitReached",
     "max_cost": "LimitReached",
 }
-
-
-def _with_its_parent(reason: StopReason) -> StopReason:
-    """Why a child stops when its parent does: only a kernel's end leaves it to be resumed."""
-    return "kernel_died" if reason == "kernel_died" else "cancelled"
 
 
 def _consume(task: asyncio.Task[None] | None) -> None:

@@ -1,0 +1,90 @@
+"""A live run's place among those it was started by and those it has started: what stops with it, what its limits bound.
+
+Each `LiveRun` has one `Kin`. All of it runs on the background loop, `adopt` excepted, which any thread may call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from nbagent.loop import Finish
+from nbagent.runtime.budget import Budget
+
+if TYPE_CHECKING:
+    from nbagent.events import ModelCall
+    from nbagent.run import StopReason
+    from nbagent.runtime.live import LiveRun
+
+
+class Kin:
+    """`parent` started the run, `children` were started by it, in this kernel and this attempt."""
+
+    def __init__(self, run: LiveRun) -> None:
+        self.parent: LiveRun | None = None
+        self.children: list[LiveRun] = []
+        self.budget = Budget(run.spec)
+        self._run = run
+
+    def adopt(self, child: LiveRun) -> None:
+        """Take in a run that this one has started: it shows under this one and stops with it."""
+        child.kin.parent = self._run
+        self.children.append(child)
+        self._run.record.join(child.record)
+
+    def disown(self) -> None:
+        """Be no run under another one: its id was taken, it never was."""
+        if self.parent is not None:
+            self.parent.record.leave(self._run.record)
+
+    @property
+    def orphaned(self) -> StopReason | None:
+        """Why a run that is about to begin must not: what has started it was stopped meanwhile."""
+        stopped = self.parent.stop_reason if self.parent is not None else None
+        return _with_its_parent(stopped) if stopped is not None else None
+
+    @property
+    def are_ending(self) -> bool:
+        """True while runs under this one were told to stop and have no end yet."""
+        return any(child.is_ending for child in self.children)
+
+    def stop(self, reason: StopReason) -> None:
+        """Stop the runs under this one, which stops with `reason`."""
+        for child in self.children:
+            child.stop(_with_its_parent(reason))
+
+    def charge(self, call: ModelCall) -> None:
+        """Count a call of this run for it and those above it; where that passes a limit, stop what else is under it.
+
+        The runs between the limit and the call end by themselves, with what they have paid for (`bound`).
+        """
+        path = list(self._upwards())
+        for run in path:
+            run.kin.budget.charge(call)
+            if (passed := run.kin.budget.passed()) is not None:
+                run.kin.stop_beside(path, passed)
+
+    def stop_beside(self, path: Sequence[LiveRun], passed: Finish) -> None:
+        """Stop all runs under this one that are not on `path`."""
+        for child in self.children:
+            if child in path:
+                child.kin.stop_beside(path, passed)
+            else:
+                child.stop(passed.stop_reason, passed.error)
+
+    def bound(self) -> Finish | None:
+        """Return the end that a limit of this run's team, or of one above, means; None while none has passed."""
+        ends = (run.kin.budget.passed() for run in self._upwards())
+        return next((end for end in ends if end is not None), None)
+
+    def _upwards(self) -> Iterator[LiveRun]:
+        """Yield the run and those above it."""
+        run: LiveRun | None = self._run
+        while run is not None:
+            yield run
+            run = run.kin.parent
+
+
+def _with_its_parent(reason: StopReason) -> StopReason:
+    """Why a child stops when its parent does: only a kernel's end leaves it to be resumed."""
+    return "kernel_died" if reason == "kernel_died" else "cancelled"
