@@ -7,8 +7,8 @@ Where things are, from the top down; each module imports only from below itself:
 
     magics kernel       parse a line and call one thing below; what the kernel itself is asked for
     panel               the widget: a view of the runs, and commands
-    agent team          Agent, Team: what a user holds
-    frames              DataFrames from the store's SQL
+    agent team session  Agent, Team: what a user holds; Session: a conversation by its id, and as data
+    frames              DataFrames from the store's SQL: runs, sql, metrics
     runtime             the background thread; launch, queue, cancel, time limits; the live Run
     loop delegate       the agent loop: ask the model, call its tools, repeat; how a team's leader hands out work
     store               DuckDB: the record of every run
@@ -40,11 +40,12 @@ if TYPE_CHECKING:
         StoreError,
         WaitTimeout,
     )
-    from nbagent.frames import runs, sql
+    from nbagent.frames import metrics, runs, sql
     from nbagent.mcp import MCPServer
     from nbagent.models import OpenAIChat, OpenAIResponses, Provider, register_provider
     from nbagent.run import RunMetrics, RunOutput, RunStatus
     from nbagent.runtime import Run, gather
+    from nbagent.session import Session
     from nbagent.spec import Limits, ModelSettings
     from nbagent.team import Team
     from nbagent.tools import tool
@@ -63,6 +64,7 @@ _PUBLIC = {
     "RunIdInUseError": "errors",
     "StoreError": "errors",
     "WaitTimeout": "errors",
+    "metrics": "frames",
     "runs": "frames",
     "sql": "frames",
     "MCPServer": "mcp",
@@ -75,6 +77,7 @@ _PUBLIC = {
     "RunStatus": "run",
     "Run": "runtime",
     "gather": "runtime",
+    "Session": "session",
     "Limits": "spec",
     "ModelSettings": "spec",
     "Team": "team",
@@ -98,12 +101,14 @@ __all__ = [
     "RunMetrics",
     "RunOutput",
     "RunStatus",
+    "Session",
     "StoreError",
     "Team",
     "WaitTimeout",
     "cancel_run",
     "gather",
     "get",
+    "metrics",
     "register_provider",
     "resume",
     "runs",

@@ -15,10 +15,11 @@ from nbagent.events import Event
 from nbagent.models import default_model_name, resolve_model
 from nbagent.models.protocol import Model
 from nbagent.run import RunMetrics, RunOutput, RunStatus
-from nbagent.runtime import Callbacks, Crew, Equipment, Launching, Run, RunEvents, recover
+from nbagent.runtime import Callbacks, Crew, Equipment, Forecast, Launching, Run, RunEvents, recover
 from nbagent.schemas import OutputSchema
+from nbagent.session import Session, id_of
 from nbagent.spec import AgentSpec, Limits, ModelSettings
-from nbagent.store import session_metrics
+from nbagent.store import session_messages, session_metrics
 from nbagent.tools import Tool, tools_of
 
 _told: list[str] = []  # what was said already
@@ -31,6 +32,8 @@ class Agent:
     `model` is "provider:name" or a model object (None: the configured one, else the demo model); `tools` are
     functions, toolkit objects or `Tool`s; `output_schema` a pydantic model, dataclass, TypedDict, `list[...]` of
     these or a JSON Schema dict; `limits` and `settings` bound and tune every run (None: as configured).
+    `on_busy` says what a launch does while its session is busy, `history_runs` how many earlier runs of the session
+    the model is shown (None: as configured).
 
     >>> agent = Agent(model="demo:assistant")
     >>> agent.start("What is the capital of France?").result(timeout=30).content
@@ -45,6 +48,7 @@ class Agent:
     limits: Limits | None = None
     settings: ModelSettings = field(default_factory=ModelSettings)
     on_busy: str | None = None
+    history_runs: int | None = None
     _last_session: str | None = field(default=None, init=False, repr=False, compare=False)
     _made_tools: tuple[tuple[Any, ...], tuple[Tool, ...]] | None = field(
         default=None, init=False, repr=False, compare=False
@@ -54,7 +58,8 @@ class Agent:
         self,
         prompt: str,
         *,
-        session_id: str | None = None,
+        session: Session | str | None = None,
+        session_id: Session | str | None = None,
         run_id: str | None = None,
         output_schema: Any = None,
         timeout: float | None = None,
@@ -62,13 +67,16 @@ class Agent:
         cell_id: str | None = None,
         tags: Mapping[str, str] | None = None,
         files: Any = (),
+        detached: bool = False,
         on_event: Callable[[Event], Any] | None = None,
         on_text: Callable[[str], Any] | None = None,
     ) -> Run:
         """Launch a run in the background and return its live handle; the launch is durable when it returns.
 
-        `timeout` is the run's own time limit in seconds. `files` go with the prompt: paths, figures, images and
-        PDFs as files, tables and other values as text after it; a list, or a mapping of names. `on_event`
+        `session` (or `session_id`, the same: a `Session` or its id) gives the run that session's history; without
+        one it has a session of its own. `timeout` is the run's own time limit in seconds. `files` go with the prompt: paths, figures, images and
+        PDFs as files, tables and other values as text after it; a list, or a mapping of names. A run launched
+        inside a tool is cancelled with the run that the tool works for, unless it is `detached`. `on_event`
         gets each event and `on_text` the whole text so far, in order, on a thread of their own. Raises the
         ConfigurationErrors (unknown model, missing key, empty prompt, a file that is not there, ...),
         RunIdInUseError and SessionBusyError; never for what the run does later.
@@ -84,10 +92,11 @@ class Agent:
                 prompt=prompt_with(prompt, contexts) if prompt.strip() else prompt,
                 files=files_of(contexts),
                 run_id=run_id,
-                session_id=session_id,
+                session_id=id_of(session, session_id),
                 label=label,
                 cell_id=cell_id,
                 on_busy=settings.get("on_busy", self.on_busy),
+                detached=detached,
                 tags=tags or {},
                 callbacks=Callbacks(on_event=on_event, on_text=on_text),
                 members=crew.members,
@@ -97,6 +106,29 @@ class Agent:
         if self.model is None and settings.get("model") is None:
             _tell_of_demo()
         return run
+
+    def forecast(
+        self,
+        prompt: str,
+        *,
+        session_id: str | None = None,
+        output_schema: Any = None,
+        files: Any = (),
+    ) -> Forecast:
+        """Return what a launch would send, its estimated tokens and the most it can cost; nothing is asked.
+
+        Raises the ConfigurationErrors that `start` raises for the prompt, the files and the model's name.
+        """
+        contexts = contexts_of(files, max_bytes=settings.get("max_context_bytes"))
+        history = session_messages(runtime.current().store, session_id) if session_id else ()
+        crew = self.crew(output_schema=output_schema)
+        return runtime.forecast(
+            crew.spec,
+            crew.model,
+            prompt_with(prompt, contexts),
+            history=history,
+            files=files_of(contexts),
+        )
 
     def run(self, prompt: str, *, background: bool = False, **options: Any) -> RunOutput:
         """Run and wait, whatever the outcome; Stop cancels the run. With `background`, return at once (pending)."""
@@ -143,7 +175,7 @@ class Agent:
             run.cancel()
             raise
 
-    async def aget_run_output(self, *, run_id: str, session_id: str | None = None) -> RunOutput:
+    async def aget_run_output(self, *, run_id: str, session_id: Session | str | None = None) -> RunOutput:
         """Return the run as it stands now, from any kernel. Raises UnknownNameError for an id nobody launched."""
         del session_id  # an id is enough; the reference systems want both
         return runtime.current().get(run_id).output
@@ -152,10 +184,10 @@ class Agent:
         """Cancel a run; True if it was not over yet."""
         return cancel_run(run_id)
 
-    def get_session_metrics(self, session_id: str | None = None) -> RunMetrics:
+    def get_session_metrics(self, session_id: Session | str | None = None) -> RunMetrics:
         """Sum over a session's runs, from the store; the session of this agent's last launch by default."""
         store = runtime.current().store
-        return session_metrics(store, session_id or self._last_session or "")
+        return session_metrics(store, id_of(session_id) or self._last_session or "")
 
     def resume(self, run_id: str, **options: Any) -> Run:
         """Go on with a stopped run of this agent, with this agent's tools and model; see `Run.resume`."""
@@ -193,6 +225,7 @@ class Agent:
             output_schema=OutputSchema.of(schema) if schema is not None else None,
             limits=replace(limits, timeout_s=timeout) if timeout is not None else limits,
             settings=tuned,
+            history_runs=settings.get("history_runs", self.history_runs),
         )
 
     def _tools(self) -> tuple[Tool, ...]:
@@ -215,21 +248,23 @@ def _tell_of_demo() -> None:
     )
 
 
+_LIMITS = {
+    "timeout": "timeout_s",
+    "idle_timeout": "idle_timeout_s",
+    "queue_timeout": "queue_timeout_s",
+    "tool_timeout": "tool_timeout_s",
+    "max_steps": "max_steps",
+    "max_output_tokens": "max_output_tokens",
+    "max_total_tokens": "max_total_tokens",
+    "max_cost": "max_cost_usd",
+    "output_retries": "output_retries",
+    "model_retries": "model_retries",
+}  # the option of each limit
+
+
 def configured_limits() -> Limits:
     """The limits as `%config`, environment and pyproject.toml set them."""
-    values = settings.values()
-    return Limits(
-        timeout_s=values["timeout"],
-        idle_timeout_s=values["idle_timeout"],
-        queue_timeout_s=values["queue_timeout"],
-        tool_timeout_s=values["tool_timeout"],
-        max_steps=values["max_steps"],
-        max_output_tokens=values["max_output_tokens"],
-        max_total_tokens=values["max_total_tokens"],
-        max_cost_usd=values["max_cost"],
-        output_retries=values["output_retries"],
-        model_retries=values["model_retries"],
-    )
+    return Limits(**{_LIMITS[name]: value for name, value in settings.values(names=_LIMITS).items()})
 
 
 def get(key: str) -> Run:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
-CallStatus = Literal["completed", "error", "cancelled", "abandoned"]
+CallStatus = Literal["completed", "error", "cancelled", "abandoned", "denied"]
 UsageSource = Literal["reported", "estimated", "missing"]
 
 
@@ -104,6 +104,24 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PendingApproval:
+    """A tool call that runs only if a person agrees; `arguments` are the model's, as plain JSON data."""
+
+    step: int
+    tool_call_id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        """The call as it would stand in Python: `pay(amount=5)`."""
+        given = (
+            f"{name if name.isidentifier() else repr(name)}={value!r}"
+            for name, value in self.arguments.items()
+        )
+        return f"{self.name}({', '.join(given)})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
     """The run left the queue and began to work."""
 
@@ -162,6 +180,28 @@ class ToolCallFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequested:
+    """A tool call waits for a person; the run is paused as long as one does."""
+
+    call: PendingApproval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalGiven:
+    """A person approved a call, with these arguments; its tool is about to begin."""
+
+    call: PendingApproval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalDenied:
+    """A person denied a call: it never runs, and the model is told why."""
+
+    call: PendingApproval
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageAdded:
     """A message became part of the run's history."""
 
@@ -209,6 +249,9 @@ Event = (
     | ModelCallFinished
     | ToolCallStarted
     | ToolCallFinished
+    | ApprovalRequested
+    | ApprovalGiven
+    | ApprovalDenied
     | MessageAdded
     | CallAttached
     | NoticeGiven

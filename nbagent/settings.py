@@ -9,10 +9,11 @@ for, so a change shows at the next launch.
 from __future__ import annotations
 
 import functools
+import json
 import math
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -31,7 +32,7 @@ class Option:
     """
 
     name: str
-    type: type[str | int | float | Path]
+    type: type[str | int | float | Path | dict[str, Any]]
     default: Any
     doc: str
     optional: bool = False
@@ -46,14 +47,20 @@ class Option:
     @property
     def expected(self) -> str:
         """What a value must be, in words for a message."""
-        if self.choices:
-            words = "one of " + ", ".join(map(repr, self.choices))
-        else:
-            words = {str: "text", int: "a whole number", float: "a number", Path: "a path"}[self.type]
+        words = "one of " + ", ".join(map(repr, self.choices)) if self.choices else _WORDS[self.type]
         if self.minimum is not None:
             words += f" of at least {self.minimum:g}"
         return f"{words}, or none" if self.optional else words
 
+
+_WORDS: Mapping[type, str] = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    Path: "a path",
+    dict: 'a table such as {"provider:model": {"input": 0.5, "output": 1.5}}, US dollars per million tokens',
+}
+PRICE_PARTS = ("input", "output", "cache_read", "cache_write")
 
 _TABLE = (
     Option(name="model", type=str, default=None, optional=True, doc='The model, as "provider:name".'),
@@ -150,6 +157,12 @@ _TABLE = (
         doc="Dollars a whole run may cost.",
     ),
     Option(
+        name="prices",
+        type=dict,
+        default={},
+        doc=f'US dollars per million tokens by "provider:model", each a table of {", ".join(PRICE_PARTS)}.',
+    ),
+    Option(
         name="max_context_bytes",
         type=int,
         default=20_000_000,
@@ -179,6 +192,14 @@ _TABLE = (
         doc="What a launch does while its session has an unfinished run.",
     ),
     Option(
+        name="history_runs",
+        type=int,
+        default=None,
+        optional=True,
+        minimum=0,
+        doc="Earlier runs of its session that a run's model is shown, the latest ones; none is all.",
+    ),
+    Option(
         name="refresh_s",
         type=float,
         default=0.1,
@@ -188,6 +209,7 @@ _TABLE = (
 )
 
 OPTIONS: Mapping[str, Option] = MappingProxyType({option.name: option for option in _TABLE})
+_VARIABLES = {option.name: option.env for option in _TABLE}
 
 _configured: dict[str, Any] = {}
 config: Mapping[str, Any] = MappingProxyType(_configured)  # what `%config` has set, for reading
@@ -202,13 +224,19 @@ def get(name: str, flag: object = None, *, start: Path | None = None) -> Any:
     return _resolve(_option(name), flag, _project_table(start))[0]
 
 
-def values(flags: Mapping[str, object] | None = None, *, start: Path | None = None) -> dict[str, Any]:
-    """Return every option's value by name: `get` for all of them with one look at the files."""
+def values(
+    flags: Mapping[str, object] | None = None,
+    *,
+    names: Iterable[str] | None = None,
+    start: Path | None = None,
+) -> dict[str, Any]:
+    """Return the values of the options `names` (by default of every one): `get` for all with one look at the files."""
     given = flags or {}
     for name in given:
         _option(name)
     table = _project_table(start)
-    return {name: _resolve(option, given.get(name), table)[0] for name, option in OPTIONS.items()}
+    wanted = OPTIONS if names is None else names
+    return {name: _resolve(_option(name), given.get(name), table)[0] for name in wanted}
 
 
 def origin(name: str, flag: object = None, *, start: Path | None = None) -> Origin:
@@ -245,8 +273,13 @@ def store_path(start: Path | None = None, *, flag: str | Path | None = None) -> 
     if path is None:
         return project_root(start) / ".nbagent" / "runs.duckdb"
     base = table.path.parent if where == "pyproject.toml" and table.path else _folder(start)
-    full = Path(os.path.normpath(base / path))
+    full = _normal(base, path)
     return full / "runs.duckdb" if full.is_dir() else full
+
+
+@functools.lru_cache(maxsize=16)
+def _normal(base: Path, path: Path) -> Path:
+    return Path(os.path.normpath(base / path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +304,7 @@ def _resolve(option: Option, flag: object, table: _ProjectTable) -> tuple[Any, O
         return _convert(option, flag, f"the flag for {option.name!r}"), "flag"
     if option.name in _configured:
         return _configured[option.name], "%config"
-    if text := os.environ.get(option.env):
+    if text := os.environ.get(_VARIABLES[option.name]):
         return _convert(option, text, f"the environment variable {option.env}"), "environment"
     if option.name in table.values:
         source = f"{option.name!r} of [tool.nbagent] in {table.path}"
@@ -295,6 +328,8 @@ def _convert(option: Option, raw: object, source: str) -> Any:
 def _typed(option: Option, raw: object) -> Any:
     if isinstance(raw, bool):  # True is an int in Python, and never meant as the number 1 here
         raise TypeError
+    if option.type is dict:
+        return _prices(raw)
     if option.type in {str, Path}:
         if not isinstance(raw, str if option.type is str else str | Path):
             raise TypeError
@@ -311,6 +346,26 @@ def _typed(option: Option, raw: object) -> Any:
     if number != int(number):
         raise ValueError
     return int(number)
+
+
+def _prices(raw: object) -> dict[str, dict[str, float]]:
+    """Return a price table as it is meant; a variable of the environment holds it as JSON."""
+    if isinstance(raw, str):
+        raw = json.loads(raw)
+    if not isinstance(raw, Mapping):
+        raise TypeError
+    table: dict[str, dict[str, float]] = {}
+    for model, parts in raw.items():
+        named = isinstance(model, str) and all(model.partition(":"))
+        if not named or not isinstance(parts, Mapping) or parts.keys() - set(PRICE_PARTS):
+            raise ValueError
+        if not {"input", "output"} <= parts.keys() or any(isinstance(one, bool) for one in parts.values()):
+            raise ValueError
+        prices = {str(part): float(price) for part, price in parts.items()}
+        if not all(math.isfinite(price) and price >= 0 for price in prices.values()):
+            raise ValueError
+        table[str(model)] = prices
+    return table
 
 
 def _folder(start: Path | None) -> Path:

@@ -64,7 +64,7 @@ class AgentSpec:
     """One agent as one run uses it. `model` is the string "provider:name", also for a model object.
 
     `model_named` is False for a model object: its base URL and key are no part of the string, so that the string
-    alone does not make it again.
+    alone does not make it again. `history_runs` is how many earlier runs of its session the model is shown, None all.
     """
 
     name: str
@@ -75,6 +75,7 @@ class AgentSpec:
     limits: Limits = field(default_factory=Limits)
     settings: ModelSettings = field(default_factory=ModelSettings)
     model_named: bool = True
+    history_runs: int | None = None
 
     def to_data(self) -> dict[str, Any]:
         """JSON data for the store: enough to say what ran, and to check what is missing on resume."""
@@ -92,6 +93,7 @@ class AgentSpec:
             "output_wrapper": self.output_schema.wrapper if self.output_schema else None,
             "limits": {name: getattr(self.limits, name) for name in self.limits.__slots__},
             "settings": self.settings.given(),
+            "history_runs": self.history_runs,
         }
 
 

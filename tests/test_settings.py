@@ -68,6 +68,16 @@ def test_values_gives_every_option_at_once(monkeypatch):
     assert found | {"on_busy": "queue"} == {name: settings.get(name) for name in settings.OPTIONS}
 
 
+def test_values_looks_at_the_named_options_alone(monkeypatch):
+    """An option that does not fit is the trouble of whoever needs it."""
+    monkeypatch.setenv("NBAGENT_REFRESH_S", "soon")
+    assert settings.values(names=["max_steps", "timeout"]) == {"max_steps": 20, "timeout": 600.0}
+    with pytest.raises(UnknownOptionError):
+        settings.values(names=["refresh_s"])
+    with pytest.raises(UnknownOptionError):
+        settings.values(names=["refresh"])
+
+
 @pytest.mark.parametrize("option", settings.OPTIONS.values(), ids=lambda option: option.name)
 def test_each_option_takes_its_own_default(option):
     """A default is a value that the option would take from a person, in the option's type."""
@@ -91,6 +101,7 @@ def test_each_option_takes_its_own_default(option):
         ("on_busy", "cancel", "cancel"),
         ("max_cost", "0.50", 0.5),
         ("store", "~/x.duckdb", Path.home() / "x.duckdb"),
+        ("prices", '{"p:m": {"input": 1, "output": 2.5}}', {"p:m": {"input": 1.0, "output": 2.5}}),
     ],
 )
 def test_text_becomes_the_options_type(name, raw, value):
@@ -114,6 +125,11 @@ def test_text_becomes_the_options_type(name, raw, value):
         ("on_busy", "wait", "one of 'queue', 'reject', 'parallel', 'cancel'"),
         ("model", 3, "text, or none"),
         ("store", 3, "a path, or none"),
+        ("prices", {"p:m": 3}, 'a table such as {"provider:model": {"input": 0.5, "output": 1.5}}'),
+        ("prices", {"m": {"input": 1, "output": 1}}, "a table"),
+        ("prices", {"p:m": {"input": 1}}, "a table"),
+        ("prices", {"p:m": {"input": 1, "output": -1}}, "a table"),
+        ("prices", {"p:m": {"input": 1, "output": 1, "cached": 1}}, "a table"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(name, raw, expected):

@@ -22,7 +22,8 @@ class LoopState:
     answer was sent back, `total_tokens` and `cost_usd` what is known to be spent.
 
     In a resumed run `step` goes on from the `steps_before` of earlier attempts, which no limit counts;
-    `answered` holds the tools' messages that are known already, by their calls' ids. Its first model call
+    `answered` holds the tools' messages that are known already, by their calls' ids; `held` are the ids of
+    calls that waited for a person. Its first model call
     goes on from the `partial` text of the last attempt, or takes up the call at `attached`.
 
     `final` is an answer that a tool has given for the whole run: the model is not asked again.
@@ -36,6 +37,7 @@ class LoopState:
     cost_usd: float = 0.0
     steps_before: int = 0
     answered: dict[str, Message] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
     partial: str = ""
     attached: ResumePoint | None = None
     final: Finish | None = None
@@ -50,9 +52,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallTools:
-    """Call these tools, at once, then ask again."""
+    """Call these tools, at once, then ask again; the `guarded` ones only with a person's approval, if they need it."""
 
     requests: tuple[ToolRequest, ...]
+    guarded: tuple[ToolRequest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +95,22 @@ def next_action(spec: AgentSpec, state: LoopState) -> Action:
             error="the provider's content filter stopped the answer",
         )
     if reply.tool_requests:
-        return CallTools(requests=reply.tool_requests)
+        return CallTools(requests=reply.tool_requests, guarded=_guarded(spec, state, reply.tool_requests))
     if spec.output_schema is not None:
         return _structured(spec, state, reply)
     return Finish(
         stop_reason="max_output_tokens" if reply.finish_reason == "length" else "end", content=reply.text
+    )
+
+
+def _guarded(spec: AgentSpec, state: LoopState, requests: tuple[ToolRequest, ...]) -> tuple[ToolRequest, ...]:
+    """The requests that have no answer yet and whose tool may want approval, or that have waited for it before."""
+    wary = {tool.name for tool in spec.tools if tool.options.requires_approval is not False}
+    return tuple(
+        request
+        for request in requests
+        if request.tool_call_id not in state.answered
+        and (request.name in wary or request.tool_call_id in state.held)
     )
 
 

@@ -18,6 +18,10 @@ class Gate(Protocol):
         """Wait for a free slot, in order of arrival, and hold it."""
         ...
 
+    async def breathe(self) -> None:
+        """Return at once, or a little later where many callers would go on in the same turn of the event loop."""
+        ...
+
 
 class OpenGate:
     """A gate that lets every call through."""
@@ -26,3 +30,6 @@ class OpenGate:
     async def slot(self, model: Model, request: ModelRequest) -> AsyncIterator[Charge]:  # noqa: ARG002 - the protocol's signature
         """Let the call through."""
         yield lambda _tokens: None
+
+    async def breathe(self) -> None:
+        """Go on."""

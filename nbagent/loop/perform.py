@@ -11,6 +11,9 @@ from typing import Protocol, assert_never
 
 from nbagent.errors import ModelError
 from nbagent.events import (
+    ApprovalDenied,
+    ApprovalGiven,
+    ApprovalRequested,
     Event,
     Message,
     MessageAdded,
@@ -18,8 +21,10 @@ from nbagent.events import (
     RunFinished,
     RunStarted,
     TextAdded,
+    ToolCallFinished,
     ToolRequest,
 )
+from nbagent.loop.approval import Approve, Guarded, ask_nobody, denied, guard
 from nbagent.loop.ask import ask
 from nbagent.loop.continuation import going_on
 from nbagent.loop.decide import REPAIR_PROMPT, Ask, CallTools, Finish, LoopState, next_action
@@ -56,6 +61,7 @@ class LoopContext:
     `stopped()` turns True with the run's end, so that nothing starts after it, not even in a task that
     swallowed its cancellation. `commit` is called before tools start. `on_main_thread` calls a function there.
     `bound` gives the end that a limit from outside means: that of a team on the sum over its runs.
+    `approve` returns once a person has decided on a call, however long that takes.
     """
 
     emit: Callable[[Event], None]
@@ -64,6 +70,7 @@ class LoopContext:
     commit: Commit = _keep_nothing
     on_main_thread: OnMainThread = in_own_thread
     bound: Callable[[], Finish | None] = _unbounded
+    approve: Approve = ask_nobody
 
     def check(self) -> None:
         """Raise CancelledError once the run has ended."""
@@ -88,7 +95,7 @@ async def run_loop(spec: AgentSpec, model: Model, state: LoopState, context: Loo
                 case Ask():
                     await loop.ask(action)
                 case CallTools():
-                    await loop.call_tools(action.requests)
+                    await loop.call_tools(action)
                 case Finish():
                     loop.finish(action)
                     return
@@ -114,6 +121,8 @@ class _Loop:
     started: bool = False
 
     async def ask(self, action: Ask) -> None:
+        await self.context.gate.breathe()
+        self.context.check()
         if action.repair is not None:
             self.state.repairs += 1
             self._add(Message(role="user", content=REPAIR_PROMPT.format(problems=action.repair)))
@@ -157,25 +166,67 @@ class _Loop:
             )
         )
 
-    async def call_tools(self, requests: tuple[ToolRequest, ...]) -> None:
+    async def call_tools(self, action: CallTools) -> None:
         """Call the tools that have not answered yet.
 
         A tool that must not run twice starts only when the request for it is kept: a request without a
-        finished call is then one whose outcome is unknown, however suddenly the process ended.
+        finished call is then one whose outcome is unknown, however suddenly the process ended. A call that waits
+        for a person is known as such before that: it is durable with the request.
         """
         self.state.reply = None
         self._begin()
         answered, self.state.answered = self.state.answered, {}
-        open_requests = [request for request in requests if request.tool_call_id not in answered]
-        await self.context.commit(wait=any(map(self._runs_once, open_requests)))
+        open_requests = [request for request in action.requests if request.tool_call_id not in answered]
+        guarded = await self._guard(action.guarded)
+        waits = any(one.call is not None for one in guarded.values())
+        await self.context.commit(wait=waits or any(map(self._runs_once, open_requests)))
         self.context.check()
         calls = [
-            call_tool(self.spec, one, self.state.step, self.context.emit, self.context.on_main_thread)
+            self._guarded_call(guarded[one.tool_call_id])
+            if one.tool_call_id in guarded
+            else call_tool(self.spec, one, self.state.step, self.context.emit, self.context.on_main_thread)
             for one in open_requests
         ]
         messages = iter(await asyncio.gather(*calls))
-        for request in requests:
+        for request in action.requests:
             self._add(answered.get(request.tool_call_id) or next(messages))
+
+    async def _guard(self, requests: tuple[ToolRequest, ...]) -> dict[str, Guarded]:
+        """Find out which of these calls need a person, and say so."""
+        held, self.state.held = self.state.held, frozenset()
+        found = await asyncio.gather(
+            *(guard(self.spec, one, self.state.step, held=one.tool_call_id in held) for one in requests)
+        )
+        self.context.check()
+        for one in found:
+            if one.call is not None:
+                self.context.emit(ApprovalRequested(call=one.call))
+        return {one.request.tool_call_id: one for one in found}
+
+    async def _guarded_call(self, guarded: Guarded) -> Message:
+        """Call a tool once a person agrees, where one has to; the approval is durable before the tool starts."""
+        if guarded.call is not None:
+            decision = await self.context.approve(guarded.call)
+            self.context.check()
+            if not decision.approved:
+                row, message = denied(guarded.call, guarded.request, decision.reason)
+                self.context.emit(ApprovalDenied(call=guarded.call, reason=decision.reason))
+                self.context.emit(ToolCallFinished(call=row))
+                return message
+            guarded = guarded.changed(decision.arguments)
+            assert guarded.call is not None
+            self.context.emit(ApprovalGiven(call=guarded.call))
+            await self.context.commit(wait=self._runs_once(guarded.request))
+            self.context.check()
+        return await call_tool(
+            self.spec,
+            guarded.request,
+            self.state.step,
+            self.context.emit,
+            self.context.on_main_thread,
+            read=guarded.read,
+            note=guarded.note,
+        )
 
     def _runs_once(self, request: ToolRequest) -> bool:
         return any(tool.name == request.name and not tool.options.idempotent for tool in self.spec.tools)

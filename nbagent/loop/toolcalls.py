@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from nbagent.errors import close_match
 from nbagent.events import (
@@ -49,8 +50,14 @@ async def call_tool(
     step: int,
     emit: Emit,
     on_main_thread: OnMainThread = in_own_thread,
+    *,
+    read: Callable[[Tool, str], Mapping[str, Any]] = parse_arguments,
+    note: str = "",
 ) -> Message:
-    """Call the tool that `request` names and return the message that tells the model how it went."""
+    """Call the tool that `request` names and return the message that tells the model how it went.
+
+    `read` makes arguments of the request's text; the model is told `note` before the result.
+    """
     began, clock = datetime.now(UTC), time.perf_counter()
     _tool_call.set((step, request.tool_call_id))  # each call has a task, and so a context, of its own
     emit(ToolCallStarted(step=step, request=request, started_at=began))
@@ -76,20 +83,20 @@ async def call_tool(
         own_limit, run_limit = tool.options.timeout_s, spec.limits.tool_timeout_s
         execution = Execution(
             tool=tool,
-            arguments=parse_arguments(tool, request.arguments),
+            arguments=read(tool, request.arguments),
             timeout_s=own_limit if own_limit is not None else run_limit,
             on_main_thread=on_main_thread,
         )
-        text = await execution.text()
+        text = note + await execution.text()
     except asyncio.CancelledError as error:
         if _cancelled_from_outside():
             at_work = execution is not None and execution.begun and not execution.tool.is_async
             finished("abandoned" if at_work else "cancelled", None)
             raise
-        text = f"Error: {said(error)}"
+        text = f"{note}Error: {said(error)}"
         finished("error", text, error)
     except BaseException as error:  # noqa: BLE001 - the border of user code: a tool's failure is the model's to read
-        text = f"Error: {said(error)}"
+        text = f"{note}Error: {said(error)}"
         finished("error", text, error)
     else:
         finished("completed", text)

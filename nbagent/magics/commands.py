@@ -22,6 +22,7 @@ from nbagent.errors import (
     close_match,
     show_as,
 )
+from nbagent.magics import approval
 from nbagent.magics.given import changes_of, contexts_named, launched_agent
 from nbagent.magics.lines import AGENT, AGENT_BG, Line, agent_line
 
@@ -67,17 +68,22 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
                    [--mode coordinate|route|broadcast] [--session ID] [--run-id ID]
                    [--if-exists error|attach] [--timeout SECONDS] [-i TEXT] [-c VAR|FILE] [-q]
                    [--temperature X] [--reasoning-effort WORD] [--max-output-tokens N] [--max-total-tokens N]
-                   [--max-steps N] [--max-cost DOLLARS]
+                   [--max-steps N] [--max-cost DOLLARS] [--dry-run]
 
         The text is a Jinja2 template: {{ x }} is a variable of the notebook. AGENT is an Agent or Team of the
         notebook; without one the flags and `%config NBAgent` describe it, and --members makes a team of agents of
-        the notebook. Running the cell again cancels its earlier run.
+        the notebook. Running the cell again cancels its earlier run. --session names a Session of the notebook, or
+        is an id.
         -c sends a variable (a figure, a DataFrame, any value) or a file with the prompt, and may come several times.
+        --dry-run shows the prompt as it would be sent, its tokens and what it can cost, and sends nothing.
 
             %%agent_bg -o answer
             What is the capital of {{ country }}?
         """
         options = AGENT_BG.parse(line)
+        if options.dry_run:
+            self._dry_run(options, cell)
+            return
         run = self._launch(options, cell)
         if not options.quiet:
             from nbagent.panel import show_card
@@ -92,27 +98,45 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent show [RUN]               the card of a run (default: the latest)
         %agent wait [RUN ...]           wait for these runs, or for all unfinished ones [--timeout SECONDS]
         %agent cancel RUN ... | --all   stop them
+        %agent approve [RUN]            let the calls that wait for a person run, or one of them [--call ID]
+        %agent deny [RUN]               refuse them; the model is told why [--why TEXT] [--call ID]
         %agent resume RUN ...           go on with stopped runs from their last finished step [--from-partial]
         %agent retry RUN ...            start their work anew, as new runs
+        %agent metrics [BY]             tokens, cost and speed by model (default), member, session, agent or tool
         %agent models                   the providers: what is configured, and what each can do
 
         RUN is a run id or a label (the NAME of `-o NAME`). In the foreground the text streams in, Stop cancels
         the run, and a run that fails fails the cell.
         """
         if cell is not None:
-            return self._foreground(AGENT.parse(line), cell)
+            options = AGENT.parse(line)
+            return self._dry_run(options, cell) if options.dry_run else self._foreground(options, cell)
         verb, arguments = agent_line(line)
         return getattr(self, f"_{verb}")(arguments)
 
     # -------------------------------------------------------------- launching
 
-    def _launch(self, options: Line, cell: str) -> Run:
+    def _prompt(self, cell: str) -> str:
         from nbagent.template import render
 
-        names = self.shell.user_ns
-        prompt = render(cell.strip("\n"), names)
+        prompt = render(cell.strip("\n"), self.shell.user_ns)
         if not prompt.strip():
             raise PromptError("the cell holds no prompt", "write what the agent should do below the magic")
+        return prompt
+
+    def _dry_run(self, options: Line, cell: str) -> None:
+        names = self.shell.user_ns
+        forecast = self._agent(options).forecast(
+            self._prompt(cell),
+            session_id=options.session,
+            output_schema=_evaluate(options.schema, names, "schema") if options.schema else None,
+            files=contexts_named(options.context, names),
+        )
+        print(forecast)
+
+    def _launch(self, options: Line, cell: str) -> Run:
+        names = self.shell.user_ns
+        prompt = self._prompt(cell)
         if (
             options.run_id
             and options.if_exists == "attach"
@@ -129,7 +153,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         run = agent.start(
             prompt,
             files=contexts,
-            session_id=options.session,
+            session=_session(options.session, names),
             run_id=options.run_id,
             output_schema=_evaluate(options.schema, names, "schema") if options.schema else None,
             timeout=settings.get("timeout", options.timeout) if options.timeout is not None else None,
@@ -186,6 +210,11 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
 
         return runs()
 
+    def _metrics(self, arguments: Line) -> Any:
+        from nbagent.frames import shown_metrics
+
+        return shown_metrics(arguments.by)
+
     def _models(self, _arguments: Line) -> Any:
         from nbagent.models import overview
         from nbagent.schemas import to_frame
@@ -225,6 +254,14 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         runs = current.unfinished() if arguments.all else [current.get(key) for key in arguments.runs]
         heard = sum(run.cancel() for run in runs)
         print(f"cancelled {heard} of {len(runs)} run{'' if len(runs) == 1 else 's'}")
+
+    def _approve(self, arguments: Line) -> None:
+        if (adopted := approval.approve(arguments)) is not None:
+            self._show_anew(adopted)
+
+    def _deny(self, arguments: Line) -> None:
+        if (adopted := approval.deny(arguments)) is not None:
+            self._show_anew(adopted)
 
     def _resume(self, arguments: Line) -> None:
         from nbagent.runtime import current, recover
@@ -285,6 +322,14 @@ def _existing(run_id: str) -> Run | None:
         return None
 
 
+def _session(word: str | None, names: Mapping[str, Any]) -> Any:
+    """What `--session` names: a Session of the notebook, else an id."""
+    from nbagent.session import Session
+
+    named = names.get(word) if word else None
+    return named if isinstance(named, Session) else word
+
+
 _SHELLS_OWN = frozenset({"open", "exit", "quit", "get_ipython"})
 
 
@@ -328,6 +373,7 @@ def _over(run: Run, seconds: float) -> bool:
     try:
         run.wait(seconds)
     except WaitTimeout:
+        run.tell_of_pause()
         return False
     return True
 

@@ -13,7 +13,8 @@ from nbagent.spec import Mode
 
 Line = argparse.Namespace
 
-VERBS = ("list", "show", "wait", "cancel", "resume", "retry", "models")
+VERBS = ("list", "show", "wait", "cancel", "approve", "deny", "resume", "retry", "metrics", "models")
+METRICS = ("model", "member", "session", "agent", "tool")
 
 
 _QUOTE = 'quote a value that holds spaces, as in -i "Be brief"'
@@ -85,6 +86,7 @@ def _launching(name: str) -> LineParser:
     for limit in ("--max-output-tokens", "--max-total-tokens", "--max-steps", "--max-cost"):
         parser.add_argument(limit, metavar="NUMBER")
     parser.add_argument("-q", "--quiet", action="store_true")
+    parser.add_argument("--dry-run", action="store_true")
     return parser
 
 
@@ -94,8 +96,15 @@ AGENT = _launching("%%agent")
 
 def _verb(verb: str) -> LineParser:
     parser = LineParser(f"%agent {verb}")
-    if verb not in ("list", "models"):
+    if verb in ("approve", "deny"):
+        parser.add_argument("run", nargs="?", metavar="RUN")
+        parser.add_argument("--call", metavar="ID")
+    elif verb == "metrics":
+        parser.add_argument("by", nargs="?", choices=METRICS, default="model")
+    elif verb not in ("list", "models"):
         parser.add_argument("runs", nargs="*", metavar="RUN")
+    if verb == "deny":
+        parser.add_argument("--why", default="", metavar="TEXT")
     if verb == "wait":
         parser.add_argument("--timeout", type=float, metavar="SECONDS")
     if verb == "cancel":

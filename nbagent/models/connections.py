@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nbagent.models.errands import errands_done
@@ -20,19 +21,29 @@ _MAX_CONNECTIONS = 10_000  # how many runs may stream at once is the runtime's d
 _ERRANDS_S = 0.5
 _KEEPALIVE_S = 4.0  # servers often close idle connections after 5 s
 
-_Clients = dict[tuple[str, str], "asyncio.Task[AsyncOpenAI]"]  # by base URL and key
+
+@dataclass(slots=True, eq=False)
+class Connection:
+    """The SDK's client for one server and key, the HTTP client below it, and what `sending.py` remembers of both."""
+
+    sdk: AsyncOpenAI
+    http: Any
+    prepared: dict[Any, Any] = field(default_factory=dict)
+
+
+_Clients = dict[tuple[str, str], "asyncio.Task[Connection]"]  # by base URL and key
 _clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Clients] = weakref.WeakKeyDictionary()
 
 
-async def client_for(base_url: str, key: str) -> AsyncOpenAI:
-    """Return the running loop's client for that server and key, made at its first use."""
+async def connection_to(base_url: str, key: str) -> Connection:
+    """Return the running loop's way to that server with that key, made at its first use."""
     loop = asyncio.get_running_loop()
     of_loop = _clients.get(loop)
     if of_loop is None:
         of_loop = _clients[loop] = {}
     task = of_loop.get((base_url, key))
     if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-        task = of_loop[base_url, key] = loop.create_task(asyncio.to_thread(_make_client, base_url, key))
+        task = of_loop[base_url, key] = loop.create_task(asyncio.to_thread(_connect, base_url, key))
     if task.done():
         return task.result()
     return await asyncio.shield(
@@ -45,19 +56,23 @@ async def close_connections() -> None:
     await errands_done(_ERRANDS_S)
     of_loop = _clients.pop(asyncio.get_running_loop(), {})
     for task in of_loop.values():
-        for client in await asyncio.gather(task, return_exceptions=True):
-            if not isinstance(client, BaseException):
-                await client.close()
+        for connection in await asyncio.gather(task, return_exceptions=True):
+            if not isinstance(connection, BaseException):
+                await connection.sdk.close()
 
 
-def _make_client(base_url: str, key: str) -> AsyncOpenAI:
+def _connect(base_url: str, key: str) -> Connection:
     import openai
 
-    return openai.AsyncOpenAI(
-        base_url=base_url,
-        api_key=key,
-        max_retries=0,  # each attempt is a row of the loop's
-        http_client=_http_client(openai, base_url),
+    http = _http_client(openai, base_url)
+    return Connection(
+        openai.AsyncOpenAI(
+            base_url=base_url,
+            api_key=key,
+            max_retries=0,  # each attempt is a row of the loop's
+            http_client=http,
+        ),
+        http,
     )
 
 

@@ -6,27 +6,37 @@ Used by the wire formats on the background thread; it knows HTTP and nothing of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from time import monotonic
 from typing import Any
 
 import orjson
 
 from nbagent.errors import ModelError
-from nbagent.models.connections import client_for
+from nbagent.models.connections import connection_to
 from nbagent.models.endpoint import NO_KEY
 from nbagent.models.faults import Target, fault_of_body, fault_of_exception, fault_of_reply
-from nbagent.models.pacing import Rest
+from nbagent.models.pacing import Pace
 from nbagent.models.prices import prepare_prices
+from nbagent.models.sending import send
 
-_HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
 _DRAIN_S = 0.02
 
 
 class Exchange:
     """A response whose body is still coming, read in blocks as they arrive. `close` it in any case."""
 
-    __slots__ = ("_blocks", "_content_type", "_idle_timeout_s", "_response", "_rest", "_target")
+    __slots__ = (
+        "_blocks",
+        "_content_type",
+        "_idle_timeout_s",
+        "_next",
+        "_pace",
+        "_response",
+        "_target",
+        "_waited_s",
+    )
 
     def __init__(self, response: Any, target: Target, idle_timeout_s: float | None) -> None:
         self._response = response
@@ -35,12 +45,23 @@ class Exchange:
         self._content_type: str = response.headers.get("content-type", "").lower()
         # what is not compressed needs no decoder between the socket and us
         packed = response.headers.get("content-encoding", "identity") != "identity"
-        self._blocks: AsyncGenerator[bytes, None] = response.aiter_bytes() if packed else response.aiter_raw()
-        self._rest = Rest(response)
+        inner = _aiohttp_response(response)
+        self._blocks: AsyncGenerator[bytes, None] | None = None
+        self._next: Callable[[], Awaitable[bytes]]
+        if inner is not None and not packed:
+            self._next = inner.content.readany
+        else:
+            self._blocks = response.aiter_bytes() if packed else response.aiter_raw()
+            self._next = self._next_block
+        self._pace = Pace(inner)
+        self._waited_s = 0.0
 
-    async def rest(self) -> None:
-        """Let what follows gather before the next `read`, where many streams come in small pieces."""
-        await self._rest.take()
+    def rest(self, pieces: int) -> None:
+        """Let what follows gather before the next `read` returns, where many streams come in small pieces.
+
+        `pieces` is how many the last read brought.
+        """
+        self._pace.rest(pieces, self._waited_s)
 
     async def read(self) -> bytes:
         """Return the next block, or nothing at the end.
@@ -50,20 +71,18 @@ class Exchange:
         """
         asked_at = monotonic()
         try:
-            return await self._blocks.__anext__()
-        except StopAsyncIteration:
-            return b""
+            return await self._next()
         except Exception as error:  # noqa: BLE001 - the border to the transport; whatever it raises has a fault
             fault = fault_of_exception(error, self._target, self._idle_timeout_s)
         finally:
-            self._rest.waited_s = monotonic() - asked_at
+            self._waited_s = monotonic() - asked_at
         raise fault
 
     async def read_within(self, seconds: float) -> bytes:
         """Return the next block, or nothing if it does not come in time; for what may be missing."""
         try:
             async with asyncio.timeout(seconds):
-                return await anext(self._blocks, b"")
+                return await self._next()
         except Exception:  # noqa: BLE001 - the answer is whole; what may be lost is its usage
             return b""
 
@@ -102,9 +121,25 @@ class Exchange:
 
     async def close(self) -> None:
         """Give the connection back, or close it where the body has not ended."""
-        self._rest.over()
+        self._pace.over()
         await self._response.aclose()
-        await self._blocks.aclose()
+        if self._blocks is not None:
+            await self._blocks.aclose()
+
+    async def _next_block(self) -> bytes:
+        assert self._blocks is not None
+        return await anext(self._blocks, b"")
+
+
+def _aiohttp_response(response: Any) -> Any:
+    """The aiohttp response inside the SDK's: between them are only generators that pass each block on.
+
+    None where there is none, or no public way leads to it any more; then the SDK's own is read, at more cost.
+    """
+    with contextlib.suppress(AttributeError):
+        found = response.stream._stream._aiohttp_response  # noqa: SLF001
+        return found if callable(found.content.readany) else None
+    return None
 
 
 async def fetch_json(target: Target, path: str, body: bytes | None, timeout_s: float | None) -> bytes:
@@ -129,23 +164,11 @@ async def open_exchange(
         ModelError: no connection, or an HTTP status that is no success.
     """
     prepare_prices(target.provider)
-    client = await client_for(target.base_url, target.key or NO_KEY)
-    from openai import AsyncStream  # loaded by now
-
+    connection = await connection_to(target.base_url, target.key or NO_KEY)
     fault: ModelError
-    ask = client.post if body is not None else client.get
-    sent: dict[str, Any] = {"content": body} if body is not None else {}
     try:
-        # `create` would check and convert the body again, message by message; `post` sends the bytes as they are
-        stream = await ask(
-            path,
-            cast_to=object,
-            **sent,
-            options={"headers": _HEADERS, "timeout": idle_timeout_s},
-            stream=True,
-            stream_cls=AsyncStream[object],
-        )
-        return Exchange(stream.response, target, idle_timeout_s)
+        response = await send(connection, target, path, body, idle_timeout_s)
+        return Exchange(response, target, idle_timeout_s)
     except Exception as error:  # noqa: BLE001 - the border to the SDK; whatever it raises has a fault
         fault = fault_of_exception(error, target, idle_timeout_s)
     raise fault  # outside of the handler: the SDK's own error may quote the key

@@ -1,47 +1,67 @@
 """Fewer, larger reads while many streams run at once.
 
 A provider sends a token at a time, and each read costs the loop the same whether it brings one token or ten. With
-one stream every piece is read as it comes. With many, a stream that brings pieces faster than anyone can watch is
-left alone for some milliseconds, its socket too, and then read in one go. Used on the background thread.
+one stream every piece is read as it comes. With many, the socket of a stream that brings pieces faster than anyone
+can watch is left alone for some milliseconds, and then read in one go; nobody but the socket waits for that. Rests
+end together, at marks of the loop's clock, so that one timer and one look at the sockets serve many of them. Used on
+the background thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import weakref
 from typing import Any
 
-PER_STREAM_S = 0.0005  # how much longer each rest is for every stream that runs
+PER_STREAM_S = 0.002  # how much longer each rest is for every other stream that runs
 LONGEST_S = 0.05  # no rest is longer: a panel refreshes ten times a second
+_SHORTEST_S = 0.004  # a shorter one costs more than it saves
+_MARK_S = 0.01  # longer rests end at multiples of this
 
+_Marks = dict[float, list[asyncio.Transport]]
+_resting: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Marks] = weakref.WeakKeyDictionary()
 _streaming = 0  # exchanges that are open; a hint, so that which loop they are on does not matter
 
 
-class Rest:
-    """The rests of one exchange. `waited_s` is how long its last read waited."""
+class Pace:
+    """The rests of one exchange over the aiohttp response `inner`; it lasts until it is `over`.
 
-    __slots__ = ("_open", "_response", "waited_s")
+    Without `inner` every piece is read as it comes: the SDK's other transport hands out one piece for each read, so
+    that rests would only hold its streams up.
+    """
 
-    def __init__(self, response: Any) -> None:
+    __slots__ = ("_inner", "_open", "_rested")
+
+    def __init__(self, inner: Any) -> None:
         global _streaming  # noqa: PLW0603 - one count for all exchanges
         _streaming += 1
         self._open = True
-        self._response = response
-        self.waited_s = 0.0
+        self._rested = False
+        self._inner = inner
 
-    async def take(self) -> None:
-        """Rest, if that will gather several pieces for the next read."""
+    def rest(self, pieces: int, waited_s: float) -> bool:
+        """Leave the socket alone for a while if that will gather several pieces for the next read; True if so.
+
+        `pieces` is how many the last read brought, `waited_s` how long it waited for them.
+        """
         rest_s = min(LONGEST_S, (_streaming - 1) * PER_STREAM_S)
-        if self.waited_s > rest_s / 2 or rest_s <= PER_STREAM_S:
-            return  # pieces come too slowly for several to gather
-        socket = _socket_of(self._response)
-        if socket is not None:
-            socket.pause_reading()
-        try:
-            await asyncio.sleep(rest_s)
-        finally:
-            if socket is not None:
-                socket.resume_reading()
+        # after a rest it counts what it gathered, else how long a piece was waited for
+        self._rested = rest_s >= _SHORTEST_S and (pieces > 1 if self._rested else waited_s < rest_s / 2)
+        socket = self._socket() if self._rested else None
+        if socket is None:
+            self._rested = False
+            return False
+        loop = asyncio.get_running_loop()
+        until = loop.time() + rest_s
+        if rest_s > _MARK_S:
+            until = int(until / _MARK_S) * _MARK_S
+        marks = _resting.setdefault(loop, {})
+        if until not in marks:
+            marks[until] = []
+            loop.call_at(until, _read_again, marks, until)
+        marks[until].append(socket)
+        socket.pause_reading()
+        return True
 
     def over(self) -> None:
         """The exchange is closed."""
@@ -50,11 +70,13 @@ class Rest:
             self._open = False
             _streaming -= 1
 
-
-def _socket_of(response: Any) -> asyncio.Transport | None:
-    """The transport below an aiohttp response; None where there is none to be found, and the rest saves less."""
-    with contextlib.suppress(AttributeError):
-        # no public way leads from the SDK's response to its socket
-        found = response.stream._stream._aiohttp_response.connection.transport  # noqa: SLF001
+    def _socket(self) -> asyncio.Transport | None:
+        """The transport below; None once the body is through, for it may serve another exchange by then."""
+        connection = getattr(self._inner, "connection", None)
+        found = getattr(connection, "transport", None)
         return found if isinstance(found, asyncio.Transport) else None
-    return None
+
+
+def _read_again(marks: _Marks, at: float) -> None:
+    for socket in marks.pop(at):
+        socket.resume_reading()  # does nothing where it was closed meanwhile

@@ -1,29 +1,70 @@
 """What a model call cost, in dollars, or None where nobody knows.
 
-Called by the loop when a call ends, on the background thread. Unknown is None, never 0.
+Called by the loop when a call ends, on the background thread, and at a launch. A provider's own figure counts
+before all others, then the user's own table (`%config NBAgent.prices`, `[tool.nbagent.prices]`), which is there to
+say more or better than the price list does, then the package `genai-prices`. Unknown is None, never 0.
 """
 
 from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from nbagent import settings
+from nbagent.errors import ConfigurationError
 from nbagent.events import Usage
 
 
 def price_usd(provider: str, model: str, usage: Usage) -> float | None:
-    """Return the dollars of one call: the provider's own figure, else the price list's, else None.
-
-    The price list is the package `genai-prices` (extra `prices`), used where it is installed.
-    """
+    """Return the dollars of one call: the provider's own figure, else the user's table, else the price list's."""
     if usage.cost_usd is not None:
         return usage.cost_usd
-    if provider in _FREE or usage.input_tokens is None or usage.output_tokens is None:
+    if usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    own = _own_prices().get(f"{provider}:{model}")
+    if own is not None:
+        return _priced(own, usage)
+    if provider in _FREE:
         return None
     listed = _price_list()
     return listed(provider, model, usage) if listed is not None else None
+
+
+def has_price(provider: str, model: str) -> bool:
+    """Return whether a call's cost will be known: free, reported by the provider itself, or on a table."""
+    if provider in _FREE or provider in _SAYING_ITS_PRICE:
+        return True
+    return price_usd(provider, model, Usage(input_tokens=1, output_tokens=1)) is not None
+
+
+def price_table() -> str:
+    """Return where prices are looked up, in words for a message."""
+    listed = "genai-prices" if _price_list() is not None else "genai-prices, which is not installed"
+    return f"the price table ({listed}, and %config NBAgent.prices)"
+
+
+def _own_prices() -> Mapping[str, Mapping[str, float]]:
+    """The user's table; a broken one is refused at the next launch and prices nothing till then."""
+    try:
+        table: Mapping[str, Mapping[str, float]] = settings.get("prices")
+    except ConfigurationError:
+        return {}
+    return table
+
+
+def _priced(prices: Mapping[str, float], usage: Usage) -> float:
+    """Price each kind of token once: cached tokens are part of the input, at the input's price unless they have one."""
+    read, written = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+    plain = max((usage.input_tokens or 0) - read - written, 0)
+    dollars = (
+        plain * prices["input"]
+        + read * prices.get("cache_read", prices["input"])
+        + written * prices.get("cache_write", prices["input"])
+        + (usage.output_tokens or 0) * prices["output"]
+    )
+    return dollars / _MILLION
 
 
 def prepare_prices(provider: str) -> None:
@@ -63,6 +104,8 @@ def _price_list() -> Callable[[str, str, Usage], float | None] | None:
     return look_up
 
 
+_MILLION = 1_000_000
 _FREE = frozenset({"demo"})
+_SAYING_ITS_PRICE = frozenset({"openrouter"})
 _preparing = threading.Event()
 _LISTED_AS = {"openai-chat": "openai"}

@@ -12,6 +12,7 @@ from nbagent.models.chat import OpenAIChat
 from nbagent.models.protocol import Model
 from nbagent.models.providers import Wire, provider_names, provider_row
 from nbagent.models.responses import OpenAIResponses
+from nbagent.models.wire import WireModel
 
 DEMO_MODEL = "demo:assistant"
 _MODELS: Mapping[Wire, type[OpenAIChat | OpenAIResponses]] = {
@@ -27,7 +28,7 @@ def resolve_model(name: str | Model) -> Model:
         UnknownModelError: no such provider, no model id, or no provider before a colon.
     """
     if not isinstance(name, str):
-        if isinstance(name, Model):
+        if isinstance(name, WireModel) or isinstance(name, Model):  # noqa: SIM101 - the protocol's check is slow
             return name
         raise UnknownModelError(
             f"{type(name).__name__} is no model: {name!r:.80}",

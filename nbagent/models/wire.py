@@ -59,7 +59,7 @@ class WireFormat:
 class Reading:
     """A response on its way into a reply, block by block."""
 
-    __slots__ = ("_began", "_decoder", "_flowing", "exchange", "over", "reply")
+    __slots__ = ("_began", "_decoder", "_flowing", "_pieces", "exchange", "over", "reply")
 
     def __init__(self, exchange: Exchange, reply: Reply) -> None:
         self.exchange = exchange
@@ -67,6 +67,7 @@ class Reading:
         self.over = False
         self._began = False
         self._flowing = False  # the first text is never kept waiting
+        self._pieces = 0  # of the last read
         self._decoder = SSEDecoder()
 
     async def more(self) -> list[ModelEvent]:
@@ -77,7 +78,7 @@ class Reading:
         """
         exchange, reply = self.exchange, self.reply
         if self._flowing and not reply.ended:
-            await exchange.rest()
+            exchange.rest(self._pieces)
         block = await (exchange.read_within(_TAIL_S) if reply.ended else exchange.read())
         if not self._began:
             self._began = True
@@ -85,7 +86,9 @@ class Reading:
                 self.over = True
                 return reply.take([await exchange.whole(block)])
         if block:
-            events = reply.take(self._decoder.feed(block))
+            payloads = self._decoder.feed(block)
+            self._pieces = len(payloads)
+            events = reply.take(payloads)
             self.over = reply.done
             self._flowing = self._flowing or bool(events)
             return events

@@ -11,7 +11,7 @@ const HONOUR_MS = 3000; // then the button says that it waits for the kernel
 const NEAR_BOTTOM_PX = 32;
 
 export default () => {
-  const state = { seq: -1, row: {}, text: "", beganAt: 0, cancel: "ready", askedAt: -Infinity };
+  const state = { seq: -1, row: {}, text: "", beganAt: 0, cancel: "ready", decided: new Map(), askedAt: -Infinity };
   const views = new Set();
   const changed = (appended) => views.forEach((view) => view.update(appended));
 
@@ -22,6 +22,7 @@ export default () => {
   const restate = (card) => {
     if (!card || !card.row) return;
     Object.assign(state, { seq: card.seq, row: card.row, text: card.text });
+    state.decided.clear(); // what still waits was not heard, or refused: it may be clicked again
     keepTime(card.now_ms);
     changed(null);
   };
@@ -59,6 +60,16 @@ export default () => {
     changed("");
   };
 
+  const decide = async (model, call, command) => {
+    const key = keyOf(call);
+    if (state.decided.has(key) || state.row.final) return;
+    state.decided.set(key, command);
+    changed("");
+    const which = { tool_call_id: call.tool_call_id, step: call.step };
+    if ((await send(model, command, state.row.run_id, which)) === "none") state.decided.set(key, "gone");
+    changed("");
+  };
+
   return {
     initialize({ model }) {
       restate(model.get("card"));
@@ -66,7 +77,10 @@ export default () => {
       model.on("msg:custom", (message) => hear(model, message));
     },
     render({ model, el }) {
-      const view = cardView(el, state, () => cancel(model));
+      const view = cardView(el, state, {
+        cancel: () => cancel(model),
+        decide: (call, command) => decide(model, call, command),
+      });
       const hiding = hideSnapshot(model.get("key"));
       views.add(view);
       view.update(null);
@@ -82,9 +96,9 @@ export default () => {
 /* ------------------------------------------------------------------ commands */
 
 /** Send a command; the answer is the route that took it: "control", "comm" or "none". */
-async function send(model, command, runId) {
+async function send(model, command, runId, more = {}) {
   const random = globalThis.crypto?.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-  const content = { command, run_id: runId, command_id: random };
+  const content = { ...more, command, run_id: runId, command_id: random };
   if (await sentByControl(model, content)) return "control";
   try {
     model.send(content); // the id makes a second hearing harmless
@@ -122,7 +136,7 @@ async function sentByControl(model, content) {
 /* ---------------------------------------------------------------------- view */
 
 /** Build the card's elements in `el`; `update(appended)` redraws what changed, null redraws everything. */
-function cardView(el, state, onCancel) {
+function cardView(el, state, on) {
   const chip = element("span", "chip");
   const elapsed = element("span", "elapsed");
   const button = element("button", "button cancel", "Cancel");
@@ -146,12 +160,13 @@ function cardView(el, state, onCancel) {
   raw.append(element("summary", "", "raw answer"));
   const table = element("div", "table");
   const waiting = element("p", "waiting");
+  const approvals = element("div", "approvals");
   const activity = element("div", "activity");
   const error = element("div", "error");
   const members = element("ul", "members");
   members.setAttribute("aria-label", "members");
   const body = element("div", "body");
-  body.append(members, waiting, table, answer, raw, activity, error);
+  body.append(members, waiting, approvals, table, answer, raw, activity, error);
 
   const facts = element("div", "facts");
   const code = element("code", "code");
@@ -168,7 +183,7 @@ function cardView(el, state, onCancel) {
   el.classList.add("nbagent");
   el.append(root);
 
-  button.addEventListener("click", onCancel);
+  button.addEventListener("click", on.cancel);
   copy.addEventListener("click", () => copyText(copy, code.textContent));
 
   const showTime = () => {
@@ -196,6 +211,17 @@ function cardView(el, state, onCancel) {
     button.textContent = { ready: "Cancel", heard: "cancelling…", waiting: "waits for the kernel", gone: "kernel is gone" }[cancel];
     button.setAttribute("aria-disabled", String(cancel !== "ready"));
     button.setAttribute("aria-label", cancel === "ready" ? `Cancel ${row.title ?? "run"}` : button.textContent);
+  };
+
+  let asked = "";
+  const showApprovals = () => {
+    const calls = state.row.approvals ?? [];
+    const wanted = JSON.stringify([calls, [...state.decided]]);
+    if (wanted === asked) return;
+    asked = wanted;
+    const hadFocus = approvals.contains(document.activeElement);
+    drawApprovals(approvals, calls, state.decided, on.decide);
+    if (hadFocus) root.focus({ preventScroll: true });
   };
 
   let drawn = null;
@@ -235,11 +261,39 @@ function cardView(el, state, onCancel) {
   return {
     update(appended) {
       showRow();
+      showApprovals();
       showText(appended);
       showCancel();
     },
     end: () => clearInterval(clock),
   };
+}
+
+const keyOf = (call) => `${call.step}:${call.tool_call_id}`;
+
+/** The calls that wait for a person, each with its arguments as text and its own two buttons. */
+function drawApprovals(home, calls, decided, onDecide) {
+  home.hidden = calls.length === 0;
+  home.replaceChildren(
+    ...calls.map((call) => {
+      const said = decided.get(keyOf(call));
+      const buttons = ["approve", "deny"].map((command) => {
+        const word = command === "approve" ? "Approve" : "Deny";
+        const button = element("button", `button ${command}`, word);
+        button.type = "button";
+        button.setAttribute("aria-label", `${word} ${call.call}`);
+        button.setAttribute("aria-disabled", String(said !== undefined));
+        button.addEventListener("click", () => onDecide(call, command));
+        return button;
+      });
+      const heard = { approve: "approving…", deny: "denying…", gone: "kernel is gone" }[said] ?? "";
+      const choice = element("div", "choice");
+      choice.append(...buttons, element("span", "said", heard));
+      const approval = element("div", "approval");
+      approval.append(element("code", "asked", call.call), choice);
+      return approval;
+    }),
+  );
 }
 
 function drawTable(home, row) {

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from nbagent import kernel, runtime, settings
-from nbagent.errors import StoreError
+from nbagent.errors import NBAgentError, StoreError
+from nbagent.loop import Decision
 from nbagent.panel.snapshot import html_of, key_of, plain_of
 from nbagent.panel.view import Row, Seen, row_of, shown_text
 from nbagent.threads import in_own_thread
@@ -43,6 +44,7 @@ class Shown:
         self.context = contextvars.copy_context()
         self.in_notebook = False  # True once the final snapshot was written from a cell
         self.widget: RunCard | None = None
+        self.trouble = ""  # why the last decision that was clicked came to nothing
         self._record = run.record
         # version, row and text together: of two threads that look at once the later may be the older one
         self._looked: tuple[int, Row, str] = (0, {}, "")
@@ -51,9 +53,14 @@ class Shown:
 
     def look(self) -> tuple[Row, str]:
         """Return the run's row and text as they are now; reads the store for a run of another kernel."""
+        self._record = (
+            self._record or self.run.record
+        )  # another kernel's run may have been adopted by this one
         version = self._record.whole_version if self._record is not None else 0
         seen = Seen.of_record(self._record) if self._record is not None else Seen.of_output(self.run.output)
         row, text = row_of(seen), shown_text(seen.text)
+        if self.trouble and not row["final"]:
+            row["notices"].append(self.trouble)
         self._looked = version, row, text
         return row, text
 
@@ -196,26 +203,37 @@ def hear(content: Mapping[str, Any]) -> bool:
     command, run_id = content.get("command"), content.get("run_id")
     if command not in _COMMANDS or not isinstance(run_id, str):
         return False
+    if command in _DECISIONS and not _names_a_call(content):
+        return False
     command_id = str(content.get("command_id") or uuid4())
-    runtime.current().thread.soon(_take, str(command), run_id, command_id)
+    runtime.current().thread.soon(_take, str(command), dict(content), command_id)
     return True
 
 
-def _take(command: str, run_id: str, command_id: str) -> None:
+def _names_a_call(content: Mapping[str, Any]) -> bool:
+    """Whether a decision says what it is on: a click is for the one call that it stood beside."""
+    return isinstance(content.get("tool_call_id"), str) and isinstance(content.get("step"), int)
+
+
+def _take(command: str, content: Mapping[str, Any], command_id: str) -> None:
     """Start a command that was not heard before. On the background loop."""
     if command_id in _commands_heard:
         return
     _commands_heard[command_id] = None
     while len(_commands_heard) > REMEMBERED:
         _commands_heard.popitem(last=False)
-    task = asyncio.get_running_loop().create_task(_perform(command, run_id), name=f"nbagent-{command}")
+    task = asyncio.get_running_loop().create_task(_perform(command, content), name=f"nbagent-{command}")
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
 
 
-async def _perform(command: str, run_id: str) -> None:
+async def _perform(command: str, content: Mapping[str, Any]) -> None:
+    run_id = content["run_id"]
     try:
-        await _COMMANDS[command](run_id)
+        if command in _DECISIONS:
+            await _decide(run_id, content, _DECISIONS[command])
+        else:
+            await _PLAIN[command](run_id)
     except Exception:  # noqa: BLE001 - a panel command is a border: the person sees the card's state, the log the reason
         _log.exception("%s of run %s failed", command, run_id)
 
@@ -226,11 +244,30 @@ async def _cancel(run_id: str) -> None:
     await _resend(run_id)
 
 
+async def _decide(run_id: str, content: Mapping[str, Any], decision: Decision) -> None:
+    """Say a decision on one call; a card shows why it came to nothing (a tool is not defined in this notebook, ...)."""
+
+    def say() -> str:
+        try:
+            run = runtime.current().get(run_id)
+            run.decide(decision, tool_call_id=content["tool_call_id"], step=content["step"])
+        except NBAgentError as error:
+            return f"{error.what}; {error.todo}"
+        return ""
+
+    trouble = await in_own_thread(say)
+    for shown in _by_run.get(run_id, ()):
+        shown.trouble = trouble
+    await _resend(run_id)
+
+
 async def _resend(run_id: str) -> None:
     for shown in _by_run.get(run_id, ()):
         if shown.widget is not None:
             shown.widget.tell_all(*await in_own_thread(shown.look))
 
 
-_COMMANDS = {"cancel": _cancel, "resend": _resend}
+_PLAIN = {"cancel": _cancel, "resend": _resend}
+_DECISIONS = {"approve": Decision(approved=True), "deny": Decision(approved=False)}
+_COMMANDS = _PLAIN.keys() | _DECISIONS.keys()
 _tasks: set[asyncio.Task[None]] = set()

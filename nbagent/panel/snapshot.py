@@ -38,7 +38,8 @@ def line_of(row: Row) -> str:
 
 def terminal_text(row: Row, text: str) -> str:
     """Return a run as a terminal shows it: status, text, error, cost."""
-    parts = [f"{row['title']}: {_status(row)}", *row["error"], text.strip(), _facts_line(row)]
+    waits = [f"waits for approval: {one['call']}" for one in row["approvals"]]
+    parts = [f"{row['title']}: {_status(row)}", *waits, *row["error"], text.strip(), _facts_line(row)]
     return "\n".join(part for part in parts if part)
 
 
@@ -61,6 +62,7 @@ def html_of(row: Row, text: str, *, key: str = "") -> str:
     parts = [
         f"<p><strong>{escape(row['title'])}</strong> · {head}</p>",
         f"<p><em>{escape(row['banner'])}</em></p>" if row["banner"] else "",
+        *(f"<p>waits for approval: <code>{escape(one['call'])}</code></p>" for one in row["approvals"]),
         *(f"<p>note: {escape(notice)}</p>" for notice in row["notices"]),
         "<p>" + "<br>".join(escape(line) for line in row["error"]) + "</p>" if row["error"] else "",
         _members(row),

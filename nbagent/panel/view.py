@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from nbagent.events import ToolCall, ToolRequest
+from nbagent.events import PendingApproval, ToolCall, ToolRequest
 from nbagent.panel.members import SeenMember, member_rows, members_of
 from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus
 from nbagent.schemas import rows_of
@@ -24,6 +24,7 @@ DEMO_BANNER = "demo model: canned answers, no key needed; set NBAgent.model for 
 TEXT_LIMIT, TEXT_STEP = 100_000, 20_000  # a longer text loses its beginning, a step at a time
 TABLE_ROWS, TABLE_COLUMNS, CELL_LIMIT = 20, 12, 200
 CALL_LIMIT, LINE_LIMIT, NOTICES_LIMIT = 160, 500, 5
+APPROVAL_LIMIT = 4_000
 _DIME = 0.1
 _PLAIN_REASONS = frozenset({"end", "error", "cancelled", "timeout"})  # say no more than the status does
 
@@ -52,6 +53,8 @@ class Seen:
     retry: str | None = None
     queue_position: int | None = None
     members: Sequence[SeenMember] = ()
+    approvals: Sequence[PendingApproval] = ()
+    waits_for: str | None = None
 
     @classmethod
     def of_record(cls, record: RunRecord) -> Seen:
@@ -72,12 +75,14 @@ class Seen:
             text=record.text,
             value=record.content if end and end.output_valid and launch.output_schema is not None else None,
             metrics=record.metrics if calls or end or record.member_responses else None,
-            tool_calls=tuple(record.tool_calls),
+            tool_calls=record.tool_calls_as_asked(),
             running_tools=tuple(record.running_tools.values()),
             notices=tuple(record.notices),
             retry=_retry_note(calls[-1].error, record.retry_in_s) if calls and not end else None,
             queue_position=record.queue_position,
             members=tuple(members_of(record)),
+            approvals=record.pending_approvals,
+            waits_for=record.waits_for,
         )
 
     @classmethod
@@ -102,6 +107,7 @@ class Seen:
             metrics=output.metrics,
             tool_calls=output.tool_calls,
             members=tuple(members_of(output)),
+            approvals=output.pending_approvals,
         )
 
 
@@ -125,6 +131,10 @@ def row_of(seen: Seen) -> Row:
         "final": final,
         "began_ms": _epoch_ms(begin),
         "waiting": _waiting(seen),
+        "approvals": [
+            {"step": call.step, "tool_call_id": call.tool_call_id, "call": approval_text(call)}
+            for call in seen.approvals
+        ],
         "calls": [] if final else [f"calling {call_text(r.name, r.arguments)}" for r in seen.running_tools],
         "called": _called(seen.tool_calls),
         "members": [{**row, "name": _line(str(row["name"]))} for row in member_rows(seen.members)],
@@ -153,6 +163,14 @@ def call_text(name: str, arguments: str) -> str:
     if isinstance(given, dict):
         arguments = ", ".join(f"{key}={value!r}" for key, value in given.items())
     return _line(f"{name}({arguments})", CALL_LIMIT)
+
+
+def approval_text(call: PendingApproval) -> str:
+    """Return a call as a person has to see it before it runs: in full, and nothing in it that hides or turns text."""
+    text = str(call)
+    if len(text) <= APPROVAL_LIMIT:
+        return text
+    return f"{text[:APPROVAL_LIMIT]}… ({len(text):,} characters; run.pending_approvals has all)"
 
 
 def facts_of(metrics: RunMetrics, *, final: bool) -> list[list[str]]:
@@ -232,9 +250,11 @@ def _called(calls: Sequence[ToolCall]) -> str:
     counts: dict[str, int] = {}
     for call in calls:
         counts[call.name] = counts.get(call.name, 0) + 1
-    failed = sum(call.status != "completed" for call in calls)
+    denied = sum(call.status == "denied" for call in calls)
+    failed = sum(call.status != "completed" for call in calls) - denied
     names = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counts.items())
-    return _line(f"called {names}" + (f"; {failed} failed" if failed else ""))
+    ends = (f"; {failed} failed" if failed else "") + (f"; {denied} denied" if denied else "")
+    return _line(f"called {names}{ends}")
 
 
 def _reason(seen: Seen) -> str:
@@ -244,8 +264,12 @@ def _reason(seen: Seen) -> str:
 
 def _waiting(seen: Seen) -> str:
     """Return what stands where the text will be."""
+    if seen.approvals:
+        return "waits for your approval"
     if seen.text or seen.running_tools or seen.retry or seen.status.is_final:
         return ""
+    if seen.waits_for is not None:
+        return _line(f"waiting for its turn: run {seen.waits_for!r} before it waits for approval")
     if seen.queue_position is not None:
         return f"waiting: {_ordinal(seen.queue_position)} in the queue"
     return "waiting for its turn" if seen.status is RunStatus.pending else "waiting for the first word"

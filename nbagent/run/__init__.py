@@ -2,12 +2,14 @@
 
 status.py   RunStatus, the stop reasons, which status each means
 metrics.py  RunMetrics, folded from a run's model and tool calls
+order.py    tool calls as the model asked for them
 output.py   RunOutput, the frozen snapshot
 record.py   RunRecord, the live fold of a run's events
 past.py     a record as few events, for who listens late
 """
 
 from nbagent.run.metrics import TOKEN_FIELDS, AttemptTimes, RunMetrics, calls_of_all, metrics_of, sum_known
+from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput
 from nbagent.run.past import past_of, past_of_stored
 from nbagent.run.record import RunLaunch, RunRecord, without_texts
@@ -24,6 +26,7 @@ __all__ = [
     "RunStatus",
     "StopReason",
     "calls_of_all",
+    "in_asked_order",
     "metrics_of",
     "past_of",
     "past_of_stored",

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from nbagent.events import ModelCall, ToolCall
+from nbagent.events import Message, ModelCall, ToolCall
+from nbagent.run.order import in_asked_order
 
 TOKEN_FIELDS = (
     "input_tokens",
@@ -50,14 +51,20 @@ class Counted(Protocol):
         ...
 
     @property
+    def messages(self) -> Sequence[Message]:
+        """Its messages: they ask for the tool calls."""
+        ...
+
+    @property
     def member_responses(self) -> Sequence[Counted]:
         """The runs that it started."""
         ...
 
 
 def calls_of_all(run: Counted) -> tuple[tuple[ModelCall, ...], tuple[ToolCall, ...]]:
-    """Return the calls of a run and of everything under it, each once, its own first."""
-    model_calls, tool_calls = [*run.model_calls], [*run.tool_calls]
+    """Return the calls of a run and of everything under it, each once, its own first, in the order they were asked for."""
+    model_calls = [*run.model_calls]
+    tool_calls = [*in_asked_order(tuple(run.tool_calls), tuple(run.messages))]
     for member in tuple(run.member_responses):
         under = calls_of_all(member)
         model_calls += under[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from nbagent.events import Message, ModelCall, ToolCall
+from nbagent.events import Message, ModelCall, PendingApproval, ToolCall
 from nbagent.run.metrics import RunMetrics
 from nbagent.run.status import RunStatus
 
@@ -18,7 +18,8 @@ class RunOutput(BaseModel):
     `content` is the answer's text (so far, while the run goes on), or the typed value where the run had an
     output schema: an instance of the class where this kernel defines it, else plain data. `kind` is "agent" or
     "team"; `member_responses` are the runs that it started, in launch order, each with metrics of its own. A team
-    with `store_member_responses=False` keeps no prompt, message or answer of these.
+    with `store_member_responses=False` keeps no prompt, message or answer of these. `pending_approvals` are the tool
+    calls that a paused run waits for.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -48,6 +49,7 @@ class RunOutput(BaseModel):
     messages: tuple[Message, ...] = ()
     model_calls: tuple[ModelCall, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
+    pending_approvals: tuple[PendingApproval, ...] = ()
     member_responses: tuple[RunOutput, ...] = ()
 
     def __repr__(self) -> str:

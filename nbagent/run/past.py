@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nbagent.events import (
+    ApprovalRequested,
     Event,
     MessageAdded,
     ModelCall,
@@ -25,7 +26,7 @@ def past_of(record: RunRecord) -> list[Event]:
     """Return a live run so far: its start, finished calls, messages, the text as one piece, what is under way."""
     events: list[Event] = [RunStarted(started_at=record.started_at)] if record.started_at else []
     events += [NoticeGiven(text=notice) for notice in record.notices]
-    events += _calls(tuple(record.model_calls), tuple(record.tool_calls), retry_in_s=record.retry_in_s)
+    events += _calls(tuple(record.model_calls), record.tool_calls_as_asked(), retry_in_s=record.retry_in_s)
     events += [MessageAdded(message=message) for message in record.messages]
     if text := record.text:
         events.append(TextAdded(text, record.text_step))
@@ -35,6 +36,7 @@ def past_of(record: RunRecord) -> list[Event]:
         ToolCallStarted(step=step, request=request, started_at=started_at)
         for request in record.running_tools.values()
     ]
+    events += [ApprovalRequested(call=call) for call in record.pending_approvals]
     return [*events, record.end] if record.end is not None else events
 
 

@@ -11,6 +11,9 @@ from datetime import datetime
 from typing import Any, Protocol, assert_never
 
 from nbagent.events import (
+    ApprovalDenied,
+    ApprovalGiven,
+    ApprovalRequested,
     CallAttached,
     Event,
     Message,
@@ -19,6 +22,7 @@ from nbagent.events import (
     ModelCallFinished,
     ModelCallStarted,
     NoticeGiven,
+    PendingApproval,
     ReasoningAdded,
     RunFinished,
     RunStarted,
@@ -29,6 +33,7 @@ from nbagent.events import (
     ToolRequest,
 )
 from nbagent.run.metrics import AttemptTimes, RunMetrics, calls_of_all, metrics_of
+from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput
 from nbagent.run.status import STATUS_OF, RunStatus
 
@@ -86,6 +91,7 @@ class RunRecord:
     __slots__ = (
         "_pieces", "_text_of", "_typed", "end", "launch", "member_responses", "messages", "model_calls", "notices",
         "queue_position", "response_id", "retry_in_s", "running_tools", "sequence_number", "started_at", "tool_calls", "version",
+        "waiting", "waits_for",
     )  # fmt: skip
 
     def __init__(self, launch: RunLaunch) -> None:
@@ -100,6 +106,8 @@ class RunRecord:
         self.notices: list[str] = []
         self.retry_in_s: float | None = None
         self.version = 0
+        self.waiting: dict[str, PendingApproval] = {}  # calls that a person has not decided yet, by their ids
+        self.waits_for: str | None = None  # the paused run that is before it in its session
         self.queue_position: int | None = None  # its place among the model calls that wait, from 1
         self.response_id: str | None = None
         self.sequence_number: int | None = None
@@ -130,6 +138,10 @@ class RunRecord:
             case ToolCallFinished():
                 self.running_tools.pop(event.call.tool_call_id, None)
                 self.tool_calls.append(event.call)
+            case ApprovalRequested():
+                self.waiting[event.call.tool_call_id] = event.call
+            case ApprovalGiven() | ApprovalDenied():
+                self.waiting.pop(event.call.tool_call_id, None)
             case MessageAdded():
                 self.messages.append(event.message)
             case RunStarted():
@@ -149,6 +161,11 @@ class RunRecord:
     def move(self, queue_position: int | None) -> None:
         """Take its place among the model calls that wait, None once it is its turn. It is shown, and no event."""
         self.queue_position = queue_position
+        self.version += 1
+
+    def wait_for(self, paused_run: str | None) -> None:
+        """Know the paused run that it has to wait for, None once there is none. It is shown, and no event."""
+        self.waits_for = paused_run
         self.version += 1
 
     def note(self, text: str) -> None:
@@ -187,7 +204,14 @@ class RunRecord:
         """Where the run stands now."""
         if self.end is not None:
             return STATUS_OF[self.end.stop_reason]
+        if self.waiting:
+            return RunStatus.paused
         return RunStatus.pending if self.started_at is None else RunStatus.running
+
+    @property
+    def pending_approvals(self) -> tuple[PendingApproval, ...]:
+        """The calls that wait for a person; none once the run has ended."""
+        return tuple(self.waiting.values()) if self.end is None else ()
 
     @property
     def text(self) -> str:
@@ -226,7 +250,7 @@ class RunRecord:
     @property
     def metrics(self) -> RunMetrics:
         """The run's metrics so far; a team's are those of everything under it."""
-        own = tuple(self.model_calls), tuple(self.tool_calls)
+        own = tuple(self.model_calls), self.tool_calls_as_asked()
         model_calls, tool_calls = calls_of_all(self) if self.launch.kind == "team" else own
         return metrics_of(
             model_calls,
@@ -240,7 +264,7 @@ class RunRecord:
     def snapshot(self) -> RunOutput:
         """The run as it stands, frozen."""
         end, launch = self.end, self.launch
-        texts = launch.keeps_texts
+        texts, asked = launch.keeps_texts, self.tool_calls_as_asked()
         return RunOutput(
             run_id=launch.run_id,
             session_id=launch.session_id,
@@ -266,11 +290,16 @@ class RunRecord:
             metrics=self.metrics,
             messages=tuple(self.messages) if texts else (),
             model_calls=tuple(self.model_calls),
-            tool_calls=tuple(self.tool_calls if texts else map(without_texts, self.tool_calls)),
+            tool_calls=tuple(asked if texts else map(without_texts, asked)),
+            pending_approvals=self.pending_approvals,
             member_responses=tuple(
                 one.snapshot() if isinstance(one, RunRecord) else one for one in tuple(self.member_responses)
             ),
         )
+
+    def tool_calls_as_asked(self) -> tuple[ToolCall, ...]:
+        """Return the finished tool calls in the order of the model's requests; `tool_calls` is in that of their ends."""
+        return in_asked_order(tuple(self.tool_calls), tuple(self.messages))
 
 
 def without_texts(call: ToolCall) -> ToolCall:

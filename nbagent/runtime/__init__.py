@@ -7,13 +7,26 @@ a user holds, `turns.py` who goes first (sessions, slots; `rates.py` per minute)
 the main thread, `record.py` a run's rows on their way to the store and
 `handover.py` when they go, `launching.py` what a launch is given, `launch.py` the kernel's one `Runtime`, which
 ties them together. `recover.py` resumes and retries runs: `standing.py` says where one stands, `equip.py` finds
-its tools, schema and model again.
+its tools, schema and model again. `forecast.py` says what a launch would send and cost.
 """
 
 from nbagent.runtime.equip import Equipment
+from nbagent.runtime.forecast import Forecast, forecast
 from nbagent.runtime.handle import Run, gather
 from nbagent.runtime.launch import Runtime, current
 from nbagent.runtime.launching import Crew, Launching
 from nbagent.runtime.listeners import Callbacks, RunEvents
 
-__all__ = ["Callbacks", "Crew", "Equipment", "Launching", "Run", "RunEvents", "Runtime", "current", "gather"]
+__all__ = [
+    "Callbacks",
+    "Crew",
+    "Equipment",
+    "Forecast",
+    "Launching",
+    "Run",
+    "RunEvents",
+    "Runtime",
+    "current",
+    "forecast",
+    "gather",
+]

@@ -1,7 +1,8 @@
 """Which run a launch comes from: a run launched inside a tool is a child of the run that called the tool.
 
 A context variable, set in each run's task and copied into its tools' threads. A child takes no turn in any
-session: its parent, or a run that waits for its parent, may hold that session until the child has ended.
+session: its parent, or a run that waits for its parent, may hold that session until the child has ended. What is
+stopped with what is in `kin.py`.
 """
 
 from __future__ import annotations

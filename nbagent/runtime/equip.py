@@ -95,6 +95,7 @@ def equip(
         "output_schema": schema,
         "limits": _made(Limits, data["limits"]),
         "settings": _made(ModelSettings, data["settings"]),
+        "history_runs": data.get("history_runs"),
     }
     if "members" not in data:
         return Crew(spec=AgentSpec(**fields), model=model)

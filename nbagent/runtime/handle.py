@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import sys
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import RunError, RunIdInUseError, WaitTimeout, show_as
+from nbagent.events import PendingApproval
+from nbagent.loop import Decision
 from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus
-from nbagent.runtime import recover
+from nbagent.runtime import decisions, recover
 from nbagent.runtime.listeners import Mailbox, RunEvents, Source
 from nbagent.threads import in_own_thread
 
@@ -43,6 +46,8 @@ class Run:
         self._held = live
         self._store = live.services.store if live is not None else runtime.store
         self._final: RunOutput | None = None
+        self._polled: RunOutput | None = None  # what a wait for another kernel's run has read last
+        self._told = ""  # what waiting for it has said last
 
     @property
     def _live(self) -> LiveRun | None:
@@ -123,6 +128,12 @@ class Run:
         return self.output.member_responses
 
     @property
+    def pending_approvals(self) -> tuple[PendingApproval, ...]:
+        """The tool calls that a paused run waits for, each with `tool_call_id`, `name` and `arguments`."""
+        live = self._live
+        return live.record.pending_approvals if live is not None else self.output.pending_approvals
+
+    @property
     def queue_position(self) -> int | None:
         """The place among the model calls that wait for a free slot, from 1; None for a run that waits for none."""
         live = self._live
@@ -143,7 +154,8 @@ class Run:
         """Wait for the end and return the `RunOutput`; `timeout` in seconds.
 
         Raises RunError if the run did not complete, WaitTimeout if the wait ran out, BlockingCallError on the
-        background thread. Interrupting the wait leaves the run alone.
+        background thread. Interrupting the wait leaves the run alone. A wait without a timeout says in one line
+        that the run waits for a person.
         """
         return _completed(self.wait(timeout))
 
@@ -151,16 +163,44 @@ class Run:
         """Wait for the end and return the `RunOutput` whatever its status. Raises WaitTimeout and BlockingCallError."""
         self._runtime.thread.forbid_blocking("run.wait()")
         try:
-            self._runtime.main.wait(self.future(), timeout)
+            self._block(self.future(), timeout)
         except KeyboardInterrupt as stop:
             show_as(stop, *_GOES_ON)
             raise
         except concurrent.futures.TimeoutError:
             raise WaitTimeout(
                 f"run {self.run_id!r} is still {self.status.value} after {timeout:g} s",
-                "wait again, or stop it with run.cancel()",
+                _what_to_do(self.output, "wait again, or stop it with run.cancel()"),
             ) from None
         return self.output
+
+    def _block(self, future: concurrent.futures.Future[RunOutput], timeout: float | None) -> None:
+        """Wait for the end; whoever waits for as long as it takes is told that it takes a person."""
+        while True:
+            try:
+                self._runtime.main.wait(future, WAKE_S if timeout is None else timeout)
+            except concurrent.futures.TimeoutError:
+                if timeout is not None:
+                    raise
+                self.tell_of_pause()
+            else:
+                return
+
+    def tell_of_pause(self) -> None:
+        """Say in one line, once, that the run waits for a person; called by waits, on the waiting thread."""
+        record, name = self.record, self.label or self.run_id
+        waiting = record or self._polled
+        calls = ", ".join(f"{call!s:.200}" for call in waiting.pending_approvals) if waiting else ""
+        text = ""
+        if calls:
+            text = f'run {name!r} waits for approval of {calls}: run.approve() or run.deny("why")'
+        elif record is not None and record.waits_for:
+            text = f"run {name!r} waits for its turn: run {record.waits_for!r} before it waits for approval"
+        if text and text != self._told:
+            ipython = sys.modules.get("IPython")
+            in_notebook = ipython is not None and ipython.get_ipython() is not None
+            (sys.stdout if in_notebook else sys.stderr).write(text + "\n")
+        self._told = text
 
     def future(self) -> concurrent.futures.Future[RunOutput]:
         """A future of the final `RunOutput`, whatever its status; cancelling it leaves the run alone."""
@@ -184,8 +224,12 @@ class Run:
 
     async def _poll(self) -> None:
         # another process ends this run: there is no event to wait for
-        while not await in_own_thread(lambda: self.output.is_final):  # noqa: ASYNC110
-            await asyncio.sleep(POLL_S)
+        while not (output := await in_own_thread(lambda: self.output)).is_final:
+            self._polled = output
+            if (live := self._live) is not None:  # adopted by this kernel
+                await live.until_done()
+            else:
+                await asyncio.sleep(POLL_S)
 
     def __await__(self) -> Generator[Any, None, RunOutput]:
         """Wait without blocking: the same as `result()`, shielded from the waiting task's cancellation."""
@@ -206,6 +250,8 @@ class Run:
                     await asyncio.wait(
                         {future}, timeout=WAKE_S
                     )  # cancels nothing when it is cancelled itself
+                    if not future.done():
+                        self.tell_of_pause()
         except asyncio.CancelledError as stop:
             show_as(stop, *_GOES_ON)
             raise
@@ -252,7 +298,51 @@ class Run:
         self._runtime.thread.soon(self._live.stop, "cancelled")
         if not self._runtime.thread.is_current():
             concurrent.futures.wait([self._live.ended], timeout=CANCEL_WAIT_S)
-        return self.status in {RunStatus.cancelled, RunStatus.running, RunStatus.pending}
+        return self.status is RunStatus.cancelled or not self.status.is_final
+
+    def approve(
+        self,
+        tool_call_id: str | None = None,
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        agent: Equipped | None = None,
+    ) -> tuple[PendingApproval, ...]:
+        """Let a tool call that waits for a person run, or all that wait; return those that this approved.
+
+        `arguments` replace the model's, by name, for one call. From any kernel: a run that another kernel works on
+        hears it within a second; a paused run whose kernel is gone is adopted and goes on here, with `agent` for
+        the tools and model that the notebook does not define. Raises ConfigurationError (nothing waits, a tool is
+        missing or has changed), UnknownNameError and StoreError.
+        """
+        decision = Decision(approved=True, arguments=arguments)
+        return self.decide(decision, tool_call_id=tool_call_id, agent=agent)
+
+    def deny(
+        self, why: str = "", tool_call_id: str | None = None, *, agent: Equipped | None = None
+    ) -> tuple[PendingApproval, ...]:
+        """Refuse a tool call that waits for a person, or all that wait: the model is told `why`, and the run goes on.
+
+        Returns the calls that this denied. From any kernel, and raises, as `approve`.
+        """
+        decision = Decision(approved=False, reason=why)
+        return self.decide(decision, tool_call_id=tool_call_id, agent=agent)
+
+    def decide(
+        self,
+        decision: Decision,
+        *,
+        tool_call_id: str | None = None,
+        step: int | None = None,
+        agent: Equipped | None = None,
+    ) -> tuple[PendingApproval, ...]:
+        """Say a `Decision`; what `approve` and `deny` do. `step` is that of the call that was looked at."""
+        return decisions.decide(
+            self._runtime, self, decision, tool_call_id=tool_call_id, step=step, agent=agent
+        )
+
+    def live_attempt(self) -> LiveRun | None:
+        """The attempt that this kernel works or worked on; None where the store must be asked."""
+        return self._live
 
     def resume(
         self,
@@ -297,13 +387,18 @@ class Run:
         return f"<Run{name} {output.run_id} {output.status.value}>"
 
 
+def _what_to_do(output: RunOutput, else_: str) -> str:
+    """What a person can do about a run that is not over."""
+    return 'run.approve() or run.deny("why") lets it go on' if output.pending_approvals else else_
+
+
 def _completed(output: RunOutput) -> RunOutput:
     if output.status is RunStatus.completed:
         return output
     if not output.is_final:
         raise RunError(
             f"run {output.run_id!r} is still {output.status.value}",
-            "wait for it with run.result()",
+            _what_to_do(output, "wait for it with run.result()"),
             output=output,
         )
     what, _, todo = (output.error or f"run {output.run_id!r} was {output.status.value}").partition("\n")

@@ -81,6 +81,11 @@ class HandOver:
                 if not await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(written)), COMMIT_WAIT_S):
                     self._lost()
 
+    def leave(self) -> concurrent.futures.Future[bool]:
+        """Hand over a paused run as it stands, for whoever adopts it: what is finished, and what waits."""
+        self.progress()
+        return self.append(waited=True)
+
     def finish(self) -> concurrent.futures.Future[bool]:
         """Hand over the end and all that was not handed over before, for one transaction."""
         written: concurrent.futures.Future[bool] = self._store.submit(

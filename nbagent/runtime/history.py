@@ -1,28 +1,73 @@
-"""A session's history made fit to be sent: pure, called before a run joins its session."""
+"""A session's history made fit to be sent: pure, called before a run joins its session and by `Session`.
+
+Providers refuse a history in which a tool call has no result, and many one in which two turns of a user follow
+each other. However a run ended, what it leaves is therefore a whole turn: it begins with its prompt, each tool call
+has its answer, and its last word is the model's: the text that had come, or a note that none came. A run of which
+there is nothing but its prompt leaves nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from nbagent.events import Message
+from nbagent.events import Message, ToolRequest
+from nbagent.store import Turn
+
+OUTCOME_UNKNOWN = (
+    "Error: this call of {name!r} was interrupted and its outcome is unknown: it may have taken effect. "
+    "It was not run again."
+)
+NO_ANSWER = "(There is no answer: the run ended here, {status}.)"
 
 
-def usable(messages: Sequence[Message]) -> list[Message]:
-    """Drop what a cut-off run left open: tool calls without an answer, and answers without their call.
+def as_sent(turns: Sequence[Turn], last: int | None = None) -> list[Message]:
+    """Return what a model is shown of these turns, of the `last` so many that left something; None is all."""
+    parts = [part for turn in turns if (part := whole(turn))]
+    if last is not None:
+        parts = parts[max(0, len(parts) - last) :]
+    return [message for part in parts for message in part]
 
-    Providers refuse a history in which a tool call has no result. The text beside an open call is kept.
-    """
-    answered = {message.tool_call_id for message in messages if message.role == "tool"}
+
+def whole(turn: Turn) -> list[Message]:
+    """Return one run's messages as a whole turn, empty where it left nothing; carried ones only with answers added."""
+    kept = answered([message for message in turn.messages if _says_something(message)])
+    if turn.status is None:
+        return kept
+    text = turn.partial_text or ""
+    if any(message.role == "assistant" and message.content == text for message in kept):
+        text = ""  # that of a finished step: the one that was cut off had given none
+    if text and kept:
+        return [*kept, Message(role="assistant", content=text)]
+    while kept and kept[-1].role == "user":
+        kept.pop()
+    if kept and kept[-1].role == "tool":
+        kept.append(Message(role="assistant", content=NO_ANSWER.format(status=turn.status.value)))
+    return kept
+
+
+def answered(messages: Sequence[Message]) -> list[Message]:
+    """Give every tool request an answer after its message, and drop answers to no request. Ids may come twice."""
     kept: list[Message] = []
-    asked: set[str] = set()
+    waiting: dict[str, ToolRequest] = {}
     for message in messages:
         if message.role == "tool":
-            if message.tool_call_id in asked:
+            if waiting.pop(message.tool_call_id or "", None) is not None:
                 kept.append(message)
-        elif all(request.tool_call_id in answered for request in message.tool_requests):
-            asked.update(request.tool_call_id for request in message.tool_requests)
-            kept.append(message)
-        elif message.content:
-            kept.append(replace(message, tool_requests=(), provider_items=()))
-    return kept
+            continue
+        kept += map(_unknown, waiting.values())
+        kept.append(message)
+        waiting = {request.tool_call_id: request for request in message.tool_requests}
+    return [*kept, *map(_unknown, waiting.values())]
+
+
+def _says_something(message: Message) -> bool:
+    return message.role != "assistant" or bool(message.content or message.tool_requests)
+
+
+def _unknown(request: ToolRequest) -> Message:
+    return Message(
+        role="tool",
+        content=OUTCOME_UNKNOWN.format(name=request.name),
+        tool_call_id=request.tool_call_id,
+        name=request.name,
+    )

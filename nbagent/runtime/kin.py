@@ -1,6 +1,8 @@
 """A live run's place among those it was started by and those it has started: what stops with it, what its limits bound.
 
-Each `LiveRun` has one `Kin`. All of it runs on the background loop, `adopt` excepted, which any thread may call.
+Each `LiveRun` has one `Kin`. All of it runs on the background loop, `adopt` excepted, which any thread may call: a
+run's order to stop is given before it looks for children, and a child asks for that order after it was adopted, so
+that none slips through.
 """
 
 from __future__ import annotations
@@ -13,29 +15,41 @@ from nbagent.runtime.budget import Budget
 
 if TYPE_CHECKING:
     from nbagent.events import ModelCall
-    from nbagent.run import StopReason
+    from nbagent.run import RunRecord, StopReason
     from nbagent.runtime.live import LiveRun
 
 
 class Kin:
-    """`parent` started the run, `children` were started by it, in this kernel and this attempt."""
+    """`parent` started the run, `children` were started by it and have no end yet, in this kernel and this attempt.
+
+    A detached run has no parent here: it only shows under the run that started it.
+    """
 
     def __init__(self, run: LiveRun) -> None:
         self.parent: LiveRun | None = None
         self.children: list[LiveRun] = []
         self.budget = Budget(run.spec)
         self._run = run
+        self._shown_under: RunRecord | None = None
 
-    def adopt(self, child: LiveRun) -> None:
-        """Take in a run that this one has started: it shows under this one and stops with it."""
-        child.kin.parent = self._run
-        self.children.append(child)
+    def adopt(self, child: LiveRun, *, detached: bool = False) -> None:
+        """Take in a run that this one has started: it shows under this one, and stops with it unless `detached`."""
+        child.kin._shown_under = self._run.record  # noqa: SLF001 - a Kin of another run
         self._run.record.join(child.record)
+        if not detached:
+            child.kin.parent = self._run
+            self.children.append(child)
 
     def disown(self) -> None:
         """Be no run under another one: its id was taken, it never was."""
-        if self.parent is not None:
-            self.parent.record.leave(self._run.record)
+        if self._shown_under is not None:
+            self._shown_under.leave(self._run.record)
+
+    def ended(self) -> None:
+        """Let the run that started this one know that it has its end, or that it never was."""
+        if self.parent is not None and self._run in self.parent.kin.children:
+            self.parent.kin.children.remove(self._run)
+            self.parent.child_ended()
 
     @property
     def orphaned(self) -> StopReason | None:
@@ -46,11 +60,11 @@ class Kin:
     @property
     def are_ending(self) -> bool:
         """True while runs under this one were told to stop and have no end yet."""
-        return any(child.is_ending for child in self.children)
+        return any(child.is_ending for child in tuple(self.children))
 
     def stop(self, reason: StopReason) -> None:
         """Stop the runs under this one, which stops with `reason`."""
-        for child in self.children:
+        for child in tuple(self.children):
             child.stop(_with_its_parent(reason))
 
     def charge(self, call: ModelCall) -> None:
@@ -66,7 +80,7 @@ class Kin:
 
     def stop_beside(self, path: Sequence[LiveRun], passed: Finish) -> None:
         """Stop all runs under this one that are not on `path`."""
-        for child in self.children:
+        for child in tuple(self.children):
             if child in path:
                 child.kin.stop_beside(path, passed)
             else:

@@ -24,11 +24,13 @@ from typing import Any
 
 from nbagent import settings
 from nbagent.errors import PromptError, RunIdInUseError, SessionBusyError, UnknownNameError, close_match
+from nbagent.loop import Decision
 from nbagent.mcp import close_servers
 from nbagent.models import close_connections
 from nbagent.models.protocol import Model
-from nbagent.run import RunOutput, RunRecord
-from nbagent.runtime import children, recover
+from nbagent.run import RunOutput, RunRecord, RunStatus
+from nbagent.runtime import children, decisions, recover
+from nbagent.runtime.breath import spread
 from nbagent.runtime.handle import Run
 from nbagent.runtime.handover import COMMIT_WAIT_S
 from nbagent.runtime.launching import Crew, Launching, check_models, mode_requested, run_launch, uuid7
@@ -39,7 +41,7 @@ from nbagent.runtime.thread import BackgroundThread
 from nbagent.runtime.turns import CallLimits, Sessions, Slots
 from nbagent.schemas import rebuild
 from nbagent.spec import AgentSpec
-from nbagent.store import CancelRequest, Launched, Store, load_run
+from nbagent.store import CancelRequest, Launched, Store, load_run, load_stopped
 from nbagent.threads import in_own_thread
 
 TICK_S = 1.0
@@ -79,7 +81,7 @@ class Runtime:
     # ---------------------------------------------------------------- launch
 
     def launch(self, spec: AgentSpec, model: Model, launching: Launching) -> Run:
-        """Launch a run; returns once its row is committed, or after 2 s with `durable` False.
+        """Launch a run; returns once its row is in the launch log or committed, or after 2 s with `durable` False.
 
         On the background thread it returns at once: `await run.launched()` there. Raises PromptError,
         RunIdInUseError, SessionBusyError, and what `model.check()` raises.
@@ -87,13 +89,16 @@ class Runtime:
         if not launching.prompt.strip():
             raise PromptError("the prompt is empty", "write what the agent should do")
         check_models(Crew(spec=spec, model=model, members=launching.members))
+        limits = _call_limits()  # here, so that an option that does not fit is the launching cell's error
         launching = children.as_child(launching)
         live = self._new_run(spec, model, launching)
         run = Run(live.record.launch.run_id, live.record.launch.session_id, runtime=self, live=live)
         context = contextvars.copy_context()
         if self.thread.is_current():
-            live.launching.add_done_callback(lambda _: self.thread.soon(self._begin, live, context=context))
-            self.thread.loop.call_later(COMMIT_WAIT_S, self._begin, live, context=context)
+            live.launching.add_done_callback(
+                lambda _: self.thread.soon(self._begin, live, limits, context=context)
+            )
+            self.thread.loop.call_later(COMMIT_WAIT_S, self._begin, live, limits, context=context)
             return run
         try:
             live.launching.result(COMMIT_WAIT_S)
@@ -104,7 +109,7 @@ class Runtime:
             trouble = self.store.trouble or f"the store {str(self.store.path)!r} is busy"
             warnings.warn(f"run {run.run_id} goes on, but is not recorded yet: {trouble}", stacklevel=3)
         finally:
-            self.thread.soon(self._begin, live, context=context)
+            self.thread.soon(self._begin, live, limits, context=context)
         self._tell(live.services.store)
         return run
 
@@ -119,8 +124,9 @@ class Runtime:
     def _new_run(self, spec: AgentSpec, model: Model, launching: Launching) -> LiveRun:
         """Build the live run, queue it in its session and hand its row to the store."""
         session_id = launching.session_id or str(uuid7())
-        before = self.sessions.last(session_id) if launching.in_session else None
-        if before is not None and launching.on_busy == "reject":
+        rivals = launching.in_session and launching.on_busy in {"reject", "cancel"}
+        busy = self._unfinished_in(session_id) if rivals else []
+        if busy and launching.on_busy == "reject":
             raise SessionBusyError(
                 f"session {session_id!r} has an unfinished run", 'wait for it, or use on_busy="queue"'
             )
@@ -129,14 +135,10 @@ class Runtime:
             if launch.run_id in self._unfinished:
                 raise RunIdInUseError(f"run id {launch.run_id!r} is taken by a run that is not done", _NEW_ID)
         store = self.store
-        written: concurrent.futures.Future[Launched] = store.submit(
-            launch_write(
-                launch,
-                spec,
-                own_session=not launching.in_session,
-                mode_requested=mode_requested(model),
-                turn=launching.member_of_turn,
-            )
+        write = launch_write(launch, spec, launching, mode_requested=mode_requested(model))
+        # the loop waits for no disk
+        written: concurrent.futures.Future[Launched] = (
+            store.submit(write) if self.thread.is_current() else store.launch(write)
         )
         live = LiveRun(
             RunRecord(launch), spec, model, self.services(store),
@@ -145,11 +147,11 @@ class Runtime:
         )  # fmt: skip
         with self._lock:
             self._unfinished.setdefault(launch.run_id, live)
-        self._show_to_parent(live, live.record.launch.parent_run_id)
+        self._show_to_parent(live, launch.parent_run_id, detached=launching.detached)
         if launching.session_id is not None and launching.on_busy != "parallel":
             live.before = self.sessions.enter(session_id, live)
-        if launching.on_busy == "cancel" and isinstance(before, LiveRun):
-            self.thread.soon(before.stop, "cancelled")
+        for one in busy:
+            self.thread.soon(one.stop, "cancelled")
         if launch.run_id in self._cancelled_early:
             self._cancelled_early.discard(launch.run_id)
             live.stop_reason = "cancelled"
@@ -161,14 +163,21 @@ class Runtime:
         assert live is not None
         return live
 
-    def _show_to_parent(self, live: LiveRun, parent_id: str | None) -> None:
+    def _show_to_parent(self, live: LiveRun, parent_id: str | None, *, detached: bool = False) -> None:
         """Tell the run that started this one, if this kernel knows it."""
         parent = self.live(parent_id) if parent_id is not None else None
         if parent is not None and parent.services.store is live.services.store:
-            parent.kin.adopt(live)
+            parent.kin.adopt(live, detached=detached)
 
-    def _begin(self, live: LiveRun) -> None:
-        self.slots.limit(_call_limits())
+    def _unfinished_in(self, session_id: str) -> list[LiveRun]:
+        """This kernel's unfinished runs of a session, without those that runs started."""
+        with self._lock:
+            lives = list(self._unfinished.values())
+        launches = [(live, live.record.launch) for live in lives if not live.ended.done()]
+        return [live for live, one in launches if one.session_id == session_id and one.parent_run_id is None]
+
+    def _begin(self, live: LiveRun, limits: CallLimits) -> None:
+        self.slots.limit(limits)
         live.begin()
         if not self._ticking:
             self._ticking = True
@@ -189,7 +198,7 @@ class Runtime:
 
     def adopt(self, live: LiveRun) -> Run:
         """Take up a claimed attempt: queue it in its session and let it work."""
-        launch = live.record.launch
+        launch, limits = live.record.launch, _call_limits()
         with self._lock:
             self._unfinished[launch.run_id] = live
             self._finished.pop(launch.run_id, None)
@@ -198,7 +207,7 @@ class Runtime:
             self._show_to_parent(live, launch.parent_run_id)
         if children.parent_run_id() is None:
             live.before = self.sessions.enter(launch.session_id, live)
-        self.thread.soon(self._begin, live, context=contextvars.copy_context())
+        self.thread.soon(self._begin, live, limits, context=contextvars.copy_context())
         return self._handle(live)
 
     def services(self, store: Store) -> Services:
@@ -215,7 +224,7 @@ class Runtime:
 
     def _resume_child(self, run_id: str, crew: Crew) -> LiveRun:
         """Go on with a member of a resumed team, as a new attempt of its run. Blocks; not on the loop."""
-        recover.resume(self, run_id, agent=recover.given(crew))
+        recover.go_on(self, run_id, agent=recover.given(crew))
         live = self.live(run_id)
         assert live is not None
         return live
@@ -285,11 +294,13 @@ class Runtime:
             live = self._unfinished.get(run_id) or self._finished.get(run_id)
         if live is not None and live.services.store is store:
             return self._handle(live).cancel()
-        output = load_run(self.store, run_id)
-        if output is not None and output.is_final:
+        stopped = load_stopped(store, run_id)
+        if stopped is not None and stopped.output.is_final:
             return False
-        if output is None:
+        if stopped is None:
             self._cancelled_early.add(run_id)
+        elif decisions.cancel_left(store, stopped):
+            return True
         self.store.submit(CancelRequest(run_id=run_id)).result(COMMIT_WAIT_S)
         return True
 
@@ -302,21 +313,19 @@ class Runtime:
     # ------------------------------------------------------------------ tick
 
     def _tick(self) -> None:
-        """Once a second while runs are unfinished: write progress, hear cancels from other kernels."""
+        """Once a second while runs are unfinished: write progress, hear what other kernels want of them."""
         with self._lock:
             lives = list(self._unfinished.values())
         if not lives:
             self._ticking = False
             return
-        for live in lives:
-            if live.progress_due():
-                live.rows.progress()
-        task = asyncio.get_running_loop().create_task(self._hear_cancels(lives))
+        spread(_progress, lives, TICK_S)
+        task = asyncio.get_running_loop().create_task(self._hear(lives))
         self._background_tasks.add(task)
         task.add_done_callback(self._background_tasks.discard)
         asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
-    async def _hear_cancels(self, lives: Iterable[LiveRun]) -> None:
+    async def _hear(self, lives: Iterable[LiveRun]) -> None:
         by_store: dict[Store, dict[str, LiveRun]] = {}
         for live in lives:
             by_store.setdefault(live.services.store, {})[live.record.launch.run_id] = live
@@ -324,11 +333,17 @@ class Runtime:
             asked = await in_own_thread(partial(store.cancel_requested, list(named)))
             for run_id in asked:
                 named[run_id].stop("cancelled")
+            for one in store.decisions_requested(named):
+                decision = Decision(approved=one.approved, reason=one.reason, arguments=one.arguments)
+                named[one.run_id].approvals.decide(one.step, one.tool_call_id, decision)
 
     # ----------------------------------------------------------------- close
 
     def close(self, timeout_s: float = 1.8) -> None:
-        """End every run as interrupted and write what is there; a kernel's exit gives about two seconds."""
+        """End every run as interrupted and write what is there; a kernel's exit gives about two seconds.
+
+        A paused run is left paused.
+        """
         if self._pid != os.getpid():
             return  # a forked child has nothing of its parent's to close
         deadline = time.monotonic() + timeout_s
@@ -336,8 +351,9 @@ class Runtime:
             lives = list(self._unfinished.values())
         for live in lives:
             self.thread.soon(live.stop, "kernel_died")
-        if lives and "ipykernel" not in sys.modules:
-            few = "1 unfinished run ends" if len(lives) == 1 else f"{len(lives)} unfinished runs end"
+        ends = [live for live in lives if live.record.status is not RunStatus.paused]
+        if ends and "ipykernel" not in sys.modules:
+            few = "1 unfinished run ends" if len(ends) == 1 else f"{len(ends)} unfinished runs end"
             sys.stderr.write(f"nbagent: {few} as interrupted; wait with run.result() before a script ends\n")
         closing = self.thread.submit(close_servers()) if self.thread.is_started() else None
         concurrent.futures.wait([live.done for live in lives], timeout=timeout_s * 0.7)
@@ -359,15 +375,24 @@ def _typed(output: RunOutput, names: Mapping[str, Any]) -> RunOutput:
     return output.model_copy(update=update) if update else output
 
 
+def _progress(live: LiveRun) -> None:
+    live.watch_head()
+    if live.progress_due():
+        live.rows.progress()
+
+
+_CALL_LIMITS = {
+    "max_concurrency": "at_a_time",
+    "max_concurrency_per_model": "at_a_time_per_model",
+    "requests_per_minute": "requests_per_minute",
+    "tokens_per_minute": "tokens_per_minute",
+}  # the option of each
+
+
 def _call_limits() -> CallLimits:
     """What bounds model calls, as it is set now."""
-    values = settings.values()
-    return CallLimits(
-        at_a_time=values["max_concurrency"],
-        at_a_time_per_model=values["max_concurrency_per_model"],
-        requests_per_minute=values["requests_per_minute"],
-        tokens_per_minute=values["tokens_per_minute"],
-    )
+    values = settings.values(names=_CALL_LIMITS)
+    return CallLimits(**{_CALL_LIMITS[name]: value for name, value in values.items()})
 
 
 _current: Runtime | None = None

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from nbagent.errors import ConfigurationError
-from nbagent.events import FilePart, Usage
-from nbagent.models.prices import price_usd
+from nbagent.events import FilePart
+from nbagent.models.prices import has_price, price_table
 from nbagent.models.protocol import Model
 from nbagent.run import RunLaunch
 from nbagent.runtime.listeners import Callbacks
@@ -32,7 +32,8 @@ class Launching:
     """What a launch says beside the agent's spec. None is: mint one, or leave it out.
 
     `members` are those of a team; `member_of_turn` is set for a member's own launch, to the turn of its team: it
-    has no part in its session's history. `tool_call` and `keeps_texts` are as in `RunLaunch`.
+    has no part in its session's history. `tool_call` and `keeps_texts` are as in `RunLaunch`. `detached`: a run
+    launched inside a tool is not stopped with the run that the tool works for.
     """
 
     prompt: str
@@ -42,6 +43,7 @@ class Launching:
     cell_id: str | None = None
     parent_run_id: str | None = None
     on_busy: str = "queue"
+    detached: bool = False
     files: tuple[FilePart, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     callbacks: Callbacks | None = None
@@ -82,21 +84,24 @@ def check_models(crew: Crew, *, bounded: bool = False) -> None:
 
     A team's limit is `bounded` on its members' models too. Raises what `model.check()` raises, ConfigurationError.
     """
-    model = crew.model
-    model.check()
+    crew.model.check()
     bounded = bounded or crew.spec.limits.max_cost_usd is not None
-    if bounded and not _has_price(model):
-        raise ConfigurationError(
-            f"max_cost is set, but the price of {model.provider}:{model.id} is not known",
-            "leave max_cost out, or bound the run with max_total_tokens",
-        )
+    if bounded:
+        _check_price(crew.model)
     for member in crew.members:
         check_models(member, bounded=bounded)
 
 
-def _has_price(model: Model) -> bool:
-    one = Usage(input_tokens=1, output_tokens=1)
-    return model.provider == "demo" or price_usd(model.provider, model.id, one) is not None
+def _check_price(model: Model) -> None:
+    """Refuse a model whose price nobody knows. Raises ConfigurationError."""
+    if has_price(model.provider, model.id):
+        return
+    name = f"{model.provider}:{model.id}"
+    raise ConfigurationError(
+        f"max_cost is set, but the price of {name} is not in {price_table()}",
+        f'give its US dollars per million tokens: %config NBAgent.prices = {{"{name}": '
+        '{"input": 1.0, "output": 2.0}}, or bound the run with max_total_tokens instead',
+    )
 
 
 def mode_requested(model: Model) -> str:

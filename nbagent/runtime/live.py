@@ -18,22 +18,29 @@ from typing import TYPE_CHECKING
 from nbagent.delegate import run_team
 from nbagent.errors import RunIdInUseError
 from nbagent.events import (
+    ApprovalDenied,
+    ApprovalGiven,
+    ApprovalRequested,
     Event,
     Message,
     MessageAdded,
     ModelCallFinished,
     NoticeGiven,
+    PendingApproval,
+    ReasoningAdded,
     RunFinished,
     RunStarted,
+    TextAdded,
     ToolCallFinished,
 )
-from nbagent.loop import LoopContext, LoopState, run_loop
+from nbagent.loop import Decision, LoopContext, LoopState, run_loop
 from nbagent.models.protocol import Model
 from nbagent.run import RunRecord, StopReason, past_of
 from nbagent.runtime import children
+from nbagent.runtime.approvals import Approvals
 from nbagent.runtime.clock import RunClock
 from nbagent.runtime.handover import COMMIT_WAIT_S, HandOver
-from nbagent.runtime.history import usable
+from nbagent.runtime.history import as_sent
 from nbagent.runtime.kin import Kin
 from nbagent.runtime.launching import Crew, Launching
 from nbagent.runtime.listeners import Callbacks, Mailbox
@@ -42,7 +49,7 @@ from nbagent.runtime.members import Members
 from nbagent.runtime.record import now
 from nbagent.runtime.turns import RunGate, Sessions, Slots, Waitable
 from nbagent.spec import AgentSpec, TeamSpec
-from nbagent.store import Launched, Store, load_messages
+from nbagent.store import Launched, Store, load_turns
 from nbagent.threads import in_own_thread
 
 if TYPE_CHECKING:
@@ -71,12 +78,14 @@ class Services:
 class Resumed:
     """Where a resumed attempt begins: the loop's state without its session's history, and what to say first.
 
-    `members` says which run each tool call of a team, by its step and id, had started.
+    `members` says which run each tool call of a team, by its step and id, had started. `decided` is what a person
+    said to the calls that a paused run waited for, when they adopted it.
     """
 
     state: LoopState
     events: tuple[Event, ...] = ()
     members: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    decided: Mapping[str, tuple[PendingApproval, Decision]] = field(default_factory=dict)
 
 
 class LiveRun:
@@ -111,6 +120,7 @@ class LiveRun:
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.lost = False  # another process has ended this attempt: the store's word counts, not the record's
         self._end_stored = False
+        self.approvals = Approvals(record.waiting, resumed.decided if resumed is not None else None)
         self.rows = HandOver(record, services.store, self._lose)
         self.before: Waitable | None = None
         self.stop_reason: StopReason | None = None
@@ -162,8 +172,11 @@ class LiveRun:
         await asyncio.shield(asyncio.wrap_future(self.ended))
 
     async def until_done(self) -> None:
-        """Return once the run has ended and its rows are committed."""
-        await asyncio.shield(asyncio.wrap_future(self.done))
+        """Return once the run, and whoever it waited for, has ended and its rows are committed."""
+        run: Waitable | None = self
+        while isinstance(run, LiveRun):
+            await asyncio.shield(asyncio.wrap_future(run.done))
+            run = run.before  # one that ended in the queue was waiting for a run that may be at work still
 
     def emit(self, event: Event) -> None:
         """Fold an event of the loop into the record, and tell it to whoever listens."""
@@ -172,10 +185,27 @@ class LiveRun:
             self._spread(event)
         if type(event) is RunStarted:
             self._clock.start()
-        elif type(event) is ModelCallFinished:
+        elif not isinstance(event, _UNEVENTFUL):
+            self._keep(event)
+
+    def _keep(self, event: Event) -> None:
+        """Count what was paid, hand over what must not be lost, let the clock stand while a person is waited for."""
+        if isinstance(event, ModelCallFinished):
             self.kin.charge(event.call)
-        elif type(event) is ToolCallFinished and not self._is_stopping():
+        elif self._is_stopping():
+            return
+        elif isinstance(event, ToolCallFinished):
             self.rows.append(waited=True)  # soon this call is not repeated, whatever happens to the process
+            if event.call.status == "denied":
+                self.rows.progress()  # after its row: what waits no longer in the store has its end there
+        elif isinstance(event, ApprovalRequested):
+            self._clock.pause()
+            self.rows.progress()  # before the request's row: what waits is never taken for a call at work
+        elif isinstance(event, ApprovalGiven):
+            self._clock.resume()
+            self.rows.progress()
+        elif isinstance(event, ApprovalDenied):
+            self._clock.resume()
 
     def _spread(self, event: Event) -> None:
         if self.record.end is not None and event is not self.record.end:
@@ -214,6 +244,17 @@ class LiveRun:
             return
         self.rows.unheard(lambda: self.record.move(position))
 
+    def watch_head(self) -> None:
+        """Show what this run waits for, where a paused one is before it in its session; asked once a second."""
+        head = self.before
+        if not isinstance(head, LiveRun) or self.record.end is not None:
+            return
+        there = head.record
+        paused = (there.launch.label or there.launch.run_id) if there.pending_approvals else None
+        found = (there.waits_for or paused) if there.end is None else None
+        if found != self.record.waits_for:
+            self.rows.unheard(lambda: self.record.wait_for(found))
+
     def progress_due(self) -> bool:
         """True if the store should hear of the run."""
         return not self._settled and self.rows.progress_due()
@@ -235,6 +276,8 @@ class LiveRun:
                 return
         if self.before is not None:
             await self.before.until_done()
+            self.watch_head()
+            self.before = None
         context = LoopContext(
             emit=self.emit,
             gate=RunGate(self.services.slots, self._take_place),
@@ -242,6 +285,7 @@ class LiveRun:
             commit=self.rows.commit,
             on_main_thread=self.services.main.call,
             bound=self.kin.bound,
+            approve=self.approvals.ask,
         )
         state = await self._begin_with()
         if isinstance(self.spec, TeamSpec):
@@ -274,7 +318,8 @@ class LiveRun:
         if not self.has_history:
             return ()
         store, session_id, turn = self.services.store, self.record.launch.session_id, self.rows.turn
-        return usable(await in_own_thread(lambda: load_messages(store, session_id, before_turn=turn)))
+        turns = await in_own_thread(lambda: load_turns(store, session_id, before_turn=turn))
+        return as_sent(turns, last=self.spec.history_runs)
 
     @property
     def durable(self) -> bool:
@@ -316,19 +361,25 @@ class LiveRun:
         for timer in self._timers:
             timer.cancel()
         self._clock.stop()
-        if self.record.end is None:
+        left = self._is_left_paused()
+        if self.record.end is None and not left:
             self.emit(self._end_event(task))
         self._listeners = ()
         self.ended.set_result(None)
         self.services.sessions.leave(self.record.launch.session_id, self)
         if self.rejected:
             self.kin.disown()
+            self.kin.ended()
             self._stored()
             return
-        self.rows.finish().add_done_callback(self._stored)
+        written = self.rows.leave() if left else self.rows.finish()
+        written.add_done_callback(self._stored)
         self._timers = [asyncio.get_running_loop().call_later(COMMIT_WAIT_S, self._stored)]
-        if self.kin.parent is not None:
-            self.kin.parent.child_ended()
+        self.kin.ended()
+
+    def _is_left_paused(self) -> bool:
+        """True if the kernel ends while a person is waited for: the run stays paused, and who approves it adopts it."""
+        return self.stop_reason == "kernel_died" and not self.lost and bool(self.record.pending_approvals)
 
     def _stored(self, written: concurrent.futures.Future[bool] | None = None) -> None:
         """Wake whoever waits; called on the store's thread after the commit, or by the timer on the loop."""
@@ -368,6 +419,8 @@ class LiveRun:
             return "the kernel ended while the run was at work\ngo on from its last finished step with run.resume()"
         return None
 
+
+_UNEVENTFUL = (TextAdded, ReasoningAdded)  # the hot path: once for each piece of text
 
 _TYPES = {
     "timeout": "Timeout",

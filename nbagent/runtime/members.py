@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _STANDS = frozenset(
     {RunStatus.completed, RunStatus.error, RunStatus.timeout}
 )  # these ends are not tried again
+_CUT_OFF = frozenset({RunStatus.interrupted, RunStatus.paused})  # paused: it waited for a person
 
 
 class Members:
@@ -84,7 +85,7 @@ class Members:
 
     async def _resumed(self, before: RunOutput, crew: Crew) -> LiveRun | None:
         """Go on with a member that was cut off; None where it has to start anew."""
-        if before.status is not RunStatus.interrupted or before.prompt is None:
+        if before.status not in _CUT_OFF or before.prompt is None:
             return None
         try:
             return await in_own_thread(partial(self._team.services.resume, before.run_id, crew))

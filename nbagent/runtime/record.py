@@ -8,6 +8,7 @@ from typing import Any
 
 from nbagent.events import Message, ToolCall
 from nbagent.run import RunLaunch, RunRecord, without_texts
+from nbagent.runtime.launching import Launching
 from nbagent.spec import AgentSpec
 from nbagent.store import Append, Finish, Launch, Progress
 
@@ -30,14 +31,15 @@ class Handed:
         )
 
 
-def launch_write(
-    launch: RunLaunch, spec: AgentSpec, *, own_session: bool, mode_requested: str, turn: int | None = None
-) -> Launch:
+def launch_write(launch: RunLaunch, spec: AgentSpec, launching: Launching, *, mode_requested: str) -> Launch:
     """The row that makes a launch durable; a session made for this run needs no numbering.
 
-    A member's `turn` is its team's: it is no turn of its own in the session.
+    A member's turn is its team's: it is no turn of its own in the session.
     """
+    own_session = not launching.in_session
+    turn = launching.member_of_turn
     return Launch(
+        minted=launching.run_id is None,
         row={
             "run_id": launch.run_id,
             "label": launch.label,
@@ -59,7 +61,7 @@ def launch_write(
             "spec": spec.to_data(),
             "started_by": list(launch.tool_call) if launch.tool_call is not None else None,
             "keeps_texts": None if launch.keeps_texts else False,
-        }
+        },
     )
 
 
@@ -74,6 +76,7 @@ def progress_write(record: RunRecord) -> Progress:
         response_id=record.response_id,
         last_sequence_number=record.sequence_number,
         mode_effective=_mode(record),
+        pending_approvals=record.pending_approvals,
     )
 
 

@@ -2,7 +2,8 @@
 
 Called for `run.resume()`, `agent.resume()`, `nbagent.resume()` and `%agent resume`, on any thread but the
 background one. An attempt is claimed by the primary key of its row: of two kernels that resume one run at
-the same moment one wins. `standing.py` says where the attempt begins, `equip.py` finds what the record cannot hold.
+the same moment one wins. A paused run whose kernel is gone goes on the same way (`adopt`, called by
+`decisions.py`). `standing.py` says where the attempt begins, `equip.py` finds what the record cannot hold.
 
 Limits count from the resumed attempt (its steps, tokens, cost and time); metrics count all attempts.
 """
@@ -10,20 +11,21 @@ Limits count from the resumed attempt (its steps, tokens, cost and time); metric
 from __future__ import annotations
 
 import concurrent.futures
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
-from nbagent.events import FilePart
-from nbagent.loop import LoopState
+from nbagent.events import FilePart, PendingApproval
+from nbagent.loop import Decision, LoopState, with_tools
 from nbagent.run import RunOutput, RunStatus
 from nbagent.runtime.equip import Equipment, Equipped, equip, equipment_in, notebook_names
 from nbagent.runtime.launching import Crew, Launching, check_models
-from nbagent.runtime.live import LiveRun
+from nbagent.runtime.live import LiveRun, Resumed
 from nbagent.runtime.standing import next_launch, record_of, standing
 from nbagent.schemas import OutputSchema
-from nbagent.spec import Limits
+from nbagent.spec import AgentSpec, Limits
 from nbagent.store import (
     Finish,
     InterruptOrphans,
@@ -38,6 +40,8 @@ from nbagent.store import (
 if TYPE_CHECKING:
     from nbagent.runtime.handle import Run
     from nbagent.runtime.launch import Runtime
+
+Decided = Mapping[str, tuple[PendingApproval, Decision]]
 
 CLAIM_WAIT_S = 5.0
 _RESUMABLE = frozenset({RunStatus.interrupted, RunStatus.error, RunStatus.timeout})
@@ -67,18 +71,65 @@ def resume(
     crew = _equipped(runtime, stopped, agent, output_schema, as_it_was=True)
     limits = limits or crew.spec.limits
     spec = replace(crew.spec, limits=replace(limits, timeout_s=timeout) if timeout is not None else limits)
-    check_models(replace(crew, spec=spec))
+    crew = replace(crew, spec=spec)
+    begin = _stands(runtime, stopped, crew, from_partial=from_partial)
+    return _go_on(runtime, stopped, crew, begin)
+
+
+def adopt(runtime: Runtime, stopped: StoppedRun, decided: Decided, agent: Equipped | None) -> Run:
+    """Go on with a paused run whose kernel is gone, with what a person decided on calls that it waits for.
+
+    The attempt that was paused ends as interrupted, and the next one begins where it stood. Raises as `resume`.
+    """
+    _check_texts(stopped.output)
+    crew = _equipped(runtime, stopped, agent, None, as_it_was=True)
+    begin = replace(_stands(runtime, stopped, crew, from_partial=False), decided=decided)
+    return _go_on(runtime, stopped, crew, begin, ends=end_of(stopped))
+
+
+def go_on(runtime: Runtime, key: str, *, agent: Equipped) -> Run:
+    """Go on with a run that was cut off, at work or while it waited for a person; it then waits again.
+
+    For the members of a resumed team. Raises as `resume`.
+    """
+    stopped = load_stopped(runtime.store, key)
+    if stopped is not None and stopped.output.status is RunStatus.paused and stopped.is_left:
+        return adopt(runtime, stopped, {}, agent)
+    return resume(runtime, key, agent=agent)
+
+
+def _stands(runtime: Runtime, stopped: StoppedRun, crew: Crew, *, from_partial: bool) -> Resumed:
+    """Where the run stands, once its models and its servers are known to answer for it."""
+    check_models(crew)
+    return standing(stopped, _with_servers_tools(runtime, crew.spec), from_partial=from_partial)
+
+
+def _go_on(
+    runtime: Runtime,
+    stopped: StoppedRun,
+    crew: Crew,
+    begin: Resumed,
+    *,
+    ends: Mapping[str, Any] | None = None,
+) -> Run:
+    """Claim the next attempt and let it work; `ends` is how the last one ends, where it has not."""
+    store = runtime.store
+    spec = crew.spec
     resumed_at = datetime.now(UTC)
-    launch = next_launch(stopped, spec, resumed_at)
-    begin = standing(stopped, spec, from_partial=from_partial)
-    _claim(store, NewAttempt(run_id=launch.run_id, attempt=launch.attempt, created_at=resumed_at))
-    _carry_over(store, launch.run_id, launch.attempt, begin.state)
+    launch = next_launch(stopped, spec, resumed_at, ended=ends)
+    progress = _carried_over(stopped, launch.attempt, begin.state)
+    _claim(
+        store,
+        NewAttempt(
+            run_id=launch.run_id, attempt=launch.attempt, created_at=resumed_at, progress=progress, ends=ends
+        ),
+    )
     turn = stopped.row["turn"]
     launched: concurrent.futures.Future[Launched] = concurrent.futures.Future()
     launched.set_result(Launched(turn, cancelled=False))
     live = LiveRun(
         record_of(stopped, launch), spec, crew.model, runtime.services(store),
-        launching=launched, has_history=turn > 1 and not stopped.own_session, resumed=begin, members=crew.members,
+        launching=launched, has_history=not stopped.own_session, resumed=begin, members=crew.members,
     )  # fmt: skip
     return runtime.adopt(live)
 
@@ -121,8 +172,10 @@ def _load(store: Store, key: str) -> StoppedRun:
 
 def _unfinished(output: RunOutput, owner: str, store: Store) -> ConfigurationError:
     if output.status is RunStatus.paused:
+        calls = ", ".join(f"{call!s:.100}" for call in output.pending_approvals)
         return ConfigurationError(
-            f"run {output.run_id!r} waits for a person", "go on with run.approve() or run.deny()"
+            f"run {output.run_id!r} is paused: it waits for approval of {calls or 'a call'}",
+            'run.approve() or run.deny("why") lets it go on; run.cancel() ends it',
         )
     host, _, pid = [*owner.split(" "), "?", "?"][:3]
     where = "this kernel" if owner == store.owner else f"process {pid} on {host}"
@@ -181,6 +234,16 @@ def _equipped(
     return equip(stopped.spec, sources, names, as_it_was=as_it_was)
 
 
+def _with_servers_tools(runtime: Runtime, spec: AgentSpec) -> AgentSpec:
+    """The spec with the tools of MCP servers by name: only they say which of their tools may be called again.
+
+    Raises what a server that cannot be reached raises: nothing is claimed yet, so that it can be tried again.
+    """
+    if not any(tool.expands for tool in spec.tools):
+        return spec
+    return runtime.thread.submit(with_tools(spec)).result()
+
+
 def _claim(store: Store, attempt: NewAttempt) -> None:
     """Make the next attempt ours. Raises ConfigurationError if another process was first."""
     written: concurrent.futures.Future[bool] = store.submit(attempt)
@@ -199,20 +262,37 @@ def _claim(store: Store, attempt: NewAttempt) -> None:
         )
 
 
-def _carry_over(store: Store, run_id: str, attempt: int, state: LoopState) -> None:
-    """Write what the new attempt begins with, so that a process that dies at once has lost none of it."""
+def _carried_over(stopped: StoppedRun, attempt: int, state: LoopState) -> Progress | None:
+    """What the new attempt begins with, written with its claim: a process that dies at once has lost none of it."""
     point = state.attached
     text = point.text if point is not None else state.partial
-    if point is not None or text:
-        progress = Progress(run_id=run_id, attempt=attempt, status="pending", partial_text=text or None)
-        if point is not None:
-            progress = replace(
-                progress,
-                response_id=point.response_id,
-                last_sequence_number=point.sequence_number,
-                mode_effective="provider",
-            )
-        store.submit(progress)
+    held = tuple(call for call in stopped.held if call.tool_call_id in state.held)
+    if point is None and not text and not held:
+        return None
+    return Progress(
+        run_id=stopped.output.run_id,
+        attempt=attempt,
+        status="paused" if held else "pending",
+        partial_text=text or None,
+        response_id=point.response_id if point is not None else None,
+        last_sequence_number=point.sequence_number if point is not None else None,
+        mode_effective="provider" if point is not None else None,
+        pending_approvals=held,
+    )
+
+
+def end_of(stopped: StoppedRun) -> dict[str, Any]:
+    """The end of a paused attempt that its process left: dated when that was last heard of."""
+    row = stopped.row
+    kept = ("started_at", "partial_text", "mode_effective", "response_id", "last_sequence_number")
+    return {
+        "status": "interrupted",
+        "stop_reason": "kernel_died",
+        "error_type": "KernelDied",
+        "error": "the process that worked on this run is gone; a person's decision took it up again",
+        "finished_at": row["heartbeat_at"] or row["created_at"],
+        **{name: row[name] for name in kept},
+    }
 
 
 def _give_back(store: Store, attempt: NewAttempt, written: concurrent.futures.Future[bool]) -> None:

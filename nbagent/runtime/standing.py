@@ -1,14 +1,16 @@
 """Where a stopped run stands, and what its next attempt begins with. Pure; called by `recover.py`.
 
 The rule is one: a request for a tool without a finished call is a call whose outcome nobody knows (the request is
-durable before the tool starts). A step without its assistant message was not finished and is asked again, so that
+durable before the tool starts), except for those that waited for a person, which had not begun. A step without its assistant message was not finished and is asked again, so that
 the k-th assistant message of a run is always that of step k.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from nbagent.delegate import tool_names
 from nbagent.events import (
@@ -24,14 +26,11 @@ from nbagent.events import (
 from nbagent.loop import LoopState
 from nbagent.models.protocol import ReplyFinished, ResumePoint
 from nbagent.run import RunLaunch, RunRecord
+from nbagent.runtime.history import OUTCOME_UNKNOWN
 from nbagent.runtime.live import Resumed
 from nbagent.spec import AgentSpec, TeamSpec
 from nbagent.store import StoppedRun
 
-_OUTCOME_UNKNOWN = (
-    "Error: this call of {name!r} was interrupted and its outcome is unknown: it may have taken effect. "
-    "It was not run again."
-)
 _TOLD = "tool {name!r} was at work when the run was cut off: its outcome is unknown, it was not run again"
 # after these the provider has no word of ours that its response was given up
 _STILL_THERE = frozenset(
@@ -39,9 +38,14 @@ _STILL_THERE = frozenset(
 )
 
 
-def next_launch(stopped: StoppedRun, spec: AgentSpec, resumed_at: datetime) -> RunLaunch:
-    """Return what is known of the run's next attempt."""
+def next_launch(
+    stopped: StoppedRun, spec: AgentSpec, resumed_at: datetime, *, ended: Mapping[str, Any] | None = None
+) -> RunLaunch:
+    """Return what is known of the run's next attempt; `ended` is the end of the last one, where it gets it only now."""
     output, row = stopped.output, stopped.row
+    earlier = stopped.times
+    if ended is not None:
+        earlier = (*earlier[:-1], replace(earlier[-1], finished_at=ended["finished_at"]))
     return RunLaunch(
         run_id=output.run_id,
         session_id=output.session_id,
@@ -58,7 +62,7 @@ def next_launch(stopped: StoppedRun, spec: AgentSpec, resumed_at: datetime) -> R
         output_schema=spec.output_schema,
         attempt=output.attempt + 1,
         resumed_at=resumed_at,
-        earlier=stopped.times,
+        earlier=earlier,
         keeps_texts=stopped.output.prompt is not None,
     )
 
@@ -92,8 +96,15 @@ def standing(stopped: StoppedRun, spec: AgentSpec, *, from_partial: bool) -> Res
     state = LoopState(messages=messages, step=step, steps_before=step)
     last = messages[-1]
     if last.role == "assistant" and last.tool_requests:
-        state.reply = _reply(last, "tool_calls")
-        state.answered = _answered(stopped, spec, last.tool_requests, step, events)
+        answered = _answered(stopped, spec, last.tool_requests, step, events)
+        if any(request.tool_call_id not in answered for request in last.tool_requests):
+            state.reply, state.answered = _reply(last, "tool_calls"), answered
+            state.held = _held(stopped, step) - answered.keys()
+        else:  # its tools are through: the next step may have begun
+            told = [answered[request.tool_call_id] for request in last.tool_requests]
+            messages += told
+            events += [MessageAdded(message=message) for message in told]
+            _open_step(stopped, spec, state, events, from_partial=from_partial)
     elif last.role == "assistant" and _is_repairable(stopped, spec):
         state.reply = _reply(last, "stop")
     else:
@@ -143,10 +154,10 @@ def _answered(
     for request in requests:
         call = known.get(request.tool_call_id)
         result = call.result if call is not None else None
-        if result is None and request.name in repeatable:
+        if result is None and (request.name in repeatable or request.tool_call_id in _held(stopped, step)):
             continue
         if result is None:
-            result = _OUTCOME_UNKNOWN.format(name=request.name)
+            result = OUTCOME_UNKNOWN.format(name=request.name)
             events.append(NoticeGiven(text=_TOLD.format(name=request.name)))
             if call is None:
                 events.append(ToolCallFinished(call=_abandoned(stopped, request, step, result)))
@@ -154,6 +165,11 @@ def _answered(
             role="tool", content=result, tool_call_id=request.tool_call_id, name=request.name
         )
     return answered
+
+
+def _held(stopped: StoppedRun, step: int) -> frozenset[str]:
+    """The ids of the step's calls that waited for a person."""
+    return frozenset(call.tool_call_id for call in stopped.held if call.step == step)
 
 
 def _abandoned(stopped: StoppedRun, request: ToolRequest, step: int, told: str) -> ToolCall:

@@ -6,6 +6,7 @@ Slots live on the background loop only; `Sessions` is entered on the launching t
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import itertools
 import threading
@@ -18,6 +19,7 @@ from typing import Protocol
 
 from nbagent.loop import Charge
 from nbagent.models.protocol import Model, ModelRequest
+from nbagent.runtime.breath import Breath
 from nbagent.runtime.rates import MINUTE_S, Rates, Spent, estimated_tokens
 
 MOVE_S = 0.1  # how often those who wait are told their place: each telling costs a step for each of them
@@ -74,6 +76,7 @@ class Slots:
         self._waiting = 0
         self._lines: dict[_ModelName, _Line] = {}
         self._numbers = itertools.count()
+        self.breath = Breath()
         self._telling: asyncio.TimerHandle | None = None
         self._waking: asyncio.TimerHandle | None = None
 
@@ -217,6 +220,10 @@ class RunGate:
         """Hold a slot for one request."""
         return self.slots.slot(model, request, self.place)
 
+    async def breathe(self) -> None:
+        """Let the other runs go first where many go on in the same moment."""
+        await self.slots.breath.take()
+
 
 def _free(_tokens: int | None) -> None:
     """Count nothing: no rate is set."""
@@ -232,23 +239,25 @@ def _nobody(_place: int | None) -> None:
 
 
 class Waitable(Protocol):
-    """What a session's queue needs of a run."""
+    """What a session's queue needs of a run: the one before it, as long as it waits for that, and its end."""
+
+    before: Waitable | None
+    ended: concurrent.futures.Future[None]
 
     async def until_done(self) -> None:
-        """Return once the run has ended and its rows are handed over."""
+        """Return once the run, and whoever it waited for, has ended and its rows are handed over."""
         ...
 
 
 class Sessions:
-    """The last run of each session in this kernel: the one whose end the next one waits for."""
+    """The last run of each session in this kernel: the one whose end the next one waits for.
+
+    A run that ends in the queue gives its place to the one that it waited for, which may be at work still.
+    """
 
     def __init__(self) -> None:
         self._last: dict[str, Waitable] = {}
         self._lock = threading.Lock()
-
-    def last(self, session_id: str) -> Waitable | None:
-        """The session's latest run that has not left."""
-        return self._last.get(session_id)
 
     def enter(self, session_id: str, run: Waitable) -> Waitable | None:
         """Queue `run` in its session; return the run it has to wait for."""
@@ -260,5 +269,12 @@ class Sessions:
     def leave(self, session_id: str, run: Waitable) -> None:
         """Forget `run` if nobody queued behind it."""
         with self._lock:
-            if self._last.get(session_id) is run:
+            if self._last.get(session_id) is not run:
+                return
+            before = run.before
+            while before is not None and before.ended.done():
+                before = before.before
+            if before is None:
                 del self._last[session_id]
+            else:
+                self._last[session_id] = before

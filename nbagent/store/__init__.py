@@ -2,26 +2,41 @@
 
 store.py        `Store`, what the rest of nbagent uses
 writes.py       what can be written          rows.py         records to rows and back
-writer.py       queue, thread and turns      transaction.py  a batch of writes, all or each alone
+writer.py       thread and turns             transaction.py  a batch of writes, all or each alone
+jobs.py         what waits, and until when   readers.py      who waits to read
+launchlog.py    launches durable at once     troubles.py     why turns fail
 file.py         one turn with the file       lockfile.py     who may open it
 queries.py      runs and messages read back  orphans.py      runs whose process is gone
+measures.py     counts, for the frames       listings.py     runs, steps, messages, for the frames
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
-owner.py        which process is which
+owner.py        which process is which       process.py      this one's forks and end
 """
 
+from nbagent.store import measures
+from nbagent.store.listings import (
+    list_family,
+    list_messages,
+    list_picked,
+    list_steps,
+    pick_runs,
+    session_messages,
+)
+from nbagent.store.measures import Chosen, Query
 from nbagent.store.queries import (
     StoppedRun,
     list_runs,
-    load_messages,
     load_run,
     load_stopped,
     session_metrics,
 )
+from nbagent.store.sessions import Turn, carry_over, load_turns, session_runs
 from nbagent.store.store import Store
 from nbagent.store.writes import (
     Append,
     CancelRequest,
     CancelSeen,
+    DecisionRequest,
+    DecisionSeen,
     Finish,
     InterruptOrphans,
     Launch,
@@ -35,18 +50,32 @@ __all__ = [
     "Append",
     "CancelRequest",
     "CancelSeen",
+    "Chosen",
+    "DecisionRequest",
+    "DecisionSeen",
     "Finish",
     "InterruptOrphans",
     "Launch",
     "Launched",
     "NewAttempt",
     "Progress",
+    "Query",
     "StoppedRun",
     "Store",
+    "Turn",
     "Write",
+    "carry_over",
+    "list_family",
+    "list_messages",
+    "list_picked",
     "list_runs",
-    "load_messages",
+    "list_steps",
     "load_run",
     "load_stopped",
+    "load_turns",
+    "measures",
+    "pick_runs",
+    "session_messages",
     "session_metrics",
+    "session_runs",
 ]

@@ -5,7 +5,7 @@ Runs once in each process, soon after its first turn, and again whenever the run
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nbagent.store.owner import is_alive
@@ -24,14 +24,20 @@ _UNFINISHED = """
 
 
 def interrupt_orphans(con: DuckDBPyConnection, owner: str, request_life: timedelta) -> int:
-    """End what nobody works on any more, drop expired cancel requests, and return how many were ended."""
-    con.execute("delete from cancel_requests where created_at < ?", [utc_now() - request_life])
+    """End what nobody works on any more, drop expired requests, and return how many were ended."""
+    for table in ("cancel_requests", "decision_requests"):
+        con.execute(f"delete from {table} where created_at < ?", [utc_now() - request_life])  # noqa: S608
     found = con.execute(_UNFINISHED, [owner]).fetchall()
     alive: dict[str, bool | None] = {name: is_alive(name) for name in {row[2] for row in found}}
     now = utc_now()
     ends = [_end(row) for row in found if _is_gone(alive=alive[row[2]], last_seen=row[-1], now=now)]
     insert(con, "attempt_ends", ends)
     return len(ends)
+
+
+def nobody_works_on(owner: str, last_seen: datetime) -> bool:
+    """Whether the process that an unfinished attempt belongs to is gone, or silent for too long. Any thread."""
+    return _is_gone(alive=is_alive(owner), last_seen=last_seen, now=datetime.now(UTC))
 
 
 def _is_gone(*, alive: bool | None, last_seen: datetime, now: datetime) -> bool:

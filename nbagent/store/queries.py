@@ -1,4 +1,4 @@
-"""Runs and messages read back from the record. On any thread but the writer's; each call is one turn's reads."""
+"""Runs read back from the record. On any thread but the writer's; each call is one turn's reads."""
 
 from __future__ import annotations
 
@@ -8,18 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nbagent.run import AttemptTimes, RunMetrics, RunOutput, RunStatus, calls_of_all, metrics_of
-from nbagent.store.rows import message_of, model_call_of, tool_call_of
+from nbagent.run import (
+    AttemptTimes,
+    RunMetrics,
+    RunOutput,
+    RunStatus,
+    calls_of_all,
+    in_asked_order,
+    metrics_of,
+)
+from nbagent.store.orphans import nobody_works_on
+from nbagent.store.rows import message_of, model_call_of, pending_approvals_of, tool_call_of
 
 if TYPE_CHECKING:
-    from nbagent.events import Message
+    from nbagent.events import PendingApproval
     from nbagent.store.store import Ask, Store
 
 _SIMPLE = tuple(
     name
     for name in RunOutput.model_fields
-    if name
-    not in {"content", "status", "metrics", "messages", "model_calls", "tool_calls", "member_responses"}
+    if name not in {"content", "status", "metrics", "messages", "member_responses", "pending_approvals"}
+    and name not in {"model_calls", "tool_calls"}
 )
 _BY_ID = "select * from runs where run_id = ?"
 _BY_LABEL = """
@@ -32,11 +41,6 @@ _CHILDREN = "select * from runs where parent_run_id = ? order by created_at, run
 _STARTED = """
     select run_id, details -> '$.started_by' as started_by from launches
     where parent_run_id = ? and (details -> '$.started_by') is not null order by created_at, run_id
-"""
-_HISTORY = """
-    select m.* from messages m join launches l using (run_id)
-    where m.session_id = ? and (?::integer is null or m.turn < ?) and l.parent_run_id is null
-    order by m.turn, m.run_id, m.seq
 """
 _SESSION_CALLS = """
     select c.* from {table} c join launches l using (run_id) where l.session_id = ? order by c.{order}
@@ -81,6 +85,17 @@ class StoppedRun:
     own_session: bool
     started: Mapping[tuple[int, str], str]
 
+    @property
+    def held(self) -> tuple[PendingApproval, ...]:
+        """The calls that waited for a person when the last attempt was heard of: none of them has begun."""
+        return pending_approvals_of(self.row)
+
+    @property
+    def is_left(self) -> bool:
+        """True if the run is unfinished and the process that worked on it is gone."""
+        last_seen = self.row["heartbeat_at"] or self.row["created_at"]
+        return not self.output.is_final and nobody_works_on(self.row["owner"], last_seen)
+
 
 def load_stopped(store: Store, key: str) -> StoppedRun | None:
     """The run with this id, or the latest with this label, with what a resume needs; None if there is none."""
@@ -104,12 +119,6 @@ def load_stopped(store: Store, key: str) -> StoppedRun | None:
 def _call_of(stored: str) -> tuple[int, str]:
     step, tool_call_id = orjson.loads(stored)
     return step, tool_call_id
-
-
-def load_messages(store: Store, session_id: str, before_turn: int | None = None) -> list[Message]:
-    """The history of a session in order: all of it, or of the turns before `before_turn`; no child run's part."""
-    found = store.read(_HISTORY, [session_id, before_turn, before_turn])
-    return [message_of(row) for row in found]
 
 
 def session_metrics(store: Store, session_id: str) -> RunMetrics:
@@ -157,15 +166,18 @@ def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
         "select * from model_calls where run_id = ? order by attempt, step, started_at, try_no", run_id
     )
     tools = ask("select * from tool_calls where run_id = ? order by attempt, step, started_at", run_id)
-    messages = ask("select * from messages where run_id = ? order by seq", run_id)
+    messages = ask("select * from messages where run_id = ? and attempt > 0 order by seq", run_id)
     children = ask(_CHILDREN, run_id) if members or row["kind"] == "team" else []
+    said = tuple(map(message_of, messages))
+    paused = row["status"] == RunStatus.paused.value
     output = RunOutput(
         **{name: row[name] for name in _SIMPLE if row[name] is not None},
         status=RunStatus(row["status"]),
         content=_content(row),
-        messages=tuple(message_of(one) for one in messages),
+        messages=said,
         model_calls=tuple(map(model_call_of, calls)),
-        tool_calls=tuple(map(tool_call_of, tools)),
+        tool_calls=in_asked_order(tuple(map(tool_call_of, tools)), said),
+        pending_approvals=pending_approvals_of(row) if paused else (),
         member_responses=tuple(_output(ask, child, members=True) for child in children),
     )
     return output.model_copy(update={"metrics": _metrics(output, attempt_times(ask, row))})

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from nbagent.events import FilePart, Message, ModelCall, ToolCall, ToolRequest, Usage
-from nbagent.store.writes import Progress
+from nbagent.events import FilePart, Message, ModelCall, PendingApproval, ToolCall, ToolRequest, Usage
+from nbagent.store.writes import DecisionRequest, Progress
 
 Row = tuple[Any, ...]
 
@@ -47,6 +47,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "response_id": "varchar",
         "last_sequence_number": "bigint",
         "mode_effective": "varchar",
+        "pending_approvals": "json",
     },
     "attempt_ends": {
         "run_id": "varchar",
@@ -123,6 +124,15 @@ COLUMNS: dict[str, dict[str, str]] = {
         "provider_items": "json",
     },
     "cancel_requests": {"run_id": "varchar", "created_at": "timestamp"},
+    "decision_requests": {
+        "run_id": "varchar",
+        "step": "integer",
+        "tool_call_id": "varchar",
+        "approved": "boolean",
+        "reason": "varchar",
+        "arguments": "json",
+        "created_at": "timestamp",
+    },
 }
 
 _LAUNCH_SCALARS = frozenset(COLUMNS["launches"]) - {"details"}
@@ -192,6 +202,39 @@ def progress_row(write: Progress) -> Row:
         write.response_id,
         write.last_sequence_number,
         write.mode_effective,
+        to_json(list(write.pending_approvals)) if write.pending_approvals else None,
+    )
+
+
+def pending_approvals_of(row: Mapping[str, Any]) -> tuple[PendingApproval, ...]:
+    """The calls that a row of the view `runs` says a person is waited for."""
+    return tuple(PendingApproval(**call) for call in orjson.loads(row["pending_approvals"] or "[]"))
+
+
+def decision_row(write: DecisionRequest) -> Row:
+    """One row of `decision_requests`."""
+    arguments = None if write.arguments is None else to_json(write.arguments)
+    return (
+        write.run_id,
+        write.step,
+        write.tool_call_id,
+        write.approved,
+        write.reason,
+        arguments,
+        utc_now(),
+    )
+
+
+def decision_of(row: Row) -> DecisionRequest:
+    """The request of a row of `decision_requests`, its time left out."""
+    run_id, step, tool_call_id, approved, reason, arguments = row
+    return DecisionRequest(
+        run_id=run_id,
+        step=step,
+        tool_call_id=tool_call_id,
+        approved=approved,
+        reason=reason,
+        arguments=None if arguments is None else orjson.loads(arguments),
     )
 
 

@@ -10,8 +10,10 @@ create table schema_version (
     applied_at timestamp not null     -- when, UTC
 );
 
--- One row a run, written before the launch returns. What is only shown, never searched, is in `details`:
--- the row is waited for, and each column costs time.
+-- One row a run. When a launch returns, its row is committed here, or is a line of the launch log beside this
+-- file (`<file>.launches`) and comes with the next batch; a turn with the file ends with an empty log. So a program
+-- that opens this file by itself misses a launch only where a process was killed and nbagent has not opened it since.
+-- What is only shown, never searched, is in `details`: the row may be waited for, and each column costs time.
 create table launches (
     run_id        varchar primary key,
     session_id    varchar not null,
@@ -45,6 +47,7 @@ create table attempt_progress (
     response_id          varchar,            -- a provider-side response that can be re-attached
     last_sequence_number bigint,             -- where in its stream
     mode_effective       varchar,
+    pending_approvals    json,               -- tool calls that wait for a person: [{step, tool_call_id, name, arguments}]
     primary key (run_id, attempt)
 );
 
@@ -105,7 +108,7 @@ create table tool_calls (
     name         varchar not null,
     arguments    varchar not null,           -- JSON text as the model wrote it
     result       varchar,                    -- what the model was told
-    status       varchar not null,           -- completed, error, cancelled or abandoned
+    status       varchar not null,           -- completed, error, cancelled, abandoned or denied (by a person: it never ran)
     error_type   varchar,
     error        varchar,
     started_at   timestamp not null,         -- UTC
@@ -132,6 +135,17 @@ create table messages (
 create table cancel_requests (
     run_id     varchar not null,
     created_at timestamp not null            -- UTC
+);
+
+-- What a person decided, in another process than the run's, on a call that waits. They go when heard, or after a day.
+create table decision_requests (
+    run_id       varchar not null,
+    step         integer not null,
+    tool_call_id varchar not null,
+    approved     boolean not null,
+    reason       varchar not null,           -- why not; '' for none
+    arguments    json,                       -- the arguments to use; NULL for the model's own
+    created_at   timestamp not null          -- UTC
 );
 
 create view attempts as
@@ -196,6 +210,7 @@ select
     e.finished_at,
     p.heartbeat_at,
     coalesce(e.partial_text, case when e.status is null then p.partial_text end) as partial_text,
+    p.pending_approvals,                                              -- those of its last pause, also after the end
     coalesce(s.attempt, 1)                                            as attempt,
     coalesce(s.owner, l.owner)                                        as owner,
     coalesce(e.response_id, p.response_id)                            as response_id,

@@ -18,28 +18,38 @@ if TYPE_CHECKING:
 _FEW = 3  # from here on the lists are cheaper
 
 
-def insert(con: DuckDBPyConnection, table: str, rows: Sequence[Row]) -> None:
-    """Insert `rows`, in the order of COLUMNS[table]. A row of `attempt_progress` replaces its predecessor."""
+def insert(con: DuckDBPyConnection, table: str, rows: Sequence[Row], *, anew: bool = True) -> None:
+    """Insert `rows`, in the order of COLUMNS[table]. A row of `attempt_progress` replaces its predecessor.
+
+    Not `anew`: rows whose key is there already are left out.
+    """
     if not rows:
         return
     if len(rows) <= _FEW:
-        con.execute(_values(table, len(rows)), [value for row in rows for value in row])
+        con.execute(
+            _values(_into(table, anew=anew), len(COLUMNS[table]), len(rows)),
+            [value for row in rows for value in row],
+        )
     else:
-        con.execute(_lists(table), [list(column) for column in zip(*rows, strict=True)])
+        con.execute(
+            _lists(_into(table, anew=anew), table), [list(column) for column in zip(*rows, strict=True)]
+        )
+
+
+def _into(table: str, *, anew: bool) -> str:
+    if not anew:
+        return f"insert or ignore into {table}"
+    return f"insert or replace into {table}" if table == "attempt_progress" else f"insert into {table}"
 
 
 @cache
-def _values(table: str, count: int) -> str:
-    row = "(" + ", ".join("?" * len(COLUMNS[table])) + ")"
-    return f"{_verb(table)} into {table} values {', '.join([row] * count)}"
+def _values(into: str, columns: int, count: int) -> str:
+    row = "(" + ", ".join("?" * columns) + ")"
+    return f"{into} values {', '.join([row] * count)}"
 
 
 @cache
-def _lists(table: str) -> str:
+def _lists(into: str, table: str) -> str:
     # the casts matter where a whole column is None
     columns = ", ".join(f"unnest(?::{kind}[])" for kind in COLUMNS[table].values())
-    return f"{_verb(table)} into {table} select {columns}"
-
-
-def _verb(table: str) -> str:
-    return "insert or replace" if table == "attempt_progress" else "insert"
+    return f"{into} select {columns}"

@@ -6,6 +6,7 @@ Used from any thread. Nothing is opened and no thread started before the first w
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -16,15 +17,18 @@ from typing import TYPE_CHECKING, Any
 from nbagent.errors import QueryError, StoreError
 from nbagent.store.rows import naive
 from nbagent.store.writer import Writer
-from nbagent.store.writes import CancelSeen, Write
+from nbagent.store.writes import CancelSeen, DecisionRequest, DecisionSeen, Launch, Write
 
 if TYPE_CHECKING:
     import pandas as pd
+    from duckdb import DuckDBPyConnection
 
 Ask = Callable[..., list[dict[str, Any]]]
 
 _TABLES = 'ask runs, attempts, model_calls, tool_calls or messages; nb.sql("describe runs") shows the columns'
 
+MUCH_BYTES = 10_000_000
+MOST_THREADS = 4
 LOOK_EVERY_S = 1.0  # how often other processes' wishes are looked for
 LOOK_WAIT_S = 2.0  # and how long the look may wait for the file
 
@@ -59,6 +63,13 @@ class Store:
     def submit(self, write: Write) -> Future[Any]:
         """Hand over a write and return at once; the future is resolved when it is durable. See `writes.py`."""
         return self._writer.submit(write)
+
+    def launch(self, write: Launch) -> Future[Any]:
+        """As `submit`, for a launch that is waited for: where it can, this thread makes it durable, and returns then.
+
+        It may take as long as the disk does (0.2 ms on a good one): not for an event loop's thread.
+        """
+        return self._writer.launch(write)
 
     def read(
         self, sql: str, params: Sequence[Any] = (), *, flush: bool = True, timeout_s: float = 10.0
@@ -98,6 +109,17 @@ class Store:
                 found[name] = found[name].dt.tz_localize("UTC")
         return found
 
+    def arrays(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> dict[str, Any]:
+        """Run a query of ours and give a numpy array for each column, masked where a value is unknown.
+
+        Times are without a zone, in UTC. Sees all that was submitted before; the file is held for as long as
+        DuckDB works, so that what is made of the arrays is made after it.
+        """
+        with self._writer.reading(timeout_s) as cursor, _more_threads(cursor, self.path):
+            cursor.execute("begin transaction read only")
+            found: dict[str, Any] = cursor.execute(sql, [_param(value) for value in params]).fetchnumpy()
+            return found
+
     def flush(self, timeout_s: float = 2.0) -> bool:
         """Wait until all that was submitted is durable (or refused). False if the time ran out."""
         return self._writer.flush(timeout_s)
@@ -129,6 +151,31 @@ class Store:
         if found:
             writer.submit(CancelSeen(tuple(found)))
         return found
+
+    def decisions_requested(self, run_ids: Iterable[str]) -> list[DecisionRequest]:
+        """What people decided elsewhere on calls of these runs, in order; each is told once.
+
+        As of the last look of `cancel_requested`: reads no file.
+        """
+        wanted = set(run_ids)
+        found = [one for one in self._writer.memory.decisions if one.run_id in wanted]
+        for one in found:
+            self._writer.submit(DecisionSeen(one))
+        return found
+
+
+@contextlib.contextmanager
+def _more_threads(cursor: DuckDBPyConnection, path: Path) -> Iterator[None]:
+    """Let DuckDB use several cores for a moment where there is much to read; writing is cheapest with one."""
+    cores = min(os.cpu_count() or 1, MOST_THREADS)
+    if cores == 1 or path.stat().st_size < MUCH_BYTES:
+        yield
+        return
+    cursor.execute(f"set threads = {cores}")
+    try:
+        yield
+    finally:
+        cursor.execute("set threads = 1")
 
 
 def _param(value: Any) -> Any:

@@ -20,10 +20,13 @@ from nbagent.store.writes import (
     Append,
     CancelRequest,
     CancelSeen,
+    DecisionRequest,
+    DecisionSeen,
     Finish,
     InterruptOrphans,
     Launch,
     Launched,
+    Logged,
     NewAttempt,
     Progress,
     Write,
@@ -34,26 +37,40 @@ if TYPE_CHECKING:
 
 REQUEST_LIFE = timedelta(days=1)
 _MANY_SESSIONS = 10_000
+_DECISIONS = """
+    select run_id, step, tool_call_id, approved, reason, arguments from decision_requests
+    where created_at > ? order by created_at
+"""
+_DECISION_SEEN = "delete from decision_requests where run_id = ? and step = ? and tool_call_id = ?"
 _DUPLICATE = re.compile("duplicate key", re.IGNORECASE)
 _BARE_END = ("status", "stop_reason", "started_at", "finished_at", "error")
 
 
 @dataclass(slots=True)
 class Memory:
-    """What the writer thread knows of the file. Invalid once another process has had its turn: `reload`."""
+    """What the writer thread knows of the file. Invalid once another process has had its turn: `begin`."""
 
     owner: str
     last_turn: dict[str, int] = field(default_factory=dict)  # session -> its highest turn
     cancels: set[str] = field(default_factory=set)  # run ids somebody asked to cancel
+    decisions: tuple[DecisionRequest, ...] = ()  # what people decided on calls that wait
     placed: dict[str, tuple[str, int]] = field(default_factory=dict)  # our unfinished runs -> session, turn
 
-    def reload(self, con: DuckDBPyConnection) -> None:
-        """Forget what others may have changed and read the requests to cancel."""
-        self.last_turn.clear()
-        found = con.execute(
-            "select run_id from cancel_requests where created_at > ?", [rows.utc_now() - REQUEST_LIFE]
-        ).fetchall()
+    def begin(self, con: DuckDBPyConnection, *, others: bool) -> None:
+        """A turn begins; what `others` may have changed is forgotten, and what they ask for is read."""
+        # not within a turn: the file lacks the turns that only the log has
+        if others or len(self.last_turn) > _MANY_SESSIONS:
+            self.last_turn.clear()
+        if not others:
+            return
+        since = [rows.utc_now() - REQUEST_LIFE]
+        found = con.execute("select run_id from cancel_requests where created_at > ?", since).fetchall()
         self.cancels = {run_id for (run_id,) in found}
+        self.decisions = tuple(map(rows.decision_of, con.execute(_DECISIONS, since).fetchall()))
+
+    def numbered(self, session_id: str, turn: int) -> None:
+        """A session has a run with this turn now."""
+        self.last_turn[session_id] = max(turn, self.last_turn.get(session_id, 0))
 
 
 def is_trouble(error: BaseException) -> bool:
@@ -175,11 +192,14 @@ class _Batch:
         self.con = con
         self.memory = memory
         self.rows: dict[str, list[rows.Row]] = {}
+        self.logged: list[rows.Row] = []
         self.statements: list[tuple[str, list[Any]]] = []
         self.turns: dict[str, int] = {}
         self.placed: dict[str, tuple[str, int]] = {}
         self.used: set[str] = set()  # cancel requests that go
         self.asked: set[str] = set()  # cancel requests that come
+        self.decided: list[DecisionRequest] = []  # decisions that come
+        self.heard: list[DecisionRequest] = []  # decisions that go
 
     def commit(self, writes: Sequence[Write]) -> list[Any]:
         """Turn each write into rows, write them all, then take over what was learned."""
@@ -191,6 +211,9 @@ class _Batch:
             for write in writes
             if isinstance(write, Progress) and (write.run_id, write.attempt) not in finished
         }
+        for write in writes:
+            if isinstance(write, NewAttempt) and write.progress is not None:
+                latest.setdefault((write.run_id, write.attempt), write.progress)
         results = [self._add(write, ended) for write in writes]
         self.rows.setdefault("attempt_progress", []).extend(map(rows.progress_row, latest.values()))
         if self.used:
@@ -205,6 +228,8 @@ class _Batch:
         match write:
             case Launch():
                 return self._add_launch(write)
+            case Logged():
+                return self._add_logged(write)
             case Finish():
                 self._row("attempt_ends", rows.end_row(write.run_id, write.attempt, write.end))
                 self._add_calls(write)
@@ -215,11 +240,10 @@ class _Batch:
             case NewAttempt():
                 start = rows.naive(write.created_at) or rows.utc_now()
                 self._row("attempt_starts", (write.run_id, write.attempt, self.memory.owner, start))
-            case CancelRequest():
-                self._row("cancel_requests", (write.run_id, rows.utc_now()))
-                self.asked.add(write.run_id)
-            case CancelSeen():
-                self.used.update(write.run_ids)
+                if write.ends is not None:
+                    self._row("attempt_ends", rows.end_row(write.run_id, write.attempt - 1, write.ends))
+            case CancelRequest() | CancelSeen() | DecisionRequest() | DecisionSeen():
+                self._add_wish(write)
             case InterruptOrphans():
                 return interrupt_orphans(self.con, self.memory.owner, REQUEST_LIFE)
             case Progress():
@@ -227,6 +251,21 @@ class _Batch:
             case _:
                 assert_never(write)
         return True
+
+    def _add_wish(self, write: CancelRequest | CancelSeen | DecisionRequest | DecisionSeen) -> None:
+        match write:
+            case CancelRequest():
+                self._row("cancel_requests", (write.run_id, rows.utc_now()))
+                self.asked.add(write.run_id)
+            case CancelSeen():
+                self.used.update(write.run_ids)
+            case DecisionRequest():
+                self._row("decision_requests", rows.decision_row(write))
+                self.decided.append(write)
+            case DecisionSeen(request):
+                self.heard.append(request)
+                key = [request.run_id, request.step, request.tool_call_id]
+                self.statements.append((_DECISION_SEEN, key))
 
     def _add_launch(self, write: Launch) -> Launched:
         run_id, session_id = write.row["run_id"], write.row["session_id"]
@@ -240,6 +279,13 @@ class _Batch:
         if cancelled:
             self.used.add(run_id)
         return Launched(turn, cancelled)
+
+    def _add_logged(self, write: Logged) -> Launched:
+        run_id, session_id, turn, _, owner = write.row[:5]
+        if owner == self.memory.owner:
+            self.placed[run_id] = (session_id, turn)
+        self.logged.append(write.row)
+        return Launched(turn, cancelled=False)
 
     def _add_calls(self, write: Finish | Append) -> None:
         run_id, attempt = write.run_id, write.attempt
@@ -302,9 +348,11 @@ class _Batch:
 
     def _execute(self) -> None:
         work = [(table, found) for table, found in self.rows.items() if found]
-        alone = len(work) + len(self.statements) == 1  # one statement is a transaction by itself
+        # one statement is a transaction by itself
+        alone = bool(self.logged) + len(work) + len(self.statements) == 1
         if not alone:
             self.con.execute("begin")
+        insert(self.con, "launches", self.logged, anew=False)
         for table, found in work:
             insert(self.con, table, found)
         for sql, params in self.statements:
@@ -314,12 +362,14 @@ class _Batch:
 
     def _learn(self, finished: set[tuple[str, int]]) -> None:
         memory = self.memory
-        if len(memory.last_turn) > _MANY_SESSIONS:
-            memory.last_turn.clear()
         for session_id, turn in self.turns.items():
-            memory.last_turn[session_id] = max(turn, memory.last_turn.get(session_id, 0))
+            memory.numbered(session_id, turn)
         memory.placed.update(self.placed)
         for run_id, _ in finished:
             memory.placed.pop(run_id, None)
         memory.cancels |= self.asked
         memory.cancels -= self.used
+        if self.decided or self.heard:
+            memory.decisions = tuple(
+                one for one in (*memory.decisions, *self.decided) if one not in self.heard
+            )

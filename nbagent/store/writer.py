@@ -1,31 +1,31 @@
 """The one thread that writes: it batches what is handed over, and opens the file in turns.
 
-`submit` and `reading` may be called on any thread but this one; everything else here runs on the writer thread.
-Launches are waited for by a person and go at once; the rest goes in batches, at most 0.2 s apart while several
-runs are under way and at once when none is. A turn lasts as long as there is work, 0.2 s at most
-while other processes wait.
+`submit`, `launch` and `reading` may be called on any thread but this one; everything else here runs on the writer
+thread. What is due when is said by `jobs.py`. A turn lasts as long as there is work, 0.2 s at most while other
+processes wait; while it lasts, launches go into the launch log (`launchlog.py`) on the launching thread.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import os
 import threading
-import weakref
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import StoreBusyError, StoreError
-from nbagent.store.file import StoreFile, busy, trouble_of
+from nbagent.store.file import StoreFile, busy
+from nbagent.store.jobs import Job, Jobs
+from nbagent.store.launchlog import LaunchLog, row_for_log, take_over
 from nbagent.store.owner import this_owner
+from nbagent.store.process import watch
+from nbagent.store.readers import Readers
+from nbagent.store.rows import Row
 from nbagent.store.transaction import Memory, write_all
-from nbagent.store.writes import Append, CancelRequest, Finish, InterruptOrphans, Launch, NewAttempt, Write
+from nbagent.store.troubles import Troubles, as_store_error
+from nbagent.store.writes import Finish, InterruptOrphans, Launch, Launched, Logged, Write
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -33,34 +33,9 @@ if TYPE_CHECKING:
 TURN_S = 0.2  # nobody keeps the file for longer while others wait for it
 ALONE_S = 0.5  # nor for longer than this: programs that do not take turns cannot say that they wait
 LINGER_S = 0.03  # how long an idle turn waits for more: a turn costs 3 ms, launches come in series
-SPACING_S = 0.2  # between batches of what nobody waits for
-WAITED_SPACING_S = (
-    0.02  # between batches in which somebody waits for a row: a tool that must not start before it
-)
-SPACING_PER_RUN_S = 0.005  # less where few runs are under way: their number bounds what a batch can gather
-BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
-PATIENCE_S = 1.0  # waiting for the file for longer than this is trouble
-BATCH = 500
 SWEEP_EVERY_S = 5.0  # a kernel that dies beside this one is noticed by a look within this time
-FORK_WAIT_S = 2.0  # a turn ends sooner than that
-EXIT_S = 2.0  # what Jupyter gives a kernel to end
 
-_URGENT = (Launch, CancelRequest, NewAttempt)
-
-
-@dataclass(eq=False, slots=True)
-class _Job:
-    write: Write
-    number: int  # in the order of submission
-    future: Future[Any] = field(default_factory=Future)
-
-
-@dataclass(eq=False, slots=True)
-class _Ticket:
-    """A reader that waits for a connection, and for the jobs with lower numbers to be done."""
-
-    after: int
-    future: Future[DuckDBPyConnection] = field(default_factory=Future)
+_AWAKE, _ASLEEP = float("-inf"), float("inf")
 
 
 class Writer:
@@ -70,28 +45,19 @@ class Writer:
         self.path = path
         self.file = StoreFile(path)
         self.memory = Memory(owner=this_owner())
+        self.log = LaunchLog(path)
         self._reset()
-        _WRITERS.add(self)
+        watch(self)
 
     def _reset(self) -> None:
         self._cond = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._urgent: deque[_Job] = deque()
-        self._deferred: deque[_Job] = deque()
-        self._writing: list[_Job] = []
-        self._tickets: list[_Ticket] = []
-        self._submitted = 0
-        self._reading = 0
-        self._under_way: set[str] = set()  # runs launched here and not finished
-        self._last_batch = 0.0
-        self._hurry = False
-        self._waited = False  # somebody waits for one of the deferred rows
+        self._jobs = Jobs()
+        self._readers = Readers()
         self._stopping = False
-        self._idle = False  # the thread waits for anything at all, without a deadline
-        self._waiting_since: float | None = None
-        self._trouble: StoreError | None = None
-        self._troubled_since = 0.0
-        self._failures = 0
+        self._wakes_at = _AWAKE  # when the thread looks for work by itself
+        self._logged_at = 0.0
+        self._troubles = Troubles(self.path)
         self._swept_at: float | None = None
 
     # any thread ---------------------------------------------------------------------------------------
@@ -99,22 +65,49 @@ class Writer:
     def submit(self, write: Write) -> Future[Any]:
         """Queue a write; the future is resolved when it is durable."""
         with self._cond:
-            self._submitted += 1
-            job = _Job(write, self._submitted)
-            if isinstance(write, _URGENT):
-                if isinstance(write, Launch):
-                    self._under_way.add(write.row.get("run_id", ""))
-                self._urgent.append(job)
-                self._wake()
-            else:
-                self._deferred.append(job)
-                if isinstance(write, Finish):
-                    self._under_way.discard(write.run_id)
-                waited = isinstance(write, Append) and write.waited
-                self._waited |= waited
-                if waited or self._idle or not self._under_way or len(self._deferred) >= BATCH:
-                    self._wake()
-        return job.future
+            return self._put(write).future
+
+    def launch(self, write: Launch) -> Future[Any]:
+        """As `submit`, but while a turn lasts this thread writes the launch log: 0.2 ms, or as long as the disk takes."""
+        with self._cond:
+            row = self._log(write)
+            job = self._put(write if row is None else Logged(row))
+            if row is None:
+                return job.future
+            self.log.syncing += 1
+        synced = False
+        try:
+            synced = self.log.sync()
+        except BaseException:  # Stop was pressed: nobody hears of this run, so it must not stay pending
+            self.submit(Finish(run_id=row[0], end={"status": "cancelled", "stop_reason": "cancelled"}))
+            raise
+        finally:
+            with self._cond:
+                self.log.syncing -= 1
+                self._jobs.hurry |= not synced
+                if not (synced and self.log.is_open):
+                    self._wake(start=False)  # it may wait for this, to end its turn
+        if not synced:
+            return job.future
+        durable: Future[Launched] = Future()
+        durable.set_result(Launched(row[2], cancelled=False))
+        return durable
+
+    def _log(self, write: Launch) -> Row | None:
+        """Add a launch to the log; its row, or None if the database must have it first."""
+        row = row_for_log(write, self.memory, self._jobs) if self.log.is_open else None
+        if row is None or not self.log.append(row):
+            return None
+        self.memory.numbered(row[1], row[2])
+        self._logged_at = monotonic()
+        return row
+
+    def _put(self, write: Write) -> Job:
+        job = self._jobs.put(write, monotonic())
+        due = self._jobs.due()
+        if self._thread is None or (due is not None and due < self._wakes_at):
+            self._wake()
+        return job
 
     @contextlib.contextmanager
     def reading(self, timeout_s: float, *, flush: bool = True) -> Iterator[DuckDBPyConnection]:
@@ -123,32 +116,31 @@ class Writer:
             raise RuntimeError("the writer thread cannot wait for itself")
         self._sweep()
         with self._cond:
-            self._hurry = self._hurry or (flush and bool(self._deferred))
-            ticket = _Ticket(self._submitted if flush else 0)
-            self._tickets.append(ticket)
+            self._jobs.hurry |= flush and self._jobs.deferred()
+            turn = self._readers.ask(after=self._jobs.submitted if flush else 0)
             self._wake()
         try:
-            cursor = ticket.future.result(timeout_s)
+            cursor = turn.result(timeout_s)
         except TimeoutError:
-            if ticket.future.cancel():
+            if turn.cancel():
                 raise (self.trouble() or busy(self.path, self.file.lock.holder())) from None
-            cursor = ticket.future.result()
+            cursor = turn.result()
         try:
             yield cursor
         finally:
             with contextlib.suppress(Exception):
                 cursor.close()
             with self._cond:
-                self._reading -= 1
+                self._readers.reading -= 1
                 self._wake()
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was submitted before is committed or refused. False if the time ran out."""
         with self._cond:
-            jobs = [*self._writing, *self._urgent, *self._deferred]
+            jobs = list(self._jobs)
             if not jobs:
                 return True
-            self._hurry = True
+            self._jobs.hurry = True
             self._wake()
         return not wait([job.future for job in jobs], timeout_s).not_done
 
@@ -166,23 +158,19 @@ class Writer:
 
     def trouble(self) -> StoreError | None:
         """Why rows wait, while they do."""
-        found, since = self._trouble, self._waiting_since
-        if found is not None:
-            passing = isinstance(found, StoreBusyError) and monotonic() - self._troubled_since < PATIENCE_S
-            return None if passing else found
-        if since is not None and monotonic() - since > PATIENCE_S:
-            return busy(self.path, self.file.lock.holder())
-        return None
+        return self._troubles.lasting(self.file.lock.holder)
 
     def waiting(self) -> int:
         """How many writes are not committed yet."""
-        return len(self._urgent) + len(self._deferred) + len(self._writing)
+        return len(self._jobs)
 
     def forked(self) -> None:
         """Start from nothing in a forked child: thread, file and waiting rows are the parent's."""
         self.file.forget()
         self.file = StoreFile(self.path)
         self.memory = Memory(owner=this_owner())
+        self.log.end()
+        self.log = LaunchLog(self.path)
         self._reset()
 
     def _sweep(self) -> None:
@@ -206,10 +194,13 @@ class Writer:
             while self._wait_for_work(None):
                 error = self._turn()
                 with self._cond:
-                    self._note(error)
+                    self._troubles.note(error)
                     if error is not None:
-                        pause = BACKOFF_S[min(self._failures, len(BACKOFF_S)) - 1]
-                        self._cond.wait_for(lambda: self._stopping, pause)
+                        if not isinstance(
+                            error, StoreBusyError
+                        ):  # a busy file they wait for as long as they said
+                            self._readers.fail(error)
+                        self._cond.wait_for(lambda: self._stopping, self._troubles.pause_s)
             self.file.shut_down()
             self.file.lock.close()  # a closed store keeps no descriptor
             with self._cond:
@@ -217,27 +208,10 @@ class Writer:
                     self._thread = None
                     return
 
-    def _note(self, error: StoreError | None) -> None:
-        """Remember how the last turn ended, and since when turns have failed."""
-        if error is None:
-            self._trouble, self._failures = None, 0
-            return
-        if self._trouble is None:
-            self._troubled_since = monotonic()
-        self._trouble = error
-        self._failures += 1
-        self._fail_readers(error)
-
     def _is_over(self) -> bool:
-        return self._stopping and (self._trouble is not None or not (self.waiting() or self._tickets))
-
-    def _fail_readers(self, error: StoreError) -> None:
-        """Readers learn at once of trouble that lasts; a busy file they wait for as long as they said."""
-        if not isinstance(error, StoreBusyError):
-            tickets, self._tickets = self._tickets, []
-            for ticket in tickets:
-                if ticket.future.set_running_or_notify_cancel():
-                    ticket.future.set_exception(error)
+        return self._stopping and (
+            self._troubles.now is not None or not (self.waiting() or self._readers.asking)
+        )
 
     def _wait_for_work(self, timeout_s: float | None) -> bool:
         """Sleep until something is due. False if nothing is when the time is out, or the thread shall end."""
@@ -252,168 +226,124 @@ class Writer:
                     return True
                 if deadline is not None and deadline <= now:
                     return False
-                ends = [at for at in (due, deadline) if at is not None]
-                self._idle = due is None
-                self._cond.wait(min(ends) - now if ends else None)
-                self._idle = False
+                self._wakes_at = min(at for at in (due, deadline, _ASLEEP) if at is not None)
+                self._cond.wait(None if self._wakes_at == _ASLEEP else self._wakes_at - now)
+                self._wakes_at = _AWAKE
 
     def _due(self) -> float | None:
         """When the next work is to be done, on the monotonic clock; None without work."""
-        return 0.0 if self._urgent or self._tickets else self._batch_due()
-
-    def _batch_due(self) -> float | None:
-        """When what nobody waits for is to be written; None if there is none of it."""
-        if not self._deferred:
-            return None
-        if self._hurry or self._stopping or not self._under_way or len(self._deferred) >= BATCH:
-            return 0.0
-        longest = WAITED_SPACING_S if self._waited else SPACING_S
-        return self._last_batch + min(longest, SPACING_PER_RUN_S * len(self._under_way))
+        due = 0.0 if self._readers.asking else self._jobs.due()
+        return 0.0 if due is not None and self._stopping else due
 
     def _turn(self) -> StoreError | None:
         """Open the file, work while there is work, close it. Gives the trouble that ended it, if any."""
-        self._waiting_since = monotonic()
         try:
-            others = self.file.open()
+            with self._troubles.waiting():
+                others = self.file.open()
         except Exception as error:  # noqa: BLE001 - this thread must outlive whatever the disk does
-            return self._as_trouble(error)
-        finally:
-            self._waiting_since = None
+            return as_store_error(error, self.path)
         broken = True
         try:
-            if others:
-                self.memory.reload(self.file.con)
+            others |= take_over(self.log, self.file.con, self.memory, self.file.notices)
+            self.memory.begin(self.file.con, others=others)
             self._work()
             broken = False
         except Exception as error:  # noqa: BLE001 - the same
-            return self._as_trouble(error)
+            return as_store_error(error, self.path)
         finally:
+            self._end_log()
             self._await_readers()
             self.file.close(broken=broken)
         return None
 
-    def _as_trouble(self, error: Exception) -> StoreError:
-        found = trouble_of(error, self.path)
-        if isinstance(found, StoreError):
-            return found
-        return StoreError(
-            f"the record {str(self.path)!r} cannot be written: {type(error).__name__}: {error}",
-            "restart the kernel if it stays so; rows wait in memory until then",
-        )
+    def _end_log(self) -> None:
+        with self._cond:
+            self.log.close()
+            self._cond.wait_for(lambda: not self.log.syncing)
+            self.log.end()
 
     def _work(self) -> None:
         """Commit and serve until nothing comes any more, or until the turn has lasted long enough."""
         begin = monotonic()
         last = begun = False
+        with self._cond:
+            self.log.open()
         while True:
             self._commit(self._take(everything=last))
             if not begun:
                 self.file.keep_private()
                 begun = True
             self._serve_readers()
-            if last and not self._reading:
+            if last and self._may_end():
                 return
             # readers have the file as well: it stays open, and open to writes, until they are done
-            more = self._wait_for_work(TURN_S if self._reading else self._linger())
+            more = self._linger()
             lasted = monotonic() - begin
             last = not more or lasted > ALONE_S or (lasted > TURN_S and self.file.lock.wanted())
-            if not more and not self._deferred and not self._reading:
+            if not more and not self._jobs.deferred() and self._may_end():
                 return
 
-    def _linger(self) -> float:
-        return 0.0 if self.file.lock.wanted() else LINGER_S
-
-    def _take(self, *, everything: bool) -> list[_Job]:
-        """What is due now: what is urgent, and the rest if its time has come or the file is about to close."""
+    def _may_end(self) -> bool:
+        """Take no more launches into the log; whether no reader has the file and all of the log is committed."""
         with self._cond:
-            jobs = [self._urgent.popleft() for _ in range(min(BATCH, len(self._urgent)))]
-            due = self._batch_due()
-            if everything or (due is not None and due <= monotonic()):
-                jobs += [self._deferred.popleft() for _ in range(min(BATCH, len(self._deferred)))]
-                self._hurry = self._hurry and bool(self._deferred)
-                self._waited = self._waited and bool(self._deferred)
-                self._last_batch = monotonic()
-            self._writing = jobs
-        return jobs
+            if self._readers.reading:
+                return False
+            self.log.close()
+            self._jobs.hurry |= bool(self._jobs.logged)
+            return not self._jobs.logged
 
-    def _commit(self, jobs: list[_Job]) -> None:
+    def _linger(self) -> bool:
+        """Wait for more to do in this turn, while readers have the file or launches come. False if nothing does."""
+        begin = monotonic()
+        if self._readers.reading:
+            return self._wait_for_work(TURN_S)
+        return self._wait_for_work(0.0 if self.file.lock.wanted() else LINGER_S) or self._logged_at >= begin
+
+    def _take(self, *, everything: bool) -> list[Job]:
+        with self._cond:
+            return self._jobs.take(monotonic(), everything=everything or self._stopping)
+
+    def _commit(self, jobs: list[Job]) -> None:
         results: list[Any] = []
         try:
             write_all(self.file.con, [job.write for job in jobs], self.memory, results)
         finally:
             with self._cond:
-                self._writing = []
-                for job in reversed(jobs[len(results) :]):
-                    (self._urgent if isinstance(job.write, _URGENT) else self._deferred).appendleft(job)
+                self._jobs.written(len(results))
+                if not self._jobs.logged:
+                    self.log.clear()
             for job, result in zip(jobs, results, strict=False):
                 self._resolve(job, result)
 
-    def _resolve(self, job: _Job, result: Any) -> None:
+    def _resolve(self, job: Job, result: Any) -> None:
         if isinstance(result, StoreError):
             self.file.notices.append(str(result))
         if not job.future.set_running_or_notify_cancel():
             return
         if isinstance(result, BaseException):
             if isinstance(job.write, Launch):
-                self._under_way.discard(job.write.row.get("run_id", ""))
+                self._jobs.refused([job.write.row.get("run_id", "")])
             job.future.set_exception(result)
         else:
             job.future.set_result(result)
-        if isinstance(job.write, Launch):
+        if isinstance(job.write, Launch | Logged):
             self._sweep()
 
     def _serve_readers(self) -> None:
         """Give each waiting reader a connection, unless rows that it must see still wait."""
         with self._cond:
-            first = min((queue[0].number for queue in (self._urgent, self._deferred) if queue), default=None)
-            ready = [one for one in self._tickets if first is None or one.after < first]
-            self._tickets = [one for one in self._tickets if one not in ready]
-        for ticket in ready:
-            if ticket.future.set_running_or_notify_cancel():
+            ready = self._readers.ready(self._jobs.first())
+        for turn in ready:
+            if turn.set_running_or_notify_cancel():
                 try:
                     cursor = self.file.cursor()
                 except Exception as error:  # noqa: BLE001 - the reader raises it
-                    ticket.future.set_exception(error)
+                    turn.set_exception(error)
                 else:
                     with self._cond:
-                        self._reading += 1
-                    ticket.future.set_result(cursor)
+                        self._readers.reading += 1
+                    turn.set_result(cursor)
 
     def _await_readers(self) -> None:
         with self._cond:
-            self._cond.wait_for(lambda: not self._reading)
-
-
-_WRITERS: weakref.WeakSet[Writer] = weakref.WeakSet()
-
-
-@atexit.register
-def _stop_all() -> None:
-    # registered when this module is imported, so it runs after the exit hooks of those who use it
-    for writer in list(_WRITERS):
-        writer.stop(EXIT_S)
-
-
-_held_for_fork: list[Writer] = []
-
-
-def _before_fork() -> None:
-    """Let no file be open at a fork: the child's DuckDB would go on believing that it has the file."""
-    _held_for_fork[:] = [writer for writer in list(_WRITERS) if writer.file.held.acquire(timeout=FORK_WAIT_S)]
-
-
-def _after_fork_in_parent() -> None:
-    while _held_for_fork:
-        _held_for_fork.pop().file.held.release()
-
-
-def _after_fork_in_child() -> None:
-    _held_for_fork.clear()
-    for writer in list(_WRITERS):
-        writer.forked()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-    )
+            self._cond.wait_for(lambda: not self._readers.reading)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from nbagent.events import Message, ModelCall, ToolCall
+from nbagent.events import Message, ModelCall, PendingApproval, ToolCall
 
 Messages = tuple[tuple[int, Message], ...]  # (seq, message)
 
@@ -21,28 +21,36 @@ class Launch:
 
     `run_id` and `session_id` must be there; `created_at` and `owner` are filled in. A missing `turn` is
     numbered by the store; a session that was made for this run should say `turn=1`, it saves a look-up.
-    Values that are None are left out; names that `runs` does not show are kept all the same.
-    Result: `Launched`, or RunIdInUseError.
+    Values that are None are left out; names that `runs` does not show are kept all the same. `minted`: the id
+    was made for this run, no other can have it. Result: `Launched`, or RunIdInUseError.
     """
 
     row: Mapping[str, Any]
+    minted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """The run's row is durable: its `turn`, and whether somebody had asked to cancel it."""
+    """The run's row is durable, in the database or in the launch log; its `turn`, and whether it shall be cancelled."""
 
     turn: int
     cancelled: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewAttempt:
-    """A resumed run's next attempt, after the last one's end. Result: True, or False if somebody else has claimed it."""
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A launch that the log holds (`launchlog.py`): its row of `launches`, for the database. Made by the store itself.
 
-    run_id: str
-    attempt: int
-    created_at: datetime | None = None
+    It may be there already: then nothing is written. Result: `Launched`.
+    """
+
+    row: tuple[Any, ...]
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        run_id: str = self.row[0]
+        return run_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +65,22 @@ class Progress:
     response_id: str | None = None
     last_sequence_number: int | None = None
     mode_effective: str | None = None
+    pending_approvals: tuple[PendingApproval, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAttempt:
+    """A resumed run's next attempt. Result: True, or False if somebody else has claimed it.
+
+    Together with it are written its first `progress`, and `ends`: the end of the attempt before, for a paused run
+    whose process is gone; then it is False too if that attempt has an end already.
+    """
+
+    run_id: str
+    attempt: int
+    created_at: datetime | None = None
+    progress: Progress | None = None
+    ends: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +134,40 @@ class CancelSeen:
     run_ids: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRequest:
+    """What a person decided on one waiting call of a run of another process; expires after a day. Result: True."""
+
+    run_id: str
+    step: int
+    tool_call_id: str
+    approved: bool
+    reason: str = ""
+    arguments: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionSeen:
+    """This decision was heard and goes. Result: True."""
+
+    request: DecisionRequest
+
+
 @dataclass(frozen=True, slots=True)
 class InterruptOrphans:
     """End unfinished attempts whose owner is gone, and drop expired cancel requests. Result: how many ended."""
 
 
-Write = Launch | NewAttempt | Progress | Append | Finish | CancelRequest | CancelSeen | InterruptOrphans
+Write = (
+    Launch
+    | Logged
+    | NewAttempt
+    | Progress
+    | Append
+    | Finish
+    | CancelRequest
+    | CancelSeen
+    | DecisionRequest
+    | DecisionSeen
+    | InterruptOrphans
+)

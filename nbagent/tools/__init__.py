@@ -12,7 +12,7 @@ runtime's business; `ToolOptions` carries what the user said about it.
 from __future__ import annotations
 
 from nbagent.rendering import render_result
-from nbagent.tools.arguments import ToolArgumentsError, parse_arguments
+from nbagent.tools.arguments import ToolArgumentsError, parse_arguments, plain_arguments
 from nbagent.tools.define import Tool, ToolOptions, expanded, tool, tools_of
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "ToolOptions",
     "expanded",
     "parse_arguments",
+    "plain_arguments",
     "render_result",
     "tool",
     "tools_of",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pydantic_core
@@ -36,6 +37,14 @@ def parse_arguments(called: Tool, text: str | None) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise _arguments_error(called, ["the arguments must be one JSON object"])
     return data
+
+
+def plain_arguments(called: Tool, text: str | None) -> dict[str, Any]:
+    """Return the arguments as the model wrote them: plain JSON data, for a person to look at.
+
+    Raises ToolArgumentsError for what is no JSON object.
+    """
+    return parse_arguments(replace(called, validator=None), text)
 
 
 def _json_body(called: Tool, text: str | None) -> bytes:

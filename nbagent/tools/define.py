@@ -37,14 +37,14 @@ class ToolOptions:
 
     `retries` counts further tries after an exception; `idempotent` says that a call may be repeated when
     nobody knows how it ended; `main_thread` runs it on the kernel's main thread; `requires_approval` pauses
-    the run until a person agrees.
+    the run until a person agrees: to each call, or to those for which a function of the arguments says so.
     """
 
     timeout_s: float | None = None
     retries: int = 0
     idempotent: bool = False
     main_thread: bool = False
-    requires_approval: bool = False
+    requires_approval: bool | Callable[..., object] = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,7 +102,7 @@ def tool(
     retries: int = 0,
     idempotent: bool = False,
     main_thread: bool = False,
-    requires_approval: bool = False,
+    requires_approval: bool | Callable[..., object] = False,
 ) -> Callable[[F], F]: ...
 
 
@@ -115,11 +115,13 @@ def tool(
     retries: int = 0,
     idempotent: bool = False,
     main_thread: bool = False,
-    requires_approval: bool = False,
+    requires_approval: bool | Callable[..., object] = False,
 ) -> F | Callable[[F], F]:
     """Say that a function is a tool, and how it is run; the function itself stays as it is.
 
-    `timeout` is in seconds, for one try. On methods it marks which of an object's methods are tools: where one
+    `timeout` is in seconds, for one try. With `requires_approval` the run is paused until a person approves the
+    call; as a function, such as `lambda amount, **_: amount > 100`, it is given a call's arguments by name and
+    says whether that one needs it. On methods it marks which of an object's methods are tools: where one
     is marked, the others are not. A function needs no `@tool` to be given to an agent. Raises
     ToolDefinitionError where a model could not call the function, or an option has no meaning.
 
@@ -131,6 +133,7 @@ def tool(
     8
     """
     _check_options(timeout, retries, name)
+    _check_approval(requires_approval)
     options = ToolOptions(
         timeout_s=None if timeout is None else float(timeout),
         retries=retries,
@@ -266,6 +269,16 @@ def _check_options(timeout: object, retries: object, name: object) -> None:
     if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
         raise ToolDefinitionError(
             f"@tool(name={name!r}) is no name that providers take", "use up to 64 letters, digits, _ and -"
+        )
+
+
+def _check_approval(requires_approval: object) -> None:
+    if isinstance(requires_approval, bool):
+        return
+    if not callable(requires_approval) or inspect.iscoroutinefunction(requires_approval):
+        raise ToolDefinitionError(
+            f"@tool(requires_approval={requires_approval!r:.80}) is no yes or no",
+            "give True, or a plain function of the call's arguments: lambda amount, **_: amount > 100",
         )
 
 

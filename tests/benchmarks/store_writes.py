@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import wait
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,13 @@ def writes(folder: Path, count: int) -> None:
         lambda: [store.submit(launch(one)).result() for one in ids],
     )
     wait([store.submit(finish(one)) for one in ["first", *ids]])
+    ids = [str(uuid.uuid4()) for _ in range(count)]
+    measure(
+        "launch with an id made for it, into the log",
+        count,
+        lambda: [store.launch(replace(launch(one), minted=True)).result() for one in ids],
+    )
+    wait([store.submit(finish(one)) for one in ids])
     for size in (1, 10, 50):
 
         def end(size: int = size) -> None:
@@ -137,7 +145,7 @@ def _in_flight(store: Store, count: int, width: int) -> None:
     pending = []
     for _ in range(count):
         run_id = str(uuid.uuid4())
-        store.submit(launch(run_id)).result()
+        store.launch(replace(launch(run_id), minted=True)).result()
         running.append(run_id)
         if len(running) == width:
             pending.append(store.submit(finish(running.pop(0))))

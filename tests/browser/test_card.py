@@ -18,6 +18,32 @@ LONG = """
 run = Agent(model="demo:assistant", name="writer").start("write 5,000 words about rivers", label="rivers")
 show_card(run)
 """
+PAYING = """
+from nbagent import tool
+from nbagent.events import ToolRequest
+from nbagent.models.protocol import ReplyFinished, ReplyStarted
+paid = []
+@tool(requires_approval=True)
+def pay(amount: int, to: str) -> str:
+    "Pay somebody."
+    paid.append(amount)
+    return "paid"
+class Model:
+    provider, id = "scripted", "one"
+    def check(self):
+        pass
+    async def stream(self, request):
+        yield ReplyStarted()
+        calls = [(5, "<img src=x onerror=window.pwned=1>"), (7, "Eve")]
+        if request.messages[-1].role == "tool":
+            yield ReplyFinished(text="Done.", finish_reason="stop")
+        else:
+            asked = [ToolRequest(tool_call_id=str(n), name="pay", arguments=f'{{"amount": {n}, "to": "{to}"}}')
+                     for n, to in calls]
+            yield ReplyFinished(text="", finish_reason="tool_calls", tool_requests=tuple(asked))
+run = Agent(model=Model(), tools=[pay]).start("Pay", label="order")
+show_card(run)
+"""
 # each place where a stranger's text can stand, in a record made by hand: no model is that hostile in so many places
 HOSTILE_CARD = """
 from datetime import UTC, datetime
@@ -121,6 +147,29 @@ def test_without_the_control_channel_the_click_goes_over_the_comm(lab):
     button.click()
     assert button.inner_text() == "cancelling…"
     wait_for_status(notebook, 1, "cancelled", 5)
+
+
+def test_a_paused_run_is_approved_and_denied_by_clicks(lab):
+    """Each waiting call stands there with its arguments as text and its own buttons; a click decides on that one."""
+    notebook = lab.open([LOAD, PAYING, "print([*paid, run.status.value, run.output.tool_calls[0].status])"])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    wait_for_status(notebook, 1, "paused")
+    shown = card(notebook, 1)
+    assert shown.locator(".nbagent-asked").all_inner_texts() == [
+        "pay(amount=5, to='<img src=x onerror=window.pwned=1>')",
+        "pay(amount=7, to='Eve')",
+    ]
+    shown.get_by_role("button", name="Deny pay(amount=5").click()
+    shown.locator(".nbagent-approval").nth(1).wait_for(state="detached")
+    assert shown.get_attribute("data-status") == "paused"
+    shown.get_by_role("button", name="Approve pay(amount=7, to='Eve')").click()
+    wait_for_status(notebook, 1, "completed")
+    assert shown.locator(".nbagent-approval").count() == 0
+    notebook.run_cell(2)
+    assert notebook.text(2).strip() == "[7, 'completed', 'denied']"
+    assert notebook.page.evaluate("() => window.pwned") is None
+    assert notebook.errors == []
 
 
 def test_a_reloaded_page_shows_the_truth_and_its_buttons_work(lab):

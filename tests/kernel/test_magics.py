@@ -90,6 +90,21 @@ def test_schema_tools_session_and_instructions(shell: RealKernel, provider: Scri
     ]
 
 
+def test_a_session_object_is_named_like_its_id(shell: RealKernel, provider: ScriptedProvider) -> None:
+    """`--session NAME` is a Session of the notebook where there is one of that name, else an id."""
+    shell.run(
+        "import nbagent as nb\ntrip = nb.Session.from_dict({'messages': [{'role': 'user', 'content': 'I am Ada.'}]})"
+    )
+    provider.otherwise(text_reply("Ada."))
+    shell.run("%%agent_bg --session trip -o first -q\nWho am I?")
+    shell.run("%%agent_bg --session other -o second -q\nWho am I?")
+    shell.run("%agent wait first second")
+    said = shell.run(
+        "print([m.content for m in trip.messages()], first.session_id == trip.session_id, second.session_id)"
+    )
+    assert said.stdout.strip() == "['I am Ada.', 'Who am I?', 'Ada.'] True other"
+
+
 def test_a_cell_run_again_supersedes_its_unfinished_run(
     shell: RealKernel, provider: ScriptedProvider
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -11,8 +12,10 @@ import pytest
 
 from nbagent import MCPServer, RunStatus
 from nbagent.errors import ToolDefinitionError
+from nbagent.mcp.faults import MCPServerError
+from nbagent.runtime import current
 from nbagent.tools import tools_of
-from tests.mcp.conftest import answers, wait_until
+from tests.mcp.conftest import TOOLSERVER, answers, wait_until
 from tests.provider.chat_wire import text_reply, tool_reply
 
 
@@ -96,6 +99,47 @@ def test_a_calls_time_limit(stdio, agent_with, provider, log):
     assert agent_with(stdio(timeout=0.2)).start("Go").result(timeout=20).content == "gave up"
     assert "took longer than 0.2 s" in answers(provider)[0]
     log.wait_for("cancelled x")
+
+
+def cut_off(agent, log):
+    """A run that was interrupted, as by its kernel's end, while the server was at work on a call."""
+    run = agent.start("Go")
+    log.wait_for("slow x")
+    current().thread.soon(current().live(run.run_id).stop, "kernel_died")
+    assert run.wait(timeout=20).status is RunStatus.interrupted
+    log.wait_for("cancelled x")
+    return run
+
+
+@pytest.mark.parametrize("idempotent", [True, False, ["slow"], ["add"]])
+def test_a_cut_off_call_is_repeated_on_resume_if_it_may_be(stdio, agent_with, provider, log, idempotent):
+    """`idempotent=` of the server counts as @tool's does: that call is made again, any other told as unknown."""
+    server = stdio(idempotent=idempotent)
+    provider.reply(tool_reply(("slow", {"tag": "x"})))
+    provider.otherwise(text_reply("done"))
+    run = cut_off(agent_with(server), log)
+    resumed = run.resume(timeout=20)
+    if idempotent in (True, ["slow"]):
+        log.wait_for("slow x", count=2)
+        assert resumed.cancel()
+    else:
+        assert resumed.result(timeout=20).content == "done"
+        assert "outcome is unknown" in answers(provider)[0]
+        assert log.lines().count("slow x") == 1
+
+
+def test_a_server_that_is_gone_at_a_resume(agent_with, provider, log, tmp_path):
+    """It is said where the resume was asked for, and nothing is claimed: the run can be resumed later."""
+    script = shutil.copy(TOOLSERVER, tmp_path / "server.py")
+    server = MCPServer.stdio(sys.executable, [str(script), str(log.path)], name="ts")
+    provider.reply(tool_reply(("slow", {"tag": "x"})), text_reply("done"))
+    run = cut_off(agent_with(server), log)
+    server.close()
+    script.unlink()
+    with pytest.raises(MCPServerError):
+        run.resume()
+    shutil.copy(TOOLSERVER, script)
+    assert run.resume(timeout=20).result(timeout=20).attempt == 2
 
 
 def test_a_server_that_dies_in_the_middle(stdio, agent_with, provider, log):
@@ -193,3 +237,15 @@ def test_misuse_is_found_at_once(stdio):
         stdio(prefx="a")
     with pytest.raises(ToolDefinitionError, match="two tools are named 'mcp:ts'"):
         tools_of([stdio(), stdio()])
+
+
+def test_a_servers_tool_waits_for_a_person(stdio, agent_with, provider, log):
+    """`requires_approval=[names]` pauses the run for those tools: the server hears of the call after the approval."""
+    provider.reply(tool_reply(("greet", {"name": "Ada"}), ("add", {"a": 1, "b": 2})), text_reply("done"))
+    run = agent_with(stdio(requires_approval=["greet"])).start("Go")
+    log.wait_for("add 1 2")
+    wait_until(lambda: run.status is RunStatus.paused)
+    assert [str(call) for call in run.pending_approvals] == ["greet(name='Ada')"]
+    run.approve()
+    assert run.result(timeout=20).content == "done"
+    assert answers(provider) == ["Hello Ada", '{"result": 3}']

@@ -25,13 +25,23 @@ def request(**fields: Any) -> ModelRequest:
 
 
 def stream(
-    model: Model, asked: ModelRequest | None = None, *, seen: list[ModelEvent] | None = None
+    model: Model,
+    asked: ModelRequest | None = None,
+    *,
+    seen: list[ModelEvent] | None = None,
+    again: bool = False,
 ) -> list[ModelEvent]:
-    """Return all events of one question; `seen` holds them also when the question ends with an error."""
+    """Return all events of one question; `seen` holds them also when the question ends with an error.
+
+    With `again`, the same is asked once before over the same connections, and that must succeed.
+    """
     events = seen if seen is not None else []
 
     async def collect() -> None:
         try:
+            if again:
+                async for _ in model.stream(asked or request()):
+                    pass
             async for event in model.stream(asked or request()):
                 events.append(event)
         finally:

@@ -117,14 +117,20 @@ def _key(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["first", "again"])
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.id)
-def test_fault(provider, row):
-    """Each fault is the error of its row, with its values, in its time, without the key, and after one request."""
+def test_fault(provider, row, again):
+    """Each fault is the error of its row, with its values, in its time, without the key, and after one request.
+
+    It makes no difference whether the SDK prepares the request or it goes out as one before it.
+    """
+    if again:
+        provider.reply(text_reply("Paris"))
     provider.reply(row.script)
     seen = []
     began = time.monotonic()
     with pytest.raises(ModelError) as raised:
-        stream(chat(provider), request(idle_timeout_s=row.idle_timeout_s), seen=seen)
+        stream(chat(provider), request(idle_timeout_s=row.idle_timeout_s), seen=seen, again=again)
     took = time.monotonic() - began
     fault = raised.value
     assert type(fault) is row.kind
@@ -136,7 +142,7 @@ def test_fault(provider, row):
     shown = "".join(event.text for event in seen if isinstance(event, TextPiece))
     assert row.text_before in (None, shown)
     assert took < row.within_s
-    assert len(provider.requests) == 1
+    assert len(provider.requests) == 1 + again
     assert fault.__cause__ is None
     for secret in row.never_says:
         assert secret not in str(fault)

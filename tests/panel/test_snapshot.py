@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from nbagent.events import NoticeGiven, RunFinished, RunStarted, TextAdded
+from nbagent.events import ApprovalRequested, NoticeGiven, PendingApproval, RunFinished, RunStarted, TextAdded
 from nbagent.panel import show_card, snapshot, summary_plain
 from nbagent.panel.view import Seen, row_of
 from nbagent.run import RunLaunch, RunRecord
@@ -132,3 +132,15 @@ def test_a_terminal_gets_text(capsys: pytest.CaptureFixture[str]):
     assert summary_plain(run).startswith("facts: completed\nan answer\n")
     show_card(run, quiet=True)
     assert capsys.readouterr().out == ""
+
+
+def test_a_paused_run_says_what_it_waits_for():
+    """The static forms name the call, escaped."""
+    record = a_record()
+    call = PendingApproval(step=1, tool_call_id="1", name="pay", arguments={"to": HOSTILE})
+    record.apply(ApprovalRequested(call=call))
+    row, text = looked(record)
+    tags = parsed(snapshot.html_of(row, text))
+    assert tags.tags <= ALLOWED
+    assert str(call) in tags.texts
+    assert f"waits for approval: {call}" in snapshot.terminal_text(row, text)

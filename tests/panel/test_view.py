@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from nbagent.events import (
+    ApprovalDenied,
+    ApprovalRequested,
     ModelCall,
     ModelCallFinished,
     NoticeGiven,
+    PendingApproval,
     RunFinished,
     RunStarted,
     TextAdded,
@@ -264,3 +267,32 @@ def test_a_card_names_the_first_members_only():
     rows = seen_after(record)["members"]
     assert len(rows) == 41
     assert rows[-1]["name"] == "and 3 more"
+
+
+def test_a_paused_run_shows_what_a_person_is_to_approve():
+    """Each waiting call with its arguments in full, as text in which nothing hides; gone once it is decided."""
+    record = a_record()
+    arguments = {"amount": 5, "to": "Bob  \u202e\n" + HOSTILE, "a b": None}
+    call = PendingApproval(step=2, tool_call_id="call_1", name="pay", arguments=arguments)
+    row = seen_after(record, RunStarted(started_at=T0), ApprovalRequested(call=call))
+    assert (row["status"], row["waiting"]) == ("paused", "waits for your approval")
+    (shown,) = row["approvals"]
+    assert (shown["step"], shown["tool_call_id"]) == (2, "call_1")
+    assert shown["call"] == f"pay(amount=5, to='Bob  \\u202e\\n{HOSTILE}', 'a b'=None)"
+    assert view.Seen.of_output(record.snapshot()).approvals == (call,)
+    row = seen_after(record, ApprovalDenied(call=call, reason="no"))
+    assert (row["status"], row["approvals"]) == ("running", [])
+
+
+def test_a_denied_call_is_no_failure():
+    """What was called, what failed and what a person denied are told apart; a queued run names the paused one."""
+    record = a_record()
+    times = {"step": 1, "arguments": "{}", "started_at": T0, "duration_s": 0.0}
+    for number, status in enumerate(("denied", "error", "completed")):
+        call = ToolCall(tool_call_id=str(number), name="pay", status=status, **times)
+        record.apply(ToolCallFinished(call=call))
+    assert seen_after(record)["called"] == "called pay (3); 1 failed; 1 denied"
+    queued = a_record()
+    queued.wait_for("order")
+    said = "waiting for its turn: run 'order' before it waits for approval"
+    assert seen_after(queued)["waiting"] == said

@@ -13,6 +13,7 @@ import nbagent as nb
 from nbagent import Agent, RunError, RunIdInUseError, RunStatus, WaitTimeout
 from nbagent.errors import BlockingCallError, ConfigurationError, PromptError
 from nbagent.runtime import current
+from nbagent.spec import Limits
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Silence, Wait, answer, error
@@ -232,6 +233,15 @@ def test_no_more_calls_at_a_time_than_allowed(
     assert sum(run.status is RunStatus.pending for run in runs) >= 3
     gate.open()
     assert [output.status for output in nb.gather(*runs, timeout=5)] == [RunStatus.completed] * 5
+
+
+def test_an_option_that_does_not_fit_fails_the_launch(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the launching cell's error, and no run is left that never begins."""
+    agent.limits = Limits()
+    monkeypatch.setenv("NBAGENT_MAX_CONCURRENCY", "many")
+    with pytest.raises(ConfigurationError, match="NBAGENT_MAX_CONCURRENCY"):
+        agent.start("Well?")
+    assert current().unfinished() == []
 
 
 def test_launches_from_many_threads_are_all_kept(agent: Agent, provider: ScriptedProvider) -> None:

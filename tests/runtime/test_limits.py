@@ -133,8 +133,19 @@ def test_a_cost_limit_needs_a_price(provider: ScriptedProvider) -> None:
         ConfigurationError, match=r"max_cost is set, but the price of .*nobody-knows"
     ) as caught:
         Agent(model=model, limits=Limits(max_cost_usd=1.0)).start("Well?")
+    assert "price table" in str(caught.value)
     assert len(str(caught.value).splitlines()) == 2
     assert nb.runs().empty
+
+
+def test_a_resume_with_a_cost_limit_needs_a_price_too(agent: Agent, provider: ScriptedProvider) -> None:
+    """Limits given to a resume are checked as those of a launch, before the run is claimed."""
+    provider.reply(error(400), text_reply("yes"))
+    run = agent.start("Well?")
+    run.wait(timeout=5)
+    with pytest.raises(ConfigurationError, match="price table"):
+        run.resume(limits=Limits(max_cost_usd=1.0))
+    assert run.resume().result(timeout=5).attempt == 2
 
 
 def test_a_slot_is_given_back_between_tries(

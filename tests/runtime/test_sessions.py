@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 import nbagent as nb
-from nbagent import Agent, RunStatus
+from nbagent import Agent, RunStatus, Session
 from nbagent.errors import SessionBusyError
-from nbagent.events import Message, ToolRequest
-from nbagent.runtime.history import usable
-from tests.provider.chat_wire import text, text_reply
+from nbagent.events import Message, ToolCallStarted, ToolRequest
+from nbagent.runtime.history import NO_ANSWER, OUTCOME_UNKNOWN, whole
+from nbagent.store import Turn
+from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
-from tests.provider.steps import Gate, Silence, Wait
+from tests.provider.steps import Drop, Gate, Silence, Wait, error
 
 
 def said(body: dict[str, list[dict[str, str]]]) -> list[str]:
@@ -81,23 +87,209 @@ def test_a_busy_session_can_be_taken_over(agent: Agent, provider: ScriptedProvid
     assert first.status is RunStatus.cancelled
 
 
+def test_a_run_cancelled_in_the_queue_lets_nobody_pass(agent: Agent, provider: ScriptedProvider) -> None:
+    """Who waited behind it, and who comes later, waits for the run that it waited for."""
+    gate = Gate()
+    provider.reply((Wait(gate), *text_reply("one")), text_reply("three"), text_reply("four"))
+    first, second, third = (agent.start(f"Question {n}", session_id="s") for n in (1, 2, 3))
+    provider.wait_for_requests(1)
+    assert second.cancel()
+    second.wait(timeout=5)
+    third.cancel()
+    third.wait(timeout=5)
+    fourth, fifth = (agent.start(f"Question {n}", session_id="s") for n in (4, 5))
+    assert [fourth.status, fifth.status, first.status] == [*[RunStatus.pending] * 2, RunStatus.running]
+    assert len(provider.requests) == 1
+    gate.open()
+    assert [out.content for out in nb.gather(fourth, fifth, timeout=5)] == ["three", "four"]
+    assert said(provider.bodies[1]) == ["Question 1", "one", "Question 4"]
+
+
+def test_cancel_takes_over_from_all_of_them(agent: Agent, provider: ScriptedProvider) -> None:
+    """on_busy="cancel" ends the run at work, the one that waits behind it and one beside them, none elsewhere."""
+    provider.reply(*[(*text("Once"), Silence())] * 3, text_reply("yes"))
+    runs = [agent.start("Write", session_id="s"), agent.start("Other", session_id="t")]
+    runs.append(replace(agent, on_busy="parallel").start("Write beside", session_id="s"))
+    provider.wait_for_requests(3)
+    runs.append(agent.start("Write behind", session_id="s"))
+    agent.on_busy = "cancel"
+    assert agent.start("Well?", session_id="s").result(timeout=5).content == "yes"
+    assert [run.status.value for run in runs] == ["cancelled", "running", "cancelled", "cancelled"]
+    runs[1].cancel()
+
+
+def test_a_session_is_busy_with_a_run_beside_the_queue_too(agent: Agent, provider: ScriptedProvider) -> None:
+    """on_busy="reject" looks at every unfinished run of the session, however that was launched."""
+    gate = Gate()
+    provider.reply((Wait(gate), *text_reply("yes")))
+    beside = replace(agent, on_busy="parallel").start("Well?", session_id="s")
+    agent.on_busy = "reject"
+    with pytest.raises(SessionBusyError, match="'s' has an unfinished run"):
+        agent.start("Again?", session_id="s")
+    gate.open()
+    beside.result(timeout=5)
+
+
+# ---------------------------------------------------------------------- history
+
+
+def price(symbol: str) -> float:
+    """Price of a ticker symbol."""
+    return 190.5
+
+
+def next_history(agent: Agent, provider: ScriptedProvider) -> list[tuple[str, str]]:
+    """What the next run of session "s" is sent before its own prompt."""
+    provider.reply(text_reply("fine"))
+    agent.start("Next", session_id="s").result(timeout=5)
+    *before, own = provider.bodies[-1]["messages"]
+    assert own == {"role": "user", "content": "Next"}
+    assert Session("s").messages()[len(before)].content == "Next"
+    return [(message["role"], message.get("content") or "") for message in before]
+
+
+@pytest.mark.parametrize("ending", ["cancelled", "error", "timeout"])
+def test_a_cut_off_answer_is_the_histories_word(
+    agent: Agent, provider: ScriptedProvider, until: Callable[[Callable[[], bool]], None], ending: str
+) -> None:
+    """A cancelled, failed or timed-out run leaves its prompt and the text that had come, as the model's answer."""
+    provider.reply((*text("Once upon"), Drop() if ending == "error" else Silence()))
+    run = agent.start("Tell", session_id="s", timeout=0.3 if ending == "timeout" else None)
+    if ending == "cancelled":
+        until(lambda: run.text == "Once upon")
+        run.cancel()
+    assert run.wait(timeout=5).status.value == ending
+    assert next_history(agent, provider) == [("user", "Tell"), ("assistant", "Once upon")]
+
+
+def test_a_run_that_got_no_word_leaves_nothing(agent: Agent, provider: ScriptedProvider) -> None:
+    """Its prompt is not sent beside the next one: two turns of the user in a row are refused by some providers."""
+    provider.reply(error(401), text_reply("a"))
+    assert agent.start("Lost", session_id="s").wait(timeout=5).status is RunStatus.error
+    agent.start("First", session_id="s").result(timeout=5)
+    assert next_history(agent, provider) == [("user", "First"), ("assistant", "a")]
+
+
+def test_a_run_cut_off_in_a_tool_leaves_an_answered_call(agent: Agent, provider: ScriptedProvider) -> None:
+    """The call has an answer that says what is known of it, and the run a last word of its own."""
+    began = threading.Event()
+
+    async def buy() -> str:
+        """Buy it."""
+        began.set()
+        await asyncio.Event().wait()
+        return "never"
+
+    provider.reply(tool_reply(("buy", {}), before=text("I will buy.")))
+    run = replace(agent, tools=[buy]).start("Buy", session_id="s")
+    assert began.wait(5)
+    run.cancel()
+    run.wait(timeout=5)
+    history = next_history(agent, provider)
+    assert [role for role, _ in history] == ["user", "assistant", "tool", "assistant"]
+    assert history[1][1] == "I will buy."
+    assert "outcome is unknown" in history[2][1]
+    assert "cancelled" in history[3][1]
+
+
+def test_a_run_that_failed_after_a_tool_leaves_its_result(agent: Agent, provider: ScriptedProvider) -> None:
+    """What the tool said is kept, and the next turn of the user follows a word of the model."""
+    provider.reply(tool_reply(("price", {"symbol": "AAPL"})), error(400))
+    replace(agent, tools=[price]).start("Price?", session_id="s").wait(timeout=5)
+    history = next_history(agent, provider)
+    assert [role for role, _ in history] == ["user", "assistant", "tool", "assistant"]
+    assert history[2] == ("tool", "190.5")
+
+
+def test_a_run_that_goes_on_is_no_history_yet(agent: Agent, provider: ScriptedProvider) -> None:
+    """Beside a run that is in its tools, a parallel one sees neither its prompt nor its calls."""
+    gate = threading.Event()
+
+    def slow() -> str:
+        """Wait."""
+        gate.wait(5)
+        return "done"
+
+    provider.reply(tool_reply(("slow", {})), text_reply("beside"), text_reply("ok"))
+    first = replace(agent, tools=[slow]).start("Slow", session_id="s")
+    assert next(event for event in first.events() if isinstance(event, ToolCallStarted))
+    replace(agent, on_busy="parallel").start("Quick", session_id="s").result(timeout=5)
+    assert said(provider.bodies[1]) == ["Quick"]
+    gate.set()
+    first.result(timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("last", "shown"), [(None, [0, 1, 2]), (2, [1, 2]), (1, [2]), (0, []), (9, [0, 1, 2])]
+)
+def test_history_is_as_long_as_is_said(
+    agent: Agent, provider: ScriptedProvider, last: int | None, shown: list[int]
+) -> None:
+    """`history_runs` is how many runs are shown, each whole, with its tools; the instructions stay."""
+    agent.tools, agent.instructions = [price], "Be brief."
+    for number in range(3):
+        provider.reply(tool_reply(("price", {"symbol": "AAPL"})), text_reply(f"Answer {number}"))
+        agent.start(f"Question {number}", session_id="s").result(timeout=5)
+    provider.reply(text_reply("fine"))
+    replace(agent, history_runs=last).start("Next", session_id="s").result(timeout=5)
+    expected = [one for n in shown for one in (f"Question {n}", None, "190.5", f"Answer {n}")]
+    sent = provider.bodies[-1]["messages"]
+    assert [message.get("content") or None for message in sent] == ["Be brief.", *expected, "Next"]
+    asked = [call["id"] for message in sent for call in message.get("tool_calls", ())]
+    assert asked == [message["tool_call_id"] for message in sent if message["role"] == "tool"]
+
+
+def test_the_histories_length_is_an_option_and_survives_a_resume(
+    agent: Agent, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`%config NBAgent.history_runs` (here the environment) is the default; a resumed run sees what it saw before."""
+    provider.otherwise(text_reply("yes"))
+    for number in range(3):
+        agent.start(f"Question {number}", session_id="s").result(timeout=5)
+    monkeypatch.setenv("NBAGENT_HISTORY_RUNS", "1")
+    provider.reply(error(400))
+    run = agent.start("Next", session_id="s")
+    assert run.wait(timeout=5).status is RunStatus.error
+    monkeypatch.delenv("NBAGENT_HISTORY_RUNS")
+    run.resume().result(timeout=5)
+    assert said(provider.bodies[-2]) == said(provider.bodies[-1]) == ["Question 2", "yes", "Next"]
+
+
 CALL = ToolRequest(tool_call_id="1", name="price", arguments="{}")
 ASKING = Message(role="assistant", tool_requests=(CALL,))
 TALKING = Message(role="assistant", content="I will look.", tool_requests=(CALL,))
 ANSWER = Message(role="tool", content="190", tool_call_id="1")
 USER = Message(role="user", content="Price?")
+DONE = Message(role="assistant", content="190.")
+UNKNOWN = Message(role="tool", content=OUTCOME_UNKNOWN.format(name="price"), tool_call_id="1", name="price")
+CUT = Message(role="assistant", content=NO_ANSWER.format(status="cancelled"))
+PART = Message(role="assistant", content="Half")
 
 
 @pytest.mark.parametrize(
-    ("history", "kept"),
+    ("messages", "partial", "kept"),
     [
-        ([USER, ASKING, ANSWER], [USER, ASKING, ANSWER]),
-        ([USER, ASKING], [USER]),
-        ([USER, TALKING], [USER, Message(role="assistant", content="I will look.")]),
-        ([USER, ANSWER], [USER]),
-        ([], []),
+        ([USER, ASKING, ANSWER, DONE], None, [USER, ASKING, ANSWER, DONE]),
+        ([USER, ASKING, ANSWER, ASKING, ANSWER], None, [USER, ASKING, ANSWER, ASKING, ANSWER, CUT]),
+        ([USER, ASKING, ANSWER, ASKING], None, [USER, ASKING, ANSWER, ASKING, UNKNOWN, CUT]),
+        ([USER, TALKING], "I will look.", [USER, TALKING, UNKNOWN, CUT]),
+        ([USER, ASKING, ANSWER], "Half", [USER, ASKING, ANSWER, PART]),
+        ([USER], "Half", [USER, PART]),
+        ([USER, ANSWER], None, []),
+        ([USER, Message(role="assistant")], None, []),
+        ([USER, DONE, USER], None, [USER, DONE]),
+        ([], "Half", []),
     ],
-)
-def test_what_a_cut_off_run_left_open_is_dropped(history: list[Message], kept: list[Message]) -> None:
-    """Every tool call that is sent has its answer, and every answer its call."""
-    assert usable(history) == kept
+)  # fmt: skip
+def test_each_run_leaves_a_whole_turn(
+    messages: list[Message], partial: str | None, kept: list[Message]
+) -> None:
+    """It begins with the prompt, each tool call has its answer, and the last word is the model's."""
+    turn = Turn(run_id="r", status=RunStatus.cancelled, partial_text=partial, messages=tuple(messages))
+    assert whole(turn) == kept
+
+
+def test_a_carried_turn_stays_as_it_is() -> None:
+    """Messages that came as data are a person's own; only a tool call without an answer is given one."""
+    turn = Turn(run_id="r", status=None, partial_text=None, messages=(USER, ASKING, USER))
+    assert whole(turn) == [USER, ASKING, UNKNOWN, USER]

@@ -234,7 +234,7 @@ def test_the_teams_cost_limit_and_timeout_hold_for_the_sum(provider: ScriptedPro
     url = provider.base_url
     bounded = Limits(model_retries=0, max_cost_usd=1e-9)
     priced = model(url, "gpt-4o-mini")
-    with pytest.raises(ConfigurationError, match=r"price of .*:ann is not known"):
+    with pytest.raises(ConfigurationError, match=r"price of .*:ann is not in the price table"):
         team(url, "ann", model=priced, limits=bounded).start("Go")
     assert provider.requests == []
     Cast(provider, leader=asks(("ann", "A")), ann=(*text("so far"), Silence()))

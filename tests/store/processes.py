@@ -11,6 +11,7 @@ import json
 import os
 import resource
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -138,6 +139,47 @@ class Orders:
             self.store.submit(Launch({"run_id": run_id, "session_id": session_id})).result(PATIENCE_S).turn
         )
         return result
+
+    def mint(self, run_ids: list[str], session_id: str | None = None) -> str:
+        """Launch runs with ids made for them, in a turn that a reader keeps open; gives what the log holds then."""
+        from nbagent.store import Launch
+
+        with self.store.reader() as ask:
+            ask("select 1")
+            for run_id in run_ids:
+                own = {"session_id": run_id, "turn": 1} if session_id is None else {"session_id": session_id}
+                self.store.launch(Launch({"run_id": run_id, **own}, minted=True)).result(PATIENCE_S)
+            log = self.path.with_name(self.path.name + ".launches")
+            return log.read_text() if log.exists() else ""
+
+    def mint_and_die(self, run_ids: list[str], session_id: str | None = None) -> None:
+        """The same, and SIGKILL in the moment of the last acknowledgement, before any batch."""
+        from nbagent.store import Launch
+
+        if session_id is not None:
+            self.launch("first", session_id)
+        with self.store.reader() as ask:
+            ask("select 1")
+            for run_id in run_ids:
+                own = {"session_id": run_id, "turn": 1} if session_id is None else {"session_id": session_id}
+                self.store.launch(Launch({"run_id": run_id, **own}, minted=True)).result(PATIENCE_S)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def mint_on_a_full_disk(self) -> list[str]:
+        """Launch into the log, then fill the disk and launch once more; gives the ids that were acknowledged."""
+        from nbagent.store import Launch
+
+        log = self.path.with_name(self.path.name + ".launches")
+        launched: list[str] = []
+        while not log.exists() or not log.stat().st_size:
+            run_id = f"r{len(launched)}"
+            row = {"run_id": run_id, "session_id": run_id, "turn": 1}
+            self.store.launch(Launch(row, minted=True)).result(PATIENCE_S)
+            launched.append(run_id)
+        self.limit(log.stat().st_size + 50)
+        row = {"run_id": "during", "session_id": "during", "turn": 1}
+        self.waiting = self.store.launch(Launch(row, minted=True))
+        return launched
 
     def progress(self, run_id: str, text: str) -> bool:
         """Write where a run stands."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbagent.events import FilePart, Message, ModelCall, ToolCall, ToolRequest, Usage
-from nbagent.store import Append, Finish, Launch, Store, load_messages, load_run
+from nbagent.store import Append, Finish, Launch, Store, load_run, load_turns
 from nbagent.store.rows import aware, clean, naive
 
 NOW = datetime(2026, 11, 21, 5, 6, 7, 123456, tzinfo=UTC)
@@ -99,7 +99,7 @@ def test_records_come_back_as_they_were(store: Store) -> None:
     assert output.model_calls == rows["model_calls"]
     assert output.tool_calls == rows["tool_calls"]
     assert output.messages == MESSAGES
-    assert load_messages(store, "s") == list(MESSAGES)
+    assert [turn.messages for turn in load_turns(store, "s")] == [MESSAGES]
     assert output.metrics.input_tokens == 0
     assert output.metrics.model_calls == 2
 

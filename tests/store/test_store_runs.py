@@ -20,8 +20,8 @@ from nbagent.store import (
     Progress,
     Store,
     list_runs,
-    load_messages,
     load_run,
+    load_turns,
     session_metrics,
 )
 
@@ -208,8 +208,12 @@ def test_a_session_is_read_back_in_order(store: Store) -> None:
     for run_id in ("r2", "r1"):
         texts = [(seq, Message(role="user", content=f"{run_id} {seq}")) for seq in range(2)]
         store.submit(end(run_id, messages=tuple(texts)))
-    assert [one.content for one in load_messages(store, "s")] == ["r1 0", "r1 1", "r2 0", "r2 1"]
-    assert [one.content for one in load_messages(store, "s", before_turn=2)] == ["r1 0", "r1 1"]
+
+    def said(**options: Any) -> list[str]:
+        return [one.content for turn in load_turns(store, "s", **options) for one in turn.messages]
+
+    assert said() == ["r1 0", "r1 1", "r2 0", "r2 1"]
+    assert said(before_turn=2) == ["r1 0", "r1 1"]
 
 
 def test_a_run_is_found_by_id_or_by_its_latest_label(store: Store) -> None:

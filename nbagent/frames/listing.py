@@ -1,0 +1,42 @@
+"""`nb.runs()` and `nb.sql()`. On the caller's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nbagent import runtime
+from nbagent.frames.build import frame_of
+from nbagent.frames.choose import Filters, Since, chosen_of
+from nbagent.frames.columns import RUNS, documented
+from nbagent.store import list_picked, pick_runs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@documented(RUNS)
+def runs(
+    *,
+    session: Any = None,
+    since: Since = None,
+    status: Any = None,
+    agent: Any = None,
+    tags: Mapping[str, str] | None = None,
+    limit: int | None = None,
+) -> pd.DataFrame:
+    """Every run of the record, one row each, oldest first; with `limit` the newest ones.
+
+    The filters are as in `nb.metrics.by_model`. Tokens and costs are the run's own, so that sums over rows are
+    right; what a team's members used is in their rows, and once more in the team's `team_` columns.
+    """
+    filters = Filters(session=session, since=since, status=status, agent=agent, tags=tags)
+    store = runtime.current().store
+    picked = store.arrays(*pick_runs(chosen_of(filters), limit))["run_id"].tolist()
+    return frame_of(RUNS, store.arrays(*list_picked(picked)))
+
+
+def sql(query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
+    """Ask the store in SQL: the tables are `runs`, `attempts`, `model_calls`, `tool_calls`, `messages`."""
+    frame: pd.DataFrame = runtime.current().store.frame(query, parameters)
+    return frame

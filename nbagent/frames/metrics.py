@@ -1,0 +1,142 @@
+"""`nb.metrics`: what runs cost and how fast they were, as DataFrames; all counting is the store's SQL.
+
+On the caller's thread. Nothing is counted twice: retries and resumed attempts are rows of their own, a team's row
+is its leader's own work and each member's row its own, and a run answered from an earlier one costs nothing. What
+is unknown is NA and never 0; `usage_known` and `cost_known` say how much is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from nbagent import runtime
+from nbagent.frames.build import frame_of
+from nbagent.frames.choose import Filters, Since, chosen_of
+from nbagent.frames.columns import (
+    BY_AGENT,
+    BY_MEMBER,
+    BY_MODEL,
+    BY_SESSION,
+    BY_TOOL,
+    MESSAGES,
+    STEPS,
+    Columns,
+    documented,
+)
+from nbagent.store import Chosen, Query, list_messages, list_steps, measures
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["by_agent", "by_member", "by_model", "by_session", "by_tool", "messages", "steps"]
+
+Tags = Mapping[str, str] | None
+
+
+@documented(BY_MODEL)
+def by_model(
+    *, session: Any = None, since: Since = None, status: Any = None, agent: Any = None, tags: Tags = None
+) -> pd.DataFrame:
+    """Model calls, tokens, cost and speed for each provider and model.
+
+    The filters choose runs: `session`, `status` and `agent` take one or several (agents by name or as objects),
+    `since` a time, a date, ISO text or a timedelta back from now, `tags` a mapping that must all be there.
+    """
+    return _counted(
+        measures.by_model,
+        BY_MODEL,
+        Filters(session=session, since=since, status=status, agent=agent, tags=tags),
+    )
+
+
+@documented(BY_MEMBER)
+def by_member(
+    *, session: Any = None, since: Since = None, status: Any = None, agent: Any = None, tags: Tags = None
+) -> pd.DataFrame:
+    """Runs, tokens, cost and speed for each member of each team, its leader among them; the rows add up to the team.
+
+    Runs that belong to no team are not here. The filters are those of `by_model`; `agent` means the member.
+    """
+    return _counted(
+        measures.by_member,
+        BY_MEMBER,
+        Filters(session=session, since=since, status=status, agent=agent, tags=tags),
+    )
+
+
+@documented(BY_SESSION)
+def by_session(
+    *, session: Any = None, since: Since = None, status: Any = None, agent: Any = None, tags: Tags = None
+) -> pd.DataFrame:
+    """Runs, tokens, cost and speed for each session, in the order of their first runs.
+
+    `duration_s` and `queue_s` leave members out: a member works while its leader waits. The filters are those of
+    `by_model`.
+    """
+    return _counted(
+        measures.by_session,
+        BY_SESSION,
+        Filters(session=session, since=since, status=status, agent=agent, tags=tags),
+    )
+
+
+@documented(BY_AGENT)
+def by_agent(
+    *, session: Any = None, since: Since = None, status: Any = None, agent: Any = None, tags: Tags = None
+) -> pd.DataFrame:
+    """Runs, tokens, cost and speed for each agent by name. The filters are those of `by_model`."""
+    return _counted(
+        measures.by_agent,
+        BY_AGENT,
+        Filters(session=session, since=since, status=status, agent=agent, tags=tags),
+    )
+
+
+@documented(BY_TOOL)
+def by_tool(
+    *, session: Any = None, since: Since = None, status: Any = None, agent: Any = None, tags: Tags = None
+) -> pd.DataFrame:
+    """Calls, failures and speed for each tool. The filters are those of `by_model`."""
+    return _counted(
+        measures.by_tool,
+        BY_TOOL,
+        Filters(session=session, since=since, status=status, agent=agent, tags=tags),
+    )
+
+
+@documented(STEPS)
+def steps(run: Any, *, members: bool = False) -> pd.DataFrame:
+    """Every model call and tool call of a run in the order of their start, one row each.
+
+    `run` is a handle, an output, a run id or a label; with `members` the steps of all runs below it come too.
+    Raises UnknownNameError for a run that nobody launched.
+    """
+    return _listed(list_steps([_run_id(run)], members=members), STEPS)
+
+
+@documented(MESSAGES)
+def messages(run: Any = None, *, session: Any = None) -> pd.DataFrame:
+    """The messages of a run, or of a session's runs, or of all, in order, one row each.
+
+    `run` is a handle, an output, a run id or a label. Raises UnknownNameError for a run that nobody launched.
+    """
+    chosen = chosen_of(Filters(session=session))
+    if run is not None:
+        chosen = Chosen(sessions=chosen.sessions, run_ids=[_run_id(run)])
+    return _listed(list_messages(chosen), MESSAGES)
+
+
+def _counted(query: Callable[[Chosen], Query], columns: Columns, filters: Filters) -> pd.DataFrame:
+    return _listed(query(chosen_of(filters)), columns)
+
+
+def _listed(query: Query, columns: Columns) -> pd.DataFrame:
+    sql, params = query
+    return frame_of(columns, runtime.current().store.arrays(sql, params))
+
+
+def _run_id(run: Any) -> str:
+    if isinstance(run, str):
+        return runtime.current().get(run).run_id
+    return str(run.run_id)

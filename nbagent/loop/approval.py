@@ -1,0 +1,122 @@
+"""Tool calls that wait for a person: which ones, with which arguments, and what a denied one tells the model.
+
+Called by `perform.py` on the background loop. A guarded call's arguments are read once: what a person has agreed
+to is what the function gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from nbagent.events import Message, PendingApproval, ToolCall, ToolRequest
+from nbagent.spec import AgentSpec
+from nbagent.threads import in_own_thread
+from nbagent.tools import Tool, parse_arguments, plain_arguments
+
+_CHANGED = "A person changed the arguments to {arguments} and approved the call. Its result:\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person said to one call; `arguments` are to be used in the place of the model's, None are the model's."""
+
+    approved: bool
+    reason: str = ""
+    arguments: Mapping[str, Any] | None = None
+
+
+Approve = Callable[[PendingApproval], Awaitable[Decision]]
+
+
+async def ask_nobody(call: PendingApproval) -> Decision:
+    """Deny: what needs a person must not run where there is none."""
+    return Decision(approved=False, reason=f"nobody is there to approve {call.name!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarded:
+    """A call of a tool that wants approval. `call` is what a person is shown, None where nobody has to agree.
+
+    `arguments` are in the types of the signature; `error` is why there are none.
+    """
+
+    request: ToolRequest
+    call: PendingApproval | None = None
+    arguments: Mapping[str, Any] | None = None
+    error: BaseException | None = None
+    note: str = ""
+
+    def read(self, tool: Tool, text: str) -> Mapping[str, Any]:
+        """Return the arguments, in the place of `parse_arguments`. Raises what reading them raised."""
+        if self.error is not None:
+            raise self.error
+        return self.arguments if self.arguments is not None else parse_arguments(tool, text)
+
+    def changed(self, arguments: Mapping[str, Any] | None) -> Guarded:
+        """Return the call with what a person made of its arguments; None leaves them."""
+        if arguments is None or self.call is None:
+            return self
+        text = orjson.dumps(arguments, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return Guarded(
+            request=replace(self.request, arguments=text),
+            call=replace(self.call, arguments=dict(arguments)),
+            note=_CHANGED.format(arguments=text),
+        )
+
+
+async def guard(spec: AgentSpec, request: ToolRequest, step: int, *, held: bool) -> Guarded:
+    """Read a call's arguments and find out whether a person has to agree to it; `held` calls waited before.
+
+    Arguments that do not fit are the model's to mend: no person is asked. Where the tool's own function cannot
+    say whether a call needs approval, it does.
+    """
+    tool = next((tool for tool in spec.tools if tool.name == request.name), None)
+    if tool is None:
+        return Guarded(request=request)
+    try:
+        arguments = parse_arguments(tool, request.arguments)
+    except Exception as error:  # noqa: BLE001 - the border of user code: a validator may be the user's own
+        return Guarded(request=request, error=error)
+    call = None
+    if held or await _needs_a_person(tool, arguments):
+        call = PendingApproval(
+            step=step,
+            tool_call_id=request.tool_call_id,
+            name=request.name,
+            arguments=plain_arguments(tool, request.arguments),
+        )
+    return Guarded(request=request, call=call, arguments=arguments)
+
+
+async def _needs_a_person(tool: Tool, arguments: Mapping[str, Any]) -> bool:
+    says = tool.options.requires_approval
+    if isinstance(says, bool):
+        return says
+    try:
+        return bool(await in_own_thread(lambda: says(**arguments), name=f"nbagent-approval-{tool.name}"))
+    except Exception:  # noqa: BLE001 - user code; whoever cannot say whether it is harmless asks
+        return True
+
+
+def denied(call: PendingApproval, request: ToolRequest, reason: str) -> tuple[ToolCall, Message]:
+    """Return the row of a call that was denied, and what the model is told."""
+    said = f": {reason}" if reason else ""
+    text = f"Error: a person denied this call of {call.name!r}{said}\nIt was not run."
+    row = ToolCall(
+        step=call.step,
+        tool_call_id=call.tool_call_id,
+        name=call.name,
+        arguments=request.arguments,
+        status="denied",
+        started_at=datetime.now(UTC),
+        duration_s=0.0,
+        result=text,
+        error_type="ApprovalDenied",
+        error=reason or "denied",
+    )
+    return row, Message(role="tool", content=text, tool_call_id=call.tool_call_id, name=call.name)

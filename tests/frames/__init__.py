@@ -1,0 +1,1 @@
+"""What the frames say, against a plain count of what was written."""

@@ -1,0 +1,237 @@
+"""Many fast streams are read in fewer, larger pieces; nobody waits who needs not."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from nbagent.models import ReplyFinished, TextPiece, close_connections, pacing
+from nbagent.models.exchange import open_exchange
+from nbagent.models.faults import Target
+from nbagent.models.pacing import Pace
+from tests.models.asking import chat, request
+from tests.provider.chat_wire import begun, end, text, text_reply
+from tests.provider.steps import Gate, Silence, Wait
+
+LONG_S = 60.0  # a rest that no test would outlast
+MANY = 24
+WORDS = [f" word{n}" for n in range(60)]
+
+
+@pytest.fixture
+def _long_rests(monkeypatch):
+    """Rests of a minute with any two streams: whoever rests shows, and no clock has a part in it."""
+    monkeypatch.setattr(pacing, "LONGEST_S", LONG_S)
+    monkeypatch.setattr(pacing, "PER_STREAM_S", LONG_S)
+
+
+@contextmanager
+def streaming(count, inner=None):
+    """The paces of `count` exchanges that are open at once."""
+    paces = [Pace(inner) for _ in range(count)]
+    try:
+        yield paces
+    finally:
+        for pace in paces:
+            pace.over()
+
+
+@asynccontextmanager
+async def open_response():
+    """A real socket, below what has the shape of an aiohttp response; both are given."""
+    ours, theirs = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+    try:
+        yield transport, SimpleNamespace(connection=SimpleNamespace(transport=transport))
+    finally:
+        transport.close()
+        theirs.close()
+
+
+@pytest.mark.parametrize(
+    ("streams", "waited_s", "rests"),
+    [(1, 0.0, False), (2, 0.0, False), (MANY, 0.0, True), (MANY, pacing.LONGEST_S, False), (1000, 0.03, False)],
+)  # fmt: skip
+def test_who_rests(streams, waited_s, rests):
+    """One stream never rests, nor does one of many whose pieces are slow."""
+
+    async def run():
+        async with open_response() as (transport, inner):
+            with streaming(streams, inner) as (pace, *_):
+                assert pace.rest(1, waited_s) is rests
+                assert transport.is_reading() is not rests
+
+    asyncio.run(run())
+
+
+def test_a_rest_that_gathered_nothing_is_not_repeated():
+    """However fast the first piece came: one piece for a rest is no gain, and the next ones are timed again."""
+
+    async def run():
+        async with open_response() as (_, inner):
+            with streaming(MANY, inner) as (pace, *_):
+                reads = ((1, 0.0), (3, 0.06), (1, 0.06), (1, 1.0), (1, 0.0))
+                return [pace.rest(pieces, waited_s) for pieces, waited_s in reads]
+
+    assert asyncio.run(run()) == [True, True, False, False, True]
+
+
+@pytest.mark.parametrize("inner", [None, SimpleNamespace(), SimpleNamespace(connection=None)])
+def test_without_its_socket_nothing_rests(inner):
+    """Where the socket is not to be found, or has been given back, every piece is read as it comes."""
+    with streaming(MANY, inner) as (pace, *_):
+        assert pace.rest(5, 0.0) is False
+
+
+def test_rests_are_bounded_and_end_together():
+    """No rest is longer than the longest, however many streams run; one timer ends those that began together."""
+
+    async def run():
+        loop = asyncio.get_running_loop()
+        async with AsyncExitStack() as opened:
+            transports = []
+            for _ in range(MANY * 2):
+                transport, inner = await opened.enter_async_context(open_response())
+                (pace,) = opened.enter_context(streaming(1, inner))
+                transports.append((transport, pace))
+            assert all(pace.rest(5, 0.0) for _, pace in transports)
+            marks = list(pacing._resting[loop])
+            transports[0][0].close()  # what is closed in its rest troubles nobody
+            over = asyncio.Event()
+            loop.call_at(max(marks) + 0.001, over.set)
+            now = loop.time()
+            await over.wait()
+            assert all(transport.is_reading() for transport, _ in transports[1:])
+            assert not pacing._resting[loop]
+            return now, marks
+
+    now, marks = asyncio.run(run())
+    assert pacing.LONGEST_S <= 0.05
+    assert len(marks) <= 3
+    assert max(marks) <= now + 0.05
+
+
+def test_an_exchange_that_is_over_counts_no_more():
+    """Closed twice, it is taken from the count once."""
+    before = pacing._streaming
+    with streaming(3) as paces:
+        paces[0].over()
+        assert pacing._streaming == before + 2
+    assert pacing._streaming == before
+
+
+async def _texts(model, pieces):
+    """The text of one question; `pieces` gets how many pieces it came in."""
+    seen = [event async for event in model.stream(request())]
+    assert isinstance(seen[-1], ReplyFinished)
+    texts = [event.text for event in seen if isinstance(event, TextPiece)]
+    assert "".join(texts) == seen[-1].text
+    pieces.append(len(texts))
+    return seen[-1].text
+
+
+@pytest.mark.parametrize("transport", ["with aiohttp", "without aiohttp"])
+def test_many_fast_streams_give_the_same_text(provider, monkeypatch, transport):
+    """Every stream has its whole text; with aiohttp in fewer pieces than were sent, without it at no time's cost."""
+    if transport == "without aiohttp":
+        monkeypatch.setattr("openai.DefaultAioHttpClient", _missing)
+        monkeypatch.setattr(pacing, "LONGEST_S", LONG_S)
+        monkeypatch.setattr(pacing, "PER_STREAM_S", LONG_S)
+    provider.otherwise(text_reply(*WORDS))
+    pieces = []
+
+    async def run():
+        texts = await asyncio.gather(*(_texts(chat(provider), pieces) for _ in range(MANY)))
+        texts += await asyncio.gather(*(_texts(chat(provider), pieces) for _ in range(MANY)))
+        await close_connections()
+        return texts
+
+    assert asyncio.run(run()) == ["".join(WORDS)] * MANY * 2
+    assert transport == "without aiohttp" or sum(pieces) < len(pieces) * len(WORDS)
+
+
+def _missing(**_options):
+    raise RuntimeError  # as the SDK says that aiohttp is not installed
+
+
+@pytest.mark.usefixtures("_long_rests")
+def test_the_first_text_never_waits(provider):
+    """Of many streams each shows its first text at once, whatever came before it."""
+    provider.otherwise((*begun(), *text("Par"), Silence()))
+
+    async def run():
+        async with asyncio.timeout(LONG_S / 4):
+            with streaming(MANY):
+                async with aclosing(chat(provider).stream(request(idle_timeout_s=LONG_S))) as events:
+                    await anext(events)
+                    first = await anext(events)
+        await close_connections()
+        return first
+
+    assert asyncio.run(run()) == TextPiece("Par")
+
+
+@pytest.mark.usefixtures("_long_rests")
+def test_cancel_during_a_rest(provider):
+    """Cancelling a run that rests is prompt, and the server sees the connection close."""
+    gate = Gate()
+    provider.reply((*begun(), *text("Par"), Wait(gate), *text("is"), *end()))
+    rested = asyncio.Event()
+
+    async def run():
+        async def consume():
+            async with aclosing(chat(provider).stream(request(idle_timeout_s=LONG_S))) as events:
+                async for event in events:
+                    if isinstance(event, TextPiece):
+                        rested.set()  # what comes next is the rest: it would last a minute
+
+        with streaming(MANY):
+            task = asyncio.create_task(consume())
+            await rested.wait()
+            (sent,) = provider.requests
+            began = time.monotonic()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            took = time.monotonic() - began
+            assert await asyncio.to_thread(sent.disconnected.wait, 5)
+        await close_connections()
+        return took, sent.disconnected_at - began
+
+    took, closed_after = asyncio.run(run())
+    assert took < 0.1
+    assert closed_after < 0.1
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_the_socket_of_the_sdk_is_found(provider, monkeypatch, rests):
+    """The real one rests and is read again at the mark; once its body is through it may be another exchange's."""
+    if not rests:  # the SDK's other transport: it costs more, and that is all
+        monkeypatch.setattr("openai.DefaultAioHttpClient", _missing)
+    gate = Gate()
+    provider.reply((*text("Par"), Wait(gate), *text("is")))
+    target = Target(provider="test", model="scripted", base_url=provider.base_url)
+
+    async def run():
+        exchange = await open_exchange(target, "/chat/completions", b"{}", 5.0)
+        try:
+            blocks = [await exchange.read()]
+            with streaming(MANY):
+                exchange.rest(3)
+                transport = exchange._pace._socket()
+                assert (transport is not None and not transport.is_reading()) is rests
+                gate.open()
+                while block := await exchange.read():
+                    blocks.append(block)
+                assert exchange._pace._socket() is None
+        finally:
+            await exchange.close()
+            await close_connections()
+        return b"".join(blocks)
+
+    assert asyncio.run(run()) == b"".join(step.data for step in (*text("Par"), *text("is")))
