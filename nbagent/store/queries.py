@@ -47,8 +47,8 @@ _SESSION_CALLS = """
 """
 # a member works while its leader waits, so only what nobody's run started counts as time
 _SESSION_TIMES = """
-    select sum(epoch(a.finished_at) - epoch(a.started_at)) as duration_s,
-           sum(epoch(a.started_at) - epoch(a.created_at)) as queue_s
+    select sum(epoch_us(a.finished_at) - epoch_us(a.started_at)) / 1e6 as duration_s,
+           sum(epoch_us(a.started_at) - epoch_us(a.created_at)) / 1e6 as queue_s
     from launches l join attempts a using (run_id) where l.session_id = ? and l.parent_run_id is null
 """
 # two steps: the newest ids are picked before anything is joined, and given as plain values DuckDB finds the rows

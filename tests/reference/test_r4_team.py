@@ -144,6 +144,33 @@ async def test_the_session_is_the_sum_of_its_runs(team: Team) -> None:
     assert asked == [{"n": metrics.model_calls, "t": metrics.total_tokens}]
 
 
+async def test_the_frames_say_what_the_metrics_say(team: Team) -> None:
+    """`nb.runs`, `by_member`, `by_model` and `by_session` count a team's calls as its metrics do: each once."""
+    output = await team.arun(QUESTION, session_id="s")
+    runs = nb.runs().set_index("run_id")
+    whole = ("model_calls", "total_tokens")
+    for run in (output, *output.member_responses):
+        row = runs.loc[run.run_id]
+        assert [row[f"team_{name}"] for name in whole] == [getattr(run.metrics, name) for name in whole]
+        assert row["model_calls"] == len(run.model_calls)
+        assert row["duration_s"] == pytest.approx(run.metrics.duration_s)
+    counted_in = ("model_calls", "tool_calls", *EACH)
+    wanted = {name: getattr(output.metrics, name) for name in counted_in}
+    members = nb.metrics.by_member()
+    assert {name: members[name].sum() for name in counted_in} == wanted
+    by_name = members.set_index("agent_name")
+    assert list(by_name["team_name"]) == ["desk"] * 3
+    for run in output.member_responses:
+        own = {name: getattr(run.metrics, name) for name in counted_in}
+        assert {name: by_name.loc[run.agent_name, name] for name in counted_in} == own
+    for frame in (nb.metrics.by_session(), nb.metrics.by_session(session="s")):
+        (session,) = frame.to_dict("records")
+        assert {name: session[name] for name in counted_in} == wanted
+        assert session["duration_s"] == pytest.approx(team.get_session_metrics("s").duration_s)
+    models = nb.metrics.by_model().set_index("model")["total_tokens"].to_dict()
+    assert models == {one["id"]: one["total_tokens"] for one in output.metrics.details["model"]}
+
+
 async def test_two_members_on_one_model_stay_apart(wire: Wire, demo_url: str) -> None:
     """One entry of the details for the model, and two members with tokens of their own."""
     output = await desk(wire, demo_url, "assistant", "assistant", "assistant").arun(QUESTION)
