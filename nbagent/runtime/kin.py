@@ -91,6 +91,16 @@ class Kin:
         ends = (run.kin.budget.passed() for run in self._upwards())
         return next((end for end in ends if end is not None), None)
 
+    def pause_clocks(self) -> None:
+        """Let the time limits of this run and of those above it stand still: a person is waited for. Pauses nest."""
+        for run in self._upwards():
+            run.pause_clock()
+
+    def resume_clocks(self) -> None:
+        """Take one pause back, for this run and those above it."""
+        for run in self._upwards():
+            run.resume_clock()
+
     def _upwards(self) -> Iterator[LiveRun]:
         """Yield the run and those above it."""
         run: LiveRun | None = self._run

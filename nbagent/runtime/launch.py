@@ -23,7 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from nbagent import settings
-from nbagent.errors import PromptError, RunIdInUseError, SessionBusyError, UnknownNameError, close_match
+from nbagent.errors import (
+    ConfigurationError,
+    PromptError,
+    RunIdInUseError,
+    SessionBusyError,
+    UnknownNameError,
+    close_match,
+)
 from nbagent.loop import Decision
 from nbagent.mcp import close_servers
 from nbagent.models import close_connections
@@ -64,6 +71,7 @@ class Runtime:
         self._cancelled_early: set[str] = set()
         self._told: set[str] = set()
         self._lock = threading.Lock()
+        self.taking_up = threading.Lock()  # from the claim of an attempt until it is live here
         self._start = Path.cwd()  # a later %cd moves no store
         self._ticking = False
         self._background_tasks: set[asyncio.Task[None]] = set()
@@ -223,10 +231,20 @@ class Runtime:
         )
 
     def _resume_child(self, run_id: str, crew: Crew) -> LiveRun:
-        """Go on with a member of a resumed team, as a new attempt of its run. Blocks; not on the loop."""
-        recover.go_on(self, run_id, agent=recover.given(crew))
+        """Go on with a member of a resumed team, as a new attempt of its run. Blocks; not on the loop.
+
+        One that a person has taken up again by itself, as by approving a call, joins its team, at work or done.
+        """
+        try:
+            recover.go_on(self, run_id, agent=recover.given(crew))
+        except ConfigurationError:
+            taken_up = self.live(run_id)
+            if taken_up is None or taken_up.record.status is RunStatus.interrupted:
+                raise
         live = self.live(run_id)
         assert live is not None
+        if live.kin.parent is None:
+            self._show_to_parent(live, live.record.launch.parent_run_id)
         return live
 
     # ---------------------------------------------------------------- lookup

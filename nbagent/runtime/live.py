@@ -199,13 +199,13 @@ class LiveRun:
             if event.call.status == "denied":
                 self.rows.progress()  # after its row: what waits no longer in the store has its end there
         elif isinstance(event, ApprovalRequested):
-            self._clock.pause()
+            self.kin.pause_clocks()
             self.rows.progress()  # before the request's row: what waits is never taken for a call at work
         elif isinstance(event, ApprovalGiven):
-            self._clock.resume()
+            self.kin.resume_clocks()
             self.rows.progress()
         elif isinstance(event, ApprovalDenied):
-            self._clock.resume()
+            self.kin.resume_clocks()
 
     def _spread(self, event: Event) -> None:
         if self.record.end is not None and event is not self.record.end:
@@ -235,8 +235,9 @@ class LiveRun:
         self._clock.pause()
 
     def resume_clock(self) -> None:
-        """Let `timeout` go on with what is left of it."""
-        self._clock.resume()
+        """Let `timeout` go on with what is left of it, unless the run has ended meanwhile."""
+        if not self._settled:
+            self._clock.resume()
 
     def _take_place(self, position: int | None) -> None:
         """Show where the run's model call stands in the queue; the store is not told."""
@@ -361,6 +362,8 @@ class LiveRun:
         for timer in self._timers:
             timer.cancel()
         self._clock.stop()
+        for _ in self.record.pending_approvals:  # nobody waits for these any more
+            self.kin.resume_clocks()
         left = self._is_left_paused()
         if self.record.end is None and not left:
             self.emit(self._end_event(task))

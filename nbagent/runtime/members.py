@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _STANDS = frozenset(
     {RunStatus.completed, RunStatus.error, RunStatus.timeout}
 )  # these ends are not tried again
-_CUT_OFF = frozenset({RunStatus.interrupted, RunStatus.paused})  # paused: it waited for a person
 
 
 class Members:
@@ -84,8 +83,8 @@ class Members:
         return None
 
     async def _resumed(self, before: RunOutput, crew: Crew) -> LiveRun | None:
-        """Go on with a member that was cut off; None where it has to start anew."""
-        if before.status not in _CUT_OFF or before.prompt is None:
+        """Go on with a member that was cut off, also while it waited for a person; None where it has to start anew."""
+        if before.status is RunStatus.cancelled or before.prompt is None:
             return None
         try:
             return await in_own_thread(partial(self._team.services.resume, before.run_id, crew))

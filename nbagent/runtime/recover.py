@@ -118,11 +118,8 @@ def _go_on(
     resumed_at = datetime.now(UTC)
     launch = next_launch(stopped, spec, resumed_at, ended=ends)
     progress = _carried_over(stopped, launch.attempt, begin.state)
-    _claim(
-        store,
-        NewAttempt(
-            run_id=launch.run_id, attempt=launch.attempt, created_at=resumed_at, progress=progress, ends=ends
-        ),
+    claim = NewAttempt(
+        run_id=launch.run_id, attempt=launch.attempt, created_at=resumed_at, progress=progress, ends=ends
     )
     turn = stopped.row["turn"]
     launched: concurrent.futures.Future[Launched] = concurrent.futures.Future()
@@ -131,7 +128,9 @@ def _go_on(
         record_of(stopped, launch), spec, crew.model, runtime.services(store),
         launching=launched, has_history=not stopped.own_session, resumed=begin, members=crew.members,
     )  # fmt: skip
-    return runtime.adopt(live)
+    with runtime.taking_up:
+        _claim(store, claim)
+        return runtime.adopt(live)
 
 
 def retry(runtime: Runtime, key: str, *, agent: Equipped | None = None, output_schema: object = None) -> Run:
