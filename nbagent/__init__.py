@@ -7,12 +7,12 @@ Where things are, from the top down; each module imports only from below itself:
 
     magics kernel       parse a line and call one thing below; what the kernel itself is asked for
     panel               the widget: a view of the runs, and commands
-    agent session       Agent: what a user holds; Session: a conversation by its id, and as data
+    agent team session  Agent, Team: what a user holds; Session: a conversation by its id, and as data
     compare             the same prompts to several agents or models, side by side
     plots               pictures of runs over time, of cost and latency
     frames              DataFrames from the store's SQL: runs, sql, metrics
     runtime             the background thread; launch, queue, cancel, time limits; the live Run
-    loop                the agent loop: ask the model, call its tools, repeat
+    loop delegate       the agent loop: ask the model, call its tools, repeat; how a team's leader hands out work
     store               DuckDB: the record of every run
     traces              OpenTelemetry spans of what runs do
     mcp                 MCP servers as sources of tools
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from nbagent.runtime import Run, gather
     from nbagent.session import Session
     from nbagent.spec import Limits, ModelSettings
+    from nbagent.team import Team
     from nbagent.tools import tool
 
 __version__ = "0.1.0"
@@ -90,6 +91,7 @@ _PUBLIC = {
     "Session": "session",
     "Limits": "spec",
     "ModelSettings": "spec",
+    "Team": "team",
     "tool": "tools",
 }
 
@@ -113,6 +115,7 @@ __all__ = [
     "RunStatus",
     "Session",
     "StoreError",
+    "Team",
     "WaitTimeout",
     "cancel_run",
     "compare",

@@ -15,7 +15,7 @@ from nbagent.events import Event
 from nbagent.models import default_model_name, resolve_model
 from nbagent.models.protocol import Model
 from nbagent.run import RunMetrics, RunOutput, RunStatus
-from nbagent.runtime import Callbacks, Equipment, Forecast, Launching, Run, RunEvents, recover
+from nbagent.runtime import Callbacks, Crew, Equipment, Forecast, Launching, Run, RunEvents, recover
 from nbagent.schemas import OutputSchema
 from nbagent.session import Session, id_of
 from nbagent.spec import AgentSpec, Limits, ModelSettings
@@ -84,10 +84,10 @@ class Agent:
         if not isinstance(prompt, str):
             raise PromptError(f"the prompt is {prompt!r}", "give it as text; other values go in files=[...]")
         contexts = contexts_of(files, max_bytes=settings.get("max_context_bytes"))
-        model = self._model()
+        crew = self.crew(output_schema=output_schema, timeout=timeout)
         run = runtime.current().launch(
-            self._spec(model, output_schema, timeout),
-            model,
+            crew.spec,
+            crew.model,
             Launching(
                 prompt=prompt_with(prompt, contexts) if prompt.strip() else prompt,
                 files=files_of(contexts),
@@ -99,6 +99,7 @@ class Agent:
                 detached=detached,
                 tags=tags or {},
                 callbacks=Callbacks(on_event=on_event, on_text=on_text),
+                members=crew.members,
             ),
         )
         self._last_session = run.session_id
@@ -120,10 +121,10 @@ class Agent:
         """
         contexts = contexts_of(files, max_bytes=settings.get("max_context_bytes"))
         history = session_messages(runtime.current().store, session_id) if session_id else ()
-        model = self._model()
+        crew = self.crew(output_schema=output_schema)
         return runtime.forecast(
-            self._spec(model, output_schema, None),
-            model,
+            crew.spec,
+            crew.model,
             prompt_with(prompt, contexts),
             history=history,
             files=files_of(contexts),
@@ -194,14 +195,21 @@ class Agent:
 
     def equipment(self) -> Equipment:
         """Return what a run of this agent needs and the record cannot hold. Raises ConfigurationError."""
-        return Equipment(
-            tools=self._tools(),
-            output_schema=OutputSchema.of(self.output_schema) if self.output_schema is not None else None,
-            model=self._model(),
-        )
+        return Equipment.of(self.crew())
 
-    def _model(self) -> Model:
-        return resolve_model(self.model or default_model_name(settings.get("model"), {}))
+    def crew(
+        self, *, output_schema: Any = None, timeout: float | None = None, leader: Agent | None = None
+    ) -> Crew:
+        """Return the spec and model of one run; a member without a model of its own has its leader's.
+
+        Called by the verbs and by teams. Raises ConfigurationError.
+        """
+        chosen = self if self.model is not None or leader is None else leader
+        model = resolve_model(chosen.model or default_model_name(settings.get("model"), {}))
+        spec = self._spec(model, output_schema, timeout)
+        return Crew(
+            spec=replace(spec, model_named=chosen.model is None or isinstance(chosen.model, str)), model=model
+        )
 
     def _spec(self, model: Model, output_schema: Any, timeout: float | None) -> AgentSpec:
         schema = output_schema if output_schema is not None else self.output_schema
@@ -217,7 +225,6 @@ class Agent:
             output_schema=OutputSchema.of(schema) if schema is not None else None,
             limits=replace(limits, timeout_s=timeout) if timeout is not None else limits,
             settings=tuned,
-            model_named=self.model is None or isinstance(self.model, str),
             history_runs=settings.get("history_runs", self.history_runs),
         )
 
@@ -287,6 +294,7 @@ def _pending(run: Run) -> RunOutput:
         session_id=output.session_id,
         status=RunStatus.pending,
         agent_name=output.agent_name,
+        kind=output.kind,
         label=output.label,
         provider=output.provider,
         model=output.model,

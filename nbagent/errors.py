@@ -15,6 +15,7 @@
     ├── BlockingCallError           a blocking wait on the background thread
     ├── WaitTimeout                 a wait ran out; the run goes on   (also a TimeoutError)
     ├── RunError                    the result of a run that did not complete was asked for
+    ├── MemberError                 a team's member gave no answer; its leader is told
     ├── StoreError
     │   ├── QueryError              SQL that the record cannot answer
     │   ├── StoreBusyError          another process holds the file
@@ -115,6 +116,10 @@ class RunError(NBAgentError):
     def __init__(self, what: str, todo: str = "", *, output: Any = None) -> None:
         super().__init__(what, todo)
         self.output = output
+
+
+class MemberError(NBAgentError):
+    """A member of a team gave no answer. It is told to the team's leader and fails no run by itself."""
 
 
 class StoreError(NBAgentError):

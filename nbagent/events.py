@@ -226,7 +226,10 @@ class NoticeGiven:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished:
-    """The attempt's only end. `content` is the text, or the validated value as plain JSON data."""
+    """The attempt's only end. `content` is the text, or the validated value as plain JSON data.
+
+    `answered_by` is the run of the member whose answer it is, where a team's leader passed it on.
+    """
 
     stop_reason: str
     content: Any = None
@@ -235,6 +238,7 @@ class RunFinished:
     error: str | None = None
     traceback: str | None = None
     finished_at: datetime
+    answered_by: str | None = None
 
 
 Event = (

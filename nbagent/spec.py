@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from nbagent.schemas import OutputSchema
     from nbagent.tools import Tool
+
+
+Mode = Literal["coordinate", "route", "broadcast"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,3 +95,30 @@ class AgentSpec:
             "settings": self.settings.given(),
             "history_runs": self.history_runs,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamSpec(AgentSpec):
+    """One team as one run uses it: its leader's spec, its members' and how work is handed out.
+
+    `limits` bound the team as a whole: tokens, cost and time of leader and members together. `tools` are the
+    leader's own; those that hand out work are added when it runs.
+    """
+
+    members: tuple[AgentSpec, ...] = ()
+    mode: Mode = "coordinate"
+    store_member_responses: bool = True
+
+    def to_data(self) -> dict[str, Any]:
+        """JSON data for the store, members included."""
+        return {
+            **AgentSpec.to_data(self),
+            "members": [member.to_data() for member in self.members],
+            "mode": self.mode,
+            "store_member_responses": self.store_member_responses,
+        }
+
+
+def kind_of(spec: AgentSpec) -> str:
+    """Return what `runs.kind` says of a run with this spec: "agent" or "team"."""
+    return "team" if isinstance(spec, TeamSpec) else "agent"

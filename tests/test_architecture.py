@@ -38,6 +38,7 @@ SIBLINGS: dict[tuple[str, str], str] = {
     ("tools", "schemas"): "arguments are validated like structured output",
     ("loop", "models"): "the loop asks the Model protocol, and prices the answer",
     ("delegate", "loop"): "a team's leader is a loop with tools that start members",
+    ("delegate", "models"): "asking every member at once is a reply that no model had to give",
     ("team", "agent"): "a team's members are agents",
     ("agent", "batch"): "agent.map",
     ("agent", "session"): "a run joins a session",

@@ -58,6 +58,7 @@ _SIGNS: Final = (
 )
 _HANDS_OVER: Final = stems("delegate transfer handoff assign ask consult member")
 _TASKS: Final = stems("task prompt question instruction request message query input")
+_ONE_ONLY: Final = re.compile(r"\bexactly one call\b", re.I)
 _NO_TOOLS: Final = re.compile(
     r"\b(without|don't|do not|no)\b( use| using| call(ing)?)?( any| the)? tools?\b", re.I
 )
@@ -81,6 +82,8 @@ def _wanted(request: Request, turn: Turn) -> list[tuple[Tool, dict[str, Any]]]:
     forced = next((t for t in request.tools if t.name == request.tool_choice), None)
     if forced is not None:
         return [(forced, a) for a in argument_sets(forced, turn.prompt, force=True)]
+    if request.tools and all(map(_is_member, request.tools)):
+        return _led(request.tools, turn)
     chosen = [
         (tool, arguments)
         for tool in fitting_tools(request.tools, turn.prompt)
@@ -103,6 +106,25 @@ def _handed_over(tools: tuple[Tool, ...], turn: Turn) -> list[tuple[Tool, dict[s
         for tool in tools
         for arguments in argument_sets(tool, turn.prompt) or argument_sets(tool, turn.prompt, force=True)[:1]
     ]
+
+
+def _led(tools: tuple[Tool, ...], turn: Turn) -> list[tuple[Tool, dict[str, Any]]]:
+    """Lead a team: give the whole question to each member, or to those that it names; where one only, to the best."""
+    words = _prompt_words(turn.prompt)
+    if _ONE_ONLY.search(turn.system):
+        asked = [max(tools, key=lambda tool: _score(tool, turn.prompt, words)[0])] if not turn.called else []
+    else:
+        asked = [tool for tool in tools if _own_name(tool) & words] or list(tools)
+    return [(tool, argument_sets(tool, turn.prompt, force=True)[0]) for tool in asked]
+
+
+def _is_member(tool: Tool) -> bool:
+    """Say whether a tool stands for one member of a team: all that it takes is a task."""
+    return _is_delegation(tool) and len(tool.parameters.get("properties", {})) == 1
+
+
+def _own_name(tool: Tool) -> frozenset[str]:
+    return frozenset(words_of(tool.name)) - _VERBS - _HANDS_OVER
 
 
 def _is_delegation(tool: Tool) -> bool:
@@ -147,7 +169,7 @@ def _score(tool: Tool, prompt: str, words: frozenset[str]) -> tuple[float, froze
     if re.search(rf"(?<!\w){re.escape(tool.name)}(?!\w)", prompt) and len(tool.name) > 3:
         return 20.0, stems(tool.name)
     alike = _alike(words)
-    name_words = frozenset(words_of(tool.name)) - _VERBS - _HANDS_OVER
+    name_words = _own_name(tool)
     exact, near = name_words & words, (name_words & alike) - words
     described = (stems(tool.description) - _VERBS - _HANDS_OVER) & words
     covered = exact | near

@@ -11,7 +11,7 @@ from nbagent.loop.approval import Decision
 from nbagent.loop.decide import Ask, CallTools, Finish, LoopState, next_action
 from nbagent.loop.gate import Charge, Gate, OpenGate
 from nbagent.loop.perform import Commit, LoopContext, run_loop
-from nbagent.loop.toolcalls import with_tools
+from nbagent.loop.toolcalls import current_tool_call, with_tools
 
 __all__ = [
     "Ask",
@@ -24,6 +24,7 @@ __all__ = [
     "LoopContext",
     "LoopState",
     "OpenGate",
+    "current_tool_call",
     "next_action",
     "run_loop",
     "with_tools",

@@ -25,6 +25,8 @@ class LoopState:
     `answered` holds the tools' messages that are known already, by their calls' ids; `held` are the ids of
     calls that waited for a person. Its first model call
     goes on from the `partial` text of the last attempt, or takes up the call at `attached`.
+
+    `final` is an answer that a tool has given for the whole run: the model is not asked again.
     """
 
     messages: list[Message] = field(default_factory=list)
@@ -38,6 +40,7 @@ class LoopState:
     held: frozenset[str] = frozenset()
     partial: str = ""
     attached: ResumePoint | None = None
+    final: Finish | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +60,16 @@ class CallTools:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """End the attempt. `content` is the text, or plain data where the output was validated."""
+    """End the attempt. `content` is the text, or plain data where the output was validated.
+
+    `answered_by` is the member's run whose answer it is, where it is not the model's own.
+    """
 
     stop_reason: StopReason
     content: Any = None
     output_valid: bool | None = None
     error: str | None = None
+    answered_by: str | None = None
 
 
 Action = Ask | CallTools | Finish
@@ -71,6 +78,8 @@ Action = Ask | CallTools | Finish
 def next_action(spec: AgentSpec, state: LoopState) -> Action:
     """Return what to do next."""
     reply = state.reply
+    if state.final is not None:
+        return state.final
     if reply is None:
         return _limit_reached(spec, state) or Ask()
     if reply.refusal is not None or reply.finish_reason == "refusal":

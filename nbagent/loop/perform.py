@@ -20,6 +20,7 @@ from nbagent.events import (
     ModelCall,
     RunFinished,
     RunStarted,
+    TextAdded,
     ToolCallFinished,
     ToolRequest,
 )
@@ -31,12 +32,18 @@ from nbagent.loop.execute import OnMainThread
 from nbagent.loop.gate import Charge, Gate
 from nbagent.loop.toolcalls import call_tool, with_tools
 from nbagent.models.protocol import Model, ModelRequest, ReplyFinished, SchemaOffer, ToolOffer
+from nbagent.rendering import render_result
 from nbagent.spec import AgentSpec
 from nbagent.threads import in_own_thread
 
 
 async def _keep_nothing(*, wait: bool) -> None:
     """Commit to nowhere."""
+
+
+def _unbounded() -> Finish | None:
+    """Know of no limit."""
+    return None
 
 
 class Commit(Protocol):
@@ -53,6 +60,7 @@ class LoopContext:
 
     `stopped()` turns True with the run's end, so that nothing starts after it, not even in a task that
     swallowed its cancellation. `commit` is called before tools start. `on_main_thread` calls a function there.
+    `bound` gives the end that a limit from outside means: that of a team on the sum over its runs.
     `approve` returns once a person has decided on a call, however long that takes.
     """
 
@@ -61,6 +69,7 @@ class LoopContext:
     stopped: Callable[[], bool]
     commit: Commit = _keep_nothing
     on_main_thread: OnMainThread = in_own_thread
+    bound: Callable[[], Finish | None] = _unbounded
     approve: Approve = ask_nobody
 
     def check(self) -> None:
@@ -79,12 +88,15 @@ async def run_loop(spec: AgentSpec, model: Model, state: LoopState, context: Loo
     try:
         while True:
             context.check()
-            match next_action(spec, state):
-                case Ask() as action:
+            action = next_action(spec, state)
+            if not isinstance(action, Finish):
+                action = context.bound() or action
+            match action:
+                case Ask():
                     await loop.ask(action)
-                case CallTools() as action:
+                case CallTools():
                     await loop.call_tools(action)
-                case Finish() as action:
+                case Finish():
                     loop.finish(action)
                     return
                 case unknown:
@@ -221,6 +233,10 @@ class _Loop:
 
     def finish(self, action: Finish) -> None:
         failed = action.error is not None
+        if action.answered_by is not None:  # a member's answer, said as the leader's own
+            text = action.content if isinstance(action.content, str) else render_result(action.content)
+            self._add(Message(role="assistant", content=text))
+            self.context.emit(TextAdded(text, self.state.step + 1))
         self.context.emit(
             RunFinished(
                 stop_reason=action.stop_reason,
@@ -229,6 +245,7 @@ class _Loop:
                 error_type=_ERROR_TYPES.get(action.stop_reason) if failed else None,
                 error=action.error,
                 finished_at=datetime.now(UTC),
+                answered_by=action.answered_by,
             )
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +29,13 @@ from nbagent.threads import in_own_thread
 from nbagent.tools import Tool, ToolArgumentsError, expanded, parse_arguments
 
 Emit = Callable[[Event], None]
+
+_tool_call: ContextVar[tuple[int, str] | None] = ContextVar("nbagent_tool_call", default=None)
+
+
+def current_tool_call() -> tuple[int, str] | None:
+    """Return step and id of the tool call that the calling code belongs to, None outside of tools."""
+    return _tool_call.get()
 
 
 async def with_tools(spec: AgentSpec) -> AgentSpec:
@@ -51,6 +59,7 @@ async def call_tool(
     `read` makes arguments of the request's text; the model is told `note` before the result.
     """
     began, clock = datetime.now(UTC), time.perf_counter()
+    _tool_call.set((step, request.tool_call_id))  # each call has a task, and so a context, of its own
     emit(ToolCallStarted(step=step, request=request, started_at=began))
     execution: Execution | None = None
 

@@ -23,7 +23,7 @@ from nbagent.errors import (
     show_as,
 )
 from nbagent.magics import approval
-from nbagent.magics.given import changes_of, contexts_named
+from nbagent.magics.given import changes_of, contexts_named, launched_agent
 from nbagent.magics.lines import AGENT, AGENT_BG, Line, agent_line
 
 if TYPE_CHECKING:
@@ -64,14 +64,16 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
     def agent_bg(self, line: str, cell: str) -> None:
         """Launch an agent on the cell's text; the prompt is back at once.
 
-        %%agent_bg [AGENT] [-m MODEL] [-o NAME] [--schema TYPE] [--tools A,B] [--session ID] [--run-id ID]
+        %%agent_bg [AGENT] [-m MODEL] [-o NAME] [--schema TYPE] [--tools A,B] [--members A,B]
+                   [--mode coordinate|route|broadcast] [--session ID] [--run-id ID]
                    [--if-exists error|attach] [--timeout SECONDS] [-i TEXT] [-c VAR|FILE] [-q]
                    [--temperature X] [--reasoning-effort WORD] [--max-output-tokens N] [--max-total-tokens N]
                    [--max-steps N] [--max-cost DOLLARS] [--dry-run]
 
-        The text is a Jinja2 template: {{ x }} is a variable of the notebook. AGENT is an Agent of the notebook;
-        without one the flags and `%config NBAgent` describe it. Running the cell again cancels its earlier run.
-        --session names a Session of the notebook, or is an id.
+        The text is a Jinja2 template: {{ x }} is a variable of the notebook. AGENT is an Agent or Team of the
+        notebook; without one the flags and `%config NBAgent` describe it, and --members makes a team of agents of
+        the notebook. Running the cell again cancels its earlier run. --session names a Session of the notebook, or
+        is an id.
         -c sends a variable (a figure, a DataFrame, any value) or a file with the prompt, and may come several times.
         --dry-run shows the prompt as it would be sent, its tokens and what it can cost, and sends nothing.
 
@@ -170,18 +172,8 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         """The agent that the line names, with the line's own model, tools and instructions where given."""
         from dataclasses import replace
 
-        from nbagent.agent import Agent
-
         names = self.shell.user_ns
-        named = names.get(options.agent) if options.agent else None
-        if options.agent and not isinstance(named, Agent):
-            known = [name for name, value in names.items() if isinstance(value, Agent)]
-            what = "is no Agent" if options.agent in names else "is not defined"
-            raise UnknownNameError(
-                f"agent {options.agent!r} {what}{close_match(options.agent, known)}",
-                f"make one: {options.agent} = nbagent.Agent(...); quote a flag's value that holds spaces",
-            )
-        agent = named if isinstance(named, Agent) else Agent(instructions=settings.get("instructions"))
+        agent = launched_agent(options, names)
         changes: dict[str, Any] = {}
         if options.model:
             changes["model"] = options.model
@@ -244,7 +236,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             for key in arguments.runs:
                 show_card(current.get(key))
             return
-        lives = current.runs()
+        lives = [live for live in current.runs() if live.kin.parent is None]
         if not lives:
             raise UnknownNameError("this kernel has launched no run", "launch one with %%agent_bg")
         show_card(current.get(lives[-1].record.launch.run_id))

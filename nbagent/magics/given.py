@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbagent import settings
-from nbagent.errors import UnknownNameError, close_match
+from nbagent.errors import UnknownNameError, UnknownOptionError, close_match
 
 if TYPE_CHECKING:
     from nbagent.agent import Agent
@@ -56,6 +56,62 @@ def contexts_named(words: Sequence[str], names: Mapping[str, Any]) -> list[Conte
 def _files_beside(path: Path) -> list[str]:
     folder = path.expanduser().parent
     return [str(path.parent / one.name) for one in folder.iterdir()] if folder.is_dir() else []
+
+
+def launched_agent(options: Line, names: Mapping[str, Any]) -> Agent:
+    """Return the agent that the line names, a team of those that `--members` names, or one as it is configured.
+
+    Raises UnknownNameError for a name that is no agent's, UnknownOptionError for flags that exclude each other.
+    """
+    from nbagent.agent import Agent
+    from nbagent.team import Team
+
+    if options.members is None and options.mode is None:
+        if options.agent:
+            return agent_named(options.agent, names)
+        return Agent(instructions=settings.get("instructions"))
+    named = agent_named(options.agent, names) if options.agent else None
+    if options.members is None:
+        if not isinstance(named, Team):
+            raise UnknownOptionError("--mode is a team's", "name a Team, or its members: --members a,b")
+        return replace(named, mode=options.mode)
+    if named is not None:
+        raise UnknownOptionError(
+            f"--members makes a team, and agent {options.agent!r} is named too", "leave one of them out"
+        )
+    members = [agent_named(name.strip(), names) for name in options.members.split(",") if name.strip()]
+    return Team(
+        members=_told_apart(members, options.members),
+        mode=options.mode or "coordinate",
+        instructions=settings.get("instructions"),
+    )
+
+
+def agent_named(name: str, names: Mapping[str, Any]) -> Agent:
+    """Return the notebook's agent or team of that name. Raises UnknownNameError."""
+    from nbagent.agent import Agent
+
+    found = names.get(name)
+    if isinstance(found, Agent):
+        return found
+    known = [known for known, value in names.items() if isinstance(value, Agent)]
+    what = "is no Agent" if name in names else "is not defined"
+    raise UnknownNameError(
+        f"agent {name!r} {what}{close_match(name, known)}",
+        f"make one: {name} = nbagent.Agent(...); quote a flag's value that holds spaces",
+    )
+
+
+def _told_apart(members: Sequence[Agent], line: str) -> list[Agent]:
+    """Return the agents under their variables' names where they have none of their own."""
+    from nbagent.agent import Agent
+
+    variables = [name.strip() for name in line.split(",") if name.strip()]
+    unnamed = Agent().name
+    return [
+        replace(member, name=variable) if member.name == unnamed else member
+        for member, variable in zip(members, variables, strict=True)
+    ]
 
 
 def changes_of(agent: Agent, options: Line) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import argparse
 import builtins
 import keyword
 import shlex
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 from nbagent.errors import UnknownOptionError, close_match
+from nbagent.spec import Mode
 
 Line = argparse.Namespace
 
@@ -74,6 +75,8 @@ def _launching(name: str) -> LineParser:
     parser.add_argument("-o", "--output", type=_identifier, metavar="NAME")
     parser.add_argument("--schema", metavar="TYPE")
     parser.add_argument("--tools", metavar="A,B")
+    parser.add_argument("--members", metavar="A,B")
+    parser.add_argument("--mode", choices=get_args(Mode))
     parser.add_argument("--session", metavar="ID")
     parser.add_argument("--run-id", metavar="ID")
     parser.add_argument("--if-exists", choices=("error", "attach"), default="error")

@@ -164,8 +164,10 @@ function cardView(el, state, on) {
   const approvals = element("div", "approvals");
   const activity = element("div", "activity");
   const error = element("div", "error");
+  const members = element("ul", "members");
+  members.setAttribute("aria-label", "members");
   const body = element("div", "body");
-  body.append(waiting, approvals, table, answer, raw, activity, error);
+  body.append(members, waiting, approvals, table, answer, raw, activity, error);
 
   const facts = element("div", "facts");
   const code = element("code", "code");
@@ -243,6 +245,7 @@ function cardView(el, state, on) {
       ...(row.notices ?? []).map((line) => ["notice", line]),
     ]);
     lines(error, (row.error ?? []).filter(Boolean).map((line, at) => [at ? "todo" : "what", line]));
+    drawMembers(members, row.members ?? []);
     drawTable(table, row);
     // the text of a structured answer is folded away once its table stands there
     const home = row.table ? raw : body;
@@ -324,6 +327,19 @@ function drawTable(home, row) {
   home.setAttribute("role", "region");
   home.setAttribute("aria-label", "structured answer");
   if (row.more) home.append(element("p", "more", row.more));
+}
+
+function drawMembers(home, rows) {
+  home.hidden = rows.length === 0;
+  home.replaceChildren(
+    ...rows.map((row) => {
+      const line = element("li", "member");
+      line.dataset.status = row.status;
+      line.style.paddingInlineStart = `${(row.depth - 1) * 1.5}em`;
+      line.append(element("span", "name", row.name), element("span", "state", row.status), element("span", "value", row.tokens));
+      return line;
+    }),
+  );
 }
 
 function drawFacts(home, pairs) {

@@ -61,7 +61,7 @@ class Shown:
         self._record = (
             self._record or self.run.record
         )  # another kernel's run may have been adopted by this one
-        version = self._record.version if self._record is not None else 0
+        version = self._record.whole_version if self._record is not None else 0
         seen = Seen.of_record(self._record) if self._record is not None else Seen.of_output(self.run.output)
         row, text = row_of(seen), shown_text(seen.text)
         if self.trouble and not row["final"]:
@@ -99,7 +99,7 @@ class Shown:
         was_final = self.final
         if self._record is None:
             await self._poll()
-        elif self._record.version != self._looked[0]:
+        elif self._record.whole_version != self._looked[0]:
             self.look()
         self.widget.tell(*self._looked[1:])
         if self.final and not was_final:

@@ -65,6 +65,7 @@ def html_of(row: Row, text: str, *, key: str = "") -> str:
         *(f"<p>waits for approval: <code>{escape(one['call'])}</code></p>" for one in row["approvals"]),
         *(f"<p>note: {escape(notice)}</p>" for notice in row["notices"]),
         "<p>" + "<br>".join(escape(line) for line in row["error"]) + "</p>" if row["error"] else "",
+        _members(row),
         _table(row),
         _text(row, text),
         f"<p><code>{escape(row['code'])}</code></p>" if row["code"] else "",
@@ -79,6 +80,15 @@ def _status(row: Row) -> str:
 def _facts_line(row: Row) -> str:
     took = [f"took {row['took']}"] if row["took"] else []
     return " · ".join([*took, *(f"{name} {value}" for name, value in row["facts"])])
+
+
+def _members(row: Row) -> str:
+    """The runs under it, a line each, indented by their depth."""
+    lines = []
+    for one in row["members"]:
+        parts = [f"<strong>{escape(one['name'])}</strong>", escape(one["status"]), escape(one["tokens"])]
+        lines.append("&emsp;" * one["depth"] + " · ".join(filter(None, parts)))
+    return f"<p>{'<br>'.join(lines)}</p>" if lines else ""
 
 
 def _text(row: Row, text: str) -> str:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from nbagent.events import PendingApproval, ToolCall, ToolRequest
+from nbagent.panel.members import SeenMember, member_rows, members_of
 from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus
 from nbagent.schemas import rows_of
 
@@ -51,6 +52,7 @@ class Seen:
     notices: Sequence[str] = ()
     retry: str | None = None
     queue_position: int | None = None
+    members: Sequence[SeenMember] = ()
     approvals: Sequence[PendingApproval] = ()
     waits_for: str | None = None
 
@@ -72,12 +74,13 @@ class Seen:
             error=end.error if end else None,
             text=record.text,
             value=record.content if end and end.output_valid and launch.output_schema is not None else None,
-            metrics=record.metrics if calls or end else None,
+            metrics=record.metrics if calls or end or record.member_responses else None,
             tool_calls=record.tool_calls_as_asked(),
             running_tools=tuple(record.running_tools.values()),
             notices=tuple(record.notices),
             retry=_retry_note(calls[-1].error, record.retry_in_s) if calls and not end else None,
             queue_position=record.queue_position,
+            members=tuple(members_of(record)),
             approvals=record.pending_approvals,
             waits_for=record.waits_for,
         )
@@ -103,6 +106,7 @@ class Seen:
             value=output.content if structured else None,
             metrics=output.metrics,
             tool_calls=output.tool_calls,
+            members=tuple(members_of(output)),
             approvals=output.pending_approvals,
         )
 
@@ -133,6 +137,7 @@ def row_of(seen: Seen) -> Row:
         ],
         "calls": [] if final else [f"calling {call_text(r.name, r.arguments)}" for r in seen.running_tools],
         "called": _called(seen.tool_calls),
+        "members": [{**row, "name": _line(str(row["name"]))} for row in member_rows(seen.members)],
         "retry": _line(seen.retry or ""),
         "notices": [_line(notice) for notice in seen.notices[-NOTICES_LIMIT:]],
         "error": [_line(what), _line(todo)] if what else [],

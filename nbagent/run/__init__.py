@@ -8,11 +8,11 @@ record.py   RunRecord, the live fold of a run's events
 past.py     a record as few events, for who listens late
 """
 
-from nbagent.run.metrics import TOKEN_FIELDS, AttemptTimes, RunMetrics, metrics_of, sum_known
+from nbagent.run.metrics import TOKEN_FIELDS, AttemptTimes, RunMetrics, calls_of_all, metrics_of, sum_known
 from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput
 from nbagent.run.past import past_of, past_of_stored
-from nbagent.run.record import RunLaunch, RunRecord
+from nbagent.run.record import RunLaunch, RunRecord, without_texts
 from nbagent.run.status import STATUS_OF, RunStatus, StopReason
 
 __all__ = [
@@ -25,9 +25,11 @@ __all__ = [
     "RunRecord",
     "RunStatus",
     "StopReason",
+    "calls_of_all",
     "in_asked_order",
     "metrics_of",
     "past_of",
     "past_of_stored",
     "sum_known",
+    "without_texts",
 ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from nbagent.events import ModelCall, ToolCall
+from nbagent.events import Message, ModelCall, ToolCall
+from nbagent.run.order import in_asked_order
 
 TOKEN_FIELDS = (
     "input_tokens",
@@ -36,6 +37,41 @@ class AttemptTimes:
     finished_at: datetime | None = None
 
 
+class Counted(Protocol):
+    """A run as far as its costs are counted: a live record, or a snapshot."""
+
+    @property
+    def model_calls(self) -> Sequence[ModelCall]:
+        """Its own model calls."""
+        ...
+
+    @property
+    def tool_calls(self) -> Sequence[ToolCall]:
+        """Its own tool calls."""
+        ...
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """Its messages: they ask for the tool calls."""
+        ...
+
+    @property
+    def member_responses(self) -> Sequence[Counted]:
+        """The runs that it started."""
+        ...
+
+
+def calls_of_all(run: Counted) -> tuple[tuple[ModelCall, ...], tuple[ToolCall, ...]]:
+    """Return the calls of a run and of everything under it, each once, its own first, in the order they were asked for."""
+    model_calls = [*run.model_calls]
+    tool_calls = [*in_asked_order(tuple(run.tool_calls), tuple(run.messages))]
+    for member in tuple(run.member_responses):
+        under = calls_of_all(member)
+        model_calls += under[0]
+        tool_calls += under[1]
+    return tuple(model_calls), tuple(tool_calls)
+
+
 class RunMetrics(BaseModel):
     """What a run cost, folded from its calls of all attempts. Counts are inclusive; unknown is None.
 
@@ -43,6 +79,8 @@ class RunMetrics(BaseModel):
     waiting in the queue is `queue_s`. `ttft_s` is the time
     from the first model call's request to its first token. `details["model"]` holds one entry for each
     (provider, model), `details["tool_call"]` one for each tool.
+
+    Those of a team count its members' calls too; its times are the leader's, which wait for the members.
     """
 
     model_config = ConfigDict(frozen=True)

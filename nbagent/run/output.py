@@ -16,8 +16,10 @@ class RunOutput(BaseModel):
     """A run as it stood at one moment: frozen, and the same whether the run is live or read from the store.
 
     `content` is the answer's text (so far, while the run goes on), or the typed value where the run had an
-    output schema: an instance of the class where this kernel defines it, else plain data. `pending_approvals` are
-    the tool calls that a paused run waits for.
+    output schema: an instance of the class where this kernel defines it, else plain data. `kind` is "agent" or
+    "team"; `member_responses` are the runs that it started, in launch order, each with metrics of its own. A team
+    with `store_member_responses=False` keeps no prompt, message or answer of these. `pending_approvals` are the tool
+    calls that a paused run waits for.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -26,6 +28,7 @@ class RunOutput(BaseModel):
     session_id: str
     status: RunStatus
     agent_name: str | None = None
+    kind: str = "agent"
     label: str | None = None
     parent_run_id: str | None = None
     provider: str | None = None

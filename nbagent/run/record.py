@@ -6,7 +6,7 @@ The runtime applies each event of a run to it on the background thread, the fold
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, assert_never
 
@@ -32,7 +32,7 @@ from nbagent.events import (
     ToolCallStarted,
     ToolRequest,
 )
-from nbagent.run.metrics import AttemptTimes, RunMetrics, metrics_of
+from nbagent.run.metrics import AttemptTimes, RunMetrics, calls_of_all, metrics_of
 from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput
 from nbagent.run.status import STATUS_OF, RunStatus
@@ -56,6 +56,8 @@ class RunLaunch:
     """What is known of a run at its launch and never changes while this attempt lasts.
 
     `created_at` is the run's own; a resumed one's attempt was `resumed_at`, after the `earlier` attempts.
+    `tool_call` is the step and id of the call that started a child run. Where `keeps_texts` is False neither
+    snapshot nor store holds what the run was asked and what it said.
     """
 
     run_id: str
@@ -74,6 +76,8 @@ class RunLaunch:
     attempt: int = 1
     resumed_at: datetime | None = None
     earlier: tuple[AttemptTimes, ...] = ()
+    tool_call: tuple[int, str] | None = None
+    keeps_texts: bool = True
 
 
 class RunRecord:
@@ -81,11 +85,12 @@ class RunRecord:
 
     Invariants: `end` is set once and nothing is applied after it; `version` grows with every event; the text
     is that of the latest model call that gave any, without the text of a try that was repeated.
+    `member_responses` are the runs that it started, each once, snapshots where another attempt started them.
     """
 
     __slots__ = (
-        "_pieces", "_text_of", "_typed", "end", "launch", "messages", "model_calls", "notices", "queue_position",
-        "response_id", "retry_in_s", "running_tools", "sequence_number", "started_at", "tool_calls", "version",
+        "_pieces", "_text_of", "_typed", "end", "launch", "member_responses", "messages", "model_calls", "notices",
+        "queue_position", "response_id", "retry_in_s", "running_tools", "sequence_number", "started_at", "tool_calls", "version",
         "waiting", "waits_for",
     )  # fmt: skip
 
@@ -97,6 +102,7 @@ class RunRecord:
         self.tool_calls: list[ToolCall] = []
         self.running_tools: dict[str, ToolRequest] = {}
         self.messages: list[Message] = []
+        self.member_responses: list[RunRecord | RunOutput] = []
         self.notices: list[str] = []
         self.retry_in_s: float | None = None
         self.version = 0
@@ -167,6 +173,27 @@ class RunRecord:
         self.notices.append(text)
         self.version += 1
 
+    def join(self, member: RunRecord | RunOutput) -> None:
+        """Take in a run that this one has started, or another attempt of it."""
+        run_id = _id_of(member)
+        known = [_id_of(one) for one in self.member_responses]
+        if run_id in known:
+            self.member_responses[known.index(run_id)] = member
+        else:
+            self.member_responses.append(member)
+        self.version += 1
+
+    def leave(self, member: RunRecord) -> None:
+        """Take out a run that never was: its id was taken."""
+        self.member_responses = [one for one in self.member_responses if one is not member]
+        self.version += 1
+
+    @property
+    def whole_version(self) -> int:
+        """A number that grows with every event of the run and of those under it."""
+        live = [one for one in tuple(self.member_responses) if isinstance(one, RunRecord)]
+        return self.version + sum(one.whole_version for one in live)
+
     @property
     def text_step(self) -> int:
         """The step that the text so far belongs to; 0 before any."""
@@ -197,18 +224,37 @@ class RunRecord:
         end = self.end
         if end is None or (end.content is None and not end.output_valid):
             return self.text
-        if not end.output_valid or self.launch.output_schema is None:
+        if not end.output_valid or self.output_schema is None:
             return end.content
         if self._typed is None:
-            self._typed = self.launch.output_schema.value_of(end.content)
+            self._typed = self.output_schema.value_of(end.content)
         return self._typed
 
     @property
+    def output_schema(self) -> TypedOutput | None:
+        """The schema that the answer has: the run's own, else that of the member whose answer it is."""
+        by = self.end.answered_by if self.end is not None else None
+        if self.launch.output_schema is None and by is not None:
+            for member in self.member_responses:
+                if isinstance(member, RunRecord) and member.launch.run_id == by:
+                    return member.output_schema
+        return self.launch.output_schema
+
+    @property
+    def content_type(self) -> str:
+        """The type's name of a validated answer, else "text"."""
+        if self.end is None or not self.end.output_valid:
+            return "text"
+        return self.output_schema.content_type if self.output_schema is not None else "json"
+
+    @property
     def metrics(self) -> RunMetrics:
-        """The run's metrics so far."""
+        """The run's metrics so far; a team's are those of everything under it."""
+        own = tuple(self.model_calls), self.tool_calls_as_asked()
+        model_calls, tool_calls = calls_of_all(self) if self.launch.kind == "team" else own
         return metrics_of(
-            tuple(self.model_calls),
-            self.tool_calls_as_asked(),
+            model_calls,
+            tool_calls,
             created_at=self.launch.resumed_at or self.launch.created_at,
             started_at=self.started_at,
             finished_at=self.end.finished_at if self.end else None,
@@ -218,21 +264,20 @@ class RunRecord:
     def snapshot(self) -> RunOutput:
         """The run as it stands, frozen."""
         end, launch = self.end, self.launch
-        schema = launch.output_schema
+        texts, asked = launch.keeps_texts, self.tool_calls_as_asked()
         return RunOutput(
             run_id=launch.run_id,
             session_id=launch.session_id,
             status=self.status,
             agent_name=launch.agent_name,
+            kind=launch.kind,
             label=launch.label,
             parent_run_id=launch.parent_run_id,
             provider=launch.provider,
             model=launch.model,
-            prompt=launch.prompt,
-            content=self.content,
-            content_type=schema.content_type
-            if schema is not None and end is not None and end.output_valid
-            else "text",
+            prompt=launch.prompt if texts else None,
+            content=self.content if texts else None,
+            content_type=self.content_type if texts else "text",
             output_valid=end.output_valid if end else None,
             stop_reason=end.stop_reason if end else None,
             error_type=end.error_type if end else None,
@@ -243,12 +288,24 @@ class RunRecord:
             started_at=self.started_at,
             finished_at=end.finished_at if end else None,
             metrics=self.metrics,
-            messages=tuple(self.messages),
+            messages=tuple(self.messages) if texts else (),
             model_calls=tuple(self.model_calls),
-            tool_calls=self.tool_calls_as_asked(),
+            tool_calls=tuple(asked if texts else map(without_texts, asked)),
             pending_approvals=self.pending_approvals,
+            member_responses=tuple(
+                one.snapshot() if isinstance(one, RunRecord) else one for one in tuple(self.member_responses)
+            ),
         )
 
     def tool_calls_as_asked(self) -> tuple[ToolCall, ...]:
         """Return the finished tool calls in the order of the model's requests; `tool_calls` is in that of their ends."""
         return in_asked_order(tuple(self.tool_calls), tuple(self.messages))
+
+
+def without_texts(call: ToolCall) -> ToolCall:
+    """Return a tool call without what it was given and what it gave."""
+    return replace(call, arguments="", result=None)
+
+
+def _id_of(run: RunRecord | RunOutput) -> str:
+    return run.launch.run_id if isinstance(run, RunRecord) else run.run_id

@@ -1,22 +1,18 @@
 """Which run a launch comes from: a run launched inside a tool is a child of the run that called the tool.
 
 A context variable, set in each run's task and copied into its tools' threads. A child takes no turn in any
-session: its parent, or a run that waits for its parent, may hold that session until the child has ended. It is
-stopped with its parent, unless it was launched detached.
+session: its parent, or a run that waits for its parent, may hold that session until the child has ended. What is
+stopped with what is in `kin.py`.
 """
 
 from __future__ import annotations
 
-import threading
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from nbagent.errors import ConfigurationError
+from nbagent.loop import current_tool_call
 from nbagent.runtime.launching import Launching
-
-if TYPE_CHECKING:
-    from nbagent.runtime.live import LiveRun
 
 MAX_DEPTH = 16  # a tool that launches the agent whose tool it is would never come to an end
 
@@ -44,31 +40,4 @@ def as_child(launching: Launching) -> Launching:
             f"runs are nested {MAX_DEPTH} deep: tools launch runs whose tools launch runs",
             "give the inner agent other tools",
         )
-    return replace(launching, parent_run_id=parent, on_busy="parallel")
-
-
-class Children:
-    """The unfinished runs that are stopped with their parents, by the parents' ids. Used from any thread."""
-
-    def __init__(self) -> None:
-        self._of: dict[str, list[LiveRun]] = {}
-        self._lock = threading.Lock()
-
-    def add(self, parent: str, child: LiveRun) -> None:
-        """Have `child` stopped with its parent."""
-        with self._lock:
-            self._of.setdefault(parent, []).append(child)
-
-    def of(self, parent: str) -> list[LiveRun]:
-        """Return the children of a run that have not been removed, in launch order."""
-        with self._lock:
-            return list(self._of.get(parent, ()))
-
-    def remove(self, child: LiveRun) -> None:
-        """Forget a run that has ended; does nothing for one that is no child."""
-        parent = child.record.launch.parent_run_id
-        with self._lock:
-            if parent in self._of and child in self._of[parent]:
-                self._of[parent].remove(child)
-                if not self._of[parent]:
-                    del self._of[parent]
+    return replace(launching, parent_run_id=parent, on_busy="parallel", tool_call=current_tool_call())

@@ -17,9 +17,10 @@ import orjson
 from nbagent.errors import ConfigurationError, NBAgentError
 from nbagent.models import resolve_model
 from nbagent.models.protocol import Model
+from nbagent.runtime.launching import Crew
 from nbagent.schemas import OutputSchema
 from nbagent.schemas.names import class_named
-from nbagent.spec import AgentSpec, Limits, ModelSettings
+from nbagent.spec import AgentSpec, Limits, ModelSettings, TeamSpec
 from nbagent.tools import Tool, tools_of
 
 T = TypeVar("T", Limits, ModelSettings)
@@ -27,11 +28,18 @@ T = TypeVar("T", Limits, ModelSettings)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equipment:
-    """What one source can give: None and () are nothing."""
+    """What one source can give: None and () are nothing. `members` are a team's."""
 
     tools: tuple[Tool, ...] = ()
     output_schema: OutputSchema | None = None
     model: Model | None = None
+    members: tuple[Crew, ...] = ()
+
+    @classmethod
+    def of(cls, crew: Crew) -> Equipment:
+        """What a spec and its model can give."""
+        spec = crew.spec
+        return cls(tools=spec.tools, output_schema=spec.output_schema, model=crew.model, members=crew.members)
 
 
 class Equipped(Protocol):
@@ -50,17 +58,17 @@ def notebook_names() -> Mapping[str, Any]:
 
 
 def equipment_in(names: Mapping[str, Any], agent_name: str) -> Iterator[Equipment]:
-    """Yield what the agents of that name have; one that cannot be used has nothing."""
-    for value in list(names.values()):
-        if hasattr(type(value), "equipment") and getattr(value, "name", None) == agent_name:
+    """Yield what the agents of that name, or in a variable of it, have; one that cannot be used has nothing."""
+    for variable, value in list(names.items()):
+        if hasattr(type(value), "equipment") and agent_name in (getattr(value, "name", None), variable):
             with contextlib.suppress(NBAgentError):
                 yield value.equipment()
 
 
 def equip(
     data: Mapping[str, Any], sources: Sequence[Equipment], names: Mapping[str, Any], *, as_it_was: bool
-) -> tuple[AgentSpec, Model]:
-    """Return the spec that `data` (as in `runs.spec`) describes, and its model.
+) -> Crew:
+    """Return the spec that `data` (as in `runs.spec`) describes, its model, and a team's members likewise.
 
     With `as_it_was` tools and schema must be what they were: a conversation that began with others cannot go on.
     Raises ConfigurationError, which names all that is missing or changed.
@@ -74,18 +82,38 @@ def equip(
             f"the run cannot go on here: {'; '.join(problems)}",
             "run the cells that define these as they were, or pass agent=Agent(...) with them",
         )
-    spec = AgentSpec(
-        name=data["name"],
-        model=data["model"],
-        model_named=data.get("model_named", True),
-        instructions=data["instructions"],
-        tools=tuple(tool for tool in tools if tool is not None),
-        output_schema=schema,
-        limits=_made(Limits, data["limits"]),
-        settings=_made(ModelSettings, data["settings"]),
-        history_runs=data.get("history_runs"),
+    members = tuple(
+        equip(one, _sources_of_member(one["name"], sources, names), names, as_it_was=as_it_was)
+        for one in data.get("members", ())
     )
-    return spec, model
+    fields: dict[str, Any] = {
+        "name": data["name"],
+        "model": data["model"],
+        "model_named": data.get("model_named", True),
+        "instructions": data["instructions"],
+        "tools": tuple(tool for tool in tools if tool is not None),
+        "output_schema": schema,
+        "limits": _made(Limits, data["limits"]),
+        "settings": _made(ModelSettings, data["settings"]),
+        "history_runs": data.get("history_runs"),
+    }
+    if "members" not in data:
+        return Crew(spec=AgentSpec(**fields), model=model)
+    spec = TeamSpec(
+        **fields,
+        members=tuple(member.spec for member in members),
+        mode=data["mode"],
+        store_member_responses=data["store_member_responses"],
+    )
+    return Crew(spec=spec, model=model, members=members)
+
+
+def _sources_of_member(name: str, sources: Sequence[Equipment], names: Mapping[str, Any]) -> list[Equipment]:
+    """What the teams among the sources know of a member of that name, then agents of the notebook."""
+    known = [
+        Equipment.of(member) for source in sources for member in source.members if member.spec.name == name
+    ]
+    return [*known, *equipment_in(names, name)]
 
 
 def _made(cls: type[T], values: Mapping[str, Any]) -> T:

@@ -5,7 +5,7 @@ Called on the launching thread. Nothing is asked and nothing is written; a sessi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -14,7 +14,7 @@ from nbagent.events import FilePart, Message, Usage
 from nbagent.models.prices import price_usd
 from nbagent.models.protocol import Model, ModelRequest
 from nbagent.runtime.rates import CHARACTERS_PER_TOKEN, estimated_tokens
-from nbagent.spec import AgentSpec
+from nbagent.spec import AgentSpec, TeamSpec
 
 _MILLION = 1_000_000
 
@@ -85,10 +85,11 @@ def _input_tokens(spec: AgentSpec, prompt: str, history: Sequence[Message]) -> i
 
 
 def _ceiling(spec: AgentSpec, model: Model, tokens: int) -> tuple[float | None, str]:
-    """The lowest of what the limits allow, and which one it is."""
-    limits = spec.limits
-    price_in = price_usd(model.provider, model.id, Usage(input_tokens=_MILLION, output_tokens=0))
-    price_out = price_usd(model.provider, model.id, Usage(input_tokens=0, output_tokens=_MILLION))
+    """The lowest of what the limits allow, and which one it is. A team's tokens may all be of its dearest model."""
+    limits, has_tools = spec.limits, bool(spec.tools) or isinstance(spec, TeamSpec)
+    names = [(model.provider, model.id), *_models_under(spec)]
+    price_in = _highest(names, Usage(input_tokens=_MILLION, output_tokens=0))
+    price_out = _highest(names, Usage(input_tokens=0, output_tokens=_MILLION))
     bounds: list[tuple[float, str]] = []
     if limits.max_cost_usd is not None:
         bounds.append((limits.max_cost_usd, "max_cost, checked after each model call"))
@@ -97,7 +98,7 @@ def _ceiling(spec: AgentSpec, model: Model, tokens: int) -> tuple[float | None, 
             dollars = limits.max_total_tokens * max(price_in, price_out) / _MILLION
             bounds.append((dollars, "max_total_tokens, checked after each model call"))
         most_out = spec.settings.max_output_tokens
-        if most_out is not None and not spec.tools:
+        if most_out is not None and not has_tools:
             calls = 1 + (limits.output_retries if spec.output_schema is not None else 0)
             grown = tokens * calls + most_out * calls * (calls - 1) / 2  # what was said is sent again
             dollars = (grown * price_in + most_out * calls * price_out) / _MILLION
@@ -105,6 +106,22 @@ def _ceiling(spec: AgentSpec, model: Model, tokens: int) -> tuple[float | None, 
     if bounds:
         return min(bounds)
     if price_in is None or price_out is None:
-        return None, f"the price of {spec.model} is not known; %config NBAgent.prices can hold it"
-    limit = "max_cost or max_total_tokens" if spec.tools else "max_output_tokens or max_cost"
+        of_whom = "of one of its models" if isinstance(spec, TeamSpec) else f"of {spec.model}"
+        return None, f"the price {of_whom} is not known; %config NBAgent.prices can hold it"
+    limit = "max_cost or max_total_tokens" if has_tools else "max_output_tokens or max_cost"
     return None, f"no limit bounds it; set {limit}"
+
+
+def _models_under(spec: AgentSpec) -> Iterator[tuple[str, str]]:
+    """Yield provider and name of each model under a team; nothing for an agent."""
+    for member in spec.members if isinstance(spec, TeamSpec) else ():
+        provider, _, name = member.model.partition(":")
+        yield provider, name
+        yield from _models_under(member)
+
+
+def _highest(names: Sequence[tuple[str, str]], usage: Usage) -> float | None:
+    """Return the highest price of this usage, None where one is not known."""
+    prices = [price_usd(provider, name, usage) for provider, name in names]
+    known = [price for price in prices if price is not None]
+    return max(known) if len(known) == len(prices) else None

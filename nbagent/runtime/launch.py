@@ -17,22 +17,30 @@ import threading
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from nbagent import settings
-from nbagent.errors import PromptError, RunIdInUseError, SessionBusyError, UnknownNameError, close_match
+from nbagent.errors import (
+    ConfigurationError,
+    PromptError,
+    RunIdInUseError,
+    SessionBusyError,
+    UnknownNameError,
+    close_match,
+)
 from nbagent.loop import Decision
 from nbagent.mcp import close_servers
 from nbagent.models import close_connections
 from nbagent.models.protocol import Model
 from nbagent.run import RunOutput, RunRecord, RunStatus
-from nbagent.runtime import children, decisions
+from nbagent.runtime import children, decisions, recover
 from nbagent.runtime.breath import spread
 from nbagent.runtime.handle import Run
 from nbagent.runtime.handover import COMMIT_WAIT_S
-from nbagent.runtime.launching import Launching, check_price, mode_requested, run_launch, uuid7
+from nbagent.runtime.launching import Crew, Launching, check_models, mode_requested, run_launch, uuid7
 from nbagent.runtime.live import LiveRun, Services
 from nbagent.runtime.mainthread import MainThread
 from nbagent.runtime.record import launch_write
@@ -58,13 +66,13 @@ class Runtime:
         self.sessions = Sessions()
         self.slots = Slots()
         self.main = MainThread()
-        self.children = children.Children()
         self._stores: dict[Path, Store] = {}
         self._unfinished: dict[str, LiveRun] = {}
         self._finished: OrderedDict[str, LiveRun] = OrderedDict()
         self._cancelled_early: set[str] = set()
         self._told: set[str] = set()
         self._lock = threading.Lock()
+        self.taking_up = threading.Lock()  # from the claim of an attempt until it is live here
         self._start = Path.cwd()  # a later %cd moves no store
         self._ticking = False
         self._background_tasks: set[asyncio.Task[None]] = set()
@@ -90,8 +98,7 @@ class Runtime:
         """
         if not launching.prompt.strip():
             raise PromptError("the prompt is empty", "write what the agent should do")
-        model.check()
-        check_price(spec, model)
+        check_models(Crew(spec=spec, model=model, members=launching.members))
         check_traces()
         limits = _call_limits()  # here, so that an option that does not fit is the launching cell's error
         launching = children.as_child(launching)
@@ -128,7 +135,8 @@ class Runtime:
     def _new_run(self, spec: AgentSpec, model: Model, launching: Launching) -> LiveRun:
         """Build the live run, queue it in its session and hand its row to the store."""
         session_id = launching.session_id or str(uuid7())
-        busy = self._unfinished_in(session_id) if launching.on_busy in {"reject", "cancel"} else []
+        rivals = launching.in_session and launching.on_busy in {"reject", "cancel"}
+        busy = self._unfinished_in(session_id) if rivals else []
         if busy and launching.on_busy == "reject":
             raise SessionBusyError(
                 f"session {session_id!r} has an unfinished run", 'wait for it, or use on_busy="queue"'
@@ -145,11 +153,12 @@ class Runtime:
         )
         live = LiveRun(
             RunRecord(launch), spec, model, self.services(store),
-            launching=written, has_history=launching.session_id is not None, files=launching.files,
-            callbacks=launching.callbacks,
+            launching=written, has_history=launching.in_session, files=launching.files,
+            callbacks=launching.callbacks, members=launching.members,
         )  # fmt: skip
         with self._lock:
             self._unfinished.setdefault(launch.run_id, live)
+        self._show_to_parent(live, launch.parent_run_id, detached=launching.detached)
         if launching.session_id is not None and launching.on_busy != "parallel":
             live.before = self.sessions.enter(session_id, live)
         for one in reversed(busy):  # the last first, so that none of them begins
@@ -157,16 +166,19 @@ class Runtime:
         if launch.run_id in self._cancelled_early:
             self._cancelled_early.discard(launch.run_id)
             live.stop_reason = "cancelled"
-        if launch.parent_run_id is not None and not launching.detached:
-            self._bind(live, launch.parent_run_id)
         return live
 
-    def _bind(self, child: LiveRun, parent_run_id: str) -> None:
-        """Have a run stopped with its parent, at once where that was stopped: a tool's thread cannot be killed."""
-        self.children.add(parent_run_id, child)
-        parent = self.live(parent_run_id)
-        if parent is not None and parent.stop_reason is not None:
-            child.stop_reason = "cancelled"
+    def start_child(self, spec: AgentSpec, model: Model, launching: Launching) -> LiveRun:
+        """Launch a member of a team; on the background loop, from its team's context."""
+        live = self.live(self.launch(spec, model, launching).run_id)
+        assert live is not None
+        return live
+
+    def _show_to_parent(self, live: LiveRun, parent_id: str | None, *, detached: bool = False) -> None:
+        """Tell the run that started this one, if this kernel knows it."""
+        parent = self.live(parent_id) if parent_id is not None else None
+        if parent is not None and parent.services.store is live.services.store:
+            parent.kin.adopt(live, detached=detached)
 
     def _unfinished_in(self, session_id: str) -> list[LiveRun]:
         """This kernel's unfinished runs of a session, without those that runs started."""
@@ -188,7 +200,6 @@ class Runtime:
     def _remember(self, live: LiveRun) -> None:
         """Move a run from the unfinished to the finished ones; called on the store's thread or the loop."""
         run_id = live.record.launch.run_id
-        self.children.remove(live)
         with self._lock:
             if self._unfinished.get(run_id) is live:
                 del self._unfinished[run_id]
@@ -205,6 +216,9 @@ class Runtime:
         with self._lock:
             self._unfinished[launch.run_id] = live
             self._finished.pop(launch.run_id, None)
+            works = launch.parent_run_id in self._unfinished
+        if works or launch.parent_run_id == children.parent_run_id():  # its team may have stopped meanwhile
+            self._show_to_parent(live, launch.parent_run_id)
         if children.parent_run_id() is None:
             live.before = self.sessions.enter(launch.session_id, live)
         self.thread.soon(self._begin, live, limits, context=contextvars.copy_context())
@@ -217,9 +231,27 @@ class Runtime:
             slots=self.slots,
             sessions=self.sessions,
             main=self.main,
-            children=self.children,
             finished=self._remember,
+            start=self.start_child,
+            resume=self._resume_child,
         )
+
+    def _resume_child(self, run_id: str, crew: Crew) -> LiveRun:
+        """Go on with a member of a resumed team, as a new attempt of its run. Blocks; not on the loop.
+
+        One that a person has taken up again by itself, as by approving a call, joins its team, at work or done.
+        """
+        try:
+            recover.go_on(self, run_id, agent=recover.given(crew))
+        except ConfigurationError:
+            taken_up = self.live(run_id)
+            if taken_up is None or taken_up.record.status is RunStatus.interrupted:
+                raise
+        live = self.live(run_id)
+        assert live is not None
+        if live.kin.parent is None:
+            self._show_to_parent(live, live.record.launch.parent_run_id)
+        return live
 
     # ---------------------------------------------------------------- lookup
 
@@ -244,10 +276,10 @@ class Runtime:
         return sorted(listed, key=lambda live: live.record.launch.run_id)
 
     def unfinished(self) -> list[Run]:
-        """Handles on this kernel's unfinished runs, in launch order."""
+        """Handles on this kernel's unfinished runs, in launch order; a run under an unfinished one ends with it."""
         with self._lock:
             lives = list(self._unfinished.values())
-        return [self._handle(live) for live in lives]
+        return [self._handle(live) for live in lives if live.kin.parent not in lives]
 
     def get(self, key: str) -> Run:
         """The run with this id or label (the latest of that label), from any kernel. Raises UnknownNameError."""
@@ -278,10 +310,9 @@ class Runtime:
     def _load(self, key: str) -> RunOutput | None:
         """Read a run from the file; its content is typed where the notebook or a module defines the type."""
         output = load_run(self.store, key)
-        if output is None or not output.output_valid:
-            return output
-        names = vars(sys.modules["__main__"])
-        return output.model_copy(update={"content": rebuild(output.content_type, output.content, names)})
+        if output is None:
+            return None
+        return _typed(output, vars(sys.modules["__main__"]))
 
     def _handle(self, live: LiveRun) -> Run:
         return Run(live.record.launch.run_id, live.record.launch.session_id, runtime=self, live=live)
@@ -364,6 +395,16 @@ class Runtime:
                 self.thread.submit(close_connections()).result(0.6)  # a cancel on its way may still arrive
         for store in self._stores.values():
             store.close(max(0.1, deadline - time.monotonic()))
+
+
+def _typed(output: RunOutput, names: Mapping[str, Any]) -> RunOutput:
+    """Return a stored run whose content, and that of those under it, is of the type that `names` or a module define."""
+    update: dict[str, Any] = {}
+    if output.output_valid and output.content is not None:
+        update["content"] = rebuild(output.content_type, output.content, names)
+    if output.member_responses:
+        update["member_responses"] = tuple(_typed(one, names) for one in output.member_responses)
+    return output.model_copy(update=update) if update else output
 
 
 def _progress(live: LiveRun) -> None:

@@ -15,14 +15,25 @@ from nbagent.models.prices import has_price, price_table
 from nbagent.models.protocol import Model
 from nbagent.run import RunLaunch
 from nbagent.runtime.listeners import Callbacks
-from nbagent.spec import AgentSpec
+from nbagent.spec import AgentSpec, kind_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """A spec with the model that answers for it, and a team's members likewise, in the spec's order."""
+
+    spec: AgentSpec
+    model: Model
+    members: tuple[Crew, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launching:
     """What a launch says beside the agent's spec. None is: mint one, or leave it out.
 
-    `detached`: a run launched inside a tool is not stopped with the run that the tool works for.
+    `members` are those of a team; `member_of_turn` is set for a member's own launch, to the turn of its team: it
+    has no part in its session's history. `tool_call` and `keeps_texts` are as in `RunLaunch`. `detached`: a run
+    launched inside a tool is not stopped with the run that the tool works for.
     """
 
     prompt: str
@@ -36,6 +47,15 @@ class Launching:
     files: tuple[FilePart, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     callbacks: Callbacks | None = None
+    members: tuple[Crew, ...] = ()
+    member_of_turn: int | None = None
+    tool_call: tuple[int, str] | None = None
+    keeps_texts: bool = True
+
+    @property
+    def in_session(self) -> bool:
+        """True for a run with a part in the history of a session that it was given."""
+        return self.session_id is not None and self.member_of_turn is None
 
 
 def run_launch(spec: AgentSpec, model: Model, launching: Launching, session_id: str) -> RunLaunch:
@@ -45,6 +65,7 @@ def run_launch(spec: AgentSpec, model: Model, launching: Launching, session_id: 
         session_id=session_id,
         created_at=datetime.now(UTC),
         agent_name=spec.name,
+        kind=kind_of(spec),
         label=launching.label,
         parent_run_id=launching.parent_run_id,
         provider=model.provider,
@@ -53,12 +74,27 @@ def run_launch(spec: AgentSpec, model: Model, launching: Launching, session_id: 
         cell_id=launching.cell_id,
         tags=launching.tags,
         output_schema=spec.output_schema,
+        tool_call=launching.tool_call,
+        keeps_texts=launching.keeps_texts,
     )
 
 
-def check_price(spec: AgentSpec, model: Model) -> None:
-    """Refuse a limit in dollars on a model whose price nobody knows. Raises ConfigurationError."""
-    if spec.limits.max_cost_usd is None or has_price(model.provider, model.id):
+def check_models(crew: Crew, *, bounded: bool = False) -> None:
+    """Refuse what cannot run: a model without its key, a limit in dollars on a model whose price nobody knows.
+
+    A team's limit is `bounded` on its members' models too. Raises what `model.check()` raises, ConfigurationError.
+    """
+    crew.model.check()
+    bounded = bounded or crew.spec.limits.max_cost_usd is not None
+    if bounded:
+        _check_price(crew.model)
+    for member in crew.members:
+        check_models(member, bounded=bounded)
+
+
+def _check_price(model: Model) -> None:
+    """Refuse a model whose price nobody knows. Raises ConfigurationError."""
+    if has_price(model.provider, model.id):
         return
     name = f"{model.provider}:{model.id}"
     raise ConfigurationError(

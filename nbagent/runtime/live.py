@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from nbagent.delegate import run_team
 from nbagent.errors import RunIdInUseError
 from nbagent.events import (
     ApprovalDenied,
@@ -23,6 +24,7 @@ from nbagent.events import (
     Event,
     Message,
     MessageAdded,
+    ModelCallFinished,
     NoticeGiven,
     PendingApproval,
     ReasoningAdded,
@@ -39,11 +41,14 @@ from nbagent.runtime.approvals import Approvals
 from nbagent.runtime.clock import RunClock
 from nbagent.runtime.handover import COMMIT_WAIT_S, HandOver
 from nbagent.runtime.history import as_sent
+from nbagent.runtime.kin import Kin
+from nbagent.runtime.launching import Crew, Launching
 from nbagent.runtime.listeners import Callbacks, Mailbox
 from nbagent.runtime.mainthread import MainThread
+from nbagent.runtime.members import Members
 from nbagent.runtime.record import now
 from nbagent.runtime.turns import RunGate, Sessions, Slots, Waitable
-from nbagent.spec import AgentSpec
+from nbagent.spec import AgentSpec, TeamSpec
 from nbagent.store import Launched, Store, load_turns
 from nbagent.threads import in_own_thread
 from nbagent.traces import begin_trace
@@ -56,25 +61,31 @@ GRACE_S = 0.05  # what a cancelled task gets to close its connection before the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What a live run uses of its runtime."""
+    """What a live run uses of its runtime.
+
+    `start` launches a child run on the loop; `resume` goes on with one, and blocks: in a thread of its own.
+    """
 
     store: Store
     slots: Slots
     sessions: Sessions
     main: MainThread
-    children: children.Children
     finished: Callable[[LiveRun], None]
+    start: Callable[[AgentSpec, Model, Launching], LiveRun]
+    resume: Callable[[str, Crew], LiveRun]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
     """Where a resumed attempt begins: the loop's state without its session's history, and what to say first.
 
-    `decided` is what a person said to the calls that a paused run waited for, when they adopted it.
+    `members` says which run each tool call of a team, by its step and id, had started. `decided` is what a person
+    said to the calls that a paused run waited for, when they adopted it.
     """
 
     state: LoopState
     events: tuple[Event, ...] = ()
+    members: Mapping[tuple[int, str], str] = field(default_factory=dict)
     decided: Mapping[str, tuple[PendingApproval, Decision]] = field(default_factory=dict)
 
 
@@ -93,6 +104,7 @@ class LiveRun:
         files: tuple[FilePart, ...] = (),
         resumed: Resumed | None = None,
         callbacks: Callbacks | None = None,
+        members: tuple[Crew, ...] = (),
     ) -> None:
         self.record = record
         self.spec = spec
@@ -102,6 +114,8 @@ class LiveRun:
         self.files = files
         self.resumed = resumed
         self.callbacks = callbacks
+        self.members = members
+        self.kin = Kin(self)
         self.launching = launching
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -111,6 +125,8 @@ class LiveRun:
         self.rows = HandOver(record, services.store, self._lose)
         self.before: Waitable | None = None
         self.stop_reason: StopReason | None = None
+        self._why: str | None = None  # the error that a limit of somebody above means
+        self._over: asyncio.Task[None] | None = None  # its task, ended, while its children still end
         self._task: asyncio.Task[None] | None = None
         self._settled = False
         self._timers: list[asyncio.TimerHandle] = []
@@ -124,6 +140,7 @@ class LiveRun:
         """Start to work; does nothing a second time."""
         if self._task is not None or self._settled:
             return
+        self.stop_reason = self.stop_reason or self.kin.orphaned
         if self.rejected:
             self._settle()
             return
@@ -133,20 +150,28 @@ class LiveRun:
         if self.spec.limits.queue_timeout_s is not None:
             self._timers.append(loop.call_later(self.spec.limits.queue_timeout_s, self._queue_ran_out))
         self._task = loop.create_task(self._work(), name=f"nbagent-run-{self.record.launch.run_id}")
-        self._task.add_done_callback(self._settle)
+        self._task.add_done_callback(self._task_ended)
         if self.stop_reason is not None:
             self._task.cancel()
 
-    def stop(self, reason: StopReason) -> None:
-        """End the run now with `reason`; does nothing once it is ending."""
+    def stop(self, reason: StopReason, why: str | None = None) -> None:
+        """End the run and all that it has started now, with `reason`; does nothing once it is ending."""
         if self._settled or self.stop_reason is not None:
             return
-        self.stop_reason = reason
+        self.stop_reason, self._why = reason, why
+        self.kin.stop(reason)
         if self._task is not None:
             self._task.cancel(reason)  # the message: a call that lives at the provider outlives `kernel_died`
-        for child in self.services.children.of(self.record.launch.run_id):
-            child.stop("kernel_died" if reason == "kernel_died" else "cancelled")
         self._timers.append(asyncio.get_running_loop().call_later(GRACE_S, self._settle))
+
+    @property
+    def is_ending(self) -> bool:
+        """True between the order to stop and the end."""
+        return self.stop_reason is not None and not self._settled
+
+    async def until_ended(self) -> None:
+        """Return once the run has its end; its rows are on their way, before any that come later."""
+        await asyncio.shield(asyncio.wrap_future(self.ended))
 
     async def until_done(self) -> None:
         """Return once the run, and whoever it waited for, has ended and its rows are committed."""
@@ -164,23 +189,27 @@ class LiveRun:
             self._traced(event)
         if type(event) is RunStarted:
             self._clock.start()
-        elif not isinstance(event, _UNEVENTFUL) and not self._is_stopping():
+        elif not isinstance(event, _UNEVENTFUL):
             self._keep(event)
 
     def _keep(self, event: Event) -> None:
-        """Hand over what must not be lost, and let the clock stand while a person is waited for."""
-        if isinstance(event, ToolCallFinished):
+        """Count what was paid, hand over what must not be lost, let the clock stand while a person is waited for."""
+        if isinstance(event, ModelCallFinished):
+            self.kin.charge(event.call)
+        elif self._is_stopping():
+            return
+        elif isinstance(event, ToolCallFinished):
             self.rows.append(waited=True)  # soon this call is not repeated, whatever happens to the process
             if event.call.status == "denied":
                 self.rows.progress()  # after its row: what waits no longer in the store has its end there
         elif isinstance(event, ApprovalRequested):
-            self._clock.pause()
+            self.kin.pause_clocks()
             self.rows.progress()  # before the request's row: what waits is never taken for a call at work
         elif isinstance(event, ApprovalGiven):
-            self._clock.resume()
+            self.kin.resume_clocks()
             self.rows.progress()
         elif isinstance(event, ApprovalDenied):
-            self._clock.resume()
+            self.kin.resume_clocks()
 
     def _traced(self, event: Event) -> None:
         try:
@@ -218,8 +247,9 @@ class LiveRun:
         self._clock.pause()
 
     def resume_clock(self) -> None:
-        """Let `timeout` go on with what is left of it."""
-        self._clock.resume()
+        """Let `timeout` go on with what is left of it, unless the run has ended meanwhile."""
+        if not self._settled:
+            self._clock.resume()
 
     def _take_place(self, position: int | None) -> None:
         """Show where the run's model call stands in the queue; the store is not told."""
@@ -267,9 +297,15 @@ class LiveRun:
             stopped=self._is_stopping,
             commit=self.rows.commit,
             on_main_thread=self.services.main.call,
+            bound=self.kin.bound,
             approve=self.approvals.ask,
         )
-        await run_loop(self.spec, self.model, await self._begin_with(), context)
+        state = await self._begin_with()
+        if isinstance(self.spec, TeamSpec):
+            earlier = self.resumed.members if self.resumed is not None else {}
+            await run_team(self.spec, self.model, state, context, Members(self, earlier))
+        else:
+            await run_loop(self.spec, self.model, state, context)
 
     async def _begin_with(self) -> LoopState:
         """The session's history and the prompt, or where an earlier attempt stood."""
@@ -317,6 +353,18 @@ class LiveRun:
 
     # ------------------------------------------------------------------- end
 
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        """Settle, after the children that are stopping too: members commit before their leader."""
+        if self.kin.are_ending:
+            self._over = task  # the last of them calls again; the grace period bounds it
+        else:
+            self._settle(task)
+
+    def child_ended(self) -> None:
+        """Settle, if only this was waited for."""
+        if self._over is not None:
+            self._task_ended(self._over)
+
     def _settle(self, task: asyncio.Task[None] | None = None) -> None:
         """Give the record its end, once, and hand everything to the store."""
         if self._settled:
@@ -326,6 +374,8 @@ class LiveRun:
         for timer in self._timers:
             timer.cancel()
         self._clock.stop()
+        for _ in self.record.pending_approvals:  # nobody waits for these any more
+            self.kin.resume_clocks()
         left = self._is_left_paused()
         if self.record.end is None and not left:
             self.emit(self._end_event(task))
@@ -333,11 +383,14 @@ class LiveRun:
         self.ended.set_result(None)
         self.services.sessions.leave(self.record.launch.session_id, self)
         if self.rejected:
+            self.kin.disown()
+            self.kin.ended()
             self._stored()
             return
         written = self.rows.leave() if left else self.rows.finish()
         written.add_done_callback(self._stored)
         self._timers = [asyncio.get_running_loop().call_later(COMMIT_WAIT_S, self._stored)]
+        self.kin.ended()
 
     def _is_left_paused(self) -> bool:
         """True if the kernel ends while a person is waited for: the run stays paused, and who approves it adopts it."""
@@ -371,6 +424,8 @@ class LiveRun:
 
     def _said(self, reason: StopReason) -> str | None:
         limits = self.spec.limits
+        if self._why is not None:
+            return self._why
         if reason == "timeout":
             return f"the run took longer than its timeout of {limits.timeout_s:g} s\ngive it more with timeout=, or ask for less"
         if reason == "queue_timeout":
@@ -382,7 +437,13 @@ class LiveRun:
 
 _UNEVENTFUL = (TextAdded, ReasoningAdded)  # the hot path: once for each piece of text
 
-_TYPES = {"timeout": "Timeout", "queue_timeout": "Timeout", "kernel_died": "KernelDied"}
+_TYPES = {
+    "timeout": "Timeout",
+    "queue_timeout": "Timeout",
+    "kernel_died": "KernelDied",
+    "max_total_tokens": "LimitReached",
+    "max_cost": "LimitReached",
+}
 
 
 def _consume(task: asyncio.Task[None] | None) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from nbagent.run import RunLaunch, RunRecord
+from nbagent.events import Message, ToolCall
+from nbagent.run import RunLaunch, RunRecord, without_texts
 from nbagent.runtime.launching import Launching
 from nbagent.spec import AgentSpec
 from nbagent.store import Append, Finish, Launch, Progress
@@ -31,8 +32,12 @@ class Handed:
 
 
 def launch_write(launch: RunLaunch, spec: AgentSpec, launching: Launching, *, mode_requested: str) -> Launch:
-    """The row that makes a launch durable; a session made for this run needs no numbering."""
-    own_session = launching.session_id is None
+    """The row that makes a launch durable; a session made for this run needs no numbering.
+
+    A member's turn is its team's: it is no turn of its own in the session.
+    """
+    own_session = not launching.in_session
+    turn = launching.member_of_turn
     return Launch(
         minted=launching.run_id is None,
         row={
@@ -40,7 +45,7 @@ def launch_write(launch: RunLaunch, spec: AgentSpec, launching: Launching, *, mo
             "label": launch.label,
             "parent_run_id": launch.parent_run_id,
             "session_id": launch.session_id,
-            "turn": 1 if own_session else None,
+            "turn": turn if turn is not None or not own_session else 1,
             "own_session": own_session or None,
             "cell_id": launch.cell_id,
             "agent_name": launch.agent_name,
@@ -49,11 +54,13 @@ def launch_write(launch: RunLaunch, spec: AgentSpec, launching: Launching, *, mo
             "model": launch.model,
             "model_settings": spec.settings.given(),
             "mode_requested": mode_requested,
-            "prompt": launch.prompt,
+            "prompt": launch.prompt if launch.keeps_texts else None,
             "output_schema": spec.output_schema.json_schema if spec.output_schema else None,
             "created_at": launch.created_at,
             "tags": dict(launch.tags),
             "spec": spec.to_data(),
+            "started_by": list(launch.tool_call) if launch.tool_call is not None else None,
+            "keeps_texts": None if launch.keeps_texts else False,
         },
     )
 
@@ -65,7 +72,7 @@ def progress_write(record: RunRecord) -> Progress:
         attempt=record.launch.attempt,
         status=record.status.value,
         started_at=record.started_at,
-        partial_text=record.text or None,
+        partial_text=(record.text or None) if record.launch.keeps_texts else None,
         response_id=record.response_id,
         last_sequence_number=record.sequence_number,
         mode_effective=_mode(record),
@@ -81,8 +88,8 @@ def append_write(record: RunRecord, since: Handed, *, turn: int | None, waited: 
         session_id=record.launch.session_id,
         turn=turn,
         model_calls=tuple(record.model_calls[since.model_calls :]),
-        tool_calls=tuple(record.tool_calls[since.tool_calls :]),
-        messages=tuple(enumerate(record.messages))[since.messages :],
+        tool_calls=_tool_calls(record, since),
+        messages=_messages(record, since),
         waited=waited,
     )
 
@@ -91,20 +98,21 @@ def finish_write(record: RunRecord, since: Handed, *, turn: int | None) -> Finis
     """The end of an attempt and every row of it that was not written before, for one transaction."""
     end, launch = record.end, record.launch
     assert end is not None
-    schema = launch.output_schema
-    validated = schema is not None and bool(end.output_valid)
+    texts = launch.keeps_texts
     row: dict[str, Any] = {
         "status": record.status.value,
         "stop_reason": end.stop_reason,
-        "content": end.content if end.content is not None else None,
-        "content_type": schema.content_type if schema is not None and validated else "text",
+        "content": end.content if texts else None,
+        "content_type": record.content_type if texts else "text",
         "output_valid": end.output_valid,
         "error_type": end.error_type,
         "error": end.error,
         "traceback": end.traceback,
         "started_at": record.started_at,
         "finished_at": end.finished_at,
-        "partial_text": (record.text or None) if end.content is None and not end.output_valid else None,
+        "partial_text": (record.text or None)
+        if texts and end.content is None and not end.output_valid
+        else None,
         "mode_effective": _mode(record),
         "response_id": record.response_id,
         "last_sequence_number": record.sequence_number,
@@ -116,9 +124,18 @@ def finish_write(record: RunRecord, since: Handed, *, turn: int | None) -> Finis
         turn=turn,
         end=row,
         model_calls=tuple(record.model_calls[since.model_calls :]),
-        tool_calls=tuple(record.tool_calls[since.tool_calls :]),
-        messages=tuple(enumerate(record.messages))[since.messages :],
+        tool_calls=_tool_calls(record, since),
+        messages=_messages(record, since),
     )
+
+
+def _tool_calls(record: RunRecord, since: Handed) -> tuple[ToolCall, ...]:
+    calls = record.tool_calls[since.tool_calls :]
+    return tuple(calls if record.launch.keeps_texts else map(without_texts, calls))
+
+
+def _messages(record: RunRecord, since: Handed) -> tuple[tuple[int, Message], ...]:
+    return tuple(enumerate(record.messages))[since.messages :] if record.launch.keeps_texts else ()
 
 
 def _mode(record: RunRecord) -> str:

@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
 from nbagent.events import FilePart, PendingApproval
 from nbagent.loop import Decision, LoopState, with_tools
-from nbagent.models.protocol import Model
 from nbagent.run import RunOutput, RunStatus
 from nbagent.runtime.equip import Equipment, Equipped, equip, equipment_in, notebook_names
-from nbagent.runtime.launching import Launching, check_price
+from nbagent.runtime.launching import Crew, Launching, check_models
 from nbagent.runtime.live import LiveRun, Resumed
 from nbagent.runtime.standing import next_launch, record_of, standing
 from nbagent.schemas import OutputSchema
@@ -69,11 +68,12 @@ def resume(
     store = runtime.store
     stopped = _load(store, key)
     _check_resumable(stopped.output)
-    spec, model = _equipped(runtime, stopped, agent, output_schema, as_it_was=True)
-    limits = limits or spec.limits
-    spec = replace(spec, limits=replace(limits, timeout_s=timeout) if timeout is not None else limits)
-    begin = _stands(runtime, stopped, (spec, model), from_partial=from_partial)
-    return _go_on(runtime, stopped, (spec, model), begin)
+    crew = _equipped(runtime, stopped, agent, output_schema, as_it_was=True)
+    limits = limits or crew.spec.limits
+    spec = replace(crew.spec, limits=replace(limits, timeout_s=timeout) if timeout is not None else limits)
+    crew = replace(crew, spec=spec)
+    begin = _stands(runtime, stopped, crew, from_partial=from_partial)
+    return _go_on(runtime, stopped, crew, begin)
 
 
 def adopt(runtime: Runtime, stopped: StoppedRun, decided: Decided, agent: Equipped | None) -> Run:
@@ -81,49 +81,56 @@ def adopt(runtime: Runtime, stopped: StoppedRun, decided: Decided, agent: Equipp
 
     The attempt that was paused ends as interrupted, and the next one begins where it stood. Raises as `resume`.
     """
-    spec, model = _equipped(runtime, stopped, agent, None, as_it_was=True)
-    begin = replace(_stands(runtime, stopped, (spec, model), from_partial=False), decided=decided)
-    return _go_on(runtime, stopped, (spec, model), begin, ends=end_of(stopped))
+    _check_texts(stopped.output)
+    crew = _equipped(runtime, stopped, agent, None, as_it_was=True)
+    begin = replace(_stands(runtime, stopped, crew, from_partial=False), decided=decided)
+    return _go_on(runtime, stopped, crew, begin, ends=end_of(stopped))
 
 
-def _stands(
-    runtime: Runtime, stopped: StoppedRun, equipped: tuple[AgentSpec, Model], *, from_partial: bool
-) -> Resumed:
-    """Where the run stands, once its model and its servers are known to answer for it."""
-    spec, model = equipped
-    model.check()
-    check_price(spec, model)
-    return standing(stopped, _with_servers_tools(runtime, spec), from_partial=from_partial)
+def go_on(runtime: Runtime, key: str, *, agent: Equipped) -> Run:
+    """Go on with a run that was cut off, at work or while it waited for a person; it then waits again.
+
+    For the members of a resumed team. Raises as `resume`.
+    """
+    stopped = load_stopped(runtime.store, key)
+    if stopped is not None and stopped.output.status is RunStatus.paused and stopped.is_left:
+        return adopt(runtime, stopped, {}, agent)
+    return resume(runtime, key, agent=agent)
+
+
+def _stands(runtime: Runtime, stopped: StoppedRun, crew: Crew, *, from_partial: bool) -> Resumed:
+    """Where the run stands, once its models and its servers are known to answer for it."""
+    check_models(crew)
+    return standing(stopped, _with_servers_tools(runtime, crew.spec), from_partial=from_partial)
 
 
 def _go_on(
     runtime: Runtime,
     stopped: StoppedRun,
-    equipped: tuple[AgentSpec, Model],
+    crew: Crew,
     begin: Resumed,
     *,
     ends: Mapping[str, Any] | None = None,
 ) -> Run:
     """Claim the next attempt and let it work; `ends` is how the last one ends, where it has not."""
     store = runtime.store
-    spec, model = equipped
+    spec = crew.spec
     resumed_at = datetime.now(UTC)
     launch = next_launch(stopped, spec, resumed_at, ended=ends)
     progress = _carried_over(stopped, launch.attempt, begin.state)
-    _claim(
-        store,
-        NewAttempt(
-            run_id=launch.run_id, attempt=launch.attempt, created_at=resumed_at, progress=progress, ends=ends
-        ),
+    claim = NewAttempt(
+        run_id=launch.run_id, attempt=launch.attempt, created_at=resumed_at, progress=progress, ends=ends
     )
     turn = stopped.row["turn"]
     launched: concurrent.futures.Future[Launched] = concurrent.futures.Future()
     launched.set_result(Launched(turn, cancelled=False))
     live = LiveRun(
-        record_of(stopped, launch), spec, model, runtime.services(store),
-        launching=launched, has_history=turn > 1 or not stopped.own_session, resumed=begin,
+        record_of(stopped, launch), spec, crew.model, runtime.services(store),
+        launching=launched, has_history=not stopped.own_session, resumed=begin, members=crew.members,
     )  # fmt: skip
-    return runtime.adopt(live)
+    with runtime.taking_up:
+        _claim(store, claim)
+        return runtime.adopt(live)
 
 
 def retry(runtime: Runtime, key: str, *, agent: Equipped | None = None, output_schema: object = None) -> Run:
@@ -135,7 +142,8 @@ def retry(runtime: Runtime, key: str, *, agent: Equipped | None = None, output_s
     output = stopped.output
     if not output.is_final:
         raise _unfinished(output, stopped.row["owner"], runtime.store)
-    spec, model = _equipped(runtime, stopped, agent, output_schema, as_it_was=False)
+    _check_texts(stopped.output)
+    crew = _equipped(runtime, stopped, agent, output_schema, as_it_was=False)
     launching = Launching(
         prompt=output.prompt or "",
         session_id=None if stopped.own_session else output.session_id,
@@ -143,8 +151,9 @@ def retry(runtime: Runtime, key: str, *, agent: Equipped | None = None, output_s
         cell_id=stopped.row["cell_id"],
         files=_files(output),
         tags=stopped.tags,
+        members=crew.members,
     )
-    return runtime.launch(spec, model, launching)
+    return runtime.launch(crew.spec, crew.model, launching)
 
 
 def _load(store: Store, key: str) -> StoppedRun:
@@ -181,12 +190,36 @@ def _check_resumable(output: RunOutput) -> None:
             "complete" if output.status is RunStatus.completed else f"{output.status.value}, which is final"
         )
         raise ConfigurationError(f"run {output.run_id!r} is {done}: there is nothing to resume", _ANEW)
+    _check_texts(output)
+
+
+def _check_texts(output: RunOutput) -> None:
+    if output.prompt is None:
+        raise ConfigurationError(
+            f"run {output.run_id!r} cannot go on: its team kept no texts (store_member_responses=False)",
+            "resume or retry the team's own run",
+        )
+
+
+def given(crew: Crew) -> Equipped:
+    """Return what a resumed run is given of a member's spec and model."""
+    return _Given(crew.spec.name, Equipment.of(crew))
+
+
+@dataclass(slots=True)
+class _Given:
+    name: str
+    found: Equipment
+
+    def equipment(self) -> Equipment:
+        """Return what was found."""
+        return self.found
 
 
 def _equipped(
     runtime: Runtime, stopped: StoppedRun, agent: Equipped | None, output_schema: object, *, as_it_was: bool
-) -> tuple[AgentSpec, Model]:
-    """The run's spec and model, from all that is at hand."""
+) -> Crew:
+    """The run's spec and model, and its members' likewise, from all that is at hand."""
     names = notebook_names()
     sources: list[Equipment] = []
     if output_schema is not None:
@@ -195,9 +228,7 @@ def _equipped(
         sources.append(agent.equipment())
     live = runtime.live(stopped.output.run_id)
     if live is not None and live.services.store is runtime.store:
-        sources.append(
-            Equipment(tools=live.spec.tools, output_schema=live.spec.output_schema, model=live.model)
-        )
+        sources.append(Equipment.of(Crew(spec=live.spec, model=live.model, members=live.members)))
     sources.extend(equipment_in(names, stopped.spec["name"]))
     return equip(stopped.spec, sources, names, as_it_was=as_it_was)
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from nbagent.delegate import tool_names
 from nbagent.events import (
     Event,
     Message,
@@ -27,7 +28,7 @@ from nbagent.models.protocol import ReplyFinished, ResumePoint
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.runtime.history import OUTCOME_UNKNOWN
 from nbagent.runtime.live import Resumed
-from nbagent.spec import AgentSpec
+from nbagent.spec import AgentSpec, TeamSpec
 from nbagent.store import StoppedRun
 
 _TOLD = "tool {name!r} was at work when the run was cut off: its outcome is unknown, it was not run again"
@@ -62,6 +63,7 @@ def next_launch(
         attempt=output.attempt + 1,
         resumed_at=resumed_at,
         earlier=earlier,
+        keeps_texts=stopped.output.prompt is not None,
     )
 
 
@@ -74,6 +76,8 @@ def record_of(stopped: StoppedRun, launch: RunLaunch) -> RunRecord:
         record.apply(ToolCallFinished(call=tool_call))
     for message in stopped.output.messages:
         record.apply(MessageAdded(message=message))
+    for member in stopped.output.member_responses:
+        record.join(member)
     return record
 
 
@@ -106,7 +110,7 @@ def standing(stopped: StoppedRun, spec: AgentSpec, *, from_partial: bool) -> Res
     else:
         state.messages = _without_answers_at_the_end(messages)
         _open_step(stopped, spec, state, events, from_partial=from_partial)
-    return Resumed(state=state, events=tuple(events))
+    return Resumed(state=state, events=tuple(events), members=stopped.started)
 
 
 def _reply(message: Message, finish_reason: str) -> ReplyFinished:
@@ -139,10 +143,13 @@ def _answered(
 ) -> dict[str, Message]:
     """The tools' messages that need no call: finished calls, and those that must not be run again.
 
-    A tool that the spec does not name (a server's, or one that never was) may have left traces too.
+    A tool that the spec does not name (a server's, or one that never was) may have left traces too. Work that was
+    handed to a member is never lost: its run is found again by the call.
     """
     known = {call.tool_call_id: call for call in stopped.output.tool_calls if call.step == step}
     repeatable = {tool.name for tool in spec.tools if tool.options.idempotent}
+    if isinstance(spec, TeamSpec):
+        repeatable.update(tool_names(spec))
     answered: dict[str, Message] = {}
     for request in requests:
         call = known.get(request.tool_call_id)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nbagent.run import AttemptTimes, RunMetrics, RunOutput, RunStatus, in_asked_order, metrics_of
+from nbagent.run import (
+    AttemptTimes,
+    RunMetrics,
+    RunOutput,
+    RunStatus,
+    calls_of_all,
+    in_asked_order,
+    metrics_of,
+)
 from nbagent.store.orphans import nobody_works_on
 from nbagent.store.rows import message_of, model_call_of, pending_approvals_of, tool_call_of
 
@@ -30,13 +38,17 @@ _BY_LABEL = """
 _ATTEMPTS = "select created_at, started_at, finished_at from attempts where run_id = ? order by attempt"
 _OWN_SESSION = "select details ->> '$.own_session' as own from launches where run_id = ?"
 _CHILDREN = "select * from runs where parent_run_id = ? order by created_at, run_id"
+_STARTED = """
+    select run_id, details -> '$.started_by' as started_by from launches
+    where parent_run_id = ? and (details -> '$.started_by') is not null order by created_at, run_id
+"""
 _SESSION_CALLS = """
     select c.* from {table} c join launches l using (run_id) where l.session_id = ? order by c.{order}
 """
 # a member works while its leader waits, so only what nobody's run started counts as time
 _SESSION_TIMES = """
-    select sum(epoch(a.finished_at) - epoch(a.started_at)) as duration_s,
-           sum(epoch(a.started_at) - epoch(a.created_at)) as queue_s
+    select sum(epoch_us(a.finished_at) - epoch_us(a.started_at)) / 1e6 as duration_s,
+           sum(epoch_us(a.started_at) - epoch_us(a.created_at)) / 1e6 as queue_s
     from launches l join attempts a using (run_id) where l.session_id = ? and l.parent_run_id is null
 """
 # two steps: the newest ids are picked before anything is joined, and given as plain values DuckDB finds the rows
@@ -60,7 +72,10 @@ def load_run(store: Store, key: str, *, members: bool = True) -> RunOutput | Non
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoppedRun:
-    """All that the record holds of a run: what its next attempt begins with. `row` is that of the view `runs`."""
+    """All that the record holds of a run: what its next attempt begins with. `row` is that of the view `runs`.
+
+    `started` is which run each of its tool calls, by step and id, has started last.
+    """
 
     row: Mapping[str, Any]
     output: RunOutput
@@ -68,6 +83,7 @@ class StoppedRun:
     tags: Mapping[str, str]
     times: tuple[AttemptTimes, ...]
     own_session: bool
+    started: Mapping[tuple[int, str], str]
 
     @property
     def held(self) -> tuple[PendingApproval, ...]:
@@ -91,12 +107,18 @@ def load_stopped(store: Store, key: str) -> StoppedRun | None:
         (own,) = ask(_OWN_SESSION, [row["run_id"]])
         return StoppedRun(
             row=row,
-            output=_output(ask, row, members=False),
+            output=_output(ask, row, members=True),
             spec=orjson.loads(row["spec"] or "{}"),
             tags=orjson.loads(row["tags"] or "{}"),
             times=attempt_times(ask, row),
             own_session=own["own"] == "true",
+            started={_call_of(one["started_by"]): one["run_id"] for one in ask(_STARTED, [row["run_id"]])},
         )
+
+
+def _call_of(stored: str) -> tuple[int, str]:
+    step, tool_call_id = orjson.loads(stored)
+    return step, tool_call_id
 
 
 def session_metrics(store: Store, session_id: str) -> RunMetrics:
@@ -145,28 +167,33 @@ def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
     )
     tools = ask("select * from tool_calls where run_id = ? order by attempt, step, started_at", run_id)
     messages = ask("select * from messages where run_id = ? and attempt > 0 order by seq", run_id)
-    children = ask(_CHILDREN, run_id) if members else []
-    model_calls, said = tuple(map(model_call_of, calls)), tuple(map(message_of, messages))
-    tool_calls = in_asked_order(tuple(map(tool_call_of, tools)), said)
-    times = attempt_times(ask, row)
+    children = ask(_CHILDREN, run_id) if members or row["kind"] == "team" else []
+    said = tuple(map(message_of, messages))
     paused = row["status"] == RunStatus.paused.value
-    return RunOutput(
+    output = RunOutput(
         **{name: row[name] for name in _SIMPLE if row[name] is not None},
         status=RunStatus(row["status"]),
         content=_content(row),
-        metrics=metrics_of(
-            model_calls,
-            tool_calls,
-            created_at=times[-1].created_at,
-            started_at=times[-1].started_at,
-            finished_at=times[-1].finished_at,
-            earlier=times[:-1],
-        ),
         messages=said,
-        model_calls=model_calls,
-        tool_calls=tool_calls,
+        model_calls=tuple(map(model_call_of, calls)),
+        tool_calls=in_asked_order(tuple(map(tool_call_of, tools)), said),
         pending_approvals=pending_approvals_of(row) if paused else (),
         member_responses=tuple(_output(ask, child, members=True) for child in children),
+    )
+    return output.model_copy(update={"metrics": _metrics(output, attempt_times(ask, row))})
+
+
+def _metrics(output: RunOutput, times: Sequence[AttemptTimes]) -> RunMetrics:
+    """What the run cost, over all attempts; a team's calls are those of everything under it."""
+    own = output.model_calls, output.tool_calls
+    model_calls, tool_calls = calls_of_all(output) if output.kind == "team" else own
+    return metrics_of(
+        model_calls,
+        tool_calls,
+        created_at=times[-1].created_at,
+        started_at=times[-1].started_at,
+        finished_at=times[-1].finished_at,
+        earlier=times[:-1],
     )
 
 

@@ -265,3 +265,25 @@ def test_the_card_can_be_reached_and_read_without_a_mouse(lab):
     wait_for_status(notebook, 1, "cancelled", 2)
     assert shown.get_by_role("status").inner_text() == "cancelled"
     assert shown.evaluate("el => el === document.activeElement")
+
+
+TEAM = """
+from nbagent import Team
+geo = Agent(model="demo:assistant", name="geo")
+poet = Agent(model="demo:slow", name="poet")
+desk = Team(model="demo:assistant", members=[geo, poet], mode="broadcast", name="desk")
+show_card(desk.start("What is the capital of France?"))
+"""
+
+
+def test_a_teams_members_stand_on_its_card(lab):
+    """Each with its name, status and tokens, in launch order."""
+    notebook = lab.open([LOAD, TEAM])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    wait_for_status(notebook, 1, "completed")
+    members = notebook.output(1).locator(".nbagent-member[data-status=completed]")
+    members.nth(1).wait_for(timeout=10_000)
+    assert members.locator(".nbagent-name").all_text_contents() == ["geo", "poet"]
+    assert all("tokens" in text for text in members.all_text_contents())
+    assert notebook.errors == []

@@ -223,6 +223,29 @@ def test_tools_that_fit_are_called(prompt: str, tools: tuple[Tool, ...], expecte
     assert len({call.call_id for call in calls}) == len(calls)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "system", "asked"),
+    [
+        ("What is the capital of France, and the price of AAPL?", "", ["geo", "stocks", "writer"]),
+        ("Ask the writer for a poem", "", ["writer"]),
+        ("What is the price of a stock?", "with exactly one call of a tool", ["stocks"]),
+        ("Hm?", "with exactly one call of a tool", ["geo"]),
+    ],
+)
+def test_a_leader_hands_out_the_whole_question(prompt: str, system: str, asked: list[str]) -> None:
+    """With nothing but members to call it asks all, or those named, or the one that fits best; then it answers."""
+    about = {"geo": "Knows capitals.", "stocks": "Knows the price of a stock.", "writer": "Writes."}
+    tools = tuple(tool(f"delegate_to_{name}", text, task="string") for name, text in about.items())
+    messages = (Message(role="system", text=system), Message(role="user", text=prompt))
+    calls = answer(Request(messages=messages, tools=tools)).tool_calls
+    assert [(call.name, orjson.loads(call.arguments)) for call in calls] == [
+        (f"delegate_to_{name}", {"task": prompt}) for name in asked
+    ]
+    told = [Message(role="tool", text="So it is.", tool_call_id=call.call_id) for call in calls]
+    made = (*messages, Message(role="assistant", text="", tool_calls=calls), *told)
+    assert answer(Request(messages=made, tools=tools)).tool_calls == ()
+
+
 def test_tool_choice_is_obeyed() -> None:
     """A named tool is called, "none" forbids, "required" calls the best one."""
     assert [c.name for c in say("Hello", tools=(PRICE, WEATHER), tool_choice="price").tool_calls] == ["price"]

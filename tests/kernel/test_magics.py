@@ -302,3 +302,50 @@ def test_loading_is_silent_idempotent_and_starts_nothing(tmp_path: Path) -> None
         )
         assert not kernel.store.exists()
         assert "timeout" in kernel.run("%config NBAgent").stdout
+
+
+TEAM = """
+from nbagent import Agent, Team
+ann = Agent(instructions="Ann.")
+bob = Agent(name="robert", instructions="Bob.")
+desk = Team(members=[ann, bob], mode="broadcast")
+"""
+
+
+def test_a_team_is_launched_like_an_agent(shell: RealKernel, provider: ScriptedProvider) -> None:
+    """`%%agent_bg desk` launches a Team; its members stand on the card and in member_responses."""
+    provider.otherwise(text_reply("yes"))
+    shell.run(TEAM)
+    launched = shell.run("%%agent_bg desk -o out\nWell?")
+    assert launched.displays
+    assert shell.run("%agent wait").stdout.strip() == "1 run: 1 completed"
+    names = "print([one.agent_name for one in out.member_responses], out.content)"
+    assert shell.run(names).stdout.strip() == "['agent', 'robert'] yes"
+    shown = shell.run("%agent show").displays
+    assert "robert</strong> · completed · 18 tokens" in str(shown)
+
+
+def test_members_make_a_team_of_the_notebooks_agents(shell: RealKernel, provider: ScriptedProvider) -> None:
+    """`--members a,b` builds a team; an agent without a name of its own has its variable's."""
+    provider.otherwise(text_reply("yes"))
+    shell.run(TEAM)
+    shell.run("%%agent_bg --members ann,bob --mode broadcast -o out -q\nWell?")
+    shell.run("out.result(timeout=20)")
+    names = "print([one.agent_name for one in out.member_responses])"
+    assert shell.run(names).stdout.strip() == "['ann', 'robert']"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("--members ann,bbo", "agent 'bbo' is not defined (did you mean 'bob'?)"),
+        ("desk --members ann", "--members makes a team, and agent 'desk' is named too"),
+        ("ann --mode route", "--mode is a team's"),
+    ],
+)
+def test_a_teams_flags_are_checked(shell: RealKernel, line: str, told: str) -> None:
+    """A wrong member, or flags that exclude each other: two lines."""
+    shell.run(TEAM)
+    lines = shown(shell, f"%%agent_bg {line}\nWell?")
+    assert told in lines[0]
+    assert len(lines) == 2

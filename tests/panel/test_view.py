@@ -23,6 +23,7 @@ from nbagent.events import (
     Usage,
 )
 from nbagent.panel import view
+from nbagent.panel.snapshot import html_of
 from nbagent.panel.view import Seen, row_of, shown_text
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.schemas import OutputSchema
@@ -226,6 +227,46 @@ def test_a_long_text_loses_its_beginning_in_steps():
     assert before.startswith(f"[the first {view.TEXT_STEP:,} characters are not shown]\n")
     assert after.startswith(before)
     assert len(shown_text("x" * 1_000_000)) <= view.TEXT_LIMIT + 100
+
+
+def test_the_runs_under_a_run_stand_on_its_card():
+    """Name, status and tokens of each member in launch order, members of members after theirs; a snapshot has them too."""
+    record, inner, deep = (a_record(run_id=name, agent_name=name) for name in ("desk", "inner", "deep"))
+    record.join(inner)
+    inner.join(deep)
+    deep.apply(RunStarted(started_at=T0))
+    call = ModelCall(
+        step=1,
+        attempt=1,
+        provider="openai",
+        request_model="gpt-x",
+        status="completed",
+        started_at=T0,
+        duration_s=1.0,
+        usage=Usage(total_tokens=1234),
+    )
+    before = record.whole_version
+    deep.apply(ModelCallFinished(call=call))
+    assert record.whole_version == before + 1
+    row = seen_after(record)
+    assert row["members"] == [
+        {"name": "inner", "status": "pending", "tokens": "", "depth": 1},
+        {"name": "deep", "status": "running", "tokens": "1,234 tokens", "depth": 2},
+    ]
+    assert row_of(Seen.of_output(record.snapshot()))["members"] == row["members"]
+    html = html_of(row_of(Seen.of_record(record)) | {"members": [row["members"][1] | {"name": HOSTILE}]}, "")
+    assert "1,234 tokens" in html
+    assert "<img" not in html
+
+
+def test_a_card_names_the_first_members_only():
+    """Beyond forty the rest are counted."""
+    record = a_record()
+    for number in range(43):
+        record.join(a_record(run_id=f"m{number}"))
+    rows = seen_after(record)["members"]
+    assert len(rows) == 41
+    assert rows[-1]["name"] == "and 3 more"
 
 
 def test_a_paused_run_shows_what_a_person_is_to_approve():

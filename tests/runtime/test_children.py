@@ -55,7 +55,7 @@ def test_children_are_cancelled_with_their_parent(
     assert outputs[1].content == "Once"
     assert provider.requests[2].disconnected.wait(5)
     assert len(provider.requests) == 3
-    until(lambda: current().children._of == {})
+    until(lambda: current().unfinished() == [])
 
 
 def test_a_run_that_was_launched_and_left_is_cancelled_too(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import nbagent as nb
-from nbagent import Agent, Limits, ModelSettings, OpenAIChat, settings
+from nbagent import Agent, Limits, ModelSettings, OpenAIChat, Team, settings
 from tests.provider.chat_wire import text_reply
 from tests.provider.server import ScriptedProvider
 
@@ -67,6 +67,20 @@ def test_without_a_price_the_ceiling_is_unknown(model: OpenAIChat) -> None:
     found = Agent(model=model, settings=ModelSettings(max_output_tokens=10)).forecast(PROMPT)
     assert found.ceiling_usd is None
     assert "cost: unknown (the price of openai-chat:m is not known; %config NBAgent.prices" in str(found)
+
+
+@pytest.mark.usefixtures("priced")
+def test_a_teams_ceiling_counts_its_members(model: OpenAIChat, provider: ScriptedProvider) -> None:
+    """One output limit bounds no team; tokens may all be of a member's dearer model, whose price has to be known."""
+    url = provider.base_url
+    dearer = OpenAIChat(id="dearer", base_url=url, api_key="not-needed", provider="openai-chat")
+    bounded = Limits(max_total_tokens=5000)
+    team = Team(model=model, members=[Agent(name="ann", model=dearer)], limits=bounded)
+    assert team.forecast(PROMPT).why.startswith("the price of one of its models is not known")
+    settings.configure("prices", PRICES | {"openai-chat:dearer": {"input": 2.0, "output": 30.0}})
+    assert team.forecast(PROMPT).ceiling_usd == pytest.approx(5000 * 30 / 1e6)
+    tuned = Team(model=model, members=team.members, settings=ModelSettings(max_output_tokens=10))
+    assert tuned.forecast(PROMPT).why.startswith("no limit bounds it; set max_cost or max_total_tokens")
 
 
 def test_a_dry_run_asks_nothing_and_writes_nothing(model: OpenAIChat, provider: ScriptedProvider) -> None:

@@ -1,0 +1,44 @@
+"""What a run and everything under it has used, against its limits. Pure; each live run has one, on the background loop.
+
+A team's limits bound the sum over its leader and members. They count from the attempt: a resumed team begins anew.
+"""
+
+from __future__ import annotations
+
+from nbagent.events import ModelCall
+from nbagent.loop import Finish
+from nbagent.spec import AgentSpec, TeamSpec
+
+
+class Budget:
+    """Counts the finished model calls of one run's tree; only a team's limits hold here, an agent's are its loop's."""
+
+    def __init__(self, spec: AgentSpec) -> None:
+        self.total_tokens = 0
+        self.cost_usd = 0.0
+        self._name = spec.name
+        self._limits = spec.limits if isinstance(spec, TeamSpec) else None
+
+    def charge(self, call: ModelCall) -> None:
+        """Add a finished call; what is unknown counts nothing."""
+        self.total_tokens += call.usage.total_tokens or 0
+        self.cost_usd += call.cost_usd or 0.0
+
+    def passed(self) -> Finish | None:
+        """Return the end that a passed limit means, None while there is something left."""
+        limits = self._limits
+        if limits is None:
+            return None
+        if limits.max_total_tokens is not None and self.total_tokens >= limits.max_total_tokens:
+            return Finish(
+                stop_reason="max_total_tokens",
+                error=f"the team {self._name!r} used {self.total_tokens} tokens; "
+                f"its max_total_tokens is {limits.max_total_tokens}",
+            )
+        if limits.max_cost_usd is not None and self.cost_usd >= limits.max_cost_usd:
+            return Finish(
+                stop_reason="max_cost",
+                error=f"the team {self._name!r} cost ${self.cost_usd:.4f}; "
+                f"its max_cost is ${limits.max_cost_usd:.4f}",
+            )
+        return None

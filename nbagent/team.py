@@ -1,0 +1,83 @@
+"""`Team`: agents under a leader. An `Agent` whose model hands out work; a member's work is a run of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, get_args
+
+from nbagent.agent import Agent
+from nbagent.errors import ConfigurationError, UnknownOptionError, close_match
+from nbagent.runtime import Crew
+from nbagent.spec import Mode, TeamSpec
+
+
+@dataclass(kw_only=True)
+class Team(Agent):
+    """A leader with members, ready to run in the background of a notebook; its verbs are those of `Agent`.
+
+    `members` are agents or teams with names of their own. In mode "coordinate" the leader hands out work, to
+    several at once where it likes, and writes the answer; in "route" one member's answer is the answer; in
+    "broadcast" all members get the prompt at once and the leader merges what they say. `model`, `instructions`,
+    `tools`, `output_schema` and `settings` are the leader's; a member without a model uses the leader's. `limits`
+    bound the whole team: tokens, cost and time of leader and members together. A member sees nothing but the task
+    that it is given; one that fails is told to the leader. `run.member_responses` holds the members' runs, without
+    their texts if `store_member_responses` is False.
+
+    >>> capitals = Agent(model="demo:assistant", name="capitals", instructions="You know capitals.")
+    >>> team = Team(model="demo:assistant", members=[capitals])
+    >>> run = team.start("What is the capital of France?")
+    >>> [member.content for member in run.result(timeout=30).member_responses]
+    ['The capital of France is Paris.']
+    """
+
+    members: Sequence[Agent] = ()
+    mode: Mode = "coordinate"
+    name: str = "team"
+    store_member_responses: bool = True
+
+    def crew(
+        self, *, output_schema: Any = None, timeout: float | None = None, leader: Agent | None = None
+    ) -> Crew:
+        """Return the team's spec and model, and its members'. Raises ConfigurationError."""
+        self._check()
+        own = super().crew(output_schema=output_schema, timeout=timeout, leader=leader)
+        try:
+            above = self if self.model is not None or leader is None else leader
+            members = tuple(member.crew(leader=above) for member in self.members)
+        except RecursionError:
+            raise ConfigurationError(
+                f"team {self.name!r} is a member of itself", "leave it out of the members of its members"
+            ) from None
+        spec = TeamSpec(
+            **{one.name: getattr(own.spec, one.name) for one in fields(own.spec)},
+            members=tuple(member.spec for member in members),
+            mode=self.mode,
+            store_member_responses=self.store_member_responses,
+        )
+        return Crew(spec=spec, model=own.model, members=members)
+
+    def _check(self) -> None:
+        if self.mode not in get_args(Mode):
+            raise UnknownOptionError(
+                f"mode={self.mode!r} is no way to lead a team{close_match(str(self.mode), get_args(Mode))}",
+                f"it is one of {', '.join(get_args(Mode))}",
+            )
+        if not isinstance(self.members, list | tuple) or not self.members:
+            raise ConfigurationError(
+                f"team {self.name!r} has members={self.members!r:.80}",
+                "give a list of agents: members=[analyst, writer]",
+            )
+        for member in self.members:
+            if not isinstance(member, Agent):
+                raise ConfigurationError(
+                    f"{member!r:.80} is a member of team {self.name!r} and no Agent",
+                    "give agents or teams: members=[Agent(...), ...]",
+                )
+        name, times = Counter(member.name for member in self.members).most_common(1)[0]
+        if times > 1:
+            raise ConfigurationError(
+                f"{times} members of team {self.name!r} are named {name!r}",
+                'give each a name of its own: Agent(name="analyst", ...)',
+            )
