@@ -205,7 +205,7 @@ def attempt_times(ask: Ask, row: Mapping[str, Any]) -> tuple[AttemptTimes, ...]:
 
 
 def _content(row: Mapping[str, Any]) -> Any:
-    """The answer as text or plain data; the text so far where the run has none."""
+    """The answer as text or plain data; the text so far where the run has none, None where texts are not kept."""
     if row["content"] is None:
-        return None if row["output_valid"] else row["partial_text"] or ""
+        return None if row["output_valid"] or row["prompt"] is None else row["partial_text"] or ""
     return row["content"] if row["content_type"] in (None, "text") else orjson.loads(row["content"])
