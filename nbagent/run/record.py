@@ -262,8 +262,14 @@ class RunRecord:
         )
 
     def snapshot(self) -> RunOutput:
-        """The run as it stands, frozen."""
-        end, launch = self.end, self.launch
+        """The run as it stands, frozen; any thread."""
+        end = self.end
+        taken = self._as_it_stands(end)
+        # the end may have come in the meantime: half of the picture would be of before it
+        return taken if self.end is end else self._as_it_stands(self.end)
+
+    def _as_it_stands(self, end: RunFinished | None) -> RunOutput:
+        launch = self.launch
         texts, asked = launch.keeps_texts, self.tool_calls_as_asked()
         return RunOutput(
             run_id=launch.run_id,

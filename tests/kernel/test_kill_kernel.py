@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_core.utils import ensure_event_loop
 
 from tests.harness.kernel import RealKernel
 from tests.provider.chat_wire import text_reply, tool_reply
@@ -120,12 +121,15 @@ def set_up(kernel: RealKernel, log: Path) -> None:
 
 def killed(kernel: RealKernel, shop: Shop, log: Path, order: int, chance: random.Random) -> None:
     """Start a kernel, launch the order, and kill the kernel some time after one of its requests."""
-    with kernel:
-        set_up(kernel, log)
-        kernel.execute_async(f"run = clerk.start('Order {order}', run_id='order-{order}')")
-        shop.wait_for(order, chance.randint(1, len(NAMES) + 1))
-        time.sleep(chance.uniform(0.0, 2 * WORK_S))  # the point is random, there is nothing to wait for
-        kernel.kill9()
+    try:
+        with kernel:
+            set_up(kernel, log)
+            kernel.execute_async(f"run = clerk.start('Order {order}', run_id='order-{order}')")
+            shop.wait_for(order, chance.randint(1, len(NAMES) + 1))
+            time.sleep(chance.uniform(0.0, 2 * WORK_S))  # the point is random, there is nothing to wait for
+            kernel.kill9()
+    finally:
+        ensure_event_loop().close()  # jupyter_client makes one in each thread
 
 
 def check(told: list[Any], log: Path) -> None:
