@@ -8,6 +8,7 @@ Where things are, from the top down; each module imports only from below itself:
     magics kernel       parse a line and call one thing below; what the kernel itself is asked for
     panel               the widget: a view of the runs, and commands
     agent team session  Agent, Team: what a user holds; Session: a conversation by its id, and as data
+    batch               a prompt over a table: thousands of runs as one, and their answers as a DataFrame
     compare             the same prompts to several agents or models, side by side
     plots               pictures of runs over time, of cost and latency
     frames              DataFrames from the store's SQL: runs, sql, metrics
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbagent.agent import Agent, cancel_run, get, resume
+    from nbagent.batch import Batch
     from nbagent.compare import compare
     from nbagent.errors import (
         ConfigurationError,
@@ -63,6 +65,7 @@ _PUBLIC = {
     "cancel_run": "agent",
     "get": "agent",
     "resume": "agent",
+    "Batch": "batch",
     "compare": "compare",
     "ConfigurationError": "errors",
     "ModelError": "errors",
@@ -97,6 +100,7 @@ _PUBLIC = {
 
 __all__ = [
     "Agent",
+    "Batch",
     "ConfigurationError",
     "Limits",
     "MCPServer",

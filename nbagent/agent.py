@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, overload
 
 from nbagent import runtime, settings
+from nbagent.batch import Batch, BatchLimits, Plan, Prompts, source_of, start_batch
+from nbagent.batch.plan import Mode, OnError
 from nbagent.context import contexts_of, files_of, prompt_with
 from nbagent.errors import PromptError, show_as
 from nbagent.events import Event
@@ -129,6 +131,68 @@ class Agent:
             history=history,
             files=files_of(contexts),
         )
+
+    def map(
+        self,
+        rows: Any,
+        template: str,
+        *,
+        output_schema: Any = None,
+        max_concurrency: int = 16,
+        max_cost: float | None = None,
+        max_tokens: int | None = None,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+        on_error: OnError = "continue",
+        dedupe: bool = False,
+        group: int = 1,
+        fresh: bool = False,
+        mode: Mode = "notebook",
+        timeout: float | None = None,
+        label: str | None = None,
+        cell_id: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        names: Mapping[str, Any] | None = None,
+    ) -> Batch:
+        """Ask the template's prompt for each row, in the background, and return a `Batch` at once.
+
+        `rows` are a DataFrame, a Series, a list, a dict of lists, a DuckDB relation, or a generator, which is pulled
+        as rows can be asked. The template knows `row` (`{{ row.text }}`; the value itself where the rows are no
+        records), `index` (its label) and `names`; what stands in a row is data, never template. Each row is a run
+        of its own; at most `max_concurrency` are in flight. `max_cost` (US dollars) and `max_tokens` bound the whole
+        batch: rows it cannot afford are not asked, and say so. With `on_error="stop"` no row is asked after one
+        that failed. `dedupe` asks equal prompts once; `group` puts that many rows into one prompt, and asks a row
+        alone whose answer is missing. `timeout` (seconds) is each run's own.
+
+        While the provider answers 429, all rows slow down together and speed up again. Rows that an earlier batch
+        of the same agent, template and schema has answered come from the store, as after a killed kernel, unless
+        `fresh`. `mode="provider-batch"` sends them as a batch file to the provider, at half the price, within 24 h.
+        Raises the ConfigurationErrors of `start`, and TemplateError where the first row's prompt cannot be made;
+        never for what a row does later.
+        """
+        plan = Plan(
+            crew=self.crew(output_schema=output_schema, timeout=timeout),
+            prompts=Prompts.of(template, names or {}),
+            limits=BatchLimits(
+                max_concurrency=max_concurrency,
+                max_cost_usd=max_cost,
+                max_tokens=max_tokens,
+                requests_per_minute=requests_per_minute,
+                tokens_per_minute=tokens_per_minute,
+            ),
+            on_error=on_error,
+            dedupe=dedupe,
+            group=group,
+            fresh=fresh,
+            mode=mode,
+            label=label,
+            cell_id=cell_id,
+            tags=tags or {},
+        )
+        batch = start_batch(plan, source_of(rows))
+        if self.model is None and settings.get("model") is None:
+            _tell_of_demo()
+        return batch
 
     def run(self, prompt: str, *, background: bool = False, **options: Any) -> RunOutput:
         """Run and wait, whatever the outcome; Stop cancels the run. With `background`, return at once (pending)."""

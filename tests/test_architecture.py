@@ -84,10 +84,11 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "numpy": frozenset({"frames"}),
     "openai": frozenset({"models"}),
     "opentelemetry": frozenset({"traces"}),
-    "pandas": frozenset({"frames", "plots", "schemas"}),
+    "pandas": frozenset({"batch", "frames", "plots", "schemas"}),
     "psutil": frozenset({"store"}),
     "referencing": frozenset({"mcp"}),
     "starlette": frozenset({"demo"}),
+    "tqdm": frozenset({"batch"}),
     "traitlets": frozenset({"magics", "kernel", "panel"}),
     "uvicorn": frozenset({"demo"}),
 }

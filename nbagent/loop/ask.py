@@ -39,6 +39,7 @@ from nbagent.models.protocol import (
 
 Emit = Callable[[Event], None]
 Enter = Callable[[ModelRequest], AbstractAsyncContextManager[Charge]]
+Limited = Callable[[ModelError, float], float | None]
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -100,14 +101,16 @@ async def ask(
     retries: int,
     emit: Emit,
     enter: Enter,
+    limited: Limited = lambda _error, _lasted_s: None,
     partial: str = "",
 ) -> tuple[ReplyFinished, ModelCall]:
     """Ask until a reply is whole; raise the last ModelError once `retries` more tries have failed as well.
 
-    Each try goes through `enter`, the gate, and lets go of it before the pause. The reply to a request that
+    Each try goes through `enter`, the gate, and lets go of it before the pause. A try of which the gate says with
+    `limited` when the next may come is not counted as one. The reply to a request that
     goes on from `partial` text is that text and its continuation.
     """
-    number = 0
+    number = faults = 0
     while True:
         number += 1
         async with enter(request) as charge:
@@ -119,7 +122,12 @@ async def ask(
                 raise
             except ModelError as error:
                 # a call taken up again is not repeated: another one would be paid for
-                pause = _pause_before_retry(error, number, retries) if request.resume is None else None
+                pause = None
+                if request.resume is None:
+                    pause = limited(error, time.perf_counter() - attempt.clock)
+                    if pause is None:
+                        faults += 1
+                        pause = _pause_before_retry(error, faults, retries)
                 emit(ModelCallFinished(call=attempt.finished("error", error=error), retry_in_s=pause))
                 if pause is None:
                     raise

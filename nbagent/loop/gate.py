@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
+from nbagent.errors import ModelError
 from nbagent.models.protocol import Model, ModelRequest
 
 Charge = Callable[[int | None], None]  # told the tokens that the call used, where they are known
@@ -16,6 +17,14 @@ class Gate(Protocol):
 
     def slot(self, model: Model, request: ModelRequest) -> AbstractAsyncContextManager[Charge]:
         """Wait for a free slot, in order of arrival, and hold it."""
+        ...
+
+    def limited(self, model: Model, error: ModelError, lasted_s: float) -> float | None:
+        """Hear that a try failed with `error` after `lasted_s`; return when the next one may ask for a slot, in seconds.
+
+        None is no word on that: the caller's own retries hold. A gate that paces calls slows all of them down
+        together where the provider limits their rate; such a try is no failed one.
+        """
         ...
 
     async def breathe(self) -> None:
@@ -30,6 +39,10 @@ class OpenGate:
     async def slot(self, model: Model, request: ModelRequest) -> AsyncIterator[Charge]:  # noqa: ARG002 - the protocol's signature
         """Let the call through."""
         yield lambda _tokens: None
+
+    def limited(self, model: Model, error: ModelError, lasted_s: float) -> float | None:  # noqa: ARG002 - the same
+        """Leave it to the caller."""
+        return None
 
     async def breathe(self) -> None:
         """Go on."""

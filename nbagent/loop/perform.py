@@ -134,6 +134,7 @@ class _Loop:
             retries=self.spec.limits.model_retries,
             emit=self.context.emit,
             enter=self._enter,
+            limited=self._limited,
             partial=self.state.partial,
         )
         self.state.partial, self.state.attached = "", None
@@ -146,6 +147,9 @@ class _Loop:
             self.context.check()
             self._begin()
             yield charge
+
+    def _limited(self, error: ModelError, lasted_s: float) -> float | None:
+        return self.context.gate.limited(self.model, error, lasted_s)
 
     def _begin(self) -> None:
         if not self.started:

@@ -78,6 +78,7 @@ class RunLaunch:
     earlier: tuple[AttemptTimes, ...] = ()
     tool_call: tuple[int, str] | None = None
     keeps_texts: bool = True
+    batch_id: str | None = None
 
 
 class RunRecord:

@@ -75,6 +75,7 @@ class Runtime:
         self.taking_up = threading.Lock()  # from the claim of an attempt until it is live here
         self._start = Path.cwd()  # a later %cd moves no store
         self._ticking = False
+        self.is_closing = False  # the kernel ends: nothing is launched any more
         self._background_tasks: set[asyncio.Task[None]] = set()
         self._followers: tuple[Callable[[LiveRun], None], ...] = ()
         _at_exit(self.close)
@@ -100,7 +101,7 @@ class Runtime:
             raise PromptError("the prompt is empty", "write what the agent should do")
         check_models(Crew(spec=spec, model=model, members=launching.members))
         check_traces()
-        limits = _call_limits()  # here, so that an option that does not fit is the launching cell's error
+        limits = call_limits()  # here, so that an option that does not fit is the launching cell's error
         launching = children.as_child(launching)
         live = self._new_run(spec, model, launching)
         run = Run(live.record.launch.run_id, live.record.launch.session_id, runtime=self, live=live)
@@ -187,6 +188,13 @@ class Runtime:
         launches = [(live, live.record.launch) for live in lives if not live.ended.done()]
         return [live for live, one in launches if one.session_id == session_id and one.parent_run_id is None]
 
+    def take_in(self, live: LiveRun, limits: CallLimits) -> None:
+        """Take in a run that a batch has made, and let it begin; on the background loop."""
+        with self._lock:
+            self._unfinished[live.record.launch.run_id] = live
+        self._show_to_parent(live, live.record.launch.parent_run_id)
+        self._begin(live, limits)
+
     def _begin(self, live: LiveRun, limits: CallLimits) -> None:
         self.slots.limit(limits)
         if not live.rejected:
@@ -203,7 +211,8 @@ class Runtime:
         with self._lock:
             if self._unfinished.get(run_id) is live:
                 del self._unfinished[run_id]
-                if not live.rejected and not live.lost:
+                # a batch holds what it needs of its own runs; ten thousand of them are not kept whole
+                if not live.rejected and not live.lost and live.record.launch.batch_id is None:
                     self._finished[run_id] = live
             while len(self._finished) > REMEMBERED:
                 self._finished.popitem(last=False)
@@ -212,7 +221,7 @@ class Runtime:
 
     def adopt(self, live: LiveRun) -> Run:
         """Take up a claimed attempt: queue it in its session and let it work."""
-        launch, limits = live.record.launch, _call_limits()
+        launch, limits = live.record.launch, call_limits()
         with self._lock:
             self._unfinished[launch.run_id] = live
             self._finished.pop(launch.run_id, None)
@@ -379,8 +388,9 @@ class Runtime:
         if self._pid != os.getpid():
             return  # a forked child has nothing of its parent's to close
         deadline = time.monotonic() + timeout_s
-        with self._lock:
-            lives = list(self._unfinished.values())
+        self.is_closing = True
+        with self._lock:  # a run's end is told a moment before it is no longer among these
+            lives = [live for live in self._unfinished.values() if not live.done.done()]
         for live in lives:
             self.thread.soon(live.stop, "kernel_died")
         ends = [live for live in lives if live.record.status is not RunStatus.paused]
@@ -421,7 +431,7 @@ _CALL_LIMITS = {
 }  # the option of each
 
 
-def _call_limits() -> CallLimits:
+def call_limits() -> CallLimits:
     """What bounds model calls, as it is set now."""
     values = settings.values(names=_CALL_LIMITS)
     return CallLimits(**{_CALL_LIMITS[name]: value for name, value in values.items()})

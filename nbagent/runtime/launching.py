@@ -33,7 +33,8 @@ class Launching:
 
     `members` are those of a team; `member_of_turn` is set for a member's own launch, to the turn of its team: it
     has no part in its session's history. `tool_call` and `keeps_texts` are as in `RunLaunch`. `detached`: a run
-    launched inside a tool is not stopped with the run that the tool works for.
+    launched inside a tool is not stopped with the run that the tool works for. `row_key` is the row of a batch that it
+    answers.
     """
 
     prompt: str
@@ -51,6 +52,8 @@ class Launching:
     member_of_turn: int | None = None
     tool_call: tuple[int, str] | None = None
     keeps_texts: bool = True
+    batch_id: str | None = None
+    row_key: str | None = None
 
     @property
     def in_session(self) -> bool:
@@ -76,6 +79,7 @@ def run_launch(spec: AgentSpec, model: Model, launching: Launching, session_id: 
         output_schema=spec.output_schema,
         tool_call=launching.tool_call,
         keeps_texts=launching.keeps_texts,
+        batch_id=launching.batch_id,
     )
 
 

@@ -47,7 +47,7 @@ from nbagent.runtime.listeners import Callbacks, Mailbox
 from nbagent.runtime.mainthread import MainThread
 from nbagent.runtime.members import Members
 from nbagent.runtime.record import now
-from nbagent.runtime.turns import RunGate, Sessions, Slots, Waitable
+from nbagent.runtime.turns import CallSlots, RunGate, Sessions, Waitable
 from nbagent.spec import AgentSpec, TeamSpec
 from nbagent.store import Launched, Store, load_turns
 from nbagent.threads import in_own_thread
@@ -67,7 +67,7 @@ class Services:
     """
 
     store: Store
-    slots: Slots
+    slots: CallSlots
     sessions: Sessions
     main: MainThread
     finished: Callable[[LiveRun], None]

@@ -47,6 +47,8 @@ def launch_write(launch: RunLaunch, spec: AgentSpec, launching: Launching, *, mo
             "session_id": launch.session_id,
             "turn": turn if turn is not None or not own_session else 1,
             "own_session": own_session or None,
+            "batch_id": launch.batch_id,
+            "row_key": launching.row_key,
             "cell_id": launch.cell_id,
             "agent_name": launch.agent_name,
             "kind": launch.kind,

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from nbagent.errors import ModelError
 from nbagent.loop import Charge
 from nbagent.models.protocol import Model, ModelRequest
 from nbagent.runtime.breath import Breath
@@ -103,6 +104,10 @@ class Slots:
             yield _free if spent is None else partial(_correct, spent)
         finally:
             self._give_back(line)
+
+    def limited(self, model: Model, error: ModelError, lasted_s: float) -> float | None:  # noqa: ARG002 - the gate's signature
+        """Leave it to each run when it tries again; a batch's slots know better."""
+        return None
 
     @property
     def waiting(self) -> int:
@@ -209,16 +214,39 @@ class Slots:
                 call.place(place)
 
 
+class CallSlots(Protocol):
+    """What a run's gate needs of slots: `Slots`, or those of a batch that paces its calls."""
+
+    @property
+    def breath(self) -> Breath:
+        """Where runs that go on in the same moment wait for each other."""
+        ...
+
+    def slot(
+        self, model: Model, request: ModelRequest, place: Place | None = None
+    ) -> AbstractAsyncContextManager[Charge]:
+        """Hold a slot for one request."""
+        ...
+
+    def limited(self, model: Model, error: ModelError, lasted_s: float) -> float | None:
+        """Hear that a try failed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class RunGate:
     """The slots as one run's loop sees them: `place` hears where that run stands."""
 
-    slots: Slots
+    slots: CallSlots
     place: Place
 
     def slot(self, model: Model, request: ModelRequest) -> AbstractAsyncContextManager[Charge]:
         """Hold a slot for one request."""
         return self.slots.slot(model, request, self.place)
+
+    def limited(self, model: Model, error: ModelError, lasted_s: float) -> float | None:
+        """Hear that a try failed; return the seconds until the next one, None where the run's own retries hold."""
+        return self.slots.limited(model, error, lasted_s)
 
     async def breathe(self) -> None:
         """Let the other runs go first where many go on in the same moment."""

@@ -10,10 +10,11 @@ queries.py      runs and messages read back  orphans.py      runs whose process 
 measures.py     counts, for the frames       listings.py     runs, steps, messages, for the frames
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
 owner.py        which process is which       process.py      this one's forks and end
-overview.py     runs as rows of a table
+overview.py     runs as rows of a table      batches.py      what batches have answered
 """
 
 from nbagent.store import measures
+from nbagent.store.batches import Answered, answered_rows, latest_batch
 from nbagent.store.listings import (
     list_family,
     list_messages,
@@ -35,6 +36,7 @@ from nbagent.store.sessions import Turn, carry_over, load_turns, session_runs
 from nbagent.store.store import Store
 from nbagent.store.writes import (
     Append,
+    BatchRecord,
     CancelRequest,
     CancelSeen,
     DecisionRequest,
@@ -49,7 +51,9 @@ from nbagent.store.writes import (
 )
 
 __all__ = [
+    "Answered",
     "Append",
+    "BatchRecord",
     "CancelRequest",
     "CancelSeen",
     "Chosen",
@@ -67,7 +71,9 @@ __all__ = [
     "Store",
     "Turn",
     "Write",
+    "answered_rows",
     "carry_over",
+    "latest_batch",
     "list_family",
     "list_messages",
     "list_picked",

@@ -80,7 +80,7 @@ class Jobs:
                 self._waited |= write.waited
             case _:
                 pass
-        (self._urgent if isinstance(write, _URGENT) else self._deferred).append(job)
+        (self._urgent if _is_urgent(write) else self._deferred).append(job)
         return job
 
     def due(self) -> float | None:
@@ -104,7 +104,11 @@ class Jobs:
 
     def numbering(self) -> bool:
         """Whether a launch is on its way to the file whose turn is not known before."""
-        return any(isinstance(job.write, Launch) for queue in (self._urgent, self.writing) for job in queue)
+        return any(
+            isinstance(job.write, Launch) and job.write.waited
+            for queue in (self._urgent, self.writing)
+            for job in queue
+        )
 
     def first(self) -> int | None:
         """The number of the earliest job that is not being written."""
@@ -128,8 +132,13 @@ class Jobs:
         self.writing = []
         self.logged -= sum(isinstance(job.write, Logged) for job in done)
         for job in reversed(left):
-            (self._urgent if isinstance(job.write, _URGENT) else self._deferred).appendleft(job)
+            (self._urgent if _is_urgent(job.write) else self._deferred).appendleft(job)
 
     def refused(self, runs: Sequence[str]) -> None:
         """These runs were not launched after all."""
         self._under_way.difference_update(runs)
+
+
+def _is_urgent(write: Write) -> bool:
+    """Whether a write goes at once; the launch of a batch's row is waited for by nobody."""
+    return isinstance(write, _URGENT) and not (isinstance(write, Launch) and not write.waited)

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from nbagent.events import FilePart, Message, ModelCall, PendingApproval, ToolCall, ToolRequest, Usage
-from nbagent.store.writes import DecisionRequest, Progress
+from nbagent.store.writes import BatchRecord, DecisionRequest, Progress
 
 Row = tuple[Any, ...]
 
@@ -125,6 +125,17 @@ COLUMNS: dict[str, dict[str, str]] = {
         "files": "json",
         "provider_items": "json",
     },
+    "batches": {
+        "batch_id": "varchar",
+        "batch_key": "varchar",
+        "created_at": "timestamp",
+        "owner": "varchar",
+        "label": "varchar",
+        "agent_name": "varchar",
+        "total": "bigint",
+        "reused": "bigint",
+        "details": "json",
+    },
     "cancel_requests": {"run_id": "varchar", "created_at": "timestamp"},
     "decision_requests": {
         "run_id": "varchar",
@@ -191,6 +202,21 @@ def launch_row(row: Mapping[str, Any], *, owner: str, turn: int) -> Row:
         row.get("kind"),
         row.get("cached_from"),
         to_json(details),
+    )
+
+
+def batch_row(write: BatchRecord) -> Row:
+    """One row of `batches`."""
+    return (
+        write.batch_id,
+        write.batch_key,
+        naive(write.created_at),
+        write.owner,
+        write.label,
+        write.agent_name,
+        write.total,
+        write.reused,
+        to_json(dict(write.details)),
     )
 
 

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _FEW = 3  # from here on the lists are cheaper
+_REPLACED = frozenset({"attempt_progress", "batches"})
 
 
 def insert(con: DuckDBPyConnection, table: str, rows: Sequence[Row], *, anew: bool = True) -> None:
-    """Insert `rows`, in the order of COLUMNS[table]. A row of `attempt_progress` replaces its predecessor.
+    """Insert `rows`, in the order of COLUMNS[table].
 
-    Not `anew`: rows whose key is there already are left out.
+    A row of `attempt_progress` or `batches` replaces its predecessor. Not `anew`: rows whose key is there already are
+    left out.
     """
     if not rows:
         return
@@ -39,7 +41,7 @@ def insert(con: DuckDBPyConnection, table: str, rows: Sequence[Row], *, anew: bo
 def _into(table: str, *, anew: bool) -> str:
     if not anew:
         return f"insert or ignore into {table}"
-    return f"insert or replace into {table}" if table == "attempt_progress" else f"insert into {table}"
+    return f"insert or replace into {table}" if table in _REPLACED else f"insert into {table}"
 
 
 @cache

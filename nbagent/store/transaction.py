@@ -18,6 +18,7 @@ from nbagent.store.orphans import interrupt_orphans
 from nbagent.store.statements import insert
 from nbagent.store.writes import (
     Append,
+    BatchRecord,
     CancelRequest,
     CancelSeen,
     DecisionRequest,
@@ -211,11 +212,13 @@ class _Batch:
             for write in writes
             if isinstance(write, Progress) and (write.run_id, write.attempt) not in finished
         }
+        batches = {write.batch_id: write for write in writes if isinstance(write, BatchRecord)}
         for write in writes:
             if isinstance(write, NewAttempt) and write.progress is not None:
                 latest.setdefault((write.run_id, write.attempt), write.progress)
         results = [self._add(write, ended) for write in writes]
         self.rows.setdefault("attempt_progress", []).extend(map(rows.progress_row, latest.values()))
+        self.rows.setdefault("batches", []).extend(map(rows.batch_row, batches.values()))
         if self.used:
             self.statements.append(
                 ("delete from cancel_requests where run_id in (select unnest(?))", [list(self.used)])
@@ -246,8 +249,8 @@ class _Batch:
                 self._add_wish(write)
             case InterruptOrphans():
                 return interrupt_orphans(self.con, self.memory.owner, REQUEST_LIFE)
-            case Progress():
-                pass  # only the latest of each attempt is written
+            case Progress() | BatchRecord():
+                pass  # only the latest of each is written
             case _:
                 assert_never(write)
         return True

@@ -22,11 +22,13 @@ class Launch:
     `run_id` and `session_id` must be there; `created_at` and `owner` are filled in. A missing `turn` is
     numbered by the store; a session that was made for this run should say `turn=1`, it saves a look-up.
     Values that are None are left out; names that `runs` does not show are kept all the same. `minted`: the id
-    was made for this run, no other can have it. Result: `Launched`, or RunIdInUseError.
+    was made for this run, no other can have it. `waited`: somebody waits for the commit; a row of a batch goes with
+    the next rows of other runs. Result: `Launched`, or RunIdInUseError.
     """
 
     row: Mapping[str, Any]
     minted: bool = False
+    waited: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,21 @@ class Finish:
     messages: Messages = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRecord:
+    """What is known of a batch of runs; replaces what was known before. Columns as in `batches`. Result: True."""
+
+    batch_id: str
+    batch_key: str
+    created_at: datetime
+    owner: str
+    label: str | None = None
+    agent_name: str | None = None
+    total: int | None = None
+    reused: int = 0
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class CancelRequest:
     """A wish to cancel a run of any process, launched or not; it expires after a day. Result: True."""
@@ -165,6 +182,7 @@ Write = (
     | Progress
     | Append
     | Finish
+    | BatchRecord
     | CancelRequest
     | CancelSeen
     | DecisionRequest

@@ -1,0 +1,318 @@
+"""Asking a batch's rows: pulls them, launches their runs with a bounded number in flight, takes in what comes of them.
+
+One `Feed` a batch, on the background loop. A row is pulled when it can be asked, so that neither a generator nor the
+record runs ahead; its outcome is given out when the store has it, so that what a person saw survives a kill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from nbagent.batch.grouping import MISSING, group_prompt, split_answers
+from nbagent.batch.outcome import NOT_ASKED, Outcome, outcome_of, outcome_of_answer
+from nbagent.batch.plan import Plan
+from nbagent.batch.prompts import RowKeys
+from nbagent.batch.results import Results
+from nbagent.batch.rows import Numbered, Source
+from nbagent.batch.spending import Spending
+from nbagent.errors import NBAgentError, StoreError
+from nbagent.store import Answered, Store, answered_rows
+from nbagent.threads import in_own_thread
+
+if TYPE_CHECKING:
+    from nbagent.runtime.bulk import BulkLaunch
+    from nbagent.runtime.live import LiveRun
+
+UNCOMMITTED_MOST = 2_000  # rows that have ended and are not in the store yet: a slow disk slows the batch
+JOINT = "+"  # between the keys of rows that shared a prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One prompt to send: of one row, or of several."""
+
+    positions: tuple[int, ...]
+    prompts: tuple[str, ...]
+    keys: tuple[str, ...]
+
+
+class Feed:
+    """See the module. `alone` launches one row's run, `together` that of a group."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        source: Source,
+        results: Results,
+        *,
+        store: Store,
+        alone: BulkLaunch,
+        together: BulkLaunch,
+    ) -> None:
+        self.spending = Spending(plan.limits)
+        self._plan, self._source, self._results, self._store = plan, source, results, store
+        self._alone, self._together = alone, together
+        self._keys = RowKeys()
+        self._answered: dict[str, Outcome] = {}
+        self._same: dict[str, list[int] | Outcome] = {}  # a prompt's outcome, or the rows that wait for it
+        self._ready: deque[Ask] = deque()
+        self._group: list[tuple[int, str, str]] = []
+        self._lives: dict[str, LiveRun] = {}  # in flight
+        self._uncommitted = 0
+        self._published: deque[tuple[Ask, Outcome]] = deque()  # committed, filled on the store's thread
+        self._woken = asyncio.Event()
+        self._stopped: str | None = None  # why no further row is asked
+        self._failure: BaseException | None = None  # what the source's code raised
+
+    @property
+    def in_flight(self) -> int:
+        """How many prompts are being answered."""
+        return len(self._lives)
+
+    async def run(self) -> None:
+        """Ask every row; return when the last outcome is in the store. Raises what the source's own code raises."""
+        await self._look_up()
+        while not self._source.ended and await self._room():
+            await self._take_some()
+        await self._drain()
+        while not self._source.ended and not self._source.runs_code:
+            await (
+                self._take_some()
+            )  # nothing is asked any more: what earlier batches know, and who was left out
+        if self._failure is not None:
+            raise self._failure
+
+    async def ask_again(self, asks: Iterable[Ask]) -> None:
+        """Ask rows a second time."""
+        self._stopped = None
+        self._ready.extend(asks)
+        await self._drain()
+
+    def stop(self, why: str) -> None:
+        """Ask no further row; what is in flight goes on."""
+        if self._stopped is None:
+            self._stopped = why
+            self._woken.set()
+
+    def cancel(self) -> None:
+        """Ask no further row, and cancel what is in flight."""
+        self.stop("the batch was cancelled")
+        for live in list(self._lives.values()):
+            live.stop("cancelled")
+
+    # ----------------------------------------------------------------- rows
+
+    async def _look_up(self) -> None:
+        """Learn what earlier batches with the same key have answered."""
+        if self._plan.fresh or self._store.untouched:
+            return
+        try:
+            found = await in_own_thread(partial(answered_rows, self._store, self._plan.key))
+        except StoreError as error:
+            self._results.note(f"earlier answers cannot be looked up, every row is asked: {error.what}")
+            return
+        for one in found:
+            self._answered.update(self._rows_of(one))
+
+    def _rows_of(self, one: Answered) -> dict[str, Outcome]:
+        outcome, keys = outcome_of_answer(one), one.row_key.split(JOINT)
+        if len(keys) == 1:
+            return {keys[0]: outcome}
+        return {
+            key: row
+            for key, row in zip(keys, self._split(outcome, len(keys)), strict=True)
+            if row is not None
+        }
+
+    async def _take_some(self) -> None:
+        for label, row in await self._pull():
+            self._take(label, row)
+        await asyncio.sleep(0)  # rows that the store knows cost no waiting: the others' streams go first
+
+    async def _pull(self) -> list[Numbered]:
+        most = max(1, self._plan.limits.max_concurrency - self.in_flight) * self._plan.group
+        if not self._source.runs_code:
+            return self._source.pull(most)
+        try:
+            return await in_own_thread(partial(self._source.pull, most), name="nbagent-rows")
+        except Exception as error:  # noqa: BLE001 - the user's own generator
+            self._failure, self._source.ended = error, True
+            self.stop(f"the source of rows failed: {error!r}")
+            return []
+
+    def _take(self, label: Any, row: Any) -> None:
+        """Take in one row: what is known of it is its outcome, else it is ready to be asked."""
+        position = self._results.add(label)
+        try:
+            prompt = self._plan.prompts.of_row(label, row)
+        except NBAgentError as error:
+            self._put(position, Outcome(status="error", error=str(error)))
+            return
+        key, before = self._keys.key_of(prompt)
+        if before and self._plan.dedupe:
+            self._take_same(position, key.partition("#")[0])
+        elif (known := self._answered.pop(key, None)) is not None:
+            self._settle(Ask((position,), (prompt,), (key,)), known)
+        elif self._stopped is not None:
+            self._put(position, Outcome(status=NOT_ASKED, error=self._stopped))
+        else:
+            if self._plan.dedupe:
+                self._same.setdefault(key, [])
+            self._make_ready(position, prompt, key)
+
+    def _take_same(self, position: int, key: str) -> None:
+        """Give a row the outcome of the first one with its prompt, now or when it comes."""
+        known = self._same.get(key)
+        if isinstance(known, list):
+            known.append(position)
+        elif known is not None:
+            self._put(position, known.copy())
+        else:
+            self._put(position, Outcome(status=NOT_ASKED, error=self._stopped))
+
+    def _make_ready(self, position: int, prompt: str, key: str) -> None:
+        if self._plan.group == 1:
+            self._ready.append(Ask((position,), (prompt,), (key,)))
+            return
+        self._group.append((position, prompt, key))
+        if len(self._group) == self._plan.group:
+            self._close_group()
+
+    def _close_group(self) -> None:
+        if self._group:
+            positions, prompts, keys = zip(*self._group, strict=True)
+            self._group.clear()
+            self._ready.append(Ask(positions, prompts, keys))
+
+    # --------------------------------------------------------------- asking
+
+    async def _room(self) -> bool:
+        """Launch what is ready; return True once there is room for more rows, False if no more are to be asked."""
+        while self._stopped is None:
+            self._launch_ready()
+            if self._may_launch and not self._ready:
+                return True
+            await self._change()
+        return False
+
+    async def _drain(self) -> None:
+        """Return when everything that was taken in has its outcome."""
+        self._close_group()
+        while True:
+            self._launch_ready()
+            if self._stopped is not None:
+                self._close_group()
+                self._leave_ready()
+            if not self._ready and not self._lives and not self._uncommitted:
+                return
+            await self._change()
+
+    async def _change(self) -> None:
+        await self._woken.wait()
+        self._woken.clear()
+
+    @property
+    def _may_launch(self) -> bool:
+        return (
+            self.in_flight < self._plan.limits.max_concurrency
+            and self._uncommitted < UNCOMMITTED_MOST
+            and self.spending.may_ask(self.in_flight)
+        )
+
+    def _launch_ready(self) -> None:
+        if self._alone.must_stop:
+            self.stop("the kernel, or the run whose tool has made the batch, ended")
+        while self._stopped is None and self._ready and self._may_launch:
+            self._launch(self._ready.popleft())
+        more = self._ready or not self._source.ended
+        if more and self._stopped is None and not self._lives and not self.spending.may_ask(0):
+            self._results.note(f"no further row is asked: {self.spending.reached}")
+            self.stop(self.spending.reached)
+
+    def _launch(self, ask: Ask) -> None:
+        if len(ask.positions) == 1:
+            live = self._alone.launch(ask.prompts[0], ask.keys[0])
+        else:
+            live = self._together.launch(group_prompt(ask.prompts), JOINT.join(ask.keys))
+        self._lives[live.record.launch.run_id] = live
+        live.ended.add_done_callback(lambda _: self._ended(ask, live))
+
+    def _ended(self, ask: Ask, live: LiveRun) -> None:
+        """A run has its end: the next may begin; its outcome comes when it is committed."""
+        outcome = outcome_of(live.record)
+        self.spending.add(outcome)
+        del self._lives[live.record.launch.run_id]
+        self._uncommitted += 1
+        self._woken.set()
+        loop = asyncio.get_running_loop()
+
+        def committed(_: object) -> None:  # on the store's thread, for many runs in a row
+            self._published.append((ask, outcome))
+            if len(self._published) == 1:
+                loop.call_soon_threadsafe(self._publish)
+
+        live.done.add_done_callback(committed)
+
+    def _publish(self) -> None:
+        for _ in range(len(self._published)):
+            ask, outcome = self._published[0]
+            self._uncommitted -= 1
+            self._settle(ask, outcome)
+            self._published.popleft()
+        if self._published:  # more came meanwhile, and saw that the list was not empty
+            asyncio.get_running_loop().call_soon(self._publish)
+        self._woken.set()
+
+    # -------------------------------------------------------------- outcomes
+
+    def _settle(self, ask: Ask, outcome: Outcome) -> None:
+        """Give the rows of a prompt their outcomes; ask a row alone that its group's answer left out."""
+        if len(ask.positions) == 1:
+            self._put_first(ask.positions[0], ask.keys[0], outcome)
+            return
+        rows = self._split(outcome, len(ask.positions))
+        for position, prompt, key, row in zip(ask.positions, ask.prompts, ask.keys, rows, strict=True):
+            if row is not None:
+                self._put_first(position, key, replace(row, prompt=None if row.is_good else prompt))
+            else:
+                self._ready.append(Ask((position,), (prompt,), (key,)))
+
+    def _split(self, outcome: Outcome, count: int) -> list[Outcome | None]:
+        """Return each row's part of a group's outcome, None for a row that is to be asked alone."""
+        share = replace(
+            outcome,
+            cost_usd=None if outcome.cost_usd is None else outcome.cost_usd / count,
+            total_tokens=None if outcome.total_tokens is None else outcome.total_tokens // count,
+        )
+        if outcome.is_good:
+            answers = split_answers(outcome.content, count, self._plan.output_schema)
+            return [None if one is MISSING else replace(share, content=one) for one in answers]
+        alone = outcome.status in {"error", "timeout"} and self._stopped is None
+        return [None if alone else share for _ in range(count)]
+
+    def _put_first(self, position: int, key: str, outcome: Outcome) -> None:
+        """Give a row its outcome, and those with the same prompt."""
+        self._put(position, outcome)
+        if self._plan.dedupe:
+            waiting = self._same.get(key)
+            self._same[key] = outcome
+            for other in waiting if isinstance(waiting, list) else ():
+                self._put(other, outcome.copy())
+
+    def _put(self, position: int, outcome: Outcome) -> None:
+        self._results.put(position, outcome)
+        if not outcome.is_good and self._plan.on_error == "stop" and self._stopped is None:
+            label = self._results.labels[position]
+            self._results.note(f"row {label!r} failed, no further row is asked: {outcome.error}")
+            self.stop(f"row {label!r} failed before")
+
+    def _leave_ready(self) -> None:
+        for ask in self._ready:
+            for position, key, prompt in zip(ask.positions, ask.keys, ask.prompts, strict=True):
+                self._put_first(position, key, Outcome(status=NOT_ASKED, error=self._stopped, prompt=prompt))
+        self._ready.clear()

@@ -1,0 +1,96 @@
+"""A batch as a DataFrame: the rows that were given, what was answered, and what each row cost. Caller's thread.
+
+pandas is imported with the first frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nbagent.batch.outcome import NOT_ASKED, Outcome
+from nbagent.batch.rows import Row
+from nbagent.run import RunStatus
+from nbagent.schemas import InvalidOutputError, OutputSchema, rows_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONTENT = "content"  # the column of an answer that is no record
+STATUSES = (*(status.value for status in RunStatus), NOT_ASKED)
+MEASURES = ("status", "error", "cost_usd", "duration_s", "run_id")
+_DTYPES: dict[str, Any] = {
+    "error": "string",
+    "cost_usd": "Float64",
+    "duration_s": "Float64",
+    "run_id": "string",
+}
+
+
+def typed(outcome: Outcome, schema: OutputSchema | None) -> Any:
+    """Return a row's answer in the schema's type; text without one; None where there is none."""
+    if not outcome.is_good or schema is None or not outcome.output_valid:
+        return outcome.content if outcome.is_good else None
+    try:
+        return schema.value_of(outcome.content)
+    except (
+        InvalidOutputError
+    ):  # of an earlier batch, whose class has changed since in a way its schema does not show
+        return outcome.content
+
+
+def answer_fields(value: Any) -> dict[str, Any]:
+    """Return the columns of one row's answer: the fields of a record, else the answer itself as `content`."""
+    if value is None:
+        return {}
+    rows = rows_of(value)
+    if len(rows) != 1 or isinstance(value, list) or rows[0].keys() == {"value"}:
+        return {CONTENT: getattr(value, "value", value) if rows and rows[0].keys() == {"value"} else value}
+    return rows[0]
+
+
+def frame_of(
+    outcomes: Sequence[Outcome | None], answers: Iterable[Any], index: Any, given: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Return one row for each outcome: columns of `given`, the answers' fields, then the measures.
+
+    A field that has a column's name already is `answer.NAME`. A row without an outcome yet is `pending`.
+    """
+    import pandas as pd
+
+    fields = [answer_fields(answer) for answer in answers]
+    names = list(dict.fromkeys(name for one in fields for name in one))
+    taken = {*MEASURES, *(given.columns if given is not None else ())}
+    columns: dict[str, Any] = {}
+    for name in names:
+        column = pd.Series([one.get(name) for one in fields], index=index, dtype=object)
+        columns[f"answer.{name}" if name in taken else name] = column.infer_objects().convert_dtypes()
+    statuses = [one.status if one is not None else RunStatus.pending.value for one in outcomes]
+    columns["status"] = pd.Categorical(statuses, categories=list(STATUSES))
+    for name, dtype in _DTYPES.items():
+        columns[name] = pd.array(
+            [None if one is None else getattr(one, name) for one in outcomes], dtype=dtype
+        )
+    answered = pd.DataFrame(columns, index=index)
+    if given is None:
+        return answered
+    # a table that has been through a batch already has measures of that one
+    return pd.concat(
+        [given.drop(columns=[name for name in MEASURES if name in given.columns]), answered], axis=1
+    )
+
+
+def given_frame(table: Any, count: int) -> pd.DataFrame | None:
+    """Return what a batch was given as a DataFrame of its first `count` rows; None for a generator."""
+    import pandas as pd
+
+    if table is None:
+        return None
+    if isinstance(table, pd.DataFrame):
+        return table.iloc[:count]
+    if isinstance(table, Mapping):
+        return pd.DataFrame({name: list(values)[:count] for name, values in table.items()})
+    rows = list(table[:count])
+    if rows and all(isinstance(one, Mapping | Row) for one in rows):
+        return pd.DataFrame([dict(one) for one in rows])
+    return pd.DataFrame({"row": pd.Series(rows, dtype=object).infer_objects()})

@@ -1,0 +1,95 @@
+"""What a batch was asked to do, frozen; its key, by which a later batch finds the answers of this one. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+from nbagent.batch.prompts import Prompts
+from nbagent.errors import UnknownOptionError
+from nbagent.runtime import Crew
+from nbagent.schemas import OutputSchema
+from nbagent.spec import AgentSpec, TeamSpec
+
+OnError = Literal["continue", "stop"]
+Mode = Literal["notebook", "provider-batch"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLimits:
+    """What bounds a batch as a whole. None is no limit; dollars and tokens count what this batch has asked itself."""
+
+    max_concurrency: int = 16
+    max_cost_usd: float | None = None
+    max_tokens: int | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+    def check(self) -> None:
+        """Refuse what bounds nothing. Raises UnknownOptionError."""
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, int | float) or value <= 0
+            ):
+                raise UnknownOptionError(f"{name} is {value!r}", "give a number above 0, or leave it out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One batch: `crew` answers a row's prompt, `group` rows share one. `fresh`: no earlier answer is used."""
+
+    crew: Crew
+    prompts: Prompts
+    limits: BatchLimits = field(default_factory=BatchLimits)
+    on_error: OnError = "continue"
+    dedupe: bool = False
+    group: int = 1
+    fresh: bool = False
+    mode: Mode = "notebook"
+    label: str | None = None
+    cell_id: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Refuse options that do not exist or do not go together. Raises UnknownOptionError."""
+        self.limits.check()
+        _one_of("on_error", self.on_error, ("continue", "stop"))
+        _one_of("mode", self.mode, ("notebook", "provider-batch"))
+        if self.group < 1:
+            raise UnknownOptionError(
+                f"group is {self.group!r}", "give the number of rows that share a prompt"
+            )
+        if self.mode == "provider-batch" and (self.crew.spec.tools or self.crew.members):
+            raise UnknownOptionError(
+                "a provider's batch asks each row once, and this agent calls tools or members",
+                'use mode="notebook", or an agent without them',
+            )
+
+    @property
+    def output_schema(self) -> OutputSchema | None:
+        """The schema of one row's answer."""
+        return self.crew.spec.output_schema
+
+    @property
+    def key(self) -> str:
+        """The same for batches whose answers to one prompt may stand for each other."""
+        known = {"spec": _asked(self.crew.spec), "template": self.prompts.template}
+        return hashlib.sha256(orjson.dumps(known, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _asked(spec: AgentSpec) -> dict[str, Any]:
+    """What of a spec makes an answer; limits end a run, and change no answer that was given."""
+    data = {name: value for name, value in spec.to_data().items() if name != "limits"}
+    if isinstance(spec, TeamSpec):
+        data["members"] = [_asked(member) for member in spec.members]
+    return data
+
+
+def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UnknownOptionError(f"{name} is {value!r}", f"give one of {', '.join(map(repr, allowed))}")

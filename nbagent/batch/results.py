@@ -1,0 +1,190 @@
+"""What has become of a batch's rows so far: written by the feed on the background loop, read and waited for anywhere.
+
+A row has a position, in the order of the source. What is kept of a row is its index label and its `Outcome`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nbagent.batch.outcome import NOT_ASKED, Outcome
+
+RATE_OVER = 200  # the rate is that of the last rows: the first seconds of a batch say little about its end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchProgress:
+    """Where a batch stands. `total` and what follows from it is None while a generator still gives rows.
+
+    `done` rows have an answer (`reused` of them from an earlier batch), `failed` ones have none, `not_asked` ones were
+    left out because the batch ended before them. `cost_usd` and `tokens` are what this batch has spent itself;
+    `pace_per_s` is how many requests a second it sends at most while the provider limits it.
+    """
+
+    total: int | None
+    done: int
+    failed: int
+    not_asked: int
+    running: int
+    reused: int
+    cost_usd: float | None
+    tokens: int
+    elapsed_s: float
+    rate_per_s: float
+    pace_per_s: float | None
+    finished: bool
+
+    @property
+    def left(self) -> int | None:
+        """Rows that have no end yet."""
+        return None if self.total is None else self.total - self.done - self.failed - self.not_asked
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds until the end at the present rate."""
+        if self.finished or self.left is None or not self.rate_per_s:
+            return 0.0 if self.finished else None
+        return self.left / self.rate_per_s
+
+    def __str__(self) -> str:
+        of = "" if self.total is None else f" of {self.total}"
+        parts = [f"{self.done}{of} done"]
+        parts += [f"{count} {name}" for name, count in self._others if count]
+        if self.cost_usd:
+            parts.append(f"${self.cost_usd:.4f}")
+        if not self.finished and self.rate_per_s:
+            parts.append(f"{self.rate_per_s:.1f} rows/s")
+            parts += [f"{_clock(self.eta_s)} left"] if self.eta_s is not None else []
+        if self.pace_per_s is not None and not self.finished:
+            parts.append(f"slowed to {self.pace_per_s:.1f} requests/s")
+        return ", ".join(parts)
+
+    @property
+    def _others(self) -> list[tuple[str, int]]:
+        return [
+            ("failed", self.failed),
+            ("not asked", self.not_asked),
+            ("from earlier", self.reused),
+            ("running", self.running),
+        ]
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+class Results:
+    """See the module. `arrived` lists positions in the order in which their outcomes came; it only grows."""
+
+    def __init__(self, total: int | None) -> None:
+        self.total = total
+        self.labels: list[Any] = []
+        self.outcomes: list[Outcome | None] = []
+        self.arrived: list[int] = []
+        self.notices: list[str] = []
+        self.finished = False
+        self.changed = threading.Condition()
+        self._wakes: list[Callable[[], object]] = []
+        self._counts: Counter[str] = Counter()
+        self._began_s = time.monotonic()
+        self._ended_s: float | None = None
+        self._last: deque[float] = deque(maxlen=RATE_OVER)
+
+    # the background loop ------------------------------------------------------------------------------
+
+    def add(self, label: Any) -> int:
+        """Take in the next row of the source; return its position."""
+        self.labels.append(label)
+        self.outcomes.append(None)
+        return len(self.labels) - 1
+
+    def put(self, position: int, outcome: Outcome) -> None:
+        """Take in the end of a row."""
+        with self.changed:
+            self.outcomes[position] = outcome
+            self.arrived.append(position)
+            self._count(outcome, 1)
+            if not outcome.reused and outcome.status != NOT_ASKED:
+                self._last.append(time.monotonic())
+        self._wake()
+
+    def reopen(self, positions: list[int]) -> None:
+        """Forget the ends of rows that are asked again."""
+        with self.changed:
+            for position in positions:
+                outcome = self.outcomes[position]
+                assert outcome is not None
+                self._count(outcome, -1)
+                self.outcomes[position] = None
+            self.finished, self._ended_s = False, None
+            self._began_s = time.monotonic()
+
+    def note(self, text: str) -> None:
+        """Keep a sentence for the person."""
+        self.notices.append(text)
+        self._wake()
+
+    def finish(self) -> None:
+        """Nothing more comes."""
+        with self.changed:
+            self.finished = True
+            self._ended_s = time.monotonic()
+            if self.total is None:
+                self.total = len(self.labels)
+        self._wake()
+
+    def _count(self, outcome: Outcome, by: int) -> None:
+        kind = "done" if outcome.is_good else "not_asked" if outcome.status == NOT_ASKED else "failed"
+        self._counts[kind] += by
+        self._counts["reused"] += by * outcome.reused
+
+    def _wake(self) -> None:
+        with self.changed:
+            self.changed.notify_all()
+            wakes = list(self._wakes)
+        for wake in wakes:
+            wake()
+
+    # any thread ---------------------------------------------------------------------------------------
+
+    def listen(self, wake: Callable[[], object]) -> Callable[[], None]:
+        """Call `wake` on the background loop whenever something has changed; return how to stop that."""
+        with self.changed:
+            self._wakes.append(wake)
+
+        def stop() -> None:
+            with self.changed:
+                if wake in self._wakes:
+                    self._wakes.remove(wake)
+
+        return stop
+
+    def progress(
+        self, *, running: int, cost_usd: float | None, tokens: int, pace_per_s: float | None
+    ) -> BatchProgress:
+        """Where the batch stands now."""
+        with self.changed:
+            counts, last = dict(self._counts), list(self._last)
+            now_s = self._ended_s if self._ended_s is not None else time.monotonic()
+        span_s = now_s - last[0] if len(last) == RATE_OVER else now_s - self._began_s
+        return BatchProgress(
+            total=self.total,
+            done=counts.get("done", 0),
+            failed=counts.get("failed", 0),
+            not_asked=counts.get("not_asked", 0),
+            running=running,
+            reused=counts.get("reused", 0),
+            cost_usd=cost_usd,
+            tokens=tokens,
+            elapsed_s=now_s - self._began_s,
+            rate_per_s=len(last) / span_s if span_s > 0 else 0.0,
+            pace_per_s=pace_per_s,
+            finished=self.finished,
+        )

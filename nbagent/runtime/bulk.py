@@ -1,0 +1,84 @@
+"""Launching many runs of one crew: what they have in common is made once, and their rows go to the store in bulk.
+
+Used by a batch, on the background loop only. Nobody waits for a row's launch to be durable: it is committed with the
+next rows of other runs, at the latest with the run's own end, so that a row is either asked again or known.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from nbagent.run import RunRecord
+from nbagent.runtime import children
+from nbagent.runtime.launching import Crew, Launching, mode_requested, run_launch, uuid7
+from nbagent.runtime.live import LiveRun
+from nbagent.runtime.record import launch_write
+from nbagent.runtime.turns import CallLimits, CallSlots
+from nbagent.store import Launch, Launched, Store
+
+if TYPE_CHECKING:
+    from nbagent.runtime.launch import Runtime
+
+
+class BulkLaunch:
+    """Launches runs of `crew` for a batch. `slots` paces their model calls; `limits` are the kernel's own."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        store: Store,
+        crew: Crew,
+        given: Launching,
+        *,
+        slots: CallSlots,
+        limits: CallLimits,
+    ) -> None:
+        self._runtime = runtime
+        self._crew = crew
+        self._services = replace(runtime.services(store), slots=slots)
+        self._limits = limits
+        self._given = given = children.as_child(replace(given, members=crew.members))
+        self._launch = run_launch(crew.spec, crew.model, given, "")
+        row = launch_write(self._launch, crew.spec, given, mode_requested=mode_requested(crew.model)).row
+        self._row: Mapping[str, Any] = {name: value for name, value in row.items() if value is not None}
+
+    @property
+    def must_stop(self) -> bool:
+        """True once nothing may be launched: the kernel ends, or the run whose tool made this batch does."""
+        parent_id = self._given.parent_run_id
+        parent = self._runtime.live(parent_id) if parent_id is not None else None
+        stopped = parent is not None and (parent.stop_reason is not None or parent.record.end is not None)
+        return stopped or self._runtime.is_closing
+
+    def launch(self, prompt: str, row_key: str) -> LiveRun:
+        """Launch one run and let it begin."""
+        launch = replace(
+            self._launch,
+            run_id=str(uuid7()),
+            session_id=str(uuid7()),
+            created_at=datetime.now(UTC),
+            prompt=prompt,
+        )
+        row = {
+            **self._row,
+            "run_id": launch.run_id,
+            "session_id": launch.session_id,
+            "created_at": launch.created_at,
+            "prompt": prompt,
+            "row_key": row_key,
+        }
+        crew, store = self._crew, self._services.store
+        written: concurrent.futures.Future[Launched] = store.submit(
+            Launch(row=row, minted=True, waited=False)
+        )
+        live = LiveRun(
+            RunRecord(launch), crew.spec, crew.model, self._services,
+            launching=written, has_history=False, members=crew.members,
+        )  # fmt: skip
+        live.rows.turn = 1
+        self._runtime.take_in(live, self._limits)
+        return live

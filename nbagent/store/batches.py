@@ -1,0 +1,68 @@
+"""What the record holds of batches: the answers that earlier batches with the same key have, and batches as rows.
+
+Called where a batch begins, on a thread that may wait for the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from nbagent.store.store import Store
+
+_ANSWERED = """
+with asked as (
+    select l.run_id, l.created_at, l.details ->> '$.row_key' as row_key
+    from launches l join batches b using (batch_id) where b.batch_key = ?
+), paid as (
+    select run_id, sum(cost_usd) as cost_usd, sum(total_tokens)::bigint as total_tokens
+    from model_calls where run_id in (select run_id from asked) group by run_id
+)
+select a.run_id, a.row_key, e.content, e.content_type, e.output_valid, e.started_at, e.finished_at,
+       paid.cost_usd, paid.total_tokens
+from asked a join attempt_ends e using (run_id) left join paid using (run_id)
+where e.status = 'completed' order by a.created_at"""
+_BATCH = "select * from batches where batch_key = ? order by created_at desc limit 1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A completed run of a batch: `content` is text or plain data; `row_key` says which row, or rows, it answers."""
+
+    run_id: str
+    row_key: str
+    content: Any
+    output_valid: bool | None
+    duration_s: float | None
+    cost_usd: float | None
+    total_tokens: int | None
+
+
+def answered_rows(store: Store, batch_key: str) -> list[Answered]:
+    """Every completed run of the batches with this key, oldest first. Raises StoreError."""
+    return [_answered(row) for row in store.read(_ANSWERED, [batch_key]) if row["row_key"]]
+
+
+def latest_batch(store: Store, batch_key: str) -> Mapping[str, Any] | None:
+    """The newest row of `batches` with this key, its `details` as a dict; None if there is none. Raises StoreError."""
+    found = store.read(_BATCH, [batch_key])
+    return {**found[0], "details": orjson.loads(found[0]["details"] or "{}")} if found else None
+
+
+def _answered(row: Mapping[str, Any]) -> Answered:
+    content, started_at = row["content"], row["started_at"]
+    if content is not None and row["content_type"] not in (None, "text"):
+        content = orjson.loads(content)
+    return Answered(
+        run_id=row["run_id"],
+        row_key=row["row_key"],
+        content=content,
+        output_valid=row["output_valid"],
+        duration_s=(row["finished_at"] - started_at).total_seconds() if started_at else None,
+        cost_usd=row["cost_usd"],
+        total_tokens=row["total_tokens"],
+    )
