@@ -26,8 +26,8 @@ from nbagent.batch.rows import Source
 from nbagent.errors import WaitTimeout, show_as
 from nbagent.runtime import Launching, current
 from nbagent.runtime.bulk import BulkLaunch
-from nbagent.runtime.launch import call_limits
 from nbagent.runtime.launching import check_models, uuid7
+from nbagent.runtime.turns import call_limits
 from nbagent.store import BatchRecord
 from nbagent.traces import check_traces
 

@@ -40,7 +40,9 @@ def cpu_of_a_row(base_url: str, rows: int = CPU_ROWS) -> float:
 
     settings.configure("max_concurrency", AT_A_TIME)
     agent = Agent(model=OpenAIChat(id="bench-1", base_url=base_url, api_key="not-needed"))
-    agent.map([f"warm-up {n}" for n in range(AT_A_TIME)], "Say {{ row }}.", max_concurrency=AT_A_TIME).result()
+    agent.map(
+        [f"warm-up {n}" for n in range(AT_A_TIME)], "Say {{ row }}.", max_concurrency=AT_A_TIME
+    ).result()
     began = time.process_time()
     frame = agent.map(list(range(rows)), "Say fifty words: {{ row }}.", max_concurrency=AT_A_TIME).result()
     spent = time.process_time() - began
@@ -69,11 +71,17 @@ def compare() -> float:
 
 
 def _one_side(script: str, base_url: str) -> float:
-    words = [base_url, "chat", str(CPU_ROWS), str(AT_A_TIME)] if script == "bare_sdk.py" else ["--cpu", base_url]
+    words = (
+        [base_url, "chat", str(CPU_ROWS), str(AT_A_TIME)] if script == "bare_sdk.py" else ["--cpu", base_url]
+    )
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "NBAGENT_STORE": f"{folder}/runs.duckdb"}
         done = subprocess.run(
-            [sys.executable, HERE / script, *words], check=True, capture_output=True, text=True, env=environment
+            [sys.executable, HERE / script, *words],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=environment,
         )
     return float(done.stdout)
 
@@ -97,7 +105,8 @@ def measure(rows: int) -> dict[str, Any]:
     agent = Agent(model=model, output_schema=SCHEMA)
     words = ("wonderful", "terrible", "made of wood")
     table = pd.DataFrame(
-        {"text": [f"It is {words[n % 3]}, number {n}." for n in range(rows)]}, index=[f"r{n}" for n in range(rows)]
+        {"text": [f"It is {words[n % 3]}, number {n}." for n in range(rows)]},
+        index=[f"r{n}" for n in range(rows)],
     )
     known = agent.map(table.head(AT_A_TIME), TEMPLATE, max_concurrency=AT_A_TIME, label="warm-up").result()
     alone = statistics.median(a_cell() for _ in range(5))
@@ -114,7 +123,9 @@ def measure(rows: int) -> dict[str, Any]:
     most = peak.stop()
     checked(frame, known, table)
     (stored,) = sql(
-        "select count(*) n from runs where batch_id = ? and status = 'completed'".replace("?", f"'{batch.batch_id}'")
+        "select count(*) n from runs where batch_id = ? and status = 'completed'".replace(
+            "?", f"'{batch.batch_id}'"
+        )
     )["n"]
     assert stored == rows, stored
     del frame
@@ -137,7 +148,9 @@ def checked(frame: Any, known: Any, table: Any) -> None:
     assert frame["run_id"].is_unique
     of_word = {row["text"].split(",")[0]: row["sentiment"] for _, row in known.iterrows()}
     wrong = [
-        text for text, found in zip(frame["text"], frame["sentiment"], strict=True) if found != of_word[text.split(",")[0]]
+        text
+        for text, found in zip(frame["text"], frame["sentiment"], strict=True)
+        if found != of_word[text.split(",")[0]]
     ]
     assert not wrong, wrong[:5]
 
@@ -151,7 +164,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NBAGENT_STORE"] = f"{folder}/runs.duckdb"
         figures = measure(int(sys.argv[1]) if sys.argv[1:] else 10_000)
-    print("; ".join(f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}" for name, value in figures.items()))
+    print(
+        "; ".join(
+            f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in figures.items()
+        )
+    )
 
 
 if __name__ == "__main__":
