@@ -248,6 +248,8 @@ class Feed:
         self.spending.add(outcome)
         del self._lives[live.record.launch.run_id]
         self._uncommitted += 1
+        if len(ask.positions) == 1:
+            self._heed(ask.positions[0], outcome)
         self._woken.set()
         loop = asyncio.get_running_loop()
 
@@ -306,6 +308,10 @@ class Feed:
 
     def _put(self, position: int, outcome: Outcome) -> None:
         self._results.put(position, outcome)
+        self._heed(position, outcome)
+
+    def _heed(self, position: int, outcome: Outcome) -> None:
+        """Stop at a row that failed, where that is wished; a run's end is heard before it is committed."""
         if not outcome.is_good and self._plan.on_error == "stop" and self._stopped is None:
             label = self._results.labels[position]
             self._results.note(f"row {label!r} failed, no further row is asked: {outcome.error}")

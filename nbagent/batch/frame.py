@@ -88,6 +88,9 @@ def given_frame(table: Any, count: int) -> pd.DataFrame | None:
         return None
     if isinstance(table, pd.DataFrame):
         return table.iloc[:count]
+    if hasattr(table, "materialize"):  # a DuckDB relation
+        relation: pd.DataFrame = table.df()
+        return relation.iloc[:count]
     if isinstance(table, Mapping):
         return pd.DataFrame({name: list(values)[:count] for name, values in table.items()})
     rows = list(table[:count])

@@ -126,15 +126,21 @@ def _of_series(series: Any) -> Source:
 def _of_relation(relation: Any) -> Source:
     """The relation's query is run here, once: what the user does with the connection later changes no row."""
     names = list(relation.columns)
-    total = int(relation.aggregate("count(*)").fetchone()[0])
-    result = relation.execute()
+    if hasattr(relation, "materialize"):
+        relation = relation.materialize()
+        values = relation.iter_rows()
+    else:  # before DuckDB 2
+        relation.execute()
+        values = _fetched(relation)
+    rows = ((n, Row(dict(zip(names, one, strict=True)))) for n, one in enumerate(values))
+    return Source(
+        rows=rows, total=len(relation), table=relation if hasattr(relation, "materialize") else None
+    )
 
-    def fetched() -> Iterator[Numbered]:
-        numbers = count()
-        while found := result.fetchmany(_FETCH):
-            yield from ((next(numbers), Row(dict(zip(names, one, strict=True)))) for one in found)
 
-    return Source(rows=fetched(), total=total)
+def _fetched(relation: Any) -> Iterator[Any]:
+    while found := relation.fetchmany(_FETCH):
+        yield from found
 
 
 def _of_columns(columns: Mapping[Any, Any]) -> Source:
@@ -184,10 +190,16 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Source]], ...] = (
         _of_frame,
     ),  # by what they can do: neither package is imported for it
     (_has("items", "to_frame", "index"), _of_series),
-    (_has("fetchmany", "aggregate", "execute"), _of_relation),
+    (_has("fetchall", "aggregate", "columns"), _of_relation),
     (lambda rows: isinstance(rows, Mapping), _of_columns),
     (lambda rows: isinstance(rows, list | tuple | range), _of_list),
-    (lambda rows: isinstance(rows, Iterable) and not isinstance(rows, str | bytes), _of_iterable),
+    # iterating over another package's table gives its columns, or anything
+    (
+        lambda rows: (
+            isinstance(rows, Iterable) and not isinstance(rows, str | bytes) and not hasattr(rows, "columns")
+        ),
+        _of_iterable,
+    ),
 )
 
 

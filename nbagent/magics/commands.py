@@ -18,6 +18,7 @@ from nbagent.errors import (
     PromptError,
     show_as,
 )
+from nbagent.magics import mapping
 from nbagent.magics.given import changes_of, contexts_named, launched_agent
 from nbagent.magics.lines import AGENT, AGENT_BG, Line, agent_line
 from nbagent.magics.names import evaluate, existing, session
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbagent.agent import Agent
+    from nbagent.batch import Batch
     from nbagent.runtime import Run
 
 
@@ -67,6 +69,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
                    [--if-exists error|attach] [--timeout SECONDS] [-i TEXT] [-c VAR|FILE] [-q]
                    [--temperature X] [--reasoning-effort WORD] [--max-output-tokens N] [--max-total-tokens N]
                    [--max-steps N] [--max-cost DOLLARS] [--dry-run]
+                   [--map TABLE [-j N] [--group N] [--dedupe] [--on-error continue|stop] [--fresh]]
 
         The text is a Jinja2 template: {{ x }} is a variable of the notebook. AGENT is an Agent or Team of the
         notebook; without one the flags and `%config NBAgent` describe it, and --members makes a team of agents of
@@ -74,13 +77,24 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         is an id.
         -c sends a variable (a figure, a DataFrame, any value) or a file with the prompt, and may come several times.
         --dry-run shows the prompt as it would be sent, its tokens and what it can cost, and sends nothing.
+        --map sends it once for each row of a table, list or generator, N at a time, as a batch ({{ row.column }});
+        --max-cost and --max-total-tokens then bound the whole of it.
 
             %%agent_bg -o answer
             What is the capital of {{ country }}?
+
+            %%agent_bg --map reviews --schema Sentiment -j 16 -o labels
+            Classify: {{ row.text }}
         """
         options = AGENT_BG.parse(line)
+        mapping.check(options)
         if options.dry_run:
             self._dry_run(options, cell)
+            return
+        if options.map is not None:
+            batch = self._map(options, cell)
+            if not options.quiet:
+                mapping.say(batch, options)
             return
         run = self._launch(options, cell)
         if not options.quiet:
@@ -109,7 +123,12 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         """
         if cell is not None:
             options = AGENT.parse(line)
-            return self._dry_run(options, cell) if options.dry_run else self._foreground(options, cell)
+            mapping.check(options)
+            if options.dry_run:
+                return self._dry_run(options, cell)
+            if options.map is not None:
+                return mapping.foreground(self._map(options, cell))
+            return self._foreground(options, cell)
         verb, arguments = agent_line(line)
         return VERBS[verb](self.shell, arguments)
 
@@ -125,6 +144,9 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
 
     def _dry_run(self, options: Line, cell: str) -> None:
         names = self.shell.user_ns
+        if options.map is not None:
+            print(mapping.forecast(self._agent(options), options, cell, names))
+            return
         forecast = self._agent(options).forecast(
             self._prompt(cell),
             session_id=options.session,
@@ -161,6 +183,12 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         )
         return self._assign(options, run)
 
+    def _map(self, options: Line, cell: str) -> Batch:
+        batch = mapping.launch(self._agent(options), options, cell, self.shell.user_ns)
+        if options.output:
+            self.shell.user_ns[options.output] = batch
+        return batch
+
     def _assign(self, options: Line, run: Run) -> Run:
         if options.output:
             self.shell.user_ns[options.output] = run
@@ -179,7 +207,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             changes["instructions"] = options.instructions
         if options.tools:
             changes["tools"] = [evaluate(name, names, "tool") for name in options.tools.split(",") if name]
-        changes |= changes_of(agent, options)
+        changes |= changes_of(agent, mapping.of_run(options))
         return replace(agent, **changes) if changes else agent
 
     def _supersede(self, cell_id: str) -> None:

@@ -68,6 +68,12 @@ def _identifier(text: str) -> str:
     return text
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
+    return int(text)
+
+
 def _launching(name: str) -> LineParser:
     parser = LineParser(name)
     parser.add_argument("agent", nargs="?")
@@ -87,6 +93,12 @@ def _launching(name: str) -> LineParser:
     parser.add_argument("--reasoning-effort", metavar="WORD")
     for limit in ("--max-output-tokens", "--max-total-tokens", "--max-steps", "--max-cost"):
         parser.add_argument(limit, metavar="NUMBER")
+    parser.add_argument("--map", metavar="TABLE")
+    parser.add_argument("-j", "--jobs", type=_count, metavar="N")
+    parser.add_argument("--group", type=_count, metavar="N")
+    parser.add_argument("--on-error", choices=("continue", "stop"))
+    parser.add_argument("--dedupe", action="store_true")
+    parser.add_argument("--fresh", action="store_true")
     parser.add_argument("-q", "--quiet", action="store_true")
     parser.add_argument("--dry-run", action="store_true")
     return parser

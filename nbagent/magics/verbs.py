@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import UnknownNameError, UnknownOptionError
-from nbagent.magics import approval
+from nbagent.magics import approval, mapping
 from nbagent.magics.lines import Line
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def _wait(_shell: InteractiveShell, arguments: Line) -> None:
     from nbagent.panel import flush_snapshots
 
     current = runtime.current()
+    if not arguments.runs:
+        mapping.wait_for_all(arguments.timeout)
     runs = [current.get(key) for key in arguments.runs] if arguments.runs else current.unfinished()
     outputs = runtime.gather(*runs, timeout=arguments.timeout)
     flush_snapshots(runs)
@@ -74,7 +76,11 @@ def _cancel(_shell: InteractiveShell, arguments: Line) -> None:
     current = runtime.current()
     if not arguments.runs and not arguments.all:
         raise UnknownOptionError("%agent cancel names no run", "name runs by id or label, or say --all")
-    runs = current.unfinished() if arguments.all else [current.get(key) for key in arguments.runs]
+    batches = mapping.cancel(arguments.runs, everything=arguments.all)
+    keys = [key for key in arguments.runs if key not in batches]
+    runs = current.unfinished() if arguments.all else [current.get(key) for key in keys]
+    if batches and not runs:
+        return
     heard = sum(run.cancel() for run in runs)
     print(f"cancelled {heard} of {len(runs)} run{'' if len(runs) == 1 else 's'}")
 
