@@ -13,10 +13,12 @@ from collections import deque
 from dataclasses import dataclass
 
 SLOWEST_PER_S = 0.2  # a batch never stands still
-GROWTH_PER_S = 0.03  # how much faster it gets in a second, right after a refusal
+GROWTH_PER_S = 0.1  # how much faster it gets in a second, right after a refusal
 FASTEST_GROWTH_PER_S = 1.0
 RECOVERY_PER_S = 4.0  # the same after everything was refused
 BACK_OFF = 0.98  # at the least, when a request is refused that was sent at the present rate
+FEW_REFUSED = 0.1  # of the last requests: no reason to be slower
+MANY_REFUSED, CAREFUL = 0.25, 0.9  # of the last requests; the least factor where it were fewer
 SOON = (
     0.25  # of the time between two: one that was refused alone came a little early, its place is still free
 )
@@ -80,9 +82,14 @@ class Pace:
         one = min(self._sent, key=lambda sent: abs(sent.at_s - sent_at_s) + sent.refused, default=None)
         if one is not None:
             one.refused = True
-        if self.rate_per_s is None or sent_at_s >= self._lowered_at_s:
-            self._lower(now_s, sent_at_s)
-        self._refused_at_s = self._grown_at_s = now_s
+        if self.rate_per_s is not None and self._refused_share < FEW_REFUSED:
+            # just above what is let through, or a moment too early: its place is still free
+            self._next_at_s = min(self._next_at_s, now_s + SOON / self.rate_per_s)
+            self._refused_at_s = max(self._refused_at_s, now_s - 1.0)
+        else:
+            if self.rate_per_s is None or sent_at_s >= self._lowered_at_s:
+                self._lower(now_s, sent_at_s)
+            self._refused_at_s = self._grown_at_s = now_s
         wished_s = min(retry_after_s or 0.0, HELD_MOST_S)
         if wished_s >= HELD_FROM_S and self._all_refused(sent_at_s):
             self._held_until_s = max(self._held_until_s, now_s + wished_s)
@@ -95,7 +102,7 @@ class Pace:
         elif self._blocked:
             rate = min(rate, max(rate / 2, self._long_per_s(now_s) * BACK_OFF))
         else:
-            rate = max(rate / 2, min(rate * BACK_OFF, admitted))
+            rate = max(rate * self._lowest_step, min(rate * BACK_OFF, admitted))
         self.rate_per_s = max(rate, SLOWEST_PER_S)
         if self._blocked:
             self._next_at_s = max(self._next_at_s, now_s + 1 / self.rate_per_s)
@@ -123,6 +130,16 @@ class Pace:
         """Measure the same over a longer time, in which a limit of so many a second has come round."""
         span_s = min(max(now_s - self._sent[0].at_s, LONG_LEAST_S), LONG_S) if self._sent else LONG_S
         return sum(not one.refused and one.at_s > now_s - span_s for one in self._sent) / span_s
+
+    @property
+    def _lowest_step(self) -> float:
+        """How far one refusal may lower the rate: where few are refused, a pause of ours looks like little admitted."""
+        return CAREFUL if self._refused_share < MANY_REFUSED else 0.5
+
+    @property
+    def _refused_share(self) -> float:
+        last = [one.refused for one in self._sent][-WINDOW:]
+        return sum(last) / len(last) if last else 0.0
 
     def _all_refused(self, until_s: float) -> bool:
         """Say whether the last requests sent until then were all refused."""

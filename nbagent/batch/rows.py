@@ -69,6 +69,7 @@ class Source:
     runs_code: bool = False
     ended: bool = False
     given: int = 0
+    _failure: Exception | None = None
 
     def peek(self) -> Numbered | None:
         """Return the first row and leave it where it is; None for no rows."""
@@ -81,12 +82,19 @@ class Source:
         """Return up to `most` further rows: fewer where they come slowly, none at the end. Raises what the user's code raises."""
         found: list[Numbered] = []
         until = time.monotonic() + ENOUGH_S
-        for numbered in islice(self.rows, most):
-            found.append(numbered)
-            if self.runs_code and time.monotonic() > until:
-                break
-        else:
-            self.ended = len(found) < most
+        if self._failure is not None:
+            raise self._failure
+        try:
+            for numbered in islice(self.rows, most):
+                found.append(numbered)
+                if self.runs_code and time.monotonic() > until:
+                    break
+            else:
+                self.ended = len(found) < most
+        except Exception as error:
+            if not found:
+                raise
+            self._failure = error  # after the rows that came before it
         self.given += len(found)
         self.ended = self.ended or self.given == self.total
         return found

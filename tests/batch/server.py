@@ -66,32 +66,28 @@ class Reviews:
 
 
 class Limited:
-    """A bucket that fills with `per_s` tokens a second, up to `burst`; a request that finds none is answered 429."""
+    """Allows `per_s` requests in any second; every other one is answered 429. `admitted` are the times of those let through."""
 
-    def __init__(self, per_s: float, burst: float = 1.0, *, headers: dict[str, str] | None = None) -> None:
-        self.per_s, self.burst = per_s, burst
+    def __init__(self, per_s: int, *, headers: dict[str, str] | None = None) -> None:
+        self.per_s = per_s
         self.refused = 0
         self.admitted: list[float] = []
-        self._tokens, self._at_s = burst, time.monotonic()
         self._headers = headers or {}
 
     def refuse(self, _prompt: str) -> Script | None:
         """Return the 429 for a request that is too much, None for one that is let through."""
         now_s = time.monotonic()
-        self._tokens = min(self.burst, self._tokens + (now_s - self._at_s) * self.per_s)
-        self._at_s = now_s
-        if self._tokens < 1:
+        if len(self.admitted) >= self.per_s and self.admitted[-self.per_s] > now_s - 1:
             self.refused += 1
-            return error(
-                429,
-                "Rate limit reached for requests",
-                headers=self._headers,
-                type="requests",
-                code="rate_limit_exceeded",
-            )
-        self._tokens -= 1
+            words = {"type": "requests", "code": "rate_limit_exceeded"}
+            return error(429, "Rate limit reached for requests", headers=self._headers, **words)
         self.admitted.append(now_s)
         return None
+
+    @property
+    def reached_per_s(self) -> float:
+        """The rate of those let through."""
+        return (len(self.admitted) - 1) / (self.admitted[-1] - self.admitted[0])
 
 
 def group_answer(request: Request) -> list[dict[str, Any]]:
