@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain, count, islice
 from typing import Any
 
-from nbagent.errors import UnknownNameError, UnknownOptionError
+from nbagent.errors import UnknownOptionError
 
 ENOUGH_S = 0.02  # a slow generator is not waited for once it has given a row: that row can go already
 _FETCH = 1000  # rows of a DuckDB result at a time
@@ -214,12 +214,3 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Source]], ...] = (
 def known_columns(row: Any) -> list[str]:
     """Return the names that a template may use of a row, for a message; none for a row that is no record."""
     return [str(name) for name in row] if isinstance(row, Row) else []
-
-
-def unknown_source(name: str, known: Iterable[str]) -> UnknownNameError:
-    """Return the error for a table that the notebook does not define."""
-    from nbagent.errors import close_match
-
-    return UnknownNameError(
-        f"rows {name!r} is not defined{close_match(name, known)}", "run the cell that defines the table first"
-    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbagent import kernel, settings
-from nbagent.errors import UnknownOptionError, WaitTimeout, show_as
+from nbagent.errors import UnknownNameError, UnknownOptionError, WaitTimeout, close_match, show_as
 from nbagent.magics.names import evaluate
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def launch(agent: Agent, options: Line, cell: str, names: Mapping[str, Any]) -> 
     """Start the batch; one that this cell has started before and that is at work is cancelled."""
     cell_id = kernel.current_cell_id()
     supersede(cell_id)
-    rows = evaluate(options.map, names, "table")
+    rows = _table(options.map, names)
     limits = {name: settings.get(name, getattr(options, name)) for name in _LIMITS if getattr(options, name)}
     return agent.map(
         rows,
@@ -80,7 +80,7 @@ def forecast(agent: Agent, options: Line, cell: str, names: Mapping[str, Any]) -
     """Return what the first row would send and cost; nothing is sent."""
     from nbagent.batch import Prompts, source_of
 
-    source = source_of(evaluate(options.map, names, "table"))
+    source = source_of(_table(options.map, names))
     first = source.peek()
     if first is None:
         return f"dry run: {options.map} has no rows"
@@ -88,6 +88,17 @@ def forecast(agent: Agent, options: Line, cell: str, names: Mapping[str, Any]) -
     schema = evaluate(options.schema, names, "schema") if options.schema else None
     rows = "rows of a generator" if source.total is None else f"{source.total} rows"
     return f"the first of {rows}:\n{agent.forecast(prompt, output_schema=schema)}"
+
+
+def _table(expression: str, names: Mapping[str, Any]) -> Any:
+    """Return the rows that the line names. Raises UnknownNameError."""
+    if expression.isidentifier() and expression not in names:
+        known = [name for name, value in names.items() if hasattr(value, "__iter__") and name[:1] != "_"]
+        raise UnknownNameError(
+            f"table {expression!r} is not defined{close_match(expression, known)}",
+            f"run the cell that defines {expression!r} first",
+        )
+    return evaluate(expression, names, "table")
 
 
 def supersede(cell_id: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from tests.batch.server import prompt_of
 from tests.provider.chat_wire import json_reply, text_reply
@@ -33,18 +34,19 @@ def shown(value: object) -> str:
     return f"Value: {value}"
 
 
+@pytest.mark.filterwarnings(
+    "ignore:Sending a large body"
+)  # of a megabyte, by the HTTP client: copying it is quick
 def test_hostile_rows_are_data(agent, provider):
     """Each prompt holds its row's value literally; every row has its own answer, in its place, and is in the store."""
-    table = pd.DataFrame({"value": pd.Series(list(HOSTILE.values()), dtype=object)}, index=list(HOSTILE))
+    table = pd.DataFrame({"value": pd.Series(HOSTILE, dtype=object)})
     provider.otherwise(lambda request: json_reply({"size": len(prompt_of(request))}))
     schema = {"type": "object", "properties": {"size": {"type": "integer"}}, "required": ["size"]}
     frame = agent.map(table, "Value: {{ row.value }}", output_schema=schema, max_concurrency=5).result(50)
     assert dict(frame["status"]) == dict.fromkeys(HOSTILE, "completed"), dict(frame["error"].dropna())
     sent = {prompt_of(request) for request in provider.requests}
-    whole = {shown(value) for name, value in HOSTILE.items() if name != "surrogate"}
-    assert [text[:300] for text in whole - sent] == [], "literally, all of it"
-    (half,) = sent - whole
-    assert half == "Value: half \ufffd pair", "half a character cannot be sent"
+    missing = [text[:300] for text in {shown(value) for value in HOSTILE.values()} - sent]
+    assert not missing, "literally, all of it"
     assert {name: frame.loc[name, "size"] for name in HOSTILE} == {
         name: len(shown(value)) for name, value in HOSTILE.items()
     }
