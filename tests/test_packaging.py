@@ -135,7 +135,7 @@ def test_binder_builds_what_the_tests_run():
     version = (binder / "runtime.txt").read_text().strip().removeprefix("python-")
     assert tuple(map(int, version.split("."))) >= (3, 11)
     assert f"Programming Language :: Python :: {version}" in PROJECT["classifiers"]
-    assert (binder / "requirements.txt").read_text().split() == [".[lab]"]
+    assert (binder / "requirements.txt").read_text().split() == [".[lab,plot]"]
     assert os.access(binder / "postBuild", os.X_OK)
 
 
