@@ -7,7 +7,7 @@ feed.py      asks the rows, on the background loop  results.py  what has become 
 outcome.py   one row's end                          frame.py    all of it as a DataFrame
 spending.py  may one more row be asked              pace.py     how fast, while the provider limits it
 gate.py      the slots behind that pace             grouping.py several rows in one prompt
-progress.py  a text bar where there is no front end
+progress.py  a text bar without a front end         jobs.py     the provider's own batch files instead
 """
 
 from nbagent.batch.batch import Batch, RowResult, batches, start_batch

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import weakref
 from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass, replace
@@ -17,13 +18,14 @@ from nbagent.batch.feed import Ask, Feed
 from nbagent.batch.frame import frame_of, given_frame, typed
 from nbagent.batch.gate import PacedSlots
 from nbagent.batch.grouping import group_schema
+from nbagent.batch.jobs import JobFeed
 from nbagent.batch.outcome import Outcome
 from nbagent.batch.plan import Plan
 from nbagent.batch.progress import bar_of
 from nbagent.batch.prompts import RowKeys
 from nbagent.batch.results import BatchProgress, Results
 from nbagent.batch.rows import Source
-from nbagent.errors import WaitTimeout, show_as
+from nbagent.errors import StoreError, WaitTimeout, show_as
 from nbagent.runtime import Launching, current
 from nbagent.runtime.bulk import BulkLaunch
 from nbagent.runtime.launching import check_models, uuid7
@@ -295,9 +297,13 @@ class Batch:
         else:
             working.set_exception(failure)
 
-    def _record(self) -> None:
+    async def _recorded(self) -> None:
+        with contextlib.suppress(StoreError):  # the store says so itself; the jobs are in memory
+            await asyncio.wrap_future(self._record())
+
+    def _record(self) -> concurrent.futures.Future[bool]:
         progress = self.progress
-        self._store.submit(
+        written: concurrent.futures.Future[bool] = self._store.submit(
             BatchRecord(
                 batch_id=self.batch_id,
                 batch_key=self._plan.key,
@@ -307,9 +313,10 @@ class Batch:
                 agent_name=self._plan.crew.spec.name,
                 total=progress.total,
                 reused=progress.reused,
-                details={"mode": self._plan.mode},
+                details=self._feed.details,
             )
         )
+        return written
 
     def _make_feed(self) -> Feed:
         plan, runtime, limits = self._plan, self._runtime, call_limits()
@@ -322,7 +329,10 @@ class Batch:
             spec = replace(plan.crew.spec, output_schema=group_schema(plan.output_schema))
             crew = replace(plan.crew, spec=spec)
             together = BulkLaunch(runtime, self._store, crew, given, slots=self._slots, limits=limits)
-        return Feed(plan, self._source, self._results, store=self._store, alone=alone, together=together)
+        given_to: dict[str, Any] = {"store": self._store, "alone": alone, "together": together}
+        if plan.mode == "provider-batch":
+            return JobFeed(plan, self._source, self._results, recorded=self._recorded, **given_to)
+        return Feed(plan, self._source, self._results, **given_to)
 
     def __repr__(self) -> str:
         name = f" {self.label}" if self.label else ""

@@ -74,6 +74,11 @@ class Feed:
         """How many prompts are being answered."""
         return len(self._lives)
 
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the batch's record says of where it lives."""
+        return {"mode": self._plan.mode}
+
     async def run(self) -> None:
         """Ask every row; return when the last outcome is in the store. Raises what the source's own code raises."""
         await self._look_up()

@@ -69,6 +69,15 @@ class Plan:
                 "a provider's batch asks each row once, and this agent calls tools or members",
                 'use mode="notebook", or an agent without them',
             )
+        if self.mode == "provider-batch" and (self.group > 1 or self._is_bounded):
+            raise UnknownOptionError(
+                "group, max_cost and max_tokens do not go with a provider's batch: it is sent as a whole",
+                'use mode="notebook", or leave them out',
+            )
+
+    @property
+    def _is_bounded(self) -> bool:
+        return self.limits.max_cost_usd is not None or self.limits.max_tokens is not None
 
     @property
     def output_schema(self) -> OutputSchema | None:

@@ -121,6 +121,17 @@ class WireModel:
         """
         self._endpoint.check()
 
+    async def target(self) -> Target:
+        """Return who is asked, with the key. Raises ConfigurationError as `check` does."""
+        return await self._endpoint.target()
+
+    def whole_body(self, request: ModelRequest, target: Target) -> dict[str, Any]:
+        """Return the body of a request whose answer comes in one piece: a line of a provider's batch file."""
+        limit = self._endpoint.limit_parameter(target.base_url)
+        memory = concessions_of(self.row, (self.wire.name, target.base_url, self.id), limit)
+        body = self.wire.body(request, self.id, self.row, memory.plan(request))
+        return {name: value for name, value in body.items() if name not in ("stream", "stream_options")}
+
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Send `request` and yield what comes; the last event is a `ReplyFinished`.
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 import concurrent.futures
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
+from nbagent.events import Message, ModelCall
 from nbagent.run import RunRecord
 from nbagent.runtime import children
 from nbagent.runtime.launching import Crew, Launching, mode_requested, run_launch, uuid7
 from nbagent.runtime.live import LiveRun
 from nbagent.runtime.record import launch_write
 from nbagent.runtime.turns import CallLimits, CallSlots
-from nbagent.store import Launch, Launched, Store
+from nbagent.store import Finish, Launch, Launched, Store
 
 if TYPE_CHECKING:
     from nbagent.runtime.launch import Runtime
@@ -82,3 +85,37 @@ class BulkLaunch:
         live.rows.turn = 1
         self._runtime.take_in(live, self._limits)
         return live
+
+    def keep(
+        self, prompt: str, row_key: str, *, call: ModelCall, end: Mapping[str, Any]
+    ) -> tuple[str, concurrent.futures.Future[bool]]:
+        """Write a run that somebody else has worked on, a provider's batch, as one that began with `call`."""
+        run_id, session_id, store = str(uuid7()), str(uuid7()), self._services.store
+        finished_at = call.started_at + timedelta(seconds=call.duration_s)
+        row = {
+            **self._row,
+            "run_id": run_id,
+            "session_id": session_id,
+            "created_at": call.started_at,
+            "prompt": prompt,
+            "row_key": row_key,
+            "mode_requested": "provider",
+        }
+        store.submit(Launch(row=row, minted=True, waited=False))
+        messages = [Message(role="user", content=prompt)]
+        if end.get("content") is not None:
+            text = (
+                end["content"] if isinstance(end["content"], str) else orjson.dumps(end["content"]).decode()
+            )
+            messages.append(Message(role="assistant", content=text))
+        written: concurrent.futures.Future[bool] = store.submit(
+            Finish(
+                run_id=run_id,
+                session_id=session_id,
+                turn=1,
+                end={**end, "started_at": call.started_at, "finished_at": finished_at},
+                model_calls=(call,),
+                messages=tuple(enumerate(messages)),
+            )
+        )
+        return run_id, written

@@ -14,7 +14,7 @@ overview.py     runs as rows of a table      batches.py      what batches have a
 """
 
 from nbagent.store import measures
-from nbagent.store.batches import Answered, answered_rows, latest_batch
+from nbagent.store.batches import Answered, answered_rows, batch_details
 from nbagent.store.listings import (
     list_family,
     list_messages,
@@ -72,8 +72,8 @@ __all__ = [
     "Turn",
     "Write",
     "answered_rows",
+    "batch_details",
     "carry_over",
-    "latest_batch",
     "list_family",
     "list_messages",
     "list_picked",

@@ -26,7 +26,7 @@ select a.run_id, a.row_key, e.content, e.content_type, e.output_valid, e.started
        paid.cost_usd, paid.total_tokens
 from asked a join attempt_ends e using (run_id) left join paid using (run_id)
 where e.status = 'completed' order by a.created_at"""
-_BATCH = "select * from batches where batch_key = ? order by created_at desc limit 1"
+_DETAILS = "select details from batches where batch_key = ? order by created_at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +47,9 @@ def answered_rows(store: Store, batch_key: str) -> list[Answered]:
     return [_answered(row) for row in store.read(_ANSWERED, [batch_key]) if row["row_key"]]
 
 
-def latest_batch(store: Store, batch_key: str) -> Mapping[str, Any] | None:
-    """The newest row of `batches` with this key, its `details` as a dict; None if there is none. Raises StoreError."""
-    found = store.read(_BATCH, [batch_key])
-    return {**found[0], "details": orjson.loads(found[0]["details"] or "{}")} if found else None
+def batch_details(store: Store, batch_key: str) -> list[Mapping[str, Any]]:
+    """The `details` of every batch with this key, oldest first. Raises StoreError."""
+    return [orjson.loads(row["details"] or "{}") for row in store.read(_DETAILS, [batch_key])]
 
 
 def _answered(row: Mapping[str, Any]) -> Answered:
