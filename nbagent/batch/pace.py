@@ -82,7 +82,7 @@ class Pace:
         one = min(self._sent, key=lambda sent: abs(sent.at_s - sent_at_s) + sent.refused, default=None)
         if one is not None:
             one.refused = True
-        if self.rate_per_s is not None and self._refused_share < FEW_REFUSED:
+        if self.rate_per_s is not None and self._refused_share(sent_at_s) < FEW_REFUSED:
             # just above what is let through, or a moment too early: its place is still free
             self._next_at_s = min(self._next_at_s, now_s + SOON / self.rate_per_s)
             self._refused_at_s = max(self._refused_at_s, now_s - 1.0)
@@ -100,9 +100,11 @@ class Pace:
         if rate is None:
             rate, self._next_at_s = admitted, now_s
         elif self._blocked:
-            rate = min(rate, max(rate / 2, self._long_per_s(now_s) * BACK_OFF))
+            rate = min(rate, max(rate / 2, self._long_per_s(sent_at_s) * BACK_OFF))
         else:
-            rate = max(rate * self._lowest_step, min(rate * BACK_OFF, admitted))
+            # where few are refused, a pause of ours looks as if little were admitted
+            least = CAREFUL if self._refused_share(sent_at_s) < MANY_REFUSED else 0.5
+            rate = max(rate * least, min(rate * BACK_OFF, admitted))
         self.rate_per_s = max(rate, SLOWEST_PER_S)
         if self._blocked:
             self._next_at_s = max(self._next_at_s, now_s + 1 / self.rate_per_s)
@@ -126,19 +128,15 @@ class Pace:
             return 0.0
         return len(times) / max(until_s - times[0], SHORTEST_WINDOW_S)
 
-    def _long_per_s(self, now_s: float) -> float:
+    def _long_per_s(self, until_s: float) -> float:
         """Measure the same over a longer time, in which a limit of so many a second has come round."""
-        span_s = min(max(now_s - self._sent[0].at_s, LONG_LEAST_S), LONG_S) if self._sent else LONG_S
-        return sum(not one.refused and one.at_s > now_s - span_s for one in self._sent) / span_s
+        span_s = min(max(until_s - self._sent[0].at_s, LONG_LEAST_S), LONG_S) if self._sent else LONG_S
+        admitted = (one for one in self._sent if not one.refused and until_s - span_s < one.at_s <= until_s)
+        return sum(1 for _ in admitted) / span_s
 
-    @property
-    def _lowest_step(self) -> float:
-        """How far one refusal may lower the rate: where few are refused, a pause of ours looks like little admitted."""
-        return CAREFUL if self._refused_share < MANY_REFUSED else 0.5
-
-    @property
-    def _refused_share(self) -> float:
-        last = [one.refused for one in self._sent][-WINDOW:]
+    def _refused_share(self, until_s: float) -> float:
+        """Return the share of refusals among the last requests that were sent until then: later ones are on their way."""
+        last = [one.refused for one in self._sent if one.at_s <= until_s + 1e-6][-WINDOW:]
         return sum(last) / len(last) if last else 0.0
 
     def _all_refused(self, until_s: float) -> bool:

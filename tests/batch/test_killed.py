@@ -58,7 +58,9 @@ def survive(provider: ScriptedProvider, tmp_path: Path, rows: int, kills: list[i
     assert list(frame["words"]) == [2] * rows
     assert all(reviews.asked[f"Classify: row {n}"] == before[f"Classify: row {n}"] for n in done)
     asked_again = sum(reviews.asked.values()) - rows
-    print(f"{len(done)} of {rows} done before the last start, {asked_again} asked again after {len(kills)} kills")
+    print(
+        f"{len(done)} of {rows} done before the last start, {asked_again} asked again after {len(kills)} kills"
+    )
     assert len(reviews.asked) == rows
     assert max(reviews.asked.values()) <= 1 + len(kills), "once more for each kill in which it was in flight"
     completed = nb.sql("select prompt, count(*) n from runs where status = 'completed' group by prompt")
