@@ -68,13 +68,15 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
                    [--mode coordinate|route|broadcast] [--session ID] [--run-id ID]
                    [--if-exists error|attach] [--timeout SECONDS] [-i TEXT] [-c VAR|FILE] [-q]
                    [--temperature X] [--reasoning-effort WORD] [--max-output-tokens N] [--max-total-tokens N]
-                   [--max-steps N] [--max-cost DOLLARS] [--dry-run]
+                   [--max-steps N] [--max-cost DOLLARS] [--cache off|use|refresh|replay] [--dry-run]
 
         The text is a Jinja2 template: {{ x }} is a variable of the notebook. AGENT is an Agent or Team of the
         notebook; without one the flags and `%config NBAgent` describe it, and --members makes a team of agents of
         the notebook. Running the cell again cancels its earlier run. --session names a Session of the notebook, or
         is an id.
         -c sends a variable (a figure, a DataFrame, any value) or a file with the prompt, and may come several times.
+        --cache use gives the newest earlier answer to the same and asks only where there is none, refresh asks anew,
+        replay never asks.
         --dry-run shows the prompt as it would be sent, its tokens and what it can cost, and sends nothing.
 
             %%agent_bg -o answer
@@ -158,6 +160,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             run_id=options.run_id,
             output_schema=_evaluate(options.schema, names, "schema") if options.schema else None,
             timeout=settings.get("timeout", options.timeout) if options.timeout is not None else None,
+            cache=options.cache,
             label=options.output,
             cell_id=cell_id,
         )

@@ -9,6 +9,7 @@ import shlex
 from typing import Any, NoReturn, get_args
 
 from nbagent.errors import UnknownOptionError, close_match
+from nbagent.settings import OPTIONS
 from nbagent.spec import Mode
 
 Line = argparse.Namespace
@@ -87,6 +88,7 @@ def _launching(name: str) -> LineParser:
     parser.add_argument("--reasoning-effort", metavar="WORD")
     for limit in ("--max-output-tokens", "--max-total-tokens", "--max-steps", "--max-cost"):
         parser.add_argument(limit, metavar="NUMBER")
+    parser.add_argument("--cache", choices=OPTIONS["cache"].choices)
     parser.add_argument("-q", "--quiet", action="store_true")
     parser.add_argument("--dry-run", action="store_true")
     return parser

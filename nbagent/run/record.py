@@ -91,7 +91,7 @@ class RunRecord:
 
     __slots__ = (
         "_pieces", "_text_of", "_typed", "cached_from", "end", "launch", "member_responses", "messages", "model_calls", "notices",
-        "queue_position", "response_id", "retry_in_s", "running_tools", "sequence_number", "started_at", "tool_calls", "version",
+        "queue_position", "response_id", "retry_in_s", "reused_schema", "running_tools", "sequence_number", "started_at", "tool_calls", "version",
         "waiting", "waits_for",
     )  # fmt: skip
 
@@ -100,6 +100,7 @@ class RunRecord:
         self.started_at: datetime | None = None
         self.end: RunFinished | None = None
         self.cached_from: str | None = None  # the run whose answer it was given
+        self.reused_schema: TypedOutput | None = None  # of such an answer, where the run itself has none
         self.model_calls: list[ModelCall] = []
         self.tool_calls: list[ToolCall] = []
         self.running_tools: dict[str, ToolRequest] = {}
@@ -237,6 +238,8 @@ class RunRecord:
     @property
     def output_schema(self) -> TypedOutput | None:
         """The schema that the answer has: the run's own, else that of the member whose answer it is."""
+        if self.reused_schema is not None:
+            return self.reused_schema
         by = self.end.answered_by if self.end is not None else None
         if self.launch.output_schema is None and by is not None:
             for member in self.member_responses:

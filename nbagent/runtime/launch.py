@@ -44,6 +44,7 @@ from nbagent.runtime.launching import Crew, Launching, check_models, mode_reques
 from nbagent.runtime.live import LiveRun, Services
 from nbagent.runtime.mainthread import MainThread
 from nbagent.runtime.record import launch_write
+from nbagent.runtime.reuse import READING
 from nbagent.runtime.thread import BackgroundThread
 from nbagent.runtime.turns import CallLimits, Sessions, Slots
 from nbagent.schemas import rebuild
@@ -98,7 +99,8 @@ class Runtime:
         """
         if not launching.prompt.strip():
             raise PromptError("the prompt is empty", "write what the agent should do")
-        check_models(Crew(spec=spec, model=model, members=launching.members))
+        if launching.cache not in READING:  # else first it is seen whether a model is needed
+            check_models(Crew(spec=spec, model=model, members=launching.members))
         check_traces()
         limits = _call_limits()  # here, so that an option that does not fit is the launching cell's error
         launching = children.as_child(launching)
@@ -122,6 +124,7 @@ class Runtime:
         finally:
             self.thread.soon(self._begin, live, limits, context=context)
         self._tell(live.services.store)
+        live.reuse.tell_launch(live)
         return run
 
     def _tell(self, store: Store) -> None:
@@ -155,6 +158,7 @@ class Runtime:
             RunRecord(launch), spec, model, self.services(store),
             launching=written, has_history=launching.in_session, files=launching.files,
             callbacks=launching.callbacks, members=launching.members,
+            cache=launching.cache if launching.member_of_turn is None else None,
         )  # fmt: skip
         with self._lock:
             self._unfinished.setdefault(launch.run_id, live)

@@ -47,6 +47,7 @@ from nbagent.runtime.listeners import Callbacks, Mailbox
 from nbagent.runtime.mainthread import MainThread
 from nbagent.runtime.members import Members
 from nbagent.runtime.record import now
+from nbagent.runtime.reuse import Reuse
 from nbagent.runtime.turns import RunGate, Sessions, Slots, Waitable
 from nbagent.spec import AgentSpec, TeamSpec
 from nbagent.store import Launched, Store, load_turns
@@ -105,6 +106,7 @@ class LiveRun:
         resumed: Resumed | None = None,
         callbacks: Callbacks | None = None,
         members: tuple[Crew, ...] = (),
+        cache: str | None = None,
     ) -> None:
         self.record = record
         self.spec = spec
@@ -115,6 +117,7 @@ class LiveRun:
         self.resumed = resumed
         self.callbacks = callbacks
         self.members = members
+        self.reuse = Reuse(cache)
         self.kin = Kin(self)
         self.launching = launching
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -196,7 +199,7 @@ class LiveRun:
         """Count what was paid, hand over what must not be lost, let the clock stand while a person is waited for."""
         if isinstance(event, ModelCallFinished):
             self.kin.charge(event.call)
-        elif self._is_stopping():
+        elif self._is_stopping() or self.record.cached_from is not None:
             return
         elif isinstance(event, ToolCallFinished):
             self.rows.append(waited=True)  # soon this call is not repeated, whatever happens to the process
@@ -301,6 +304,8 @@ class LiveRun:
             approve=self.approvals.ask,
         )
         state = await self._begin_with()
+        if await self.reuse.answer(self, self.rows.cache_key):
+            return
         if isinstance(self.spec, TeamSpec):
             earlier = self.resumed.members if self.resumed is not None else {}
             await run_team(self.spec, self.model, state, context, Members(self, earlier))
@@ -310,6 +315,7 @@ class LiveRun:
     async def _begin_with(self) -> LoopState:
         """The session's history and the prompt, or where an earlier attempt stood."""
         history = await self._history()
+        self.rows.cache_key = await self.reuse.key_of(self, history)
         if self.resumed is not None:
             for event in self.resumed.events:
                 self.emit(event)
@@ -374,6 +380,7 @@ class LiveRun:
         for timer in self._timers:
             timer.cancel()
         self._clock.stop()
+        self.reuse.close()
         for _ in self.record.pending_approvals:  # nobody waits for these any more
             self.kin.resume_clocks()
         left = self._is_left_paused()

@@ -11,9 +11,13 @@ measures.py     counts, for the frames       listings.py     runs, steps, messag
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
 owner.py        which process is which       process.py      this one's forks and end
 overview.py     runs as rows of a table
+answers.py      answers to be given again    recordings.py   such an answer as data
+forgetting.py   which runs to delete, and how
 """
 
 from nbagent.store import measures
+from nbagent.store.answers import Answer, all_answers, find_answer, import_recordings, recordings_of
+from nbagent.store.forgetting import Clearable, clearable
 from nbagent.store.listings import (
     list_family,
     list_messages,
@@ -40,6 +44,7 @@ from nbagent.store.writes import (
     DecisionRequest,
     DecisionSeen,
     Finish,
+    ForgetRuns,
     InterruptOrphans,
     Launch,
     Launched,
@@ -49,13 +54,16 @@ from nbagent.store.writes import (
 )
 
 __all__ = [
+    "Answer",
     "Append",
     "CancelRequest",
     "CancelSeen",
     "Chosen",
+    "Clearable",
     "DecisionRequest",
     "DecisionSeen",
     "Finish",
+    "ForgetRuns",
     "InterruptOrphans",
     "Launch",
     "Launched",
@@ -67,7 +75,11 @@ __all__ = [
     "Store",
     "Turn",
     "Write",
+    "all_answers",
     "carry_over",
+    "clearable",
+    "find_answer",
+    "import_recordings",
     "list_family",
     "list_messages",
     "list_picked",
@@ -79,6 +91,7 @@ __all__ = [
     "measures",
     "newest_runs",
     "pick_runs",
+    "recordings_of",
     "runs_since",
     "session_messages",
     "session_metrics",

@@ -219,4 +219,11 @@ def _content(row: Mapping[str, Any]) -> Any:
     """The answer as text or plain data; the text so far where the run has none, None where texts are not kept."""
     if row["content"] is None:
         return None if row["output_valid"] or row["prompt"] is None else row["partial_text"] or ""
+    return content_of(row)
+
+
+def content_of(row: Mapping[str, Any]) -> Any:
+    """The content of an end as text or plain data."""
+    if row["content"] is None:
+        return None
     return row["content"] if row["content_type"] in (None, "text") else orjson.loads(row["content"])
