@@ -12,11 +12,12 @@ statements.py   inserting rows               migrations.py   schema.sql and what
 owner.py        which process is which       process.py      this one's forks and end
 overview.py     runs as rows of a table
 answers.py      answers to be given again    recordings.py   such an answer as data
-forgetting.py   which runs to delete, and how
+forgetting.py   which runs to delete         asking.py       a person's SQL, tables to files
 """
 
 from nbagent.store import measures
 from nbagent.store.answers import Answer, all_answers, find_answer, import_recordings, recordings_of
+from nbagent.store.asking import FORMATS, write_table
 from nbagent.store.forgetting import Clearable, clearable
 from nbagent.store.listings import (
     list_family,
@@ -54,6 +55,7 @@ from nbagent.store.writes import (
 )
 
 __all__ = [
+    "FORMATS",
     "Answer",
     "Append",
     "CancelRequest",
@@ -96,4 +98,5 @@ __all__ = [
     "session_messages",
     "session_metrics",
     "session_runs",
+    "write_table",
 ]
