@@ -105,6 +105,11 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent retry RUN ...            start their work anew, as new runs
         %agent metrics [BY]             tokens, cost and speed by model (default), member, session, agent or tool
         %agent models                   the providers: what is configured, and what each can do
+        %agent record export|import FILE   the answers of this kernel's runs (or of --all) as a file, for --cache replay
+        %agent clear [--older-than 7d] [--status S] [--session ID] [--all]   delete runs; asks first, or --yes
+        %agent export FILE              a table of the record [--format parquet|csv|jsonl] [--table model_calls|...]
+        %agent sql SELECT ...           ask the record; it cannot be changed by it
+        %agent doctor                   versions, record, keys that are set, what the kernel can do
 
         RUN is a run id or a label (the NAME of `-o NAME`). In the foreground the text streams in, Stop cancels
         the run, and a run that fails fails the cell.

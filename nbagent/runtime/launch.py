@@ -14,7 +14,7 @@ import threading
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from nbagent import settings
@@ -245,6 +245,16 @@ class Runtime:
         if live.kin.parent is None:
             self._show_to_parent(live, live.record.launch.parent_run_id)
         return live
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """Let go of finished runs that were deleted, and of those that they started."""
+        gone = set(run_ids)
+        with self._lock:
+            for run_id, live in sorted(self._finished.items()):  # a run comes after the one that started it
+                if live.record.launch.parent_run_id in gone:
+                    gone.add(run_id)
+            for run_id in gone:
+                self._finished.pop(run_id, None)
 
     # ---------------------------------------------------------------- lookup
 

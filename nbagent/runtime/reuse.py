@@ -64,12 +64,14 @@ class Reuse:
         """
         if self.mode not in READING or (live.before is not None and not live.before.ended.done()):
             return
-        try:
-            answered = self.decided.result(COMMIT_WAIT_S)
-        except concurrent.futures.TimeoutError:
+        concurrent.futures.wait([self.decided], timeout=COMMIT_WAIT_S)
+        if not self.decided.done():
             return
-        if answered:
+        error = self.decided.exception()
+        if error is not None or self.decided.result():
             concurrent.futures.wait([live.ended], timeout=COMMIT_WAIT_S)
+        if error is not None:
+            raise error
 
     # --------------------------------------------------------- the background loop
 

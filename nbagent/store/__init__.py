@@ -36,6 +36,7 @@ from nbagent.store.queries import (
     load_stopped,
     session_metrics,
 )
+from nbagent.store.recordings import recorded_output
 from nbagent.store.sessions import Turn, carry_over, load_turns, session_runs
 from nbagent.store.store import Store
 from nbagent.store.writes import (
@@ -93,6 +94,7 @@ __all__ = [
     "measures",
     "newest_runs",
     "pick_runs",
+    "recorded_output",
     "recordings_of",
     "runs_since",
     "session_messages",

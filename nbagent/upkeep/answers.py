@@ -1,8 +1,8 @@
 """Recorded answers as a file to commit beside a notebook: JSON lines, a header first, then one answer a line.
 
-The lines are sorted by agent, prompt and key, and say nothing of when or where they were written, so that the file
-changes only where an answer does. Keys of providers are never in the record; what looks like one is taken out here
-once more. A file is read whole before anything of it is imported.
+The lines are sorted by agent, prompt and key, and nothing in them depends on the export, so that the file changes only
+where an answer does. A provider's key is in no row of the record; should an answer or a tool have said one that is set
+here, it is taken out. A file is read whole before anything of it is imported.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import orjson
 
 from nbagent import runtime
 from nbagent.errors import RecordingError, UnknownNameError
-from nbagent.models import without_keys
+from nbagent.models import provider_names, provider_row
 from nbagent.store import all_answers, import_recordings, recorded_output, recordings_of
 
 VERSION = 1
+KEY_CHARS = 8  # a shorter value is no secret, and may be a word
 _HEADER = "nbagent_answers"
 
 
@@ -42,7 +43,7 @@ def export_answers(path: str | os.PathLike[str], *, everything: bool = False) ->
     target = Path(path).expanduser()
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        beside.write_bytes(without_keys(text.decode()).encode())
+        beside.write_bytes(_without_keys(text))
         beside.replace(target)
     except OSError as error:
         beside.unlink(missing_ok=True)
@@ -68,6 +69,16 @@ def import_answers(path: str | os.PathLike[str]) -> int:
     _check_header(path, lines[0][1] if lines else b"")
     found = {one["cache_key"]: one for one in (_read(path, *numbered) for numbered in lines[1:])}
     return import_recordings(runtime.current().store, list(found.values())) if found else 0
+
+
+def _without_keys(text: bytes) -> bytes:
+    rows = [provider_row(name) for name in provider_names()]
+    variables = {row.key_variable for row in rows if row is not None and row.key_variable}
+    for variable in sorted(variables):
+        key = os.environ.get(variable, "").strip()
+        if len(key) >= KEY_CHARS:
+            text = text.replace(key.encode(), b"[key]")
+    return text
 
 
 def _check_header(path: str | os.PathLike[str], line: bytes) -> None:

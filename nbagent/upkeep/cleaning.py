@@ -10,7 +10,7 @@ from typing import Any
 
 from nbagent import runtime
 from nbagent.errors import StoreBusyError, UnknownOptionError
-from nbagent.frames import chosen_of
+from nbagent.frames.choose import Filters, chosen_of
 from nbagent.store import Clearable, ForgetRuns, clearable
 
 COMMIT_WAIT_S = 30.0
@@ -47,7 +47,7 @@ def to_clear(*, older_than: Any = None, status: Any = None, session: Any = None)
     `older_than` is a timedelta, a time or date, or text such as "7d", "12h" or "2026-11-01", and counts from the
     launch; `status` and `session` are one or several.
     """
-    chosen = chosen_of(status=status, session=session)
+    chosen = chosen_of(Filters(status=status, session=session))
     return Clearing(clearable(runtime.current().store, chosen, before=_before(older_than)))
 
 
@@ -90,7 +90,8 @@ def _before(older_than: Any) -> datetime | None:
         at = None
     if not isinstance(at, date):
         raise UnknownOptionError(
-            f"older_than is {older_than!r}", 'give a span such as "7d" or "12h", or a date such as "2026-11-01"'
+            f"older_than is {older_than!r}",
+            'give a span such as "7d" or "12h", or a date such as "2026-11-01"',
         )
     if not isinstance(at, datetime):
         at = datetime(at.year, at.month, at.day, tzinfo=UTC)
