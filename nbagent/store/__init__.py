@@ -37,9 +37,10 @@ from nbagent.store.queries import (
     session_metrics,
 )
 from nbagent.store.recordings import recorded_output
-from nbagent.store.sessions import Turn, carry_over, load_turns, session_runs
+from nbagent.store.sessions import Turn, carry_over, load_turns, own_runs, session_runs
 from nbagent.store.store import Store
 from nbagent.store.writes import (
+    AnswerKeys,
     Append,
     CancelRequest,
     CancelSeen,
@@ -58,6 +59,7 @@ from nbagent.store.writes import (
 __all__ = [
     "FORMATS",
     "Answer",
+    "AnswerKeys",
     "Append",
     "CancelRequest",
     "CancelSeen",
@@ -93,6 +95,7 @@ __all__ = [
     "load_turns",
     "measures",
     "newest_runs",
+    "own_runs",
     "pick_runs",
     "recorded_output",
     "recordings_of",
