@@ -22,7 +22,7 @@ from nbagent.errors import (
     close_match,
     show_as,
 )
-from nbagent.magics import approval
+from nbagent.magics import approval, completion
 from nbagent.magics.given import changes_of, contexts_named, launched_agent
 from nbagent.magics.lines import AGENT, AGENT_BG, Line, agent_line
 
@@ -301,6 +301,7 @@ def load(shell: InteractiveShell) -> None:
             print(f"{error}\nall options of %config NBAgent are taken back")
             shell.config.pop("NBAgent", None)
             shell.register_magics(NBAgent)
+    completion.load(shell)
     kernel.load(shell)
 
 
@@ -309,6 +310,7 @@ def unload(shell: InteractiveShell) -> None:
     for kind in ("line", "cell"):
         for name in ("agent", "agent_bg"):
             shell.magics_manager.magics[kind].pop(name, None)
+    completion.unload(shell)
     kernel.unload(shell)
 
 

@@ -10,7 +10,7 @@ queries.py      runs and messages read back  orphans.py      runs whose process 
 measures.py     counts, for the frames       listings.py     runs, steps, messages, for the frames
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
 owner.py        which process is which       process.py      this one's forks and end
-overview.py     runs as rows of a table
+overview.py     runs as rows of a table      names.py        what runs are called by
 """
 
 from nbagent.store import measures
@@ -23,6 +23,7 @@ from nbagent.store.listings import (
     session_messages,
 )
 from nbagent.store.measures import Chosen, Query
+from nbagent.store.names import RunNames, run_names
 from nbagent.store.overview import Overview, newest_runs, runs_since
 from nbagent.store.queries import (
     StoppedRun,
@@ -63,6 +64,7 @@ __all__ = [
     "Overview",
     "Progress",
     "Query",
+    "RunNames",
     "StoppedRun",
     "Store",
     "Turn",
@@ -79,6 +81,7 @@ __all__ = [
     "measures",
     "newest_runs",
     "pick_runs",
+    "run_names",
     "runs_since",
     "session_messages",
     "session_metrics",
