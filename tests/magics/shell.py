@@ -6,17 +6,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 
 @contextmanager
 def loaded_shell() -> Iterator[InteractiveShell]:
-    """A shell after `%load_ext nbagent`, without history; what it shows is captured, its `__main__` taken back."""
+    """A shell after `%load_ext nbagent`, without history; its `__main__` is taken back."""
     main = sys.modules["__main__"]
     shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
-    shell.display_pub = CapturingDisplayPublisher()
     try:
         shell.run_line_magic("load_ext", "nbagent")
         yield shell
