@@ -21,6 +21,7 @@ from tests.magics.shell import loaded_shell
 
 LIKE_A_READER = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PROMPT = re.compile(r"(?:In \[\d+\]|Out\[\d+\]|   \.\.\.): ?(.*)")
+ROOT = Path(__file__).resolve().parents[1]
 MAGICS = ("%%agent_bg", "%%agent", "%agent")
 
 
@@ -105,6 +106,14 @@ def test_a_magic_shows_how_it_is_used(magic: str, shell: InteractiveShell) -> No
     test.globs = shell.user_ns  # not a copy: `-o NAME` names a variable of the shell's
     assert run_examples(test) > 0
     assert shell.object_inspect_text(magic).count("In [") == len(test.examples)
+
+
+def test_the_readmes_cell_gives_what_stands_below_it(shell: InteractiveShell) -> None:
+    """The first cell of the README, run as it stands, gives the result that it shows; so it does not go stale."""
+    text = (ROOT / "README.md").read_text()
+    found = re.search(r"<!-- cell -->\n```python\n(.*?)```\n<!-- gives -->\n```\n(.*?)```", text, re.DOTALL)
+    assert found
+    assert repr(shell.run_cell(found[1]).result).split() == found[2].split()
 
 
 def test_an_example_that_is_wrong_fails() -> None:
