@@ -91,20 +91,27 @@ def _schemas(asked: Asked) -> Iterator[str]:
             yield f"list[{name}]"
 
 
-def _contexts(asked: Asked) -> list[str]:
-    """Variables of the notebook, and the files beside what was begun; a folder ends with a slash."""
+def _held(asked: Asked) -> list[str]:
+    """Variables that hold data: no module, class or function."""
+    code = (ModuleType, type, FunctionType, BuiltinFunctionType)
+    return [name for name, value in asked.names.items() if not _is(value, *code)]
+
+
+def _files(asked: Asked) -> list[str]:
+    """The files beside what was begun, as they are written there; a folder ends with a slash."""
     begun = Path(asked.begun)
     folder = begun if asked.begun.endswith("/") else begun.parent
     try:
         beside = sorted(folder.expanduser().iterdir())[:_FILES_MOST]
     except OSError:
-        beside = []
+        return []
     written = [f"{folder / one.name}{'/' if one.is_dir() else ''}" for one in beside if " " not in one.name]
     hidden = begun.name.startswith(".")
-    files = [name for name in written if hidden or not Path(name).name.startswith(".")]
-    code = (ModuleType, type, FunctionType, BuiltinFunctionType)
-    held = [name for name, value in asked.names.items() if not _is(value, *code)]
-    return [*held, *files]
+    return [name for name in written if hidden or not Path(name).name.startswith(".")]
+
+
+def _contexts(asked: Asked) -> list[str]:
+    return [*_held(asked), *_files(asked)]
 
 
 def _models(asked: Asked) -> list[str]:
@@ -139,6 +146,8 @@ _VALUES: dict[str, Callable[[Asked], Iterable[str]]] = {
     "tools": _tools,
     "schema": _schemas,
     "context": _contexts,
+    "map": _held,
+    "file": _files,
     "model": _models,
     "session": _sessions,
     "run": _runs,

@@ -17,11 +17,10 @@ _NEWEST = """
 """
 # given as plain values DuckDB finds the rows by its index, however large the file is
 _THESE = """
-    select run_id, label, session_id, created_at, status, provider || ':' || model as model,
-           run_id in (select run_id from launches where run_id in ({ids}) and details ->> '$.own_session' = 'true')
-           as own_session
+    select run_id, label, session_id, created_at, status, provider || ':' || model as model
     from runs where run_id in ({ids}) order by created_at desc, run_id desc
 """
+_OWN = "select run_id from launches where run_id in ({ids}) and details ->> '$.own_session' = 'true'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +35,7 @@ class RunNames:
     created_at: datetime
 
 
-def run_names(store: Store, *, limit: int = 200, timeout_s: float = 10.0) -> list[RunNames]:
+def run_names(store: Store, *, limit: int = 100, timeout_s: float = 10.0) -> list[RunNames]:
     """The newest runs, newest first, without those that runs started; none, and no new file, where there is none.
 
     Waits for no row of this process, and `timeout_s` at most for the file. Raises StoreError.
@@ -47,11 +46,12 @@ def run_names(store: Store, *, limit: int = 200, timeout_s: float = 10.0) -> lis
         ids = [row["run_id"] for row in ask(_NEWEST, [limit])]
         marks = ", ".join(f"${number}" for number in range(1, len(ids) + 1))
         rows = ask(_THESE.format(ids=marks), ids) if ids else []
+        own = {row["run_id"] for row in ask(_OWN.format(ids=marks), ids)} if ids else set()
     return [
         RunNames(
             run_id=row["run_id"],
             label=row["label"],
-            session_id=None if row["own_session"] else row["session_id"],
+            session_id=None if row["run_id"] in own else row["session_id"],
             model=row["model"] or "",
             status=row["status"],
             created_at=row["created_at"],
