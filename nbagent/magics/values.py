@@ -19,7 +19,7 @@ from nbagent import settings
 from nbagent.magics.patience import Patience
 
 if TYPE_CHECKING:
-    from nbagent.store import RunNames
+    from nbagent.store.names import RunNames
 
 _UNFINISHED = frozenset({"pending", "running", "paused"})
 # which runs a verb of %agent can do something for; all, for the others
@@ -164,7 +164,7 @@ def recent_runs() -> list[RunNames]:
     if "nbagent.runtime" not in sys.modules and not settings.store_path().exists():
         return []  # nobody has run anything here
     from nbagent import runtime
-    from nbagent.store import run_names
+    from nbagent.store.names import run_names
 
     current = runtime.current()
     store = current.store
@@ -175,7 +175,7 @@ def recent_runs() -> list[RunNames]:
 
 def _own_runs(current: Any) -> Sequence[RunNames]:
     """This kernel's runs from memory, without those that runs started."""
-    from nbagent.store import RunNames
+    from nbagent.store.names import RunNames
 
     return [
         RunNames(

@@ -7,10 +7,11 @@ jobs.py         what waits, and until when   readers.py      who waits to read
 launchlog.py    launches durable at once     troubles.py     why turns fail
 file.py         one turn with the file       lockfile.py     who may open it
 queries.py      runs and messages read back  orphans.py      runs whose process is gone
+names.py        what runs are called by
 measures.py     counts, for the frames       listings.py     runs, steps, messages, for the frames
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
 owner.py        which process is which       process.py      this one's forks and end
-overview.py     runs as rows of a table      names.py        what runs are called by
+overview.py     runs as rows of a table
 """
 
 from nbagent.store import measures
@@ -23,7 +24,6 @@ from nbagent.store.listings import (
     session_messages,
 )
 from nbagent.store.measures import Chosen, Query
-from nbagent.store.names import RunNames, run_names
 from nbagent.store.overview import Overview, newest_runs, runs_since
 from nbagent.store.queries import (
     StoppedRun,
@@ -64,7 +64,6 @@ __all__ = [
     "Overview",
     "Progress",
     "Query",
-    "RunNames",
     "StoppedRun",
     "Store",
     "Turn",
@@ -81,7 +80,6 @@ __all__ = [
     "measures",
     "newest_runs",
     "pick_runs",
-    "run_names",
     "runs_since",
     "session_messages",
     "session_metrics",
