@@ -77,8 +77,10 @@ def compared(cells: Sequence[str], results: Sequence[ExecResult]) -> list[Any]:
 def test_a_notebook_run_again_asks_nothing_and_says_the_same(
     tmp_path: Path, provider: ScriptedProvider
 ) -> None:
-    """With `use` the second execution makes no request and gives identical outputs; its answers travel as a file:
-    with `replay` the notebook runs in a new record without a key or a server, and says the same."""
+    """With `use` the second execution makes no request and gives identical outputs.
+
+    Its answers travel as a file: with `replay` it runs in a new record without a key or a server, and says the same.
+    """
     provider.otherwise(play)
     file = tmp_path / "answers.jsonl"
     export = f"%agent record export {file}"
