@@ -143,7 +143,7 @@ def _verb(verb: str) -> LineParser:
         parser.add_argument("by", nargs="?", choices=METRICS, default="model")
     elif verb in _UPKEEP:
         _UPKEEP[verb](parser)
-    elif verb not in ("panel", "list", "models", "doctor"):
+    elif verb not in ("panel", "list", "models", "doctor", "sql"):
         parser.add_argument("runs", nargs="*", metavar="RUN")
     if verb == "deny":
         parser.add_argument("--why", default="", metavar="TEXT")
