@@ -94,7 +94,7 @@ def list_picked(run_ids: Sequence[str]) -> Query:
     these = ", ".join(f"${number}" for number in range(1, len(run_ids) + 1)) if few else "select unnest($1)"
     sql = _RUNS.format(
         these=these or "null",
-        told=told("run_id in ({these})".format(these=these or "null")),
+        told=told("l.run_id in ({these})".format(these=these or "null")),
         tokens=CALL_TOKENS,
     )
     return sql, list(run_ids) if few else [list(run_ids)]
