@@ -10,7 +10,7 @@ queries.py      runs and messages read back  orphans.py      runs whose process 
 measures.py     counts, for the frames       listings.py     runs, steps, messages, for the frames
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
 owner.py        which process is which       process.py      this one's forks and end
-overview.py     runs as rows of a table
+overview.py     runs as rows of a table   totals.py       a session's metrics
 """
 
 from nbagent.store import measures
@@ -29,10 +29,10 @@ from nbagent.store.queries import (
     list_runs,
     load_run,
     load_stopped,
-    session_metrics,
 )
 from nbagent.store.sessions import Turn, carry_over, load_turns, session_runs
 from nbagent.store.store import Store
+from nbagent.store.totals import session_metrics
 from nbagent.store.writes import (
     Append,
     CancelRequest,

@@ -107,7 +107,7 @@ _OF_RUNS = f"""
     min(r.created_at) as first_at,
     max(r.created_at) as last_at"""
 # what a copied answer cost was paid by the run that it was copied from
-_PAID = "c.run_id not in (select run_id from launches where cached_from is not null)"
+PAID = "c.run_id not in (select run_id from launches where cached_from is not null)"
 # a member works while its leader waits: of a session's time only what no run started counts
 _ROOTS_ONLY = " filter (r.parent_run_id is null)"
 
@@ -194,7 +194,7 @@ def _by_call(chosen: Chosen, table: str, keys: Mapping[str, str], said: str) -> 
     part, fits, params = _picked(chosen)
     key = ", ".join(keys)
     named = ", ".join(f"c.{column} as {name}" for name, column in keys.items())
-    where = f"{_PAID} and {fits.format('c')}"
+    where = f"{PAID} and {fits.format('c')}"
     sql = f"""
 with {part}askers as (
     select {key}, count(*) as runs from (select distinct {named}, c.run_id from {table} c) c where {where} group by {key}
@@ -219,9 +219,9 @@ with recursive {part}{_TREE if tree else ""}named as (
 ), {told(fits.format("l"))}, of_runs as (
     select {key}, {_OF_RUNS.format(roots=roots)} from {ran if tree else "told"} r group by {key}
 ), of_calls as (
-    select {key}, {_OF_CALLS} from model_calls c join named using (run_id) where {_PAID} group by {key}
+    select {key}, {_OF_CALLS} from model_calls c join named using (run_id) where {PAID} group by {key}
 ), of_tools as (
-    select {key}, count(*) as tool_calls from tool_calls c join named using (run_id) where {_PAID} group by {key}
+    select {key}, count(*) as tool_calls from tool_calls c join named using (run_id) where {PAID} group by {key}
 )
 select a.*, coalesce(m.model_calls, 0) as model_calls, coalesce(m.retries, 0) as retries,
        coalesce(o.tool_calls, 0) as tool_calls, m.* exclude ({key}, model_calls, retries)

@@ -133,13 +133,23 @@ def agree_with_output(row: dict[str, Any], run_id: str) -> None:
 
 
 def compare_one_session(runs: list[Past], example: str) -> None:
-    """Assert that `get_session_metrics` and `by_session` say the same, where no answer was copied."""
-    copied = {past.session for past in runs if past.cached}
-    for session in sorted({past.session for past in runs} - copied)[:1]:
+    """Assert that `get_session_metrics`, its details too, and the plain count of a session say the same."""
+    for session in sorted({past.session for past in runs})[:1]:
+        mine = [past for past in runs if past.session == session]
         metrics = session_metrics(runtime.current().store, f"{example}-{session}")
-        (row,) = rows_of(nb.metrics.by_session(session=f"{example}-{session}"), ("session_id",)).values()
         names = (*plain.TOKENS, "cost_usd", "duration_s", "queue_s", "model_calls", "tool_calls")
-        same({0: {name: row[name] for name in names}}, {0: {name: getattr(metrics, name) for name in names}})
+        row = plain.of_runs(mine, roots_only=True)
+        same({0: {name: getattr(metrics, name) for name in names}}, {0: {name: row[name] for name in names}})
+        for word, counted, key in (
+            ("model", plain.by_model(mine), ("provider", "id")),
+            ("tool_call", plain.by_tool(mine), ("name",)),
+        ):
+            entries = {tuple(one[name] for name in key): one for one in metrics.details[word]}
+            names = ("duration_s", *(("errors",) if word == "tool_call" else (*plain.TOKENS, "cost_usd")))
+            same(
+                {place: {name: one[name] for name in names} for place, one in entries.items()},
+                {place: {name: one[name] for name in names} for place, one in counted.items()},
+            )
 
 
 FOUR = 4
