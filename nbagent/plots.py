@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -166,11 +166,11 @@ def _bars(runs: pd.DataFrame, steps: pd.DataFrame, begin: Any) -> tuple[list[_Ba
     return bars, lanes
 
 
-def _tree(runs: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _tree(runs: Sequence[Mapping[Any, Any]]) -> Iterator[tuple[int, Mapping[Any, Any]]]:
     """Yield each run and its depth, those that it started right after it, in launch order among themselves."""
     known = {run["run_id"] for run in runs}
 
-    def below(parent: str | None, depth: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    def below(parent: str | None, depth: int) -> Iterator[tuple[int, Mapping[Any, Any]]]:
         for run in runs:
             if (run["parent_run_id"] if _known(run["parent_run_id"]) in known else None) == parent:
                 yield depth, run

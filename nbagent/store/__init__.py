@@ -20,7 +20,6 @@ from nbagent.store.listings import (
     list_picked,
     list_steps,
     pick_runs,
-    session_messages,
 )
 from nbagent.store.measures import Chosen, Query
 from nbagent.store.overview import Overview, newest_runs, runs_since
@@ -80,7 +79,6 @@ __all__ = [
     "newest_runs",
     "pick_runs",
     "runs_since",
-    "session_messages",
     "session_metrics",
     "session_runs",
 ]
