@@ -56,56 +56,26 @@ class Chosen:
         return " and ".join(conditions) or "true", params
 
 
-def _quantiles(of: str, column: str, name: str = "") -> str:
-    """Median and 95th percentile over what completed; one by one, as a list of both costs much for small groups."""
-    return ", ".join(
-        f"quantile_cont({of}.{column}, {at}) filter ({of}.status = 'completed') as {name or column[:-2]}_{word}_s"
-        for word, at in (("p50", 0.5), ("p95", 0.95))
-    )
+def _quantiles(of: str, column: str, name: str, *, many: bool = False) -> str:
+    """Median and 95th percentile over what completed, from one list of both.
+
+    Of `many` groups, which are small, they are taken one by one: a list for each costs more there.
+    """
+    done = f"filter ({of}.status = 'completed')"
+    both = f"(quantile_cont({of}.{column}, [0.5, 0.95]) {done})"
+    middle = f"quantile_cont({of}.{column}, 0.5) {done}" if many else f"{both}[1]"
+    late = f"quantile_cont({of}.{column}, 0.95) {done}" if many else f"{both}[2]"
+    return f"{middle} as {name}_p50_s, {late} as {name}_p95_s"
 
 
 CALL_TOKENS = ",\n    ".join(f"sum(c.{name})::bigint as {name}" for name in TOKEN_FIELDS)
-# what is said of a set of model calls `c`; percentiles are over completed calls, a refusal's speed says nothing
-_OF_CALLS = f"""
-    count(*) as model_calls,
-    count(*) filter (c.try_no > 1) as retries,
-    {CALL_TOKENS},
-    count(c.total_tokens) / count(*) as usage_known,
-    sum(c.cache_read_tokens) / nullif(sum(c.input_tokens) filter (c.cache_read_tokens is not null), 0)
-        as cache_read_rate,
-    sum(c.cost_usd) as cost_usd,
-    count(c.cost_usd) / count(*) as cost_known,
-    {_quantiles("c", "ttft_s")},
-    sum(c.output_tokens) filter (c.status = 'completed')
-        / nullif(sum(c.duration_s) filter (c.status = 'completed' and c.output_tokens is not null), 0)
-        as output_tokens_per_s"""
 _ENDINGS = f"""
     count(*) filter (c.status = 'error') as errors,
     count(*) filter (c.status in ('cancelled', 'abandoned')) as cancelled,
     errors / count(*) as error_rate,
     cancelled / count(*) as cancel_rate,
     sum(c.duration_s) as duration_s,
-    {_quantiles("c", "duration_s")}"""
-# what is said of a set of runs `r`: `work` time is summed over attempts, the time between two is no work
-_OF_RUNS = f"""
-    count(*) as runs,
-    count(r.parent_run_id) as member_runs,
-    sum(r.attempts)::bigint as attempts,
-    count(*) filter (r.status = 'completed') as completed,
-    count(*) filter (r.status = 'error') as errors,
-    count(*) filter (r.status = 'cancelled') as cancelled,
-    count(*) filter (r.status = 'timeout') as timeouts,
-    count(*) filter (r.status = 'interrupted') as interrupted,
-    count(*) filter (r.status in ('pending', 'running', 'paused')) as unfinished,
-    errors / nullif(count(*) - unfinished, 0) as error_rate,
-    cancelled / nullif(count(*) - unfinished, 0) as cancel_rate,
-    count(r.cached_from) as cached_runs,
-    cached_runs / count(*) as cached_rate,
-    sum(r.work_s){{roots}} as duration_s,
-    sum(r.queue_s){{roots}} as queue_s,
-    {_quantiles("r", "work_s", "duration")},
-    min(r.created_at) as first_at,
-    max(r.created_at) as last_at"""
+    {_quantiles("c", "duration_s", "duration")}"""
 # what a copied answer cost was paid by the run that it was copied from
 PAID = "c.run_id not in (select run_id from launches where cached_from is not null)"
 # a member works while its leader waits: of a session's time only what no run started counts
@@ -150,9 +120,49 @@ def told(where: str = "true") -> str:
     return _TOLD.format(where=where)
 
 
+def _of_calls(*, many: bool = False) -> str:
+    """What is said of a set of model calls `c`. Percentiles are over completed calls: a refusal's speed says nothing."""
+    return f"""
+    count(*) as model_calls,
+    count(*) filter (c.try_no > 1) as retries,
+    {CALL_TOKENS},
+    count(c.total_tokens) / count(*) as usage_known,
+    sum(c.cache_read_tokens) / nullif(sum(c.input_tokens) filter (c.cache_read_tokens is not null), 0)
+        as cache_read_rate,
+    sum(c.cost_usd) as cost_usd,
+    count(c.cost_usd) / count(*) as cost_known,
+    {_quantiles("c", "ttft_s", "ttft", many=many)},
+    sum(c.output_tokens) filter (c.status = 'completed')
+        / nullif(sum(c.duration_s) filter (c.status = 'completed' and c.output_tokens is not null), 0)
+        as output_tokens_per_s"""
+
+
+def _of_runs(roots: str, *, many: bool = False) -> str:
+    """What is said of a set of runs `r`. Work time is summed over attempts: the time between two is no work."""
+    return f"""
+    count(*) as runs,
+    count(r.parent_run_id) as member_runs,
+    sum(r.attempts)::bigint as attempts,
+    count(*) filter (r.status = 'completed') as completed,
+    count(*) filter (r.status = 'error') as errors,
+    count(*) filter (r.status = 'cancelled') as cancelled,
+    count(*) filter (r.status = 'timeout') as timeouts,
+    count(*) filter (r.status = 'interrupted') as interrupted,
+    count(*) filter (r.status in ('pending', 'running', 'paused')) as unfinished,
+    errors / nullif(count(*) - unfinished, 0) as error_rate,
+    cancelled / nullif(count(*) - unfinished, 0) as cancel_rate,
+    count(r.cached_from) as cached_runs,
+    cached_runs / count(*) as cached_rate,
+    sum(r.work_s){roots} as duration_s,
+    sum(r.queue_s){roots} as queue_s,
+    {_quantiles("r", "work_s", "duration", many=many)},
+    min(r.created_at) as first_at,
+    max(r.created_at) as last_at"""
+
+
 def by_model(chosen: Chosen) -> Query:
     """One row for each provider and model asked for."""
-    said = f"{_OF_CALLS}, {_ENDINGS}"
+    said = f"{_of_calls()}, {_ENDINGS}"
     return _by_call(chosen, "model_calls", {"provider": "provider", "model": "request_model"}, said)
 
 
@@ -169,7 +179,7 @@ def by_agent(chosen: Chosen) -> Query:
 
 def by_session(chosen: Chosen) -> Query:
     """One row for each session, in the order of their first runs."""
-    return _by_run(chosen, ["session_id"], roots=_ROOTS_ONLY, order="first_at, session_id")
+    return _by_run(chosen, ["session_id"], roots=_ROOTS_ONLY, order="first_at, session_id", many=True)
 
 
 def by_member(chosen: Chosen) -> Query:
@@ -206,7 +216,13 @@ select * from parts join askers using ({key}) order by {key}"""  # noqa: S608 - 
 
 
 def _by_run(
-    chosen: Chosen, keys: Sequence[str], *, roots: str = "", tree: bool = False, order: str | None = None
+    chosen: Chosen,
+    keys: Sequence[str],
+    *,
+    roots: str = "",
+    tree: bool = False,
+    many: bool = False,
+    order: str | None = None,
 ) -> Query:
     """Count runs, their model calls and their tool calls by what is known of the run."""
     part, fits, params = _picked(chosen)
@@ -217,9 +233,9 @@ def _by_run(
 with recursive {part}{_TREE if tree else ""}named as (
     select n.run_id, {key} from {"tree" if tree else "launches"} n where {fits.format("n")}
 ), {told(fits.format("l"))}, of_runs as (
-    select {key}, {_OF_RUNS.format(roots=roots)} from {ran if tree else "told"} r group by {key}
+    select {key}, {_of_runs(roots, many=many)} from {ran if tree else "told"} r group by {key}
 ), of_calls as (
-    select {key}, {_OF_CALLS} from model_calls c join named using (run_id) where {PAID} group by {key}
+    select {key}, {_of_calls(many=many)} from model_calls c join named using (run_id) where {PAID} group by {key}
 ), of_tools as (
     select {key}, count(*) as tool_calls from tool_calls c join named using (run_id) where {PAID} group by {key}
 )

@@ -35,6 +35,12 @@ COUNTED = (
 )
 PATIENCE_S = 30.0
 _example = itertools.count()
+pytestmark = [
+    # on a busy machine a row may take longer than a launch waits for it; the frames wait for all rows
+    pytest.mark.filterwarnings("ignore:.*is not recorded yet:UserWarning"),
+    # a run's retry draws its jitter on the background thread while a strategy draws
+    pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),
+]
 
 
 @pytest.fixture(autouse=True)
