@@ -129,6 +129,7 @@ def of_runs(runs: Sequence[Past], *, roots_only: bool = False) -> Row:
         "first_at": min(past.created_at for past in runs),
         "last_at": max(past.created_at for past in runs),
         **of_calls([call for past in runs for call in calls_of(past)]),
+        **(nothing_of(runs[0]) if copies == len(runs) else {}),
         "tool_calls": sum(len(tools_of(past)) for past in runs),
     }
 
