@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nbagent.errors import UnknownNameError, UnknownOptionError
 from nbagent.magics import approval
 from nbagent.magics.lines import Line
+from nbagent.magics.upkeep import UPKEEP_VERBS
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -141,5 +142,6 @@ VERBS: Mapping[str, Callable[[InteractiveShell, Line], Any]] = MappingProxyType(
         "retry": _retry,
         "metrics": _metrics,
         "models": _models,
+        **UPKEEP_VERBS,
     }
 )

@@ -21,13 +21,14 @@ HEARTBEAT_S = 60.0  # a quiet run says that its process lives; other hosts give 
 
 
 class HandOver:
-    """The run's side of the store. `turn` is the run's place in its session, once it is known.
+    """The run's side of the store. `turn` is the run's place in its session, `cache_key` its answer's key, once known.
 
     `lost` is called when another process has ended this attempt: nothing more of it is written.
     """
 
     def __init__(self, record: RunRecord, store: Store, lost: Callable[[], None]) -> None:
         self.turn: int | None = None
+        self.cache_key: str | None = None
         self._record = record
         self._store = store
         self._lost = lost
@@ -93,6 +94,6 @@ class HandOver:
     def finish(self) -> concurrent.futures.Future[bool]:
         """Hand over the end and all that was not handed over before, for one transaction."""
         written: concurrent.futures.Future[bool] = self._store.submit(
-            finish_write(self._record, self._handed, turn=self.turn)
+            finish_write(self._record, self._handed, turn=self.turn, cache_key=self.cache_key)
         )
         return written

@@ -43,6 +43,7 @@ from nbagent.runtime.kin import Kin
 from nbagent.runtime.launching import Crew
 from nbagent.runtime.listeners import Callbacks, Mailbox
 from nbagent.runtime.members import Members
+from nbagent.runtime.reuse import Reuse
 from nbagent.runtime.services import Resumed, Services
 from nbagent.runtime.turns import RunGate, Waitable
 from nbagent.spec import AgentSpec, TeamSpec
@@ -71,6 +72,7 @@ class LiveRun:
         resumed: Resumed | None = None,
         callbacks: Callbacks | None = None,
         members: tuple[Crew, ...] = (),
+        cache: str | None = None,
     ) -> None:
         self.record = record
         self.spec = spec
@@ -81,6 +83,7 @@ class LiveRun:
         self.resumed = resumed
         self.callbacks = callbacks
         self.members = members
+        self.reuse = Reuse(cache)
         self.kin = Kin(self)
         self.launching = launching
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -162,7 +165,7 @@ class LiveRun:
         """Count what was paid, hand over what must not be lost, let the clock stand while a person is waited for."""
         if isinstance(event, ModelCallFinished):
             self.kin.charge(event.call)
-        elif self._is_stopping():
+        elif self._is_stopping() or self.record.cached_from is not None:
             return
         elif isinstance(event, ToolCallFinished):
             self.rows.append(waited=True)  # soon this call is not repeated, whatever happens to the process
@@ -267,6 +270,8 @@ class LiveRun:
             approve=self.approvals.ask,
         )
         state = await self._begin_with()
+        if await self.reuse.answer(self, self.rows.cache_key):
+            return
         if isinstance(self.spec, TeamSpec):
             earlier = self.resumed.members if self.resumed is not None else {}
             await run_team(self.spec, self.model, state, context, Members(self, earlier))
@@ -281,6 +286,7 @@ class LiveRun:
             history = await history_before(
                 self.services.store, launch.session_id, turn, last=self.spec.history_runs
             )
+        self.rows.cache_key = await self.reuse.key_of(self, history)
         if self.resumed is not None:
             for event in self.resumed.events:
                 self.emit(event)
@@ -338,6 +344,7 @@ class LiveRun:
         for timer in self._timers:
             timer.cancel()
         self._clock.stop()
+        self.reuse.close()
         for _ in self.record.pending_approvals:  # nobody waits for these any more
             self.kin.resume_clocks()
         left = self._is_left_paused()

@@ -94,7 +94,9 @@ def append_write(record: RunRecord, since: Handed, *, turn: int | None, waited: 
     )
 
 
-def finish_write(record: RunRecord, since: Handed, *, turn: int | None) -> Finish:
+def finish_write(
+    record: RunRecord, since: Handed, *, turn: int | None, cache_key: str | None = None
+) -> Finish:
     """The end of an attempt and every row of it that was not written before, for one transaction."""
     end, launch = record.end, record.launch
     assert end is not None
@@ -126,6 +128,8 @@ def finish_write(record: RunRecord, since: Handed, *, turn: int | None) -> Finis
         model_calls=tuple(record.model_calls[since.model_calls :]),
         tool_calls=_tool_calls(record, since),
         messages=_messages(record, since),
+        cache_key=cache_key,
+        cached_from=record.cached_from,
     )
 
 

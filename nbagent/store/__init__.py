@@ -11,9 +11,14 @@ measures.py     counts, for the frames       listings.py     runs, steps, messag
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
 owner.py        which process is which       process.py      this one's forks and end
 overview.py     runs as rows of a table
+answers.py      answers to be given again    recordings.py   such an answer as data
+forgetting.py   which runs to delete         asking.py       a person's SQL, tables to files
 """
 
 from nbagent.store import measures
+from nbagent.store.answers import Answer, all_answers, find_answer, import_recordings, recordings_of
+from nbagent.store.asking import FORMATS, write_table
+from nbagent.store.forgetting import Clearable, clearable
 from nbagent.store.listings import (
     list_family,
     list_messages,
@@ -31,6 +36,7 @@ from nbagent.store.queries import (
     load_stopped,
     session_metrics,
 )
+from nbagent.store.recordings import recorded_output
 from nbagent.store.sessions import Turn, carry_over, load_turns, session_runs
 from nbagent.store.store import Store
 from nbagent.store.writes import (
@@ -40,6 +46,7 @@ from nbagent.store.writes import (
     DecisionRequest,
     DecisionSeen,
     Finish,
+    ForgetRuns,
     InterruptOrphans,
     Launch,
     Launched,
@@ -49,13 +56,17 @@ from nbagent.store.writes import (
 )
 
 __all__ = [
+    "FORMATS",
+    "Answer",
     "Append",
     "CancelRequest",
     "CancelSeen",
     "Chosen",
+    "Clearable",
     "DecisionRequest",
     "DecisionSeen",
     "Finish",
+    "ForgetRuns",
     "InterruptOrphans",
     "Launch",
     "Launched",
@@ -67,7 +78,11 @@ __all__ = [
     "Store",
     "Turn",
     "Write",
+    "all_answers",
     "carry_over",
+    "clearable",
+    "find_answer",
+    "import_recordings",
     "list_family",
     "list_messages",
     "list_picked",
@@ -79,8 +94,11 @@ __all__ = [
     "measures",
     "newest_runs",
     "pick_runs",
+    "recorded_output",
+    "recordings_of",
     "runs_since",
     "session_messages",
     "session_metrics",
     "session_runs",
+    "write_table",
 ]

@@ -46,6 +46,11 @@ def calls_of(past: Past) -> list[ModelCall]:
     return [] if past.cached else [call for attempt in past.attempts for call in attempt.model_calls]
 
 
+def nothing_of(past: Past) -> Row:
+    """What a copy of an earlier answer is known to have cost."""
+    return {**dict.fromkeys(TOKENS, 0), "cost_usd": 0} if past.cached else {}
+
+
 def tools_of(past: Past) -> list[ToolCall]:
     """The tool calls of this run."""
     return [] if past.cached else [call for attempt in past.attempts for call in attempt.tool_calls]
