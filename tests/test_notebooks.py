@@ -34,9 +34,10 @@ def code_cells(path: Path) -> Iterator[Any]:
 
 
 def test_they_are_numbered_from_one():
-    """The order of the names is the order to read them in, without a gap."""
+    """The order of the names is the order to read them in; no two have one number."""
     numbers = [int(path.name.partition("-")[0]) for path in NOTEBOOKS]
-    assert numbers == list(range(1, len(NOTEBOOKS) + 1))
+    assert numbers[0] == 1
+    assert len(set(numbers)) == len(numbers)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -58,7 +59,7 @@ def test_nbval_compares_it(path):
     left_out = [cell for cell in cells if IGNORED in cell["metadata"].get("tags", ())]
     assert len(left_out) <= MOST_NOT_COMPARED
     compared = [cell for cell in cells if cell not in left_out and cell["outputs"]]
-    assert len(compared) >= len(cells) / 2
+    assert len(compared) > len(left_out)
     assert not [cell for cell in cells if any(out["output_type"] == "error" for out in cell["outputs"])]
 
 
@@ -75,8 +76,8 @@ def test_it_names_no_machine(path):
 def test_a_changed_answer_of_the_demo_model_makes_nbval_fail(tmp_path):
     """The first notebook's first answer, committed as another one: nbval fails on that cell and on no other."""
     notebook = read(FOLDER / "01-first-run.ipynb")
-    asked = next(n for n, cell in enumerate(notebook["cells"]) if "answer.result" in "".join(cell["source"]))
-    notebook["cells"] = notebook["cells"][: asked + 1]
+    waits = [n for n, cell in enumerate(notebook["cells"]) if cell["source"][0].startswith("answer.result(")]
+    notebook["cells"] = notebook["cells"][: waits[0] + 1]
     text = json.dumps(notebook)
     for name, answer in (("as-it-is", "Paris"), ("changed", "Lyon")):
         changed = text.replace("France is Paris", f"France is {answer}")
@@ -104,5 +105,4 @@ def test_a_changed_answer_of_the_demo_model_makes_nbval_fail(tmp_path):
     assert len(failed) == 1, done.stdout
     assert "changed.ipynb::Cell 2" in failed[0]
     assert "France is Lyon" in done.stdout
-    assert "4 failed" not in done.stdout
     assert "1 failed, 5 passed" in done.stdout
