@@ -21,6 +21,10 @@ class RunOutput(BaseModel):
     with `store_member_responses=False` keeps no prompt, message or answer of these. `pending_approvals` are the tool
     calls that a paused run waits for. `cached_from` is the run whose answer it was given instead of asking a model:
     messages, tool calls and members are that run's, and its metrics are 0.
+
+    >>> output = Agent(model="demo:assistant").run("What is the capital of Japan?")
+    >>> output.content, output.metrics.total_tokens, len(output.messages)
+    ('The capital of Japan is Tokyo.', 20, 2)
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
