@@ -24,6 +24,7 @@ from nbagent.magics.lines import AGENT, AGENT_BG, Line, agent_line
 from nbagent.magics.names import evaluate, existing, session
 from nbagent.magics.streaming import stream
 from nbagent.magics.verbs import VERBS
+from nbagent.magics.waiting import tell
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -104,7 +105,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent                          the panel: all runs, live
         %agent list                     this store's runs as a DataFrame
         %agent show [RUN]               the card of a run (default: the latest)
-        %agent wait [RUN ...]           wait for these runs, or for all unfinished ones [--timeout SECONDS]
+        %agent wait [RUN ...]           wait for these runs, or for all not waited for yet [--timeout SECONDS]
         %agent cancel RUN ... | --all   stop them
         %agent approve [RUN]            let the calls that wait for a person run, or one of them [--call ID]
         %agent deny [RUN]               refuse them; the model is told why [--why TEXT] [--call ID]
@@ -223,6 +224,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             run.cancel()
             show_as(stop, "the run was cancelled; what it had written is kept")
             raise
+        tell([run])
         output = run.result()
         if not isinstance(output.content, str):
             from IPython.display import display

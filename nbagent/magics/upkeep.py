@@ -42,7 +42,8 @@ def clear(_shell: InteractiveShell, arguments: Line) -> None:
     wish = upkeep.to_clear(**filters)
     print(wish)
     if len(wish) and (arguments.yes or _agreed()):
-        print(f"deleted {upkeep.clear(wish)} runs")
+        count = upkeep.clear(wish)
+        print(f"deleted {count} run{'' if count == 1 else 's'}")
 
 
 def _agreed() -> bool:
