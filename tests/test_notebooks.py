@@ -78,10 +78,8 @@ def test_a_changed_answer_of_the_demo_model_makes_nbval_fail(tmp_path):
     notebook = read(FOLDER / "01-first-run.ipynb")
     waits = [n for n, cell in enumerate(notebook["cells"]) if cell["source"][0].startswith("answer.result(")]
     notebook["cells"] = notebook["cells"][: waits[0] + 1]
-    text = json.dumps(notebook)
-    for name, answer in (("as-it-is", "Paris"), ("changed", "Lyon")):
-        changed = text.replace("France is Paris", f"France is {answer}")
-        (tmp_path / f"{name}.ipynb").write_text(changed)
+    changed = json.dumps(notebook).replace("France is Paris", "France is Lyon")
+    (tmp_path / "changed.ipynb").write_text(changed)
     done = subprocess.run(
         [
             sys.executable,
@@ -105,4 +103,4 @@ def test_a_changed_answer_of_the_demo_model_makes_nbval_fail(tmp_path):
     assert len(failed) == 1, done.stdout
     assert "changed.ipynb::Cell 2" in failed[0]
     assert "France is Lyon" in done.stdout
-    assert "1 failed, 5 passed" in done.stdout
+    assert "1 failed, 2 passed" in done.stdout
