@@ -5,6 +5,10 @@ schema, tools, and a team's members likewise), the same prompt with the same fil
 says where, when and for how long a run works is no part of it: ids, labels, tags, time limits, bounds on cost, a
 server's address and key, retries, turns and sessions as such.
 
+A run in a session has a second key, that of its turn: of the history only what the same kernel's runs left, and the
+session's name. A notebook run again goes on in a session that its first execution has left longer: by this key its
+turns are given the answers that they had then. What was said in between by others is left out of it on purpose.
+
 A tool counts by its name, schema and source; what its function reads from outside itself does not. An MCP server
 counts as it was given, since its tools are known only once it is started. Of history counts what was said, asked of
 tools and answered by them: the ids that a provider makes up for calls differ each time and mean nothing.
@@ -29,10 +33,20 @@ KEY_VERSION = (
 
 
 def cache_key(
-    crew: Crew, prompt: str, *, files: Sequence[FilePart] = (), history: Iterable[Message] = ()
+    crew: Crew,
+    prompt: str,
+    *,
+    files: Sequence[FilePart] = (),
+    history: Iterable[Message] = (),
+    session_id: str | None = None,
 ) -> str:
-    """Return the key, 64 hex digits: SHA-256 of the canonical JSON of `key_parts`."""
+    """Return the key, 64 hex digits: SHA-256 of the canonical JSON of `key_parts`.
+
+    With `session_id` it is the key of a session's turn: `history` then holds only what one kernel's runs left there.
+    """
     parts = key_parts(crew, prompt, files=files, history=history)
+    if session_id is not None:
+        parts["session"] = session_id
     # the escapes of ASCII also hold what is no valid Unicode
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
     return hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import weakref
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nbagent.delegate import run_team
@@ -38,7 +37,7 @@ from nbagent.runtime.approvals import Approvals
 from nbagent.runtime.clock import RunClock
 from nbagent.runtime.ending import failed_end, stopped_end
 from nbagent.runtime.handover import COMMIT_WAIT_S, HandOver
-from nbagent.runtime.history import history_before
+from nbagent.runtime.history import Before, history_before
 from nbagent.runtime.kin import Kin
 from nbagent.runtime.launching import Crew
 from nbagent.runtime.listeners import Callbacks, Mailbox
@@ -270,7 +269,7 @@ class LiveRun:
             approve=self.approvals.ask,
         )
         state = await self._begin_with()
-        if await self.reuse.answer(self, self.rows.cache_key):
+        if await self.reuse.answer(self, self.rows.answer_keys):
             return
         if isinstance(self.spec, TeamSpec):
             earlier = self.resumed.members if self.resumed is not None else {}
@@ -280,23 +279,23 @@ class LiveRun:
 
     async def _begin_with(self) -> LoopState:
         """The session's history and the prompt, or where an earlier attempt stood."""
-        history: Sequence[Message] = ()
+        before = Before()
         if self.has_history:
             launch, turn = self.record.launch, self.rows.turn
-            history = await history_before(
+            before = await history_before(
                 self.services.store, launch.session_id, turn, last=self.spec.history_runs
             )
-        self.rows.cache_key = await self.reuse.key_of(self, history)
+        self.rows.answer_keys = await self.reuse.keys_of(self, before)
         if self.resumed is not None:
             for event in self.resumed.events:
                 self.emit(event)
-            self.resumed.state.messages[:0] = history
+            self.resumed.state.messages[:0] = before.shown
             return self.resumed.state
         prompt = Message(role="user", content=self.record.launch.prompt or "", files=self.files)
         self.emit(MessageAdded(message=prompt))
         if self.files:  # they are nowhere else in the store: without them the run could not be resumed
             self.rows.append()
-        return LoopState(messages=[*history, prompt])
+        return LoopState(messages=[*before.shown, prompt])
 
     def _launch_outcome(self) -> Launched | None:
         """What the store said of the launch; None while it is in trouble."""

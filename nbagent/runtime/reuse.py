@@ -1,7 +1,7 @@
 """A run and earlier answers: whether it is given one, and what the launching cell is told of it.
 
 A launch with `cache="use"` or `"replay"` is answered from the record where a completed run has its key (`cachekey.py`).
-The key needs the session's history, so that the look-up is the run's first work, on the background loop; the
+The keys need the session's history, so that the look-up is the run's first work, on the background loop; the
 launching thread waits for its outcome unless the run has to wait for its turn. No model, no key of a provider and no
 server is touched before it is known that there is no answer.
 """
@@ -32,10 +32,11 @@ from nbagent.runtime.handover import COMMIT_WAIT_S
 from nbagent.runtime.launching import Crew, check_models
 from nbagent.runtime.record import now
 from nbagent.schemas import InvalidOutputError
-from nbagent.store import find_answer
+from nbagent.store import AnswerKeys, find_answer
 from nbagent.threads import in_own_thread
 
 if TYPE_CHECKING:
+    from nbagent.runtime.history import Before
     from nbagent.runtime.live import LiveRun
     from nbagent.schemas import OutputSchema
 
@@ -75,21 +76,26 @@ class Reuse:
 
     # --------------------------------------------------------- the background loop
 
-    async def key_of(self, live: LiveRun, history: Sequence[Message]) -> str | None:
-        """Return the key of the run's answer; None where it has none to give."""
+    async def keys_of(self, live: LiveRun, before: Before) -> AnswerKeys | None:
+        """Return the keys of the run's answer; None where it has none to give."""
         launch = live.record.launch
         if self.mode is None or launch.prompt is None or not launch.keeps_texts:
             return None
         crew = Crew(spec=live.spec, model=live.model, members=live.members)
         files = live.files or _files(live.record.messages)
-        make = partial(cache_key, crew, launch.prompt, files=files, history=history)
+        one = partial(cache_key, crew, launch.prompt, files=files)
+
+        def make() -> AnswerKeys:
+            turn = one(history=before.own, session_id=launch.session_id) if live.has_history else None
+            return AnswerKeys(one(history=before.shown), turn)
+
         try:
             # hashing megabytes takes tens of milliseconds
             return await in_own_thread(make) if files else make()
         except (TypeError, ValueError):  # settings that cannot be written down
             return None
 
-    async def answer(self, live: LiveRun, key: str | None) -> bool:
+    async def answer(self, live: LiveRun, keys: AnswerKeys | None) -> bool:
         """Give the run an earlier answer, if it wants one and there is one; False if it is to ask its model.
 
         Raises NoRecordedAnswerError where there must be one, and ConfigurationError where no model could be asked.
@@ -98,7 +104,7 @@ class Reuse:
             self.close()
             return False
         try:
-            output = await self._found(live, key)
+            output = await self._found(live, keys)
             if output is None:
                 self._check_may_ask(live)
         except Exception as error:
@@ -122,12 +128,12 @@ class Reuse:
             raise _missed(live)
         check_models(Crew(spec=live.spec, model=live.model, members=live.members))
 
-    async def _found(self, live: LiveRun, key: str | None) -> RunOutput | None:
+    async def _found(self, live: LiveRun, keys: AnswerKeys | None) -> RunOutput | None:
         """The newest answer that fits; None where there is none, or where it cannot be read and need not be."""
-        if key is None:
+        if keys is None:
             return None
         try:
-            found = await in_own_thread(partial(find_answer, live.services.store, key))
+            found = await in_own_thread(partial(find_answer, live.services.store, keys))
         except StoreError as error:
             if self.mode == "replay":
                 raise

@@ -38,9 +38,10 @@ from nbagent.store.queries import (
     session_metrics,
 )
 from nbagent.store.recordings import recorded_output
-from nbagent.store.sessions import Turn, carry_over, load_turns, session_runs
+from nbagent.store.sessions import Turn, carry_over, load_turns, own_runs, session_runs
 from nbagent.store.store import Store
 from nbagent.store.writes import (
+    AnswerKeys,
     Append,
     CancelRequest,
     CancelSeen,
@@ -59,6 +60,7 @@ from nbagent.store.writes import (
 __all__ = [
     "FORMATS",
     "Answer",
+    "AnswerKeys",
     "Append",
     "CancelRequest",
     "CancelSeen",
@@ -94,6 +96,7 @@ __all__ = [
     "load_turns",
     "measures",
     "newest_runs",
+    "own_runs",
     "pick_runs",
     "recorded_output",
     "recordings_of",

@@ -16,14 +16,15 @@ from nbagent.run import RunOutput, RunStatus, in_asked_order
 from nbagent.store.queries import content_of, read_run
 from nbagent.store.recordings import Recording, recorded_output, recording_of
 from nbagent.store.rows import message_of, tool_call_of
-from nbagent.store.writes import ImportAnswers
+from nbagent.store.writes import AnswerKeys, ImportAnswers
 
 if TYPE_CHECKING:
     from nbagent.store.store import Ask, Store
 
 COMMIT_WAIT_S = 10.0
 _NEWEST = """
-    select run_id, recording from answers where cache_key = ? order by since desc, run_id desc limit 1
+    select run_id, recording from answers where cache_key = $1 or session_key = $2
+    order by cache_key = $1 desc, since desc, run_id desc limit 1
 """
 # each by an id as a plain value, which DuckDB finds by its index or its zone maps: the view `runs` costs 10 ms more
 _END = """
@@ -35,7 +36,7 @@ _MESSAGES = "select * from messages where run_id = ? and attempt > 0 order by se
 _HAS_MEMBERS = "select true from launches where parent_run_id = ? limit 1"
 # what a kernel's runs were answered with: an answer of theirs, or the one that they were given
 _CHOSEN = """
-    select a.cache_key, a.run_id, a.recording from answers a
+    select a.cache_key, a.session_key, a.run_id, a.recording from answers a
     where {where}
     qualify row_number() over (partition by a.cache_key order by a.since desc, a.run_id desc) = 1
 """
@@ -47,24 +48,20 @@ _OF_OWNER = "a.run_id in (select coalesce(cached_from, run_id) from launches whe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer under its key; `output` is the run that gave it, `run_id` its own id."""
+    """An answer under its keys; `output` is the run that gave it."""
 
-    cache_key: str
+    keys: AnswerKeys
     output: RunOutput
 
-    @property
-    def run_id(self) -> str:
-        """The run that was asked."""
-        return self.output.run_id
 
-
-def find_answer(store: Store, cache_key: str, *, timeout_s: float = 10.0) -> RunOutput | None:
+def find_answer(store: Store, keys: AnswerKeys, *, timeout_s: float = 10.0) -> RunOutput | None:
     """The newest answer under a key, as far as a run is given it; None if there is none. Raises StoreError.
 
+    One to exactly the same comes before one to the same turn of a session that has gone on since.
     Sees what is committed, as every answer is that somebody has seen: it waits for no rows that are on their way.
     """
     with store.reader(flush=False, timeout_s=timeout_s) as ask:
-        for row in ask(_NEWEST, [cache_key]):
+        for row in ask(_NEWEST, [keys.cache_key, keys.session_key]):
             if row["recording"] is not None:
                 return recorded_output(row["recording"])
             return _briefly(ask, row["run_id"])
@@ -109,13 +106,13 @@ def all_answers(store: Store, *, owner: str | None = None, runs: Sequence[str] |
         params.append(list(runs))
     with store.reader() as ask:
         rows = ask(_CHOSEN.format(where=" and ".join(conditions)), params)
-        outputs = [(row["cache_key"], _output(ask, row)) for row in rows]
-    return [Answer(cache_key=key, output=output) for key, output in outputs if output is not None]
+        found = [(AnswerKeys(row["cache_key"], row["session_key"]), _output(ask, row)) for row in rows]
+    return [Answer(keys=keys, output=output) for keys, output in found if output is not None]
 
 
 def recordings_of(answers: Iterable[Answer]) -> list[Recording]:
     """The answers as recordings, in an order that does not depend on when they were given."""
-    made = [recording_of(answer.cache_key, answer.output) for answer in answers]
+    made = [recording_of(answer.keys, answer.output) for answer in answers]
     return sorted(made, key=lambda one: (one["agent_name"] or "", one["prompt"] or "", one["cache_key"]))
 
 

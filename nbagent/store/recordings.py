@@ -16,11 +16,13 @@ import orjson
 from nbagent.events import CallStatus, FilePart, Message, Role, ToolCall, ToolRequest
 from nbagent.run import STATUS_OF, RunOutput, RunStatus
 from nbagent.store.rows import clean
+from nbagent.store.writes import AnswerKeys
 
 Recording = dict[str, Any]
 
 _NAMES = {
     "cache_key": str,
+    "session_key": str | None,
     "run_id": str,
     "agent_name": str | None,
     "kind": str,
@@ -37,10 +39,11 @@ _NAMES = {
 _KEY_DIGITS = 64
 
 
-def recording_of(cache_key: str, output: RunOutput) -> Recording:
+def recording_of(keys: AnswerKeys, output: RunOutput) -> Recording:
     """Return a completed run as plain JSON data."""
     made = {
-        "cache_key": cache_key,
+        "cache_key": keys.cache_key,
+        "session_key": keys.session_key,
         "run_id": output.run_id,
         "agent_name": output.agent_name,
         "kind": output.kind,
@@ -98,9 +101,10 @@ def _check(data: Mapping[str, Any]) -> None:
         raise ValueError("it has no 'content'")
     if not data["output_valid"] and not isinstance(data["content"], str | None):
         raise ValueError(f"its 'content' is {data['content']!r:.60} and no text")
-    key = data["cache_key"]
-    if len(key) != _KEY_DIGITS or set(key) - set("0123456789abcdef"):
-        raise ValueError(f"its 'cache_key' is {key!r:.80}")
+    for name in ("cache_key", "session_key"):
+        key = data[name] or "0" * _KEY_DIGITS
+        if len(key) != _KEY_DIGITS or set(key) - set("0123456789abcdef"):
+            raise ValueError(f"its {name!r} is {key!r:.80}")
     if STATUS_OF.get(data["stop_reason"]) is not RunStatus.completed:
         raise ValueError(f"its 'stop_reason' is {data['stop_reason']!r}, not that of a completed run")
 

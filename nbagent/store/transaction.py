@@ -269,16 +269,18 @@ class _Batch:
         """Say in the same transaction what makes the run an answer for later ones, or whose answer it was given."""
         if write.cached_from is not None:
             self.statements.append((_CACHED, [write.cached_from, write.run_id]))
-        elif write.cache_key is not None and write.end["status"] == "completed":
+        elif write.keys is not None and write.end["status"] == "completed":
             since = rows.naive(write.end.get("finished_at")) or rows.utc_now()
-            self._row("answers", (write.cache_key, write.run_id, since, None))
+            keys = write.keys
+            self._row("answers", (keys.cache_key, keys.session_key, write.run_id, since, None))
 
     def _add_upkeep(self, write: ImportAnswers | ForgetRuns) -> int:
         if isinstance(write, ForgetRuns):
             return forget(self.con, write.run_ids)
         now = rows.utc_now()
         for one in write.recordings:
-            self._row("answers", (one["cache_key"], one["run_id"], now, rows.to_json(one)))
+            keys = one["cache_key"], one["session_key"]
+            self._row("answers", (*keys, one["run_id"], now, rows.to_json(one)))
         names = [[one[name] for one in write.recordings] for name in ("cache_key", "run_id")]
         self.statements.append((_IMPORTED_BEFORE, [now, *names]))
         return len(write.recordings)

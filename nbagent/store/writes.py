@@ -101,13 +101,21 @@ class Append:
     waited: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerKeys:
+    """What an answer is found by: the key of all that was asked, and that of a session's turn (`cachekey.py`)."""
+
+    cache_key: str
+    session_key: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
     """An attempt's end and the rows that were not appended before, together.
 
     `end` holds columns of `attempt_ends`: `status` and `stop_reason` must be there. `content` is text where
     `content_type` is "text" (the default), else JSON data. Result: True, or False if the attempt has an end
-    already (another process gave it up): then nothing of this is written. A completed run with a `cache_key` can
+    already (another process gave it up): then nothing of this is written. A completed run with `keys` can
     be the answer of later ones; one with `cached_from` was given the answer of that run, which paid for it.
     """
 
@@ -119,7 +127,7 @@ class Finish:
     model_calls: tuple[ModelCall, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     messages: Messages = ()
-    cache_key: str | None = None
+    keys: AnswerKeys | None = None
     cached_from: str | None = None
 
 

@@ -29,6 +29,10 @@ def export_answers(path: str | os.PathLike[str], *, everything: bool = False) ->
     Each answer that a run was given counts with those it asked for itself; of one key the newest. An existing file
     is replaced, whole or not at all. Raises UnknownNameError where there is no answer, RecordingError where the file
     cannot be written, and StoreError.
+
+    >>> output = Agent(model="demo:assistant").run("What is the capital of Peru?")
+    >>> nb.export_answers("answers.jsonl", everything=True) > 0
+    True
     """
     store = runtime.current().store
     found = recordings_of(all_answers(store, owner=None if everything else store.owner))
@@ -58,6 +62,13 @@ def import_answers(path: str | os.PathLike[str]) -> int:
 
     From then on `cache="use"` and `"replay"` give them; importing a file again changes nothing. Raises
     RecordingError, which names the line, and StoreError.
+
+    >>> agent = Agent(model="demo:assistant")
+    >>> first = agent.run("What is the capital of Chile?")
+    >>> nb.export_answers("answers.jsonl", everything=True) == nb.import_answers("answers.jsonl")
+    True
+    >>> agent.start("What is the capital of Chile?", cache="replay").result(timeout=30).content
+    'The capital of Chile is Santiago.'
     """
     try:
         text = Path(path).expanduser().read_bytes()

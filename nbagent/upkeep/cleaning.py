@@ -56,6 +56,10 @@ def clear_runs(*, older_than: Any = None, status: Any = None, session: Any = Non
 
     Teams go whole. A run that has not ended stays as long as the process that works on it lives. The answers of
     deleted runs are given no more; imported ones stay. Raises as `to_clear`.
+
+    >>> output = Agent(model="demo:assistant").run("Hello", session_id="scratch")
+    >>> nb.clear_runs(session="scratch"), len(nb.runs(session="scratch"))
+    (1, 0)
     """
     return clear(to_clear(older_than=older_than, status=status, session=session))
 

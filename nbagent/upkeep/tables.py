@@ -18,6 +18,10 @@ def export_runs(path: str | os.PathLike[str], *, format: str | None = None, tabl
     `format` is by default that of the file's name. `table` is "runs" (a row for each run with its tokens, cost and
     times), "model_calls", "tool_calls" or "messages". Times are UTC. An existing file is replaced, whole or not at
     all. Raises UnknownOptionError, ConfigurationError where the file cannot be written, and StoreError.
+
+    >>> output = Agent(model="demo:assistant").run("Hello")
+    >>> nb.export_runs("runs.csv") == len(nb.runs())
+    True
     """
     target = Path(path).expanduser()
     form = format or target.suffix.removeprefix(".").lower()

@@ -77,27 +77,39 @@ def compared(cells: Sequence[str], results: Sequence[ExecResult]) -> list[Any]:
 def test_a_notebook_run_again_asks_nothing_and_says_the_same(
     tmp_path: Path, provider: ScriptedProvider
 ) -> None:
-    """With `use` the second execution makes no request and gives identical outputs; with `replay` it needs no network."""
+    """With `use` the second execution makes no request and gives identical outputs.
+
+    Its answers travel as a file: with `replay` it runs in a new record without a key or a server, and says the same.
+    """
     provider.otherwise(play)
-    env = environment(provider.base_url, tmp_path / "runs.duckdb")
-    first = executed(tmp_path / "a", env | {"NBAGENT_CACHE": "use"})
-    asked, connected = len(provider.requests), provider.connections_opened
+    file = tmp_path / "answers.jsonl"
+    export = f"%agent record export {file}"
+    env = environment(provider.base_url, tmp_path / "one.duckdb", NBAGENT_CACHE="use")
+    *first, told = executed(tmp_path / "a", env, [*NOTEBOOK, export])
+    asked, connected, exported = len(provider.requests), provider.connections_opened, file.read_text()
     assert asked == 6
-    again = executed(tmp_path / "b", env | {"NBAGENT_CACHE": "use"})
-    # no key, and no server at the address
-    nowhere = environment("http://127.0.0.1:9/v1", tmp_path / "runs.duckdb", OPENAI_API_KEY="")
-    offline = executed(tmp_path / "c", nowhere | {"NBAGENT_CACHE": "replay"})
+    assert told.stdout == f"exported 5 answers to {file}\n"
+    assert "sk-test" not in exported
+    *again, _ = executed(tmp_path / "b", env, [*NOTEBOOK, export])
+    assert file.read_text() == exported
+    nowhere = environment(
+        "http://127.0.0.1:9/v1", tmp_path / "two.duckdb", OPENAI_API_KEY="", NBAGENT_CACHE="replay"
+    )
+    cells = [NOTEBOOK[0], f"%agent record import {file}", *NOTEBOOK[1:], export]
+    setup, imported, *rest, _ = executed(tmp_path / "c", nowhere, cells)
+    offline = [setup, *rest]
+    assert imported.stdout.startswith("imported 5 answers")
+    assert file.read_text() == exported
     assert (len(provider.requests), provider.connections_opened) == (asked, connected)
     wanted = compared(NOTEBOOK, first)
     assert compared(NOTEBOOK, again) == wanted
     assert compared(NOTEBOOK, offline) == wanted
     assert "It costs 1.5." in str(wanted)
-    # the cards of hits are marked, and whole at once
-    cards = [again[number].displays[1]["text/html"] for number in (3, 4)]
-    assert all("completed (from an earlier run)" in card and "cost $0" in card for card in cards)
-    marked = [re.sub(r"nbagent-of-\w+", "", card) for card in cards]
-    assert marked == [
-        re.sub(r"nbagent-of-\w+", "", offline[number].displays[1]["text/html"]) for number in (3, 4)
+    # the cards of hits are marked, whole at once, and the same each time
+    cards = [[results[number].displays[1]["text/html"] for number in (3, 4)] for results in (again, offline)]
+    assert all("completed (from an earlier run)" in card and "cost $0" in card for card in cards[0])
+    assert [re.sub(r"nbagent-of-\w+", "", card) for card in cards[0]] == [
+        re.sub(r"nbagent-of-\w+", "", card) for card in cards[1]
     ]
 
 
@@ -123,23 +135,6 @@ def test_a_changed_tool_body_or_prompt_misses(tmp_path: Path, provider: Scripted
         assert len(provider.requests) == 5
         kernel.run(launch.replace("-o", "--cache replay -o"))
         assert "cached from" in kernel.run("print(repr(quote))").stdout
-
-
-def test_answers_travel_as_a_file(tmp_path: Path, provider: ScriptedProvider) -> None:
-    """`%agent record export` in one notebook, `import` in another with a record of its own: it runs offline, the same."""
-    provider.otherwise(play)
-    file = tmp_path / "answers.jsonl"
-    env = environment(provider.base_url, tmp_path / "one.duckdb")
-    told = executed(tmp_path / "a", env, [*NOTEBOOK, f"%agent record export {file}"])
-    assert told[-1].stdout == f"exported 5 answers to {file}\n"
-    content = file.read_text()
-    assert "sk-test" not in content
-    offline = environment("http://127.0.0.1:9/v1", tmp_path / "two.duckdb", OPENAI_API_KEY="")
-    cells = [NOTEBOOK[0], f"%agent record import {file}", *NOTEBOOK[1:], f"%agent record export {file}"]
-    again = executed(tmp_path / "b", offline | {"NBAGENT_CACHE": "replay"}, cells)
-    assert again[1].stdout.startswith("imported 5 answers")
-    assert compared(NOTEBOOK, [again[0], *again[2:-1]]) == compared(NOTEBOOK, told[:-1])
-    assert file.read_text() == content
 
 
 def test_the_verbs_that_look_after_the_record(tmp_path: Path, provider: ScriptedProvider) -> None:
