@@ -1,16 +1,32 @@
-/* The table of all runs. Follows card.js in the same module, and uses its small parts.
+/* The panel: one run as a card, all runs as a table, a run opened below the table. One ES module: nothing is built,
+ * nothing is fetched.
  *
- * State comes as the trait `table` ({seq, now_ms, columns, lines: JSON text, loaded, total, trouble}), changes as
- * custom messages ({seq, now_ms, new?: lines, cells?: [id, column, value, ...], ...}). Who misses a number asks for
- * the whole. One model serves all views; sorting, filters and folding are a view's own. Only the rows in sight are
- * in the page. Text from a model or a person goes into the page as text, never as markup.
+ *   entry     the widget: which of its faces a model shows
+ *   kernel    commands to it, and whether it is still there
+ *   card      one run: its state and messages, its view, structured answers
+ *   table     all runs: their state and messages, their order, the view with its bars and its grid
+ *   opened    a run below the table: its card over the table's own messages, and its details
+ *   parts     elements, words, numbers
+ *
+ * A card's state comes as the trait `card` ({seq, now_ms, row, text}), its changes as custom messages ({seq, now_ms,
+ * row?, append}). The table's comes as the trait `table` ({seq, now_ms, columns, lines: JSON text, loaded, total,
+ * trouble}), its changes as {seq, now_ms, new?: lines, cells?: [id, column, value, ...], ...}. Who misses a number asks
+ * for the whole. One model serves all views of it; sorting, filters and folding are a view's own.
+ *
+ * Everything that a model or a person wrote goes into the page as text. `row.html` alone is markup: prose.py made it of
+ * Markdown and sanitised it in the kernel.
  */
 
+const ACK_MS = 1500; // then the control channel counts as closed
+const ASK_AGAIN_MS = 1000; // between two requests for the whole
+const HONOUR_MS = 3000; // then the button says that it waits for the kernel
+const NEAR_BOTTOM_PX = 32;
 const ROW_PX = 34;
 const ROWS_SEEN = 12;
 const ROWS_SEEN_BESIDE = 6; // while a run is open below
 const SPARE_ROWS = 6; // drawn above and below what is in sight
 const SAID_MS = 12000;
+const RATE_MS = 60 * 1000; // a batch's speed is that of its last minute
 const ENDED = new Set(["completed", "error", "cancelled", "timeout", "interrupted", "incomplete"]); // the last: of a batch
 const RESUMABLE = new Set(["error", "timeout", "interrupted"]);
 const GROUPS = [
@@ -23,7 +39,9 @@ const GROUPS = [
 const NUMBER = new Intl.NumberFormat("en-US");
 const SHORT = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 
-/* One widget model shows a card or the table. */
+/* ===================================================================== entry */
+
+/** One widget model shows a card or the table. */
 export default () => {
   const card = cardWidget();
   let table = null;
@@ -39,7 +57,440 @@ export default () => {
   };
 };
 
-/* --------------------------------------------------------------------- model */
+/* ==================================================================== kernel */
+
+/** Send a command; the answer is the route that took it: "control", "comm" or "none". */
+async function send(model, command, runId, more = {}) {
+  const random = globalThis.crypto?.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  const content = { ...more, command, run_id: runId, command_id: random };
+  if (await sentByControl(model, content)) return "control";
+  try {
+    model.send(content); // the id makes a second hearing harmless
+    return "comm";
+  } catch {
+    return "none";
+  }
+}
+
+/** The control channel is served while a cell is busy. True once the kernel has acknowledged. */
+async function sentByControl(model, content) {
+  try {
+    const kernel = (await model.widget_manager)?.kernel;
+    if (typeof kernel?.sendControlMessage !== "function") return false;
+    const header = {
+      msg_id: content.command_id,
+      msg_type: "nbagent_request",
+      session: kernel.clientId ?? "",
+      username: kernel.username ?? "",
+      date: new Date().toISOString(),
+      version: "5.3",
+    };
+    const message = { channel: "control", header, parent_header: {}, metadata: {}, content, buffers: [] };
+    const future = kernel.sendControlMessage(message, true, true);
+    future.done?.catch?.(() => {}); // a kernel that restarts is no error of the page
+    const acknowledged = new Promise((resolve) => {
+      future.onReply = (reply) => resolve(reply.content?.status === "ok" && reply.content.heard === true);
+    });
+    return await Promise.race([acknowledged, new Promise((resolve) => setTimeout(resolve, ACK_MS, false))]);
+  } catch {
+    return false;
+  }
+}
+
+/** Call `leave` once the kernel that the model lived in is gone. */
+async function watchKernel(model, leave) {
+  model.on("comm_live_update", () => leave());
+  try {
+    const kernel = (await model.widget_manager)?.kernel;
+    const over = new Set(["restarting", "autorestarting", "terminating", "dead"]);
+    kernel?.statusChanged?.connect((_, status) => over.has(status) && leave());
+    kernel?.disposed?.connect(leave);
+  } catch {
+    // a front end without these says it at the next click
+  }
+}
+
+/* ====================================================================== card */
+
+/** One run: a widget model, or a run opened in the table, and all its views. */
+const cardWidget = () => {
+  const state = { seq: -1, row: {}, text: "", beganAt: 0, cancel: "ready", decided: new Map(), askedAt: -Infinity };
+  const views = new Set();
+  const changed = (appended) => views.forEach((view) => view.update(appended));
+
+  const keepTime = (nowMs) => {
+    state.beganAt = performance.now() - Math.max(0, nowMs - (state.row.began_ms ?? nowMs));
+  };
+
+  const restate = (card) => {
+    if (!card || !card.row) return;
+    Object.assign(state, { seq: card.seq, row: card.row, text: card.text });
+    state.decided.clear(); // what still waits was not heard, or refused: it may be clicked again
+    keepTime(card.now_ms);
+    changed(null);
+  };
+
+  const hear = (model, message) => {
+    if (typeof message?.seq !== "number" || message.seq <= state.seq) return;
+    if (message.seq !== state.seq + 1) {
+      if (performance.now() - state.askedAt > ASK_AGAIN_MS) {
+        state.askedAt = performance.now();
+        send(model, "resend", state.row.run_id);
+      }
+      return;
+    }
+    state.seq = message.seq;
+    if (message.row) {
+      state.row = message.row;
+      keepTime(message.now_ms);
+    }
+    state.text += message.append;
+    changed(message.append);
+  };
+
+  const cancel = async (model) => {
+    if (state.cancel !== "ready" || state.row.final) return;
+    state.cancel = "heard";
+    changed("");
+    const route = await send(model, "cancel", state.row.run_id);
+    if (route === "none") state.cancel = "gone";
+    else if (route === "comm") {
+      setTimeout(() => {
+        if (state.cancel === "heard") state.cancel = "waiting";
+        changed("");
+      }, HONOUR_MS);
+    }
+    changed("");
+  };
+
+  const decide = async (model, call, command) => {
+    const key = keyOf(call);
+    if (state.decided.has(key) || state.row.final) return;
+    state.decided.set(key, command);
+    changed("");
+    const which = { tool_call_id: call.tool_call_id, step: call.step, card: state.row.run_id };
+    if ((await send(model, command, call.run_id, which)) === "none") state.decided.set(key, "gone");
+    changed("");
+  };
+
+  return {
+    initialize({ model }) {
+      restate(model.get("card"));
+      model.on("change:card", () => restate(model.get("card")));
+      model.on("msg:custom", (message) => hear(model, message));
+    },
+    render({ model, el }) {
+      const view = cardView(el, state, {
+        cancel: () => cancel(model),
+        decide: (call, command) => decide(model, call, command),
+      });
+      const hiding = hideSnapshot(model.get("key"));
+      views.add(view);
+      view.update(null);
+      return () => {
+        views.delete(view);
+        view.end();
+        hiding.remove();
+      };
+    },
+  };
+};
+
+/* ---------------------------------------------------------------- card: view */
+
+/** Build the card's elements in `el`; `update(appended)` redraws what changed, null redraws everything. */
+function cardView(el, state, on) {
+  const chip = element("span", "chip");
+  const elapsed = element("span", "elapsed");
+  const button = element("button", "button cancel", "Cancel");
+  button.type = "button";
+  const title = element("span", "title");
+  const origin = element("span", "origin");
+  const status = element("span", "status");
+  status.setAttribute("role", "status");
+  status.setAttribute("aria-live", "polite");
+  status.append(chip);
+  const names = element("div", "names");
+  names.append(title, origin);
+  const head = element("header", "head");
+  head.append(status, names, elapsed, button);
+
+  const banner = element("p", "banner");
+  const text = document.createTextNode("");
+  const answer = element("div", "answer");
+  answer.append(text);
+  answer.setAttribute("role", "region");
+  answer.setAttribute("aria-label", "answer");
+  const prose = element("div", "prose");
+  prose.setAttribute("role", "region");
+  prose.setAttribute("aria-label", "answer");
+  const raw = element("details", "raw");
+  raw.append(element("summary", "", "raw answer"));
+  const structured = structuredView();
+  const waiting = element("p", "waiting");
+  const approvals = element("div", "approvals");
+  const activity = element("div", "activity");
+  const error = element("div", "error");
+  const members = element("ul", "members");
+  members.setAttribute("aria-label", "members");
+  const body = element("div", "body");
+  body.append(members, waiting, approvals, structured.el, prose, answer, raw, activity, error);
+
+  const facts = element("div", "facts");
+  const code = element("code", "code");
+  const copy = element("button", "button copy", "Copy");
+  copy.type = "button";
+  const foot = element("footer", "foot");
+  const access = element("div", "access");
+  access.append(code, copy);
+  foot.append(facts, access);
+
+  const root = element("section", "card");
+  root.tabIndex = -1;
+  root.append(head, banner, body, foot);
+  el.classList.add("nbagent");
+  el.append(root);
+
+  button.addEventListener("click", on.cancel);
+  copy.addEventListener("click", () => copyText(copy, code.textContent));
+
+  const showTime = () => {
+    const { row } = state;
+    if (row.final) elapsed.textContent = row.took ?? "";
+    else elapsed.textContent = row.began_ms == null ? "" : duration(performance.now() - state.beganAt);
+  };
+  const clock = setInterval(() => state.row.final || showTime(), 1000);
+
+  const showText = (appended) => {
+    const sticks = answer.scrollHeight - answer.scrollTop - answer.clientHeight < NEAR_BOTTOM_PX;
+    if (appended === null || text.length + appended.length !== state.text.length) text.data = state.text;
+    else if (appended) text.appendData(appended);
+    answer.hidden = !state.text || Boolean(state.row.html);
+    if (sticks && !state.row.final) answer.scrollTop = answer.scrollHeight;
+    reachable(answer);
+  };
+
+  let laidOut = "";
+  const showProse = (html) => {
+    prose.hidden = !html;
+    if (html === laidOut) return;
+    laidOut = html;
+    prose.innerHTML = html; // the one text that is markup: sanitised in the kernel, see prose.py
+    reachable(prose);
+  };
+
+  const showCancel = () => {
+    const { row, cancel } = state;
+    if (row.final && document.activeElement === button) root.focus({ preventScroll: true });
+    button.hidden = Boolean(row.final);
+    button.textContent = { ready: "Cancel", heard: "cancelling…", waiting: "waits for the kernel", gone: "kernel is gone" }[cancel];
+    button.setAttribute("aria-disabled", String(cancel !== "ready"));
+    button.setAttribute("aria-label", cancel === "ready" ? `Cancel ${row.title ?? "run"}` : button.textContent);
+  };
+
+  let asked = "";
+  const showApprovals = () => {
+    const calls = state.row.approvals ?? [];
+    const wanted = JSON.stringify([calls, [...state.decided]]);
+    if (wanted === asked) return;
+    asked = wanted;
+    const hadFocus = approvals.contains(document.activeElement);
+    drawApprovals(approvals, calls, state.decided, on.decide);
+    if (hadFocus) root.focus({ preventScroll: true });
+  };
+
+  let drawn = null;
+  const showRow = () => {
+    const { row } = state;
+    if (row === drawn) return;
+    drawn = row;
+    root.dataset.status = row.status ?? "pending";
+    root.setAttribute("aria-label", `run ${row.title ?? ""}`);
+    const word = row.reason ? `${row.status}: ${row.reason}` : row.status;
+    if (chip.textContent !== word) chip.textContent = word ?? "";
+    title.textContent = row.title ?? "";
+    origin.textContent = [row.agent, row.model].filter(Boolean).join(" · ");
+    fill(banner, row.banner);
+    fill(waiting, row.waiting);
+    lines(activity, [
+      ...(row.calls ?? []).map((line) => ["call", line]),
+      ...(row.called ? [["called", row.called]] : []),
+      ...(row.retry ? [["retry", row.retry]] : []),
+      ...(row.notices ?? []).map((line) => ["notice", line]),
+    ]);
+    lines(error, (row.error ?? []).filter(Boolean).map((line, at) => [at ? "todo" : "what", line]));
+    drawMembers(members, row.members ?? []);
+    structured.update(row);
+    showProse(row.html ?? "");
+    // the text of a structured answer is folded away once its table stands there
+    if (answer.parentNode !== (row.form ? raw : body)) row.form ? raw.append(answer) : body.insertBefore(answer, raw);
+    raw.hidden = !row.form;
+    drawFacts(facts, row.facts ?? []);
+    code.textContent = row.code ?? "";
+    copy.setAttribute("aria-label", `Copy ${row.code ?? ""}`);
+    showTime();
+  };
+
+  return {
+    update(appended) {
+      showRow();
+      showApprovals();
+      showText(appended);
+      showCancel();
+    },
+    end: () => clearInterval(clock),
+  };
+}
+
+const keyOf = (call) => `${call.run_id} ${call.step} ${call.tool_call_id}`;
+
+/** The calls that wait for a person, each with its arguments as text and its own two buttons. */
+function drawApprovals(home, calls, decided, onDecide) {
+  home.hidden = calls.length === 0;
+  home.replaceChildren(
+    ...calls.map((call) => {
+      const said = decided.get(keyOf(call));
+      const buttons = ["approve", "deny"].map((command) => {
+        const word = command === "approve" ? "Approve" : "Deny";
+        const button = element("button", `button ${command}`, word);
+        button.type = "button";
+        button.setAttribute("aria-label", `${word} ${call.by ? `for ${call.by}: ` : ""}${call.call}`);
+        button.setAttribute("aria-disabled", String(said !== undefined));
+        button.addEventListener("click", () => onDecide(call, command));
+        return button;
+      });
+      const heard = { approve: "approving…", deny: "denying…", gone: "kernel is gone" }[said] ?? "";
+      const choice = element("div", "choice");
+      choice.append(...buttons, element("span", "said", heard));
+      const approval = element("div", "approval");
+      const what = element("div", "asking");
+      if (call.by) what.append(element("span", "by", call.by));
+      what.append(element("code", "asked", call.call));
+      approval.append(what, choice);
+      return approval;
+    }),
+  );
+}
+
+function drawMembers(home, rows) {
+  home.hidden = rows.length === 0;
+  home.replaceChildren(
+    ...rows.map((row) => {
+      const line = element("li", "member");
+      line.dataset.status = row.status;
+      line.style.paddingInlineStart = `${(row.depth - 1) * 1.5}em`;
+      line.append(element("span", "name", row.name), element("span", "state", row.status), element("span", "value", row.tokens));
+      return line;
+    }),
+  );
+}
+
+function drawFacts(home, pairs) {
+  home.hidden = pairs.length === 0;
+  home.replaceChildren(
+    ...pairs.map(([name, value]) => {
+      const pair = element("span", "fact");
+      pair.append(element("span", "name", `${name} `), element("span", "value", value));
+      if (value === "?") pair.title = "the provider did not say";
+      return pair;
+    }),
+  );
+}
+
+/* -------------------------------------------------- card: structured answers */
+
+/** A structured answer: as a table, with a row an element, or as a tree in its own shape; two buttons choose. */
+function structuredView() {
+  const el = element("div", "structured");
+  const choice = element("div", "forms");
+  choice.setAttribute("role", "group");
+  choice.setAttribute("aria-label", "show the answer as");
+  const home = element("div", "form");
+  home.setAttribute("role", "region");
+  home.setAttribute("aria-label", "structured answer");
+  const more = element("p", "more");
+  el.append(choice, home, more);
+  let form = null; // what a person chose
+  let drawn = "";
+  let shown = {};
+
+  const buttons = [["table", "Table"], ["tree", "Tree"]].map(([name, word]) => {
+    const button = element("button", "group", word);
+    button.type = "button";
+    button.addEventListener("click", () => {
+      form = name;
+      draw();
+    });
+    choice.append(button);
+    return [name, button];
+  });
+
+  const draw = () => {
+    const now = form ?? shown.form;
+    for (const [name, button] of buttons) button.setAttribute("aria-pressed", String(name === now));
+    home.replaceChildren(now === "tree" ? treeList(shown.tree.kids ?? [], 1) : tableOf(shown.table));
+    fill(more, now === "tree" ? "" : shown.more);
+    reachable(home);
+  };
+
+  return {
+    el,
+    update({ table, tree, more: left, form: first }) {
+      el.hidden = !first;
+      const wanted = first ? JSON.stringify([table, tree]) : "";
+      if (wanted === drawn) return; // what a person has unfolded stays so
+      drawn = wanted;
+      if (!first) return;
+      shown = { table, tree, more: left, form: first };
+      choice.hidden = !table || !tree;
+      draw();
+    },
+  };
+}
+
+function tableOf({ columns, numeric, cells }) {
+  const cell = (name, value, at) => element(name, numeric[at] ? "number" : "", value);
+  const head = element("tr");
+  head.append(...columns.map((name, at) => Object.assign(cell("th", name, at), { scope: "col" })));
+  const body = cells.map((values) => {
+    const tr = element("tr");
+    tr.append(...values.map((value, at) => cell("td", value, at)));
+    return tr;
+  });
+  const table = element("table");
+  const thead = element("thead");
+  const tbody = element("tbody");
+  thead.append(head);
+  tbody.append(...body);
+  table.append(thead, tbody);
+  return table;
+}
+
+/** Branches fold by themselves (`details`), so a tree is walked and unfolded by keyboard as it is. */
+function treeList(nodes, depth) {
+  const list = element("ul", "tree");
+  for (const { name, kind, text, note, kids } of nodes) {
+    const item = element("li");
+    const key = element("span", "key", name);
+    if (kids) {
+      const branch = element("details");
+      branch.open = depth < 3 && kids.length <= 20;
+      const head = element("summary");
+      head.append(key, element("span", "note", note));
+      branch.append(head, treeList(kids, depth + 1));
+      item.append(branch);
+    } else {
+      const value = element("span", "leaf", text);
+      value.dataset.kind = kind;
+      item.append(...(name ? [key, value] : [value]));
+      item.className = "nbagent-leaf-line";
+    }
+    list.append(item);
+  }
+  return list;
+}
+
+/* ===================================================================== table */
 
 function tableModel(model) {
   const state = {
@@ -47,7 +498,7 @@ function tableModel(model) {
     stoppedMs: null, asked: new Map(), said: [], askedAt: -Infinity,
   };
   const views = new Set();
-  const opened = new Map(); // run id -> what card.js needs of a model, see opened.js
+  const opened = new Map(); // run id -> what a card needs of a model, see openedRun
   const changed = (how) => views.forEach((view) => view.update(how));
 
   const lineOf = (cells) => ({ cells, hay: null });
@@ -157,20 +608,7 @@ function tableModel(model) {
   };
 }
 
-/** Call `leave` once the kernel that the model lived in is gone. */
-async function watchKernel(model, leave) {
-  model.on("comm_live_update", () => leave());
-  try {
-    const kernel = (await model.widget_manager)?.kernel;
-    const over = new Set(["restarting", "autorestarting", "terminating", "dead"]);
-    kernel?.statusChanged?.connect((_, status) => over.has(status) && leave());
-    kernel?.disposed?.connect(leave);
-  } catch {
-    // a front end without these says it at the next click
-  }
-}
-
-/* ---------------------------------------------------------------------- lines */
+/* -------------------------------------------------------------- table: lines */
 
 /** Runs, their members and batches as a tree of nodes; what a node sums up over others is computed when asked. */
 function treeOf(state) {
@@ -204,7 +642,7 @@ function factsOf(node, at) {
     return {
       status: cells[at.status], title: cells[at.title], model: cells[at.model], created: cells[at.created_ms],
       began: cells[at.began_ms], ended: cells[at.ended_ms], tokens: cells[at.tokens], cost: cells[at.cost],
-      priced: cells[at.priced], done: 0, of: 0, failed: 0,
+      priced: cells[at.priced], of: 0, ends: [],
     };
   }
   if (node.sums) return node.sums;
@@ -214,8 +652,8 @@ function factsOf(node, at) {
   const known = (name) => all.map((one) => one[name]).filter((value) => value != null);
   const total = (name) => (known(name).length ? known(name).reduce((sum, value) => sum + value, 0) : null);
   const open = kids.filter((one) => !ENDED.has(one.status)).length;
+  const count = (...wanted) => kids.filter((one) => wanted.includes(one.status)).length;
   const priced = known("priced");
-  const failed = kids.filter((one) => ENDED.has(one.status) && one.status !== "completed").length;
   const ends = known("ended");
   const statuses = new Set(kids.map((one) => one.status));
   node.sums = {
@@ -228,11 +666,37 @@ function factsOf(node, at) {
     tokens: total("tokens"),
     cost: total("cost"),
     priced: priced.length ? priced.every(Boolean) : null,
-    done: kids.length - open,
     of: kids.length,
-    failed,
+    open,
+    failed: count("error", "timeout", "interrupted"),
+    cancelled: count("cancelled"),
+    ends,
   };
   return node.sums;
+}
+
+/** Runs of a batch ended per second: of all once it is over, else in the last minute; 0 where nothing can be said. */
+function rateOf({ began, ended, ends, of }, now) {
+  if (began == null || !ends.length) return 0;
+  if (ended != null) return ended > began ? (1000 * of) / (ended - began) : 0;
+  const since = Math.max(began, now - RATE_MS);
+  const lately = ends.reduce((sum, end) => sum + (end >= since), 0);
+  return now - since < 1000 ? 0 : (1000 * lately) / (now - since);
+}
+
+/** How far a batch is, in words: done, failed, left, how fast, and for how long yet. */
+function progressOf(facts, now) {
+  const done = facts.of - facts.open;
+  const rate = rateOf(facts, now);
+  const speed = rate >= 1 ? `${SHORT.format(rate)}/s` : `${SHORT.format(60 * rate)}/min`;
+  return [
+    facts.open ? `${NUMBER.format(done)} of ${NUMBER.format(facts.of)}` : `all ${NUMBER.format(facts.of)} ended`,
+    facts.failed ? `${NUMBER.format(facts.failed)} failed` : "",
+    facts.cancelled ? `${NUMBER.format(facts.cancelled)} cancelled` : "",
+    facts.open ? `${NUMBER.format(facts.open)} left` : "",
+    rate ? speed : "",
+    rate && facts.open ? `${duration((1000 * facts.open) / rate)} to go` : "",
+  ].filter(Boolean);
 }
 
 // Math.min(...list) fails on a batch of a hundred thousand
@@ -316,7 +780,7 @@ function linesOf(roots, wanted, sort, open, at, now) {
 
 const ALONE = { self: true, kids: new Map() };
 
-/* ----------------------------------------------------------------------- view */
+/* --------------------------------------------------------------- table: view */
 
 function tableView(el, { model, state, command, opened }) {
   const want = { text: "", group: "all", agent: "", model: "", session: "" };
@@ -419,7 +883,7 @@ function tableView(el, { model, state, command, opened }) {
     view.opened = null;
     below.replaceChildren();
     grid.el.classList.toggle("nbagent-beside", Boolean(view.openId));
-    if (!view.openId || typeof openedView !== "function") return;
+    if (!view.openId) return;
     const close = () => {
       openRun(view.openId);
       grid.el.focus();
@@ -520,7 +984,7 @@ function actionOf(node, state) {
   return RESUMABLE.has(status) ? ["resume", "Resume"] : ["retry", "Retry"];
 }
 
-/* ----------------------------------------------------------------------- bars */
+/* --------------------------------------------------------------- table: bars */
 
 /** What stands above the rows: totals, troubles, filters. */
 function barsView(state, want, { refilter, command }) {
@@ -671,13 +1135,7 @@ function barsView(state, want, { refilter, command }) {
   };
 }
 
-function dollars(value) {
-  if (value === 0) return "$0";
-  if (value >= 0.1) return `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
-  return `$${Number(value.toPrecision(2))}`;
-}
-
-/* ----------------------------------------------------------------------- grid */
+/* --------------------------------------------------------------- table: grid */
 
 const HEADS = [
   ["status", "Status"], ["title", "Run"], ["model", "Model"], ["says", "Answer"], ["tokens", "Tokens"],
@@ -811,8 +1269,8 @@ function rowView(home, id) {
   const bar = element("div", "progress");
   bar.setAttribute("role", "progressbar");
   bar.setAttribute("aria-valuemin", "0");
-  const fill = element("div", "progress-done");
-  bar.append(fill);
+  const parts = ["completed", "failed", "cancelled"].map((name) => element("div", `progress-part p-${name}`));
+  bar.append(...parts);
   cells.says.append(bar, text);
   const button = element("button", "button act");
   button.type = "button";
@@ -849,7 +1307,7 @@ function rowView(home, id) {
       put(title, facts.title);
       put(count, node.kids ? (node.row ? `+${node.kids.length}` : `× ${NUMBER.format(facts.of)}`) : "");
       put(cells.model, facts.model);
-      showSays(run, facts, at);
+      showSays(run, facts, at, now);
       const unknown = ENDED.has(facts.status) ? "?" : "";
       put(cells.tokens, facts.tokens == null ? unknown : NUMBER.format(facts.tokens));
       put(cells.cost, facts.cost == null ? unknown : `${facts.priced ? "" : "≥ "}${dollars(facts.cost)}`);
@@ -864,8 +1322,10 @@ function rowView(home, id) {
     },
   };
 
-  function showSays(run, facts, at) {
+  function showSays(run, facts, at, now) {
     bar.hidden = Boolean(run);
+    el.toggleAttribute("data-batch", !run);
+    if (run) cells.says.removeAttribute("title");
     if (run) {
       const said = run[at.error] || run[at.says];
       cells.says.toggleAttribute("data-prompt", !said);
@@ -875,13 +1335,273 @@ function rowView(home, id) {
     }
     cells.says.removeAttribute("data-prompt");
     cells.says.toggleAttribute("data-error", false);
+    const done = facts.of - facts.open;
+    const words = progressOf(facts, now);
     bar.setAttribute("aria-valuemax", String(facts.of));
-    bar.setAttribute("aria-valuenow", String(facts.done));
-    bar.setAttribute("aria-label", "batch");
-    fill.style.width = `${facts.of ? (100 * facts.done) / facts.of : 0}%`;
-    const failed = facts.failed ? `, ${NUMBER.format(facts.failed)} not completed` : "";
-    text.data = `${NUMBER.format(facts.done)} of ${NUMBER.format(facts.of)}${failed}`;
+    bar.setAttribute("aria-valuenow", String(done));
+    bar.setAttribute("aria-valuetext", words.join(", "));
+    bar.setAttribute("aria-label", `batch ${facts.title}`);
+    [done - facts.failed - facts.cancelled, facts.failed, facts.cancelled].forEach((count, number) => {
+      parts[number].style.width = `${(100 * count) / facts.of}%`;
+    });
+    text.data = cells.says.title = words.join(" · ");
   }
+}
+
+/* ==================================================================== opened */
+
+/* The kernel sends card and details over the table's own model, with the run's id on each message: {run, card}
+ * everything, {run, seq, ...} a change, {run, details} steps, calls and messages. The card does not know: it is given a
+ * face of a model. */
+
+/** What a card needs of a model, fed from the table's messages about one run. */
+function openedRun(model, id) {
+  const listeners = new Map();
+  const emit = (event, ...given) => (listeners.get(event) ?? []).forEach((listener) => listener(...given));
+  const card = cardWidget();
+  const run = {
+    whole: null,
+    details: null,
+    views: new Set(),
+    hear(message) {
+      if (message.card) {
+        const first = run.whole === null;
+        run.whole = message.card;
+        if (first) card.initialize({ model: run.face });
+        else emit("change:card");
+      } else if (message.details) run.details = message.details;
+      else emit("msg:custom", message);
+      run.views.forEach((view) => view.update());
+    },
+    render: (el) => card.render({ model: run.face, el }),
+    face: {
+      get: (name) => ({ card: run.whole, key: "" })[name],
+      on: (event, listener) => listeners.set(event, [...(listeners.get(event) ?? []), listener]),
+      off: (event) => listeners.delete(event),
+      send: (content) => model.send(content),
+      get widget_manager() {
+        return model.widget_manager;
+      },
+      id,
+    },
+  };
+  return run;
+}
+
+/** Show a run below the table; `update()` after each change of the table or the run. */
+function openedView(home, id, { model, state, command, opened, close }) {
+  const known = opened.get(id);
+  const run = known ?? openedRun(model, id);
+  opened.set(id, run);
+  const root = element("article", "opened");
+  root.setAttribute("aria-label", "opened run");
+  const names = element("p", "opened-id");
+  const again = element("button", "button again");
+  const answer = element("button", "button copy", "Copy answer");
+  const code = element("button", "button copy", "Copy code");
+  const shut = element("button", "button shut", "Close");
+  for (const button of [again, answer, code, shut]) button.type = "button";
+  const bar = element("div", "opened-bar");
+  bar.append(names, again, answer, code, shut);
+  const place = element("div", "opened-card");
+  const waiting = element("p", "waiting", "Opening…");
+  const more = element("div", "sections");
+  root.append(bar, waiting, place, more);
+  home.append(root);
+
+  again.addEventListener("click", () => again.dataset.command && command(again.dataset.command, id));
+  answer.addEventListener("click", () => copyText(answer, run.details?.answer ?? "", "Copy answer"));
+  code.addEventListener("click", () => copyText(code, run.details?.code ?? "", "Copy code"));
+  shut.addEventListener("click", close);
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") close();
+  });
+
+  let endCard = null;
+  let shown = null;
+
+  const showDetails = () => {
+    if (!run.details || shown === run.details) return;
+    shown = run.details;
+    const folded = new Map([...more.querySelectorAll("details")].map((one) => [one.dataset.name, one.open]));
+    more.replaceChildren(...sectionsOf(shown));
+    for (const one of more.querySelectorAll("details")) one.open = folded.get(one.dataset.name) ?? one.open;
+    answer.hidden = !shown.answer;
+    code.title = shown.code;
+    code.setAttribute("aria-label", `Copy ${shown.code}`);
+  };
+
+  const update = () => {
+    const row = state.rows.get(id);
+    names.textContent = row ? row.cells[state.at.prompt] || row.cells[state.at.title] : id;
+    if (run.whole && !endCard) {
+      endCard = run.render(place);
+      waiting.remove();
+    }
+    waiting.textContent = state.gone ? "It cannot be opened: the kernel is gone." : "Opening…";
+    const [name, word] = row ? actionOf({ key: id, row, kids: null }, state) : ["", ""];
+    again.hidden = !word || name.startsWith("cancel") || word === "cancelling…";
+    again.textContent = word;
+    again.dataset.command = name;
+    again.setAttribute("aria-disabled", String(!name));
+    for (const button of [answer, code]) button.disabled = !run.details;
+    showDetails();
+  };
+
+  const view = { update };
+  run.views.add(view);
+  update();
+  if (!state.gone) send(model, "open", id);
+  requestAnimationFrame(() => root.scrollIntoView({ block: "nearest", behavior: "auto" }));
+  return {
+    update,
+    end() {
+      run.views.delete(view);
+      endCard?.();
+      root.remove();
+    },
+  };
+}
+
+/* ----------------------------------------------------------- opened: details */
+
+function sectionsOf(details) {
+  const { steps, tools, messages } = details;
+  return [
+    steps.rows.length && section("Steps", steps.rows.length, true, timeline(steps)),
+    tools.length && section("Tool calls", tools.length, true, ...tools.map(toolOf)),
+    details.traceback && section("Traceback", 0, false, block(details.traceback)),
+    messages.length
+      ? section("Messages", messages.length + details.left, false, ...leftOf(details.left), ...messages.map(messageOf))
+      : details.prompt && section("Prompt", 0, false, block(details.prompt)),
+    section("About", 0, false, pairs(details.about), copyLine(details.code)),
+  ].filter(Boolean);
+}
+
+const leftOf = (left) => (left ? [element("p", "more", `${NUMBER.format(left)} earlier messages are in the store`)] : []);
+
+function section(name, count, open, ...content) {
+  const made = element("details", "section");
+  made.dataset.name = name;
+  made.open = open;
+  const head = element("summary", "", name);
+  if (count) head.append(element("span", "count", ` ${NUMBER.format(count)}`));
+  const body = element("div", "section-body");
+  body.append(...content);
+  made.append(head, body);
+  return made;
+}
+
+/** One bar a call on one clock: who worked when, and for how long. */
+function timeline({ span_ms: span, rows }) {
+  const list = element("ol", "steps");
+  for (const row of rows) {
+    const item = element("li", "step");
+    item.dataset.kind = row.kind;
+    item.dataset.status = row.status;
+    const track = element("div", "track");
+    track.setAttribute("aria-hidden", "true");
+    const bar = element("div", "bar");
+    bar.style.left = `${(100 * row.at_ms) / span}%`;
+    bar.style.width = `${Math.max(0.6, (100 * row.ms) / span)}%`;
+    track.append(bar);
+    const failed = row.status === "completed" ? "" : `${row.status} · `;
+    item.append(element("span", "step-name", `${row.step}  ${row.name}`), track, element("span", "step-note", failed + row.note));
+    list.append(item);
+  }
+  return list;
+}
+
+function toolOf(call) {
+  const made = element("details", "tool");
+  const head = element("summary", "");
+  const failed = call.status === "completed" ? "" : ` · ${call.status}`;
+  head.append(element("code", "tool-call", call.call), element("span", "tool-note", `${call.took}${failed}`));
+  made.dataset.name = `tool ${call.call}`;
+  made.append(head, element("p", "label", "Arguments"), block(call.arguments || "{}"));
+  if (call.error) made.append(element("p", "label", "Error"), block(call.error));
+  if (call.result) made.append(element("p", "label", "Result"), block(call.result));
+  return made;
+}
+
+function messageOf(message) {
+  const made = element("div", "message");
+  made.append(element("p", "label", [message.role, message.name].filter(Boolean).join(" · ")));
+  if (message.text) made.append(block(message.text));
+  for (const call of message.calls) made.append(element("p", "call", `calls ${call}`));
+  for (const file of message.files) made.append(element("p", "more", file));
+  return made;
+}
+
+/** A text as it is, that scrolls in itself and can be scrolled by keyboard, with a button that copies it. */
+function block(text) {
+  const made = element("div", "block");
+  const pre = element("pre", "block-text", text);
+  pre.tabIndex = 0;
+  const copy = element("button", "button copy", "Copy");
+  copy.type = "button";
+  copy.addEventListener("click", () => copyText(copy, text));
+  made.append(pre, copy);
+  return made;
+}
+
+function pairs(list) {
+  const made = element("dl", "pairs");
+  for (const [name, value] of list) made.append(element("dt", "", name), element("dd", "", value));
+  return made;
+}
+
+function copyLine(code) {
+  const made = element("p", "access");
+  const copy = element("button", "button copy", "Copy");
+  copy.type = "button";
+  copy.setAttribute("aria-label", `Copy ${code} from the list`);
+  copy.addEventListener("click", () => copyText(copy, code));
+  made.append(element("code", "code", code), copy);
+  return made;
+}
+
+/* ===================================================================== parts */
+
+function element(name, classes = "", text = "") {
+  const made = document.createElement(name);
+  made.className = classes
+    .split(" ")
+    .filter(Boolean)
+    .map((part) => `nbagent-${part}`)
+    .join(" ");
+  made.textContent = text;
+  return made;
+}
+
+function fill(home, text) {
+  home.textContent = text ?? "";
+  home.hidden = !text;
+}
+
+const watched = new WeakSet();
+
+/** A region that scrolls can be reached and scrolled by keyboard; one that does not is no tab stop. */
+function reachable(region) {
+  if (!watched.has(region)) {
+    watched.add(region);
+    new ResizeObserver(() => reachable(region)).observe(region); // before it is in the page it has no size
+  }
+  if (region.scrollHeight > region.clientHeight + 1 || region.scrollWidth > region.clientWidth + 1) region.tabIndex = 0;
+  else region.removeAttribute("tabindex");
+}
+
+function lines(home, pairs) {
+  home.hidden = pairs.length === 0;
+  home.replaceChildren(...pairs.map(([kind, text]) => element("p", kind, text)));
+}
+
+function duration(ms) {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  if (s < 60) return `${s} s`;
+  const minutes = Math.floor(s / 60) % 60;
+  const hours = Math.floor(s / 3600);
+  return hours ? `${hours} h ${String(minutes).padStart(2, "0")} min` : `${minutes} min ${String(s % 60).padStart(2, "0")} s`;
 }
 
 function timeOf(facts, now) {
@@ -897,4 +1617,31 @@ function momentOf(ms, now) {
   if (then.toDateString() === new Date(now).toDateString()) return then.toLocaleTimeString("en-GB");
   const sameYear = then.getFullYear() === new Date(now).getFullYear();
   return then.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: sameYear ? undefined : "numeric" });
+}
+
+function dollars(value) {
+  if (value === 0) return "$0";
+  if (value >= 0.1) return `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+  return `$${Number(value.toPrecision(2))}`;
+}
+
+async function copyText(button, text, word = "Copy") {
+  let copied = true;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    copied = false; // no permission, or no secure context
+  }
+  button.textContent = copied ? "Copied" : "Select it";
+  setTimeout(() => (button.textContent = word), 1500);
+}
+
+/** Hide the static snapshot of this run as long as a live card stands for it. */
+function hideSnapshot(key) {
+  const style = document.createElement("style");
+  if (/^[\w-]+$/.test(key ?? "")) {
+    style.textContent = `.${key}, .jp-OutputArea-child:has(.${key}) { display: none !important; }`;
+  }
+  document.head.append(style);
+  return style;
 }
