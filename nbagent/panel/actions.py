@@ -6,6 +6,7 @@ command that fails tells the panels why, in its two lines.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from nbagent.panel import shown
 from nbagent.panel.table import tables
 from nbagent.runtime import Run, recover
 from nbagent.threads import in_own_thread
+
+_log = logging.getLogger("nbagent")
 
 
 async def _retry(run_id: str) -> None:
@@ -34,6 +37,10 @@ async def _again(command: str, run_id: str, work: Callable[[], Run]) -> Run | No
         run = await in_own_thread(work)
     except NBAgentError as error:
         _tell({**said, "error": [f"{command}: {error.what}", error.todo]})
+        return None
+    except Exception as error:  # noqa: BLE001 - a click must get an answer; whatever it is, no run is hurt by it
+        _log.exception("%s of run %s failed", command, run_id)
+        _tell({**said, "error": [f"{command} failed: {error!r:.300}", "the kernel's log has the traceback"]})
         return None
     _tell({**said, "new_id": run.run_id})
     return run

@@ -55,7 +55,9 @@ def line_of(record: RunRecord) -> Line:
         calls=len(calls),
         priced=priced,
         prompt=launch.prompt,
-        says=_says(record.text, final=end is not None),
+        says=_says(
+            end.content if end and isinstance(end.content, str) else record.text, final=end is not None
+        ),
         error=end.error if end else None,
     )
 

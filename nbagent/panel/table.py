@@ -77,6 +77,7 @@ class Table:
         self._total = 0
         self._looked_at = 0.0
         self._trouble: list[str] = []
+        self._looking: asyncio.Task[None] | None = None
         self._wake: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
         self._took_s = 0.0  # of the last tick, waits for the file apart
@@ -162,9 +163,9 @@ class Table:
         self.ticks += 1
         was_busy = self.board.running_here > 0
         if self._look_due():
-            await self._look()
-        else:
-            self._take(None)
+            # a file that is held is waited for in seconds, and what runs here goes on being shown meanwhile
+            self._looking = asyncio.get_running_loop().create_task(self._look(), name="nbagent-look")
+        self._take(None)
         if was_busy and not self.board.running_here:
             self._write_static_from_here()
 
@@ -183,18 +184,20 @@ class Table:
         self._took_s = time.perf_counter() - began
 
     def _look_due(self) -> bool:
+        if self._looking is not None and not self._looking.done():
+            return False
         now = time.monotonic()
         since_s = now - self._looked_at
         if since_s < LOOK_EVERY_S:
             return False
-        if not self.board.loaded:
+        if not self.board.loaded or self._trouble:
             return True
         if self.store.others_wrote(self._seen_others)[0]:
             return True
         return since_s >= TRUST_S and bool(self.board.unfinished(elsewhere=True))
 
     async def _look(self) -> None:
-        """Read in a thread of its own what others wrote."""
+        """Read in a thread of its own what others wrote, and tell it."""
         try:
             if self._latest is None:
                 found = await in_own_thread(lambda: newest_runs(self.store, LINES_MAX))
@@ -204,6 +207,8 @@ class Table:
         except StoreError as error:
             self._trouble = [error.what, error.todo]
             self._take(None)
+        except Exception:  # noqa: BLE001 - the same as above: the next look may do better
+            _log.exception("the table of runs cannot be read")
         else:
             self._seen_others = self.store.others_wrote(0)[1]
             self._trouble = []

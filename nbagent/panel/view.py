@@ -73,7 +73,7 @@ class Seen:
             finished_at=end.finished_at if end else None,
             stop_reason=end.stop_reason if end else None,
             error=end.error if end else None,
-            text=record.text,
+            text=end.content if end and isinstance(end.content, str) else record.text,
             value=record.content if end and end.output_valid and launch.output_schema is not None else None,
             metrics=record.metrics if calls or end or record.member_responses else None,
             tool_calls=record.tool_calls_as_asked(),
@@ -151,7 +151,7 @@ def row_of(seen: Seen) -> Row:
 
 def code_of(seen: Seen) -> str:
     """Return the expression that gets the result, in this notebook or another."""
-    return f"nb.get({json.dumps(seen.label or seen.run_id, ensure_ascii=False)}).content"
+    return f"nb.get({json.dumps(sendable(seen.label or seen.run_id), ensure_ascii=False)}).content"
 
 
 def call_text(name: str, arguments: str) -> str:
