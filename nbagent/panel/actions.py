@@ -1,4 +1,4 @@
-"""What a click in the table does: cancel many, retry, resume. On the background loop, the work in threads of its own.
+"""What a click in the table does: cancel many, retry, resume, a batch's rows again. On the background loop, the work in threads of its own.
 
 Registered with `shown.py`, which hears commands on the control channel and the comm and performs each id once. A
 command that fails tells the panels why, in its two lines.
@@ -12,7 +12,7 @@ from typing import Any
 
 from nbagent import runtime
 from nbagent.errors import NBAgentError
-from nbagent.panel import shown
+from nbagent.panel import batches, shown
 from nbagent.panel.table import tables
 from nbagent.runtime import Run, recover
 from nbagent.threads import in_own_thread
@@ -52,15 +52,35 @@ def _tell(said: dict[str, Any]) -> None:
 
 
 async def _cancel_all(_: str) -> None:
+    for batch in batches.here().values():
+        batch.cancel()  # else it would ask its next rows
     for table in tables():
         await _cancel_these(table.board.unfinished())
     _tell({"command": "cancel_all", "run_id": ""})
 
 
 async def _cancel_batch(batch_id: str) -> None:
+    if (batch := batches.here().get(batch_id)) is not None:
+        batch.cancel()
     for table in tables():
         await _cancel_these(table.board.unfinished(batch_id=batch_id))
     _tell({"command": "cancel_batch", "run_id": batch_id})
+
+
+async def _retry_batch(batch_id: str) -> None:
+    """Ask the rows of this kernel's batch once more that have no answer."""
+    said: dict[str, Any] = {"command": "retry_batch", "run_id": batch_id}
+    batch = batches.here().get(batch_id)
+    if batch is None:
+        _tell(
+            {
+                **said,
+                "error": ["the batch is not this kernel's", "map the table again: answered rows are reused"],
+            }
+        )
+        return
+    batch.retry_failed()
+    _tell(said)
 
 
 async def _cancel_these(run_ids: list[str]) -> None:
@@ -85,5 +105,6 @@ shown.add_commands(
     resume=_resume,
     cancel_all=_cancel_all,
     cancel_batch=_cancel_batch,
+    retry_batch=_retry_batch,
     resend_table=_resend_table,
 )

@@ -495,7 +495,7 @@ function treeList(nodes, depth) {
 function tableModel(model) {
   const state = {
     seq: -1, at: {}, rows: new Map(), total: 0, loaded: false, trouble: [], gone: false, skewMs: 0,
-    stoppedMs: null, asked: new Map(), said: [], askedAt: -Infinity,
+    stoppedMs: null, asked: new Map(), said: [], askedAt: -Infinity, batches: new Map(), only: null,
   };
   const views = new Set();
   const opened = new Map(); // run id -> what a card needs of a model, see openedRun
@@ -507,8 +507,9 @@ function tableModel(model) {
     if (!table?.columns) return;
     state.at = Object.fromEntries(table.columns.map((name, number) => [name, number]));
     state.rows = new Map(JSON.parse(table.lines).map((cells) => [cells[0], lineOf(cells)]));
-    const { seq, total, loaded, trouble } = table;
-    Object.assign(state, { seq, total, loaded, trouble, gone: false, stoppedMs: null });
+    const { seq, total, loaded, trouble, only } = table;
+    state.batches = new Map(Object.entries(table.batches));
+    Object.assign(state, { seq, total, loaded, trouble, only, gone: false, stoppedMs: null });
     state.skewMs = table.now_ms - Date.now();
     changed("all");
   };
@@ -528,6 +529,12 @@ function tableModel(model) {
     state.skewMs = message.now_ms - Date.now();
     for (const name of ["total", "loaded", "trouble"]) if (name in message) state[name] = message[name];
     let how = message.new || "trouble" in message || "loaded" in message ? "all" : "cells";
+    for (const [id, batch] of Object.entries(message.batches ?? {})) {
+      const known = state.batches.get(id); // the tree holds it
+      if (known) Object.assign(known, batch);
+      else how = state.batches.set(id, batch) && "all";
+      if (batch.finished) state.asked.delete(id);
+    }
     for (const cells of message.new ?? []) state.rows.set(cells[0], lineOf(cells));
     const columns = new Set();
     for (const [id, ...pairs] of message.cells ?? []) {
@@ -625,7 +632,7 @@ function treeOf(state) {
     else if (batchId) {
       let batch = batches.get(batchId);
       if (!batch) {
-        batch = { key: `batch ${batchId}`, batchId, row: null, kids: [], sums: null };
+        batch = { key: `batch ${batchId}`, batchId, row: null, kids: [], sums: null, told: state.batches.get(batchId) };
         batches.set(batchId, batch);
         roots.push(batch);
       }
@@ -651,11 +658,14 @@ function factsOf(node, at) {
   const all = [...own, ...kids];
   const known = (name) => all.map((one) => one[name]).filter((value) => value != null);
   const total = (name) => (known(name).length ? known(name).reduce((sum, value) => sum + value, 0) : null);
-  const open = kids.filter((one) => !ENDED.has(one.status)).length;
+  let open = kids.filter((one) => !ENDED.has(one.status)).length;
   const count = (...wanted) => kids.filter((one) => wanted.includes(one.status)).length;
+  const rows = node.told ? rowsOf(node.told, count("cancelled")) : null;
+  if (rows) open = rows.open;
   const priced = known("priced");
   const ends = known("ended");
   const statuses = new Set(kids.map((one) => one.status));
+  if (rows?.cancelled && !open) statuses.add("cancelled"); // rows that were not asked
   node.sums = {
     status: own.length ? own[0].status : open ? "running" : statuses.size === 1 ? kids[0].status : "incomplete",
     title: own.length ? own[0].title : kids[0]?.title ?? "batch",
@@ -671,12 +681,22 @@ function factsOf(node, at) {
     failed: count("error", "timeout", "interrupted"),
     cancelled: count("cancelled"),
     ends,
+    ...rows,
   };
   return node.sums;
 }
 
+/** What a batch of this kernel says of its rows, which are more than its runs: not asked yet, or answered earlier. */
+function rowsOf({ total, done, failed, not_asked, rate, finished }, stopped) {
+  const ended = done + failed + not_asked;
+  const open = finished ? 0 : Math.max(1, (total ?? ended + 1) - ended);
+  const cancelled = finished ? Math.min(failed, stopped) : 0;
+  return { of: ended + open, open, failed: failed - cancelled, cancelled: cancelled + not_asked, rate, endless: total == null };
+}
+
 /** Runs of a batch ended per second: of all once it is over, else in the last minute; 0 where nothing can be said. */
-function rateOf({ began, ended, ends, of }, now) {
+function rateOf({ began, ended, ends, of, rate }, now) {
+  if (rate != null) return rate;
   if (began == null || !ends.length) return 0;
   if (ended != null) return ended > began ? (1000 * of) / (ended - began) : 0;
   const since = Math.max(began, now - RATE_MS);
@@ -690,12 +710,12 @@ function progressOf(facts, now) {
   const rate = rateOf(facts, now);
   const speed = rate >= 1 ? `${SHORT.format(rate)}/s` : `${SHORT.format(60 * rate)}/min`;
   return [
-    facts.open ? `${NUMBER.format(done)} of ${NUMBER.format(facts.of)}` : `all ${NUMBER.format(facts.of)} ended`,
+    facts.endless ? NUMBER.format(done) : facts.open ? `${NUMBER.format(done)} of ${NUMBER.format(facts.of)}` : `all ${NUMBER.format(facts.of)} ended`,
     facts.failed ? `${NUMBER.format(facts.failed)} failed` : "",
     facts.cancelled ? `${NUMBER.format(facts.cancelled)} cancelled` : "",
-    facts.open ? `${NUMBER.format(facts.open)} left` : "",
+    facts.open && !facts.endless ? `${NUMBER.format(facts.open)} left` : "",
     rate ? speed : "",
-    rate && facts.open ? `${duration((1000 * facts.open) / rate)} to go` : "",
+    rate && facts.open && !facts.endless ? `${duration((1000 * facts.open) / rate)} to go` : "",
   ].filter(Boolean);
 }
 
@@ -829,6 +849,7 @@ function tableView(el, { model, state, command, opened }) {
     if (!state.loaded && !state.trouble.length) return ["Reading the record…", ""];
     if (state.rows.size) return ["No run matches.", "clear"];
     if (state.trouble.length) return ["The record cannot be read now.", ""];
+    if (state.only) return ["No row is asked yet.", ""];
     return ["No runs yet.", "%%agent_bg\nWhat is the capital of France?"];
   };
 
@@ -896,8 +917,8 @@ function tableView(el, { model, state, command, opened }) {
     if (!line) return;
     view.active = key;
     const { node } = line;
-    if (part === "twist" || !node.row) toggle(node);
-    else if (part === "action") act(node);
+    if (part === "action") act(node);
+    else if (part === "twist" || !node.row) toggle(node);
     else openRun(key);
     paint();
   }
@@ -977,9 +998,10 @@ function actionOf(node, state) {
   const asked = state.asked.get(id);
   if (state.gone) return ["", ""];
   if (asked?.how === "waiting") return ["", "waiting…"];
-  if (asked) return ["", { cancel: "cancelling…", cancel_batch: "cancelling…", retry: "retrying…", resume: "resuming…" }[asked.name] ?? "…"];
+  if (asked) return ["", { cancel: "cancelling…", cancel_batch: "cancelling…", retry: "retrying…", retry_batch: "retrying…", resume: "resuming…" }[asked.name] ?? "…"];
   const { status } = factsOf(node, at);
   if (!ENDED.has(status)) return [node.row ? "cancel" : "cancel_batch", "Cancel"];
+  if (node.told && node.told.failed) return ["retry_batch", "Retry"]; // the rows that have no answer
   if (!node.row || node.row.cells[at.parent]) return ["", ""]; // a member is its leader's to repeat
   return RESUMABLE.has(status) ? ["resume", "Resume"] : ["retry", "Retry"];
 }
@@ -1109,7 +1131,7 @@ function barsView(state, want, { refilter, command }) {
     },
     showFilters() {
       const { at } = state;
-      filters.hidden = state.rows.size === 0;
+      filters.hidden = state.rows.size === 0 || state.only !== null;
       this.showPressed();
       for (const { name, select } of selects) {
         const counts = new Map();

@@ -23,7 +23,7 @@ import traitlets
 
 from nbagent import kernel, runtime, settings
 from nbagent.errors import StoreError
-from nbagent.panel import tablestatic
+from nbagent.panel import batches, tablestatic
 from nbagent.panel.board import Board
 from nbagent.panel.shown import BUSY_SHARE, FASTEST_S, hear
 from nbagent.panel.widget import PanelWidget
@@ -65,9 +65,9 @@ class RunTable(PanelWidget):
 class Table:
     """The board of one store with its widget, its displays and its ticker."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, batch_id: str | None = None) -> None:
         self.store = store
-        self.board = Board()
+        self.board = Board(batch_id)
         self.widget = RunTable(self.board)
         self._displays: list[tuple[str, contextvars.Context]] = []
         self._written_seq = -1  # of the board, when the snapshots were last written
@@ -96,7 +96,13 @@ class Table:
         runtime.current().thread.soon(self._start, pause_s)
 
     def load(self, timeout_s: float = 2.0) -> None:
-        """Read the newest runs of the store; what goes wrong is shown, and tried again by the ticker."""
+        """Read the newest runs of the store; what goes wrong is shown, and tried again by the ticker.
+
+        A batch's runs are all of this kernel: nothing is read for them.
+        """
+        if self.board.batch_id is not None:
+            self._take(Overview(rows=(), total=0, latest=None))
+            return
         self._seen_others = self.store.others_wrote(0)[1]
         try:
             found = newest_runs(self.store, LINES_MAX, timeout_s=timeout_s)
@@ -172,19 +178,22 @@ class Table:
     def _take(self, found: Overview | None) -> None:
         """Give the board what was read, if anything was, and the front ends what that changed."""
         began = time.perf_counter()
-        trouble = self._trouble or self._store_trouble()
+        told: dict[str, Any] = {
+            "trouble": self._trouble or self._store_trouble(),
+            "batches": batches.standing(),
+        }
         with self._telling:
             if found is None:
-                message = self.board.tick(time.monotonic(), trouble=trouble)
+                message = self.board.tick(time.monotonic(), **told)
             else:
                 self._latest, self._total = found.latest, found.total
-                message = self.board.tick(time.monotonic(), found.rows, total=found.total, trouble=trouble)
+                message = self.board.tick(time.monotonic(), found.rows, total=found.total, **told)
             if message is not None:
                 self.widget.tell(message)
         self._took_s = time.perf_counter() - began
 
     def _look_due(self) -> bool:
-        if self._looking is not None and not self._looking.done():
+        if self.board.batch_id is not None or (self._looking is not None and not self._looking.done()):
             return False
         now = time.monotonic()
         since_s = now - self._looked_at
@@ -226,11 +235,14 @@ class Table:
             context.copy().run(kernel.publish, self._static(), display_id=display_id, update=True)
 
 
-_tables: dict[Store, Table] = {}
+_tables: dict[tuple[Store, str | None], Table] = {}
 
 
-def show() -> None:
-    """Display the table of the present store's runs under the current cell; a second call is a second view."""
+def show(batch_id: str | None = None) -> None:
+    """Display the table of the present store's runs under the current cell; a second call is a second view.
+
+    With `batch_id` it is the table of that batch, which this kernel has started.
+    """
     current = runtime.current()
     for commands in ("actions", "opened"):  # they act on tables: they are known once there is one
         import_module(f"nbagent.panel.{commands}")
@@ -239,9 +251,9 @@ def show() -> None:
         kernel.on_cell_end(_write_static)
     kernel.on_command(hear)
     store = current.store
-    table = _tables.get(store)
+    table = _tables.get((store, batch_id))
     if table is None or table.closed:
-        table = _tables[store] = Table(store)
+        table = _tables[store, batch_id] = Table(store, batch_id)
         for live in current.runs():
             if live.record.end is None:
                 table.board.watch(live.record)
@@ -250,14 +262,14 @@ def show() -> None:
 
 
 def tables() -> list[Table]:
-    """The tables that are on screen, one a store."""
+    """The tables that are on screen: one a store, and one for each batch that is shown by itself."""
     return [table for table in _tables.values() if not table.closed]
 
 
 def _hear_launch(live: LiveRun) -> None:
-    table = _tables.get(live.services.store)
-    if table is not None:
-        table.watch(live)
+    for table in tables():
+        if table.store is live.services.store:
+            table.watch(live)
 
 
 def _write_static() -> None:
