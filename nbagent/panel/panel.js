@@ -791,7 +791,8 @@ function linesOf(roots, wanted, sort, open, at, now) {
       // a leader that was found shows all of its members; what was found through its members, only those
       if (!unfolded || !node.kids) continue;
       const kids = hit.self && node.row ? new Map(node.kids.map((kid) => [kid, found(kid) ?? ALONE])) : hit.kids;
-      walk(kids, depth + 1, order ?? { by: "created", down: false });
+      // members in the order of their launch; of a batch's many, what runs first
+      walk(kids, depth + 1, order ?? (node.row ? { by: "created", down: false } : null));
     }
   };
   walk(hitsOf(roots), 0, sort);
@@ -1099,7 +1100,7 @@ function barsView(state, want, { refilter, command }) {
     },
     showState() {
       const asked = state.asked.get("");
-      stop.hidden = !this.running || state.gone;
+      stop.hidden = !this.running || state.gone || state.only !== null; // a batch's own row has its Cancel
       put(stop, asked ? "cancelling…" : this.running > 1 ? `Cancel all ${NUMBER.format(this.running)}` : "Cancel it");
       stop.setAttribute("aria-disabled", String(Boolean(asked)));
       const said = [
