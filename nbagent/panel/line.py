@@ -56,7 +56,9 @@ def line_of(record: RunRecord) -> Line:
         calls=len(calls),
         priced=priced,
         prompt=launch.prompt,
-        says=_says(record.text, final=end is not None),
+        says=_says(
+            end.content if end and isinstance(end.content, str) else record.text, final=end is not None
+        ),
         error=end.error if end else None,
         cached_from=record.cached_from,
     )
@@ -135,8 +137,12 @@ def _says(text: str, *, final: bool) -> str:
 def cut(text: str, limit: int) -> str:
     """Return text in one line of at most `limit` characters, safe to send as JSON."""
     line = " ".join(text[: 4 * limit].split())
-    line = line if len(line) <= limit else line[: limit - 1] + "…"
-    return line if line.isascii() else line.encode("utf-8", "replace").decode()
+    return sendable(line if len(line) <= limit else line[: limit - 1] + "…")
+
+
+def sendable(text: str) -> str:
+    """Return text that can be sent as UTF-8: half of a surrogate pair, which a model can write, becomes `?`."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _sum(one: int | None, other: int | None) -> int | None:
