@@ -7,6 +7,7 @@ Where things are, from the top down; each module imports only from below itself:
 
     magics kernel       parse a line and call one thing below; what the kernel itself is asked for
     panel               the widget: a view of the runs, and commands
+    upkeep              recorded answers as files, deleting and exporting runs, what is installed and set
     agent team session  Agent, Team: what a user holds; Session: a conversation by its id, and as data
     batch               a prompt over a table: thousands of runs as one, and their answers as a DataFrame
     compare             the same prompts to several agents or models, side by side
@@ -19,11 +20,12 @@ Where things are, from the top down; each module imports only from below itself:
     mcp                 MCP servers as sources of tools
     models              the wire formats, the table of providers
     spec                what one run needs to start anywhere
-    tools schemas template rendering   function to tool, type to JSON Schema, prompt to text, value to text
+    tools schemas template   function to tool, type to JSON Schema, prompt to text
     context             files, tables and values that go with a prompt
-    events run          the facts a run emits; status, metrics, snapshot: folds over them
-    errors settings threads   the error tree; options and where they come from; a thread to wait for
     demo                the local demo model: a real server on loopback, no key needed
+    events run          the facts a run emits; status, metrics, snapshot: folds over them
+    rendering           a value as text for a model
+    errors settings threads   the error tree; options and where they come from; a thread to wait for
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from nbagent.spec import Limits, ModelSettings
     from nbagent.team import Team
     from nbagent.tools import tool
+    from nbagent.upkeep import clear_runs, doctor, export_answers, export_runs, import_answers
 
 __version__ = "0.1.0"
 
@@ -96,6 +99,11 @@ _PUBLIC = {
     "ModelSettings": "spec",
     "Team": "team",
     "tool": "tools",
+    "clear_runs": "upkeep",
+    "doctor": "upkeep",
+    "export_answers": "upkeep",
+    "export_runs": "upkeep",
+    "import_answers": "upkeep",
 }
 
 __all__ = [
@@ -122,9 +130,14 @@ __all__ = [
     "Team",
     "WaitTimeout",
     "cancel_run",
+    "clear_runs",
     "compare",
+    "doctor",
+    "export_answers",
+    "export_runs",
     "gather",
     "get",
+    "import_answers",
     "metrics",
     "plot_cost",
     "plot_latency",

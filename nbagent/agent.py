@@ -18,10 +18,11 @@ from nbagent.models import default_model_name, resolve_model
 from nbagent.models.protocol import Model
 from nbagent.run import RunMetrics, RunOutput, RunStatus
 from nbagent.runtime import Callbacks, Crew, Equipment, Forecast, Launching, Run, RunEvents, recover
+from nbagent.runtime.history import as_sent
 from nbagent.schemas import OutputSchema
 from nbagent.session import Session, id_of
 from nbagent.spec import AgentSpec, Limits, ModelSettings
-from nbagent.store import session_messages, session_metrics
+from nbagent.store import load_turns, session_metrics
 from nbagent.tools import Tool, tools_of
 
 _told: list[str] = []  # what was said already
@@ -35,7 +36,7 @@ class Agent:
     functions, toolkit objects or `Tool`s; `output_schema` a pydantic model, dataclass, TypedDict, `list[...]` of
     these or a JSON Schema dict; `limits` and `settings` bound and tune every run (None: as configured).
     `on_busy` says what a launch does while its session is busy, `history_runs` how many earlier runs of the session
-    the model is shown (None: as configured).
+    the model is shown, `cache` whether earlier answers are given again (None: as configured).
 
     >>> agent = Agent(model="demo:assistant")
     >>> agent.start("What is the capital of France?").result(timeout=30).content
@@ -51,6 +52,7 @@ class Agent:
     settings: ModelSettings = field(default_factory=ModelSettings)
     on_busy: str | None = None
     history_runs: int | None = None
+    cache: str | None = None
     _last_session: str | None = field(default=None, init=False, repr=False, compare=False)
     _made_tools: tuple[tuple[Any, ...], tuple[Tool, ...]] | None = field(
         default=None, init=False, repr=False, compare=False
@@ -65,6 +67,7 @@ class Agent:
         run_id: str | None = None,
         output_schema: Any = None,
         timeout: float | None = None,
+        cache: str | None = None,
         label: str | None = None,
         cell_id: str | None = None,
         tags: Mapping[str, str] | None = None,
@@ -76,12 +79,18 @@ class Agent:
         """Launch a run in the background and return its live handle; the launch is durable when it returns.
 
         `session` (or `session_id`, the same: a `Session` or its id) gives the run that session's history; without
-        one it has a session of its own. `timeout` is the run's own time limit in seconds. `files` go with the prompt: paths, figures, images and
+        one it has a session of its own. `timeout` is the run's own time limit in seconds. `cache` says whether an
+        earlier answer to the same is given instead of asking: "off", "use", "refresh" or "replay". `files` go with the prompt: paths, figures, images and
         PDFs as files, tables and other values as text after it; a list, or a mapping of names. A run launched
         inside a tool is cancelled with the run that the tool works for, unless it is `detached`. `on_event`
         gets each event and `on_text` the whole text so far, in order, on a thread of their own. Raises the
-        ConfigurationErrors (unknown model, missing key, empty prompt, a file that is not there, ...),
+        ConfigurationErrors (unknown model, missing key, empty prompt, a file that is not there, no recorded answer, ...),
         RunIdInUseError and SessionBusyError; never for what the run does later.
+
+        >>> agent = Agent(model="demo:assistant")
+        >>> runs = [agent.start(f"What is the capital of {country}?") for country in ("Spain", "Egypt")]
+        >>> [run.result(timeout=30).content for run in runs]
+        ['The capital of Spain is Madrid.', 'The capital of Egypt is Cairo.']
         """
         if not isinstance(prompt, str):
             raise PromptError(f"the prompt is {prompt!r}", "give it as text; other values go in files=[...]")
@@ -98,6 +107,7 @@ class Agent:
                 label=label,
                 cell_id=cell_id,
                 on_busy=settings.get("on_busy", self.on_busy),
+                cache=settings.get("cache", cache if cache is not None else self.cache),
                 detached=detached,
                 tags=tags or {},
                 callbacks=Callbacks(on_event=on_event, on_text=on_text),
@@ -120,15 +130,21 @@ class Agent:
         """Return what a launch would send, its estimated tokens and the most it can cost; nothing is asked.
 
         Raises the ConfigurationErrors that `start` raises for the prompt, the files and the model's name.
+
+        >>> forecast = Agent(model="demo:assistant").forecast("What is the capital of France?")
+        >>> print(forecast)
+        dry run: nothing is sent to demo:assistant
+        input of the first call: about 7 tokens
+        ...
         """
         contexts = contexts_of(files, max_bytes=settings.get("max_context_bytes"))
-        history = session_messages(runtime.current().store, session_id) if session_id else ()
         crew = self.crew(output_schema=output_schema)
+        turns = load_turns(runtime.current().store, session_id) if session_id else ()
         return runtime.forecast(
             crew.spec,
             crew.model,
             prompt_with(prompt, contexts),
-            history=history,
+            history=as_sent(turns, last=crew.spec.history_runs),
             files=files_of(contexts),
         )
 
@@ -195,7 +211,11 @@ class Agent:
         return batch
 
     def run(self, prompt: str, *, background: bool = False, **options: Any) -> RunOutput:
-        """Run and wait, whatever the outcome; Stop cancels the run. With `background`, return at once (pending)."""
+        """Run and wait, whatever the outcome; Stop cancels the run. With `background`, return at once (pending).
+
+        >>> Agent(model="demo:assistant").run("What is 17 times 3?").content
+        '17 * 3 = 51.'
+        """
         run = self.start(prompt, **options)
         if background:
             return _pending(run)
@@ -223,6 +243,11 @@ class Agent:
 
         With `background=True` return the pending snapshot at once: poll it with `aget_run_output`. With
         `stream=True` launch at once and return the run's events: `async for event in agent.arun(..., stream=True)`.
+
+        >>> import asyncio
+        >>> output = asyncio.run(Agent(model="demo:assistant").arun("What is the capital of Peru?"))
+        >>> output.content
+        'The capital of Peru is Lima.'
         """
         if not stream:
             return self._arun(prompt, background=background, **options)
@@ -249,7 +274,14 @@ class Agent:
         return cancel_run(run_id)
 
     def get_session_metrics(self, session_id: Session | str | None = None) -> RunMetrics:
-        """Sum over a session's runs, from the store; the session of this agent's last launch by default."""
+        """Sum over a session's runs, from the store; the session of this agent's last launch by default.
+
+        >>> agent = Agent(model="demo:assistant")
+        >>> for question in ("What is the capital of Japan?", "What is the capital of Italy?"):
+        ...     _ = agent.run(question, session="capitals")
+        >>> agent.get_session_metrics("capitals").model_calls
+        2
+        """
         store = runtime.current().store
         return session_metrics(store, id_of(session_id) or self._last_session or "")
 
@@ -332,12 +364,28 @@ def configured_limits() -> Limits:
 
 
 def get(key: str) -> Run:
-    """The run with this id or label (the latest of that label), from any kernel. Raises UnknownNameError."""
+    """The run with this id or label (the latest of that label), from any kernel. Raises UnknownNameError.
+
+    >>> _ = Agent(model="demo:assistant").run("What is the capital of Italy?", label="italy")
+    >>> nb.get("italy").content
+    'The capital of Italy is Rome.'
+    """
     return runtime.current().get(key)
 
 
 def resume(run: str | Run, *, agent: Agent | None = None, **options: Any) -> Run:
-    """Go on with a stopped run, by handle, id or label, from any kernel; see `Run.resume` for the options."""
+    """Go on with a stopped run, by handle, id or label, from any kernel; see `Run.resume` for the options.
+
+    >>> def price(symbol: str) -> float:
+    ...     "Last price of a stock, by its ticker symbol."
+    ...     return 190.5
+    >>> agent = Agent(model="demo:assistant", tools=[price], limits=Limits(max_steps=1))
+    >>> stopped = agent.start("What is the price of AAPL?")
+    >>> stopped.wait(timeout=30).stop_reason
+    'max_steps'
+    >>> resume(stopped, agent=agent, limits=Limits(max_steps=5)).result(timeout=30).content
+    'The price for AAPL is 190.5.'
+    """
     key = run if isinstance(run, str) else run.run_id
     return recover.resume(runtime.current(), key, agent=agent, **options)
 
@@ -346,6 +394,12 @@ def cancel_run(run_id: str) -> bool:
     """Cancel the run with this id, here or in another kernel, or before it is launched.
 
     True if it had not ended (an id not launched yet counts); False if it had: then nothing changes.
+
+    >>> run = Agent(model="demo:assistant").start("Write 5000 words about tea.")
+    >>> cancel_run(run.run_id), run.wait(timeout=30).status
+    (True, <RunStatus.cancelled: 'cancelled'>)
+    >>> cancel_run(run.run_id)
+    False
     """
     return runtime.current().cancel(run_id)
 

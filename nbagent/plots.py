@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,12 @@ def plot_timeline(run: Any) -> Figure:
 
     `run` is a handle, an output, a run id or a label; x is seconds from the launch. Calls of one lane that overlap
     stand in rows of their own. Raises UnknownNameError for a run that nobody launched.
+
+    >>> run = Agent(model="demo:assistant").start("What is the capital of Japan?")
+    >>> _ = run.wait(timeout=30)
+    >>> figure = nb.plot_timeline(run)
+    >>> figure.axes[0].get_xlabel()
+    'seconds since the launch'
     """
     runs = family(run)
     steps = metrics.steps(run, members=True)
@@ -78,7 +84,7 @@ def plot_timeline(run: Any) -> Figure:
     axes.set_xlabel("seconds since the launch")
     if not [bar for bar in bars if bar.kind != "queue"]:
         _say(axes, "no call has ended yet" if not len(steps) else "nothing to show")
-    _legend(axes, [kind for kind in COLOURS if any(bar.kind == kind for bar in bars)])
+    _legend(figure, [kind for kind in COLOURS if any(bar.kind == kind for bar in bars)])
     return figure
 
 
@@ -86,6 +92,10 @@ def plot_cost(by: str = "model", **filters: Any) -> Figure:
     """Draw what runs cost in US dollars by model, agent, member or session; filters as in `nb.metrics.by_model`.
 
     A bar stands for the known part; where some or all of the cost is unknown, its label says so.
+
+    >>> figure = nb.plot_cost(by="agent")
+    >>> figure.axes[0].get_xlabel()
+    'cost in US dollars'
     """
     frame = _frame(by, filters, but_not="tool").sort_values(
         ["cost_usd", "total_tokens"], ascending=False, na_position="last"
@@ -107,7 +117,7 @@ def plot_cost(by: str = "model", **filters: Any) -> Figure:
     axes.set_xlabel("cost in US dollars")
     axes.set_xlim(0, max(dollars.max() * 1.35 if len(frame) else 0, 1e-9))
     if not dollars.any():
-        axes.set_xticks([0])
+        axes.set_xticks([0] if len(frame) else [])
     return figure
 
 
@@ -115,6 +125,8 @@ def plot_latency(by: str = "model", **filters: Any) -> Figure:
     """Draw how long completed calls or runs took by model, agent, member, session or tool: median to 95th percentile.
 
     By model and tool these are calls, else whole runs. A mark in the other colour is the median time to first token.
+
+    >>> nb.plot_latency(by="model").savefig("latency.png")
     """
     frame = _frame(by, filters).sort_values("duration_p50_s", na_position="last")
     frame, left_out = frame.head(_MOST_BARS), len(frame) - _MOST_BARS
@@ -132,6 +144,8 @@ def plot_latency(by: str = "model", **filters: Any) -> Figure:
             axes.plot(first, place, "D", color=COLOURS["tool"], markersize=6)
     _name_bars(axes, frame, by, left_out)
     axes.set_xlim(left=0)
+    if frame.empty:
+        axes.set_xticks([])
     what = "call" if by in ("model", "tool") else "run"
     diamond = "" if by == "tool" else ", first token (diamond)"
     axes.set_xlabel(f"seconds of a {what}: median (dot), 95th percentile (bar){diamond}")
@@ -142,10 +156,10 @@ def _bars(runs: pd.DataFrame, steps: pd.DataFrame, begin: Any) -> tuple[list[_Ba
     """The bars of all runs, and the names of the lanes they lie in; overlapping calls take further lanes."""
     bars: list[_Bar] = []
     lanes: list[str] = []
-    for run in runs.to_dict("records"):
+    for depth, run in _tree(runs.to_dict("records")):
         mine = steps[steps["run_id"] == run["run_id"]]
         first = len(lanes)
-        name = _short(_known(run["agent_name"]) or "agent")
+        name = "└ " * depth + _short(_known(run["agent_name"]) or "agent")
         lanes.append(name if run["status"] == "completed" else f"{name} ({run['status']})")
         free: list[float] = [0.0]
         launched = _seconds(run["created_at"], begin)
@@ -162,6 +176,19 @@ def _bars(runs: pd.DataFrame, steps: pd.DataFrame, begin: Any) -> tuple[list[_Ba
             kind = step["kind"] if step["status"] == "completed" else "failed"
             bars.append(_Bar(lane=first + row, kind=kind, start_s=start, length_s=length))
     return bars, lanes
+
+
+def _tree(runs: Sequence[Mapping[Any, Any]]) -> Iterator[tuple[int, Mapping[Any, Any]]]:
+    """Yield each run and its depth, those that it started right after it, in launch order among themselves."""
+    known = {run["run_id"] for run in runs}
+
+    def below(parent: str | None, depth: int) -> Iterator[tuple[int, Mapping[Any, Any]]]:
+        for run in runs:
+            if (run["parent_run_id"] if _known(run["parent_run_id"]) in known else None) == parent:
+                yield depth, run
+                yield from below(run["run_id"], depth + 1)
+
+    return below(None, 0)
 
 
 def _frame(by: str, filters: dict[str, Any], *, but_not: str = "") -> pd.DataFrame:
@@ -221,7 +248,7 @@ def _name_bars(axes: Axes, frame: pd.DataFrame, by: str, left_out: int) -> None:
         axes.set_title(f"{left_out} more are not shown", color=INK, fontsize=9, loc="right")
 
 
-def _legend(axes: Axes, kinds: list[str]) -> None:
+def _legend(figure: Figure, kinds: list[str]) -> None:
     from matplotlib.patches import Patch
 
     words = {
@@ -240,10 +267,9 @@ def _legend(axes: Axes, kinds: list[str]) -> None:
         for kind in kinds
     ]
     if patches:
-        axes.legend(
+        figure.legend(
             handles=patches,
-            loc="lower center",
-            bbox_to_anchor=(0.5, 1.0),
+            loc="outside upper center",
             ncols=len(patches),
             frameon=False,
             labelcolor=INK,

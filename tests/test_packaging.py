@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import nbagent
 from tests.test_architecture import MODULES, imports_of, room_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -121,22 +122,31 @@ def test_the_readme_has_its_two_commands():
     assert (ROOT / notebook).is_file()
 
 
+def test_the_readme_is_short_and_points_at_what_there_is():
+    """Under 150 lines; every path of the tree that it names exists, every name of ours is public."""
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) < 150
+    named = re.findall(r"(?<![.\w])(?:nbagent|tests|notebooks)/[\w./-]+\w", text)
+    assert "nbagent/models/providers.py" in named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    public = set(re.findall(r"\bnb\.(\w+)", text))
+    assert public - set(nbagent.__all__) == set()
+
+
+def test_where_the_readme_says_that_a_button_goes_is_where_buttons_are():
+    """The function that the README names decides on a row's button, in the file that it names."""
+    text = (ROOT / "README.md").read_text()
+    found = re.search(r"in `(\w+)` of `(nbagent/panel/\w+\.js)`", text)
+    assert found
+    assert f"function {found[1]}(" in (ROOT / found[2]).read_text()
+
+
 def test_ci_is_a_program():
     """`.ci/run` can be executed and is valid bash."""
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     done = subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-def test_binder_builds_what_the_tests_run():
-    """Binder gets a Python above the floor, the notebooks' extra, and an executable postBuild."""
-    binder = ROOT / "binder"
-    version = (binder / "runtime.txt").read_text().strip().removeprefix("python-")
-    assert tuple(map(int, version.split("."))) >= (3, 11)
-    assert f"Programming Language :: Python :: {version}" in PROJECT["classifiers"]
-    assert (binder / "requirements.txt").read_text().split() == [".[lab,plot]"]
-    assert os.access(binder / "postBuild", os.X_OK)
 
 
 def test_every_ignored_rule_has_its_reason():

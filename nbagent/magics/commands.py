@@ -18,12 +18,13 @@ from nbagent.errors import (
     PromptError,
     show_as,
 )
-from nbagent.magics import mapping
+from nbagent.magics import completion, mapping
 from nbagent.magics.given import changes_of, contexts_named, launched_agent
 from nbagent.magics.lines import AGENT, AGENT_BG, Line, agent_line
 from nbagent.magics.names import evaluate, existing, session
 from nbagent.magics.streaming import stream
 from nbagent.magics.verbs import VERBS
+from nbagent.magics.waiting import tell
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -68,7 +69,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
                    [--mode coordinate|route|broadcast] [--session ID] [--run-id ID]
                    [--if-exists error|attach] [--timeout SECONDS] [-i TEXT] [-c VAR|FILE] [-q]
                    [--temperature X] [--reasoning-effort WORD] [--max-output-tokens N] [--max-total-tokens N]
-                   [--max-steps N] [--max-cost DOLLARS] [--dry-run]
+                   [--max-steps N] [--max-cost DOLLARS] [--cache off|use|refresh|replay] [--dry-run]
                    [--map TABLE [-j N] [--group N] [--dedupe] [--on-error continue|stop] [--fresh]]
 
         The text is a Jinja2 template: {{ x }} is a variable of the notebook. AGENT is an Agent or Team of the
@@ -76,15 +77,20 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         the notebook. Running the cell again cancels its earlier run. --session names a Session of the notebook, or
         is an id.
         -c sends a variable (a figure, a DataFrame, any value) or a file with the prompt, and may come several times.
+        --cache use gives the newest earlier answer to the same and asks only where there is none, refresh asks anew,
+        replay never asks.
         --dry-run shows the prompt as it would be sent, its tokens and what it can cost, and sends nothing.
         --map sends it once for each row of a table, list or generator, N at a time, as a batch ({{ row.column }});
         --max-cost and --max-total-tokens then bound the whole of it.
 
-            %%agent_bg -o answer
-            What is the capital of {{ country }}?
+        In [1]: country = "France"
 
-            %%agent_bg --map reviews --schema Sentiment -j 16 -o labels
-            Classify: {{ row.text }}
+        In [2]: %%agent_bg -o answer
+           ...: What is the capital of {{ country }}?
+        nbagent run 'answer' on demo:assistant: ...
+
+        In [3]: answer.result(timeout=60).content
+        Out[3]: 'The capital of France is Paris.'
         """
         options = AGENT_BG.parse(line)
         mapping.check(options)
@@ -109,7 +115,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent                          the panel: all runs, live
         %agent list                     this store's runs as a DataFrame
         %agent show [RUN]               the card of a run (default: the latest)
-        %agent wait [RUN ...]           wait for these runs, or for all unfinished ones [--timeout SECONDS]
+        %agent wait [RUN ...]           wait for these runs, or for all not waited for yet [--timeout SECONDS]
         %agent cancel RUN ... | --all   stop them
         %agent approve [RUN]            let the calls that wait for a person run, or one of them [--call ID]
         %agent deny [RUN]               refuse them; the model is told why [--why TEXT] [--call ID]
@@ -117,9 +123,26 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent retry RUN ...            start their work anew, as new runs
         %agent metrics [BY]             tokens, cost and speed by model (default), member, session, agent or tool
         %agent models                   the providers: what is configured, and what each can do
+        %agent record export|import FILE   the answers of this kernel's runs (or of --all) as a file, for --cache replay
+        %agent clear [--older-than 7d] [--status S] [--session ID] [--all]   delete runs; asks first, or --yes
+        %agent export FILE              a table of the record [--format parquet|csv|jsonl] [--table model_calls|...]
+        %agent sql SELECT ...           ask the record; it cannot be changed by it
+        %agent doctor                   versions, record, keys that are set, what the kernel can do
 
         RUN is a run id or a label (the NAME of `-o NAME`). In the foreground the text streams in, Stop cancels
         the run, and a run that fails fails the cell.
+
+        In [1]: %%agent -o italy
+           ...: What is the capital of Italy?
+        The capital of Italy is Rome.
+
+        In [2]: %agent wait italy
+        1 run: 1 completed
+
+        In [3]: %agent metrics agent
+        Out[3]:
+          agent_name ...
+        0      agent ...
         """
         if cell is not None:
             options = AGENT.parse(line)
@@ -178,6 +201,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             run_id=options.run_id,
             output_schema=evaluate(options.schema, names, "schema") if options.schema else None,
             timeout=settings.get("timeout", options.timeout) if options.timeout is not None else None,
+            cache=options.cache,
             label=options.output,
             cell_id=cell_id,
         )
@@ -224,6 +248,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             run.cancel()
             show_as(stop, "the run was cancelled; what it had written is kept")
             raise
+        tell([run])
         output = run.result()
         if not isinstance(output.content, str):
             from IPython.display import display
@@ -240,6 +265,7 @@ def load(shell: InteractiveShell) -> None:
             print(f"{error}\nall options of %config NBAgent are taken back")
             shell.config.pop("NBAgent", None)
             shell.register_magics(NBAgent)
+    completion.load(shell)
     kernel.load(shell)
 
 
@@ -248,4 +274,5 @@ def unload(shell: InteractiveShell) -> None:
     for kind in ("line", "cell"):
         for name in ("agent", "agent_bg"):
             shell.magics_manager.magics[kind].pop(name, None)
+    completion.unload(shell)
     kernel.unload(shell)

@@ -6,15 +6,19 @@ import argparse
 import builtins
 import keyword
 import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, get_args
 
 from nbagent.errors import UnknownOptionError, close_match
+from nbagent.run import RunStatus
+from nbagent.settings import OPTIONS
 from nbagent.spec import Mode
 
 Line = argparse.Namespace
 
 VERBS = (
-    "panel", "list", "show", "wait", "cancel", "approve", "deny", "resume", "retry", "metrics", "models"
+    "panel", "list", "show", "wait", "cancel", "approve", "deny", "resume", "retry", "metrics", "models",
+    "record", "clear", "export", "sql", "doctor"
 )  # fmt: skip
 METRICS = ("model", "member", "session", "agent", "tool")
 
@@ -43,6 +47,16 @@ class LineParser(argparse.ArgumentParser):
         if agent and not agent.isidentifier():
             raise UnknownOptionError(f"{self.prog}: {agent!r} is no agent's name", f"{_QUOTE}; {self._help}")
         return known
+
+    @property
+    def flags(self) -> Mapping[str, argparse.Action]:
+        """The flags by each way to write them, in the order of their making."""
+        return self._option_string_actions
+
+    @property
+    def positionals(self) -> Sequence[argparse.Action]:
+        """The arguments without a flag, in order."""
+        return self._get_positional_actions()
 
     def _refuse(self, word: str) -> NoReturn:
         if not word.startswith("-"):
@@ -99,6 +113,7 @@ def _launching(name: str) -> LineParser:
     parser.add_argument("--on-error", choices=("continue", "stop"))
     parser.add_argument("--dedupe", action="store_true")
     parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--cache", choices=OPTIONS["cache"].choices)
     parser.add_argument("-q", "--quiet", action="store_true")
     parser.add_argument("--dry-run", action="store_true")
     return parser
@@ -108,6 +123,29 @@ AGENT_BG = _launching("%%agent_bg")
 AGENT = _launching("%%agent")
 
 
+def _record(parser: LineParser) -> None:
+    parser.add_argument("way", choices=("export", "import"))
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("--all", action="store_true")
+
+
+def _clear(parser: LineParser) -> None:
+    parser.add_argument("--older-than", metavar="7d|DATE")
+    parser.add_argument("--status", choices=[status.value for status in RunStatus])
+    parser.add_argument("--session", metavar="ID")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--yes", action="store_true")
+
+
+def _export(parser: LineParser) -> None:
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("--format", choices=("parquet", "csv", "jsonl"))
+    parser.add_argument("--table", choices=("runs", "model_calls", "tool_calls", "messages"), default="runs")
+
+
+_UPKEEP = {"record": _record, "clear": _clear, "export": _export}
+
+
 def _verb(verb: str) -> LineParser:
     parser = LineParser(f"%agent {verb}")
     if verb in ("approve", "deny"):
@@ -115,7 +153,9 @@ def _verb(verb: str) -> LineParser:
         parser.add_argument("--call", metavar="ID")
     elif verb == "metrics":
         parser.add_argument("by", nargs="?", choices=METRICS, default="model")
-    elif verb not in ("panel", "list", "models"):
+    elif verb in _UPKEEP:
+        _UPKEEP[verb](parser)
+    elif verb not in ("panel", "list", "models", "doctor", "sql"):
         parser.add_argument("runs", nargs="*", metavar="RUN")
     if verb == "deny":
         parser.add_argument("--why", default="", metavar="TEXT")
@@ -131,6 +171,11 @@ def _verb(verb: str) -> LineParser:
 _VERB_PARSERS = {verb: _verb(verb) for verb in VERBS}
 
 
+def verb_parser(verb: str) -> LineParser | None:
+    """Return the parser of `%agent VERB ...`, None for a verb that there is not."""
+    return _VERB_PARSERS.get(verb)
+
+
 def agent_line(line: str) -> tuple[str, Any]:
     """Split `%agent VERB ...` into the verb (default: panel) and its parsed arguments."""
     verb, _, rest = line.strip().partition(" ")
@@ -139,4 +184,6 @@ def agent_line(line: str) -> tuple[str, Any]:
         raise UnknownOptionError(
             f"%agent has no {verb!r}{close_match(verb, VERBS)}", f"it has: {', '.join(VERBS)}"
         )
+    if verb == "sql":  # quotes and dashes are SQL's
+        return verb, rest.strip()
     return verb, _VERB_PARSERS[verb].parse(rest)

@@ -111,12 +111,15 @@ def supersede(cell_id: str | None) -> None:
 
 
 def say(batch: Batch, options: Line) -> None:
-    """Say in one line what goes on in the background, and where it is to be found."""
+    """Say in one line what goes on in the background and where it is to be found, and show the batch's card."""
+    from nbagent.panel import show_batch
+
     name = options.output or "the batch"
     total = batch.progress.total
     rows = "rows" if total is None else f"{total} row{'' if total == 1 else 's'}"
     found = f"{name}.progress, {name}.to_frame()" if options.output else "give it a name with -o NAME"
     print(f"{rows} in the background, {options.jobs or 16} at a time: {found}")
+    show_batch(batch.batch_id)
 
 
 def foreground(batch: Batch) -> None:

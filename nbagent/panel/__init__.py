@@ -3,9 +3,9 @@
 The card: `view.py` what is shown, as plain data; `snapshot.py` the same as static HTML; `feed.py` the messages that
 carry changes; `card.py` the widget; `shown.py` what is on screen, the flusher and the commands.
 The table: `line.py` a run as a line; `board.py` all lines and what changed; `table.py` the widget, its ticker and
-its displays; `actions.py` its commands; `tablestatic.py` the same as static HTML and as text; `panel.py` `Panel`.
-An opened run: `opened.py` its card over the table's widget, `details.py` all else of it, `prose.py` Markdown.
-`widget.py` is what both are made of. Called by `magics.py` on the main thread. Imports of widgets happen when the
+its displays; `batches.py` what batches say beside their runs; `actions.py` its commands; `tablestatic.py` the same as static HTML and as text; `panel.py` `Panel`.
+An opened run: `opened.py` its card over the table's widget, `details.py` all else of it. `prose.py` is Markdown as safe
+HTML, `structured.py` a structured answer as table and tree, `widget.py` what all of it is made of. Called by `magics.py` on the main thread. Imports of widgets happen when the
 first card or table is shown.
 """
 
@@ -23,7 +23,7 @@ from nbagent.run import RunOutput
 if TYPE_CHECKING:
     from nbagent.runtime import Run
 
-__all__ = ["Panel", "flush_snapshots", "show_card", "summary_html", "summary_plain"]
+__all__ = ["Panel", "flush_snapshots", "show_batch", "show_card", "summary_html", "summary_plain"]
 
 
 def show_card(run: Run, *, quiet: bool = False) -> None:
@@ -39,6 +39,17 @@ def show_card(run: Run, *, quiet: bool = False) -> None:
     from nbagent.panel.shown import show
 
     show(run)
+
+
+def show_batch(batch_id: str) -> None:
+    """Display a batch of this kernel under the current cell: one row with its progress that opens to its runs.
+
+    Where there is no notebook nothing is displayed: a batch's own text says where it stands.
+    """
+    if kernel.in_kernel():
+        from nbagent.panel.table import show
+
+        show(batch_id)
 
 
 def flush_snapshots(runs: Iterable[Run]) -> None:

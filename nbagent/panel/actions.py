@@ -1,4 +1,4 @@
-"""What a click in the table does: cancel many, retry, resume. On the background loop, the work in threads of its own.
+"""What a click in the table does: cancel many, retry, resume, a batch's rows again. On the background loop, the work in threads of its own.
 
 Registered with `shown.py`, which hears commands on the control channel and the comm and performs each id once. A
 command that fails tells the panels why, in its two lines.
@@ -6,15 +6,18 @@ command that fails tells the panels why, in its two lines.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from nbagent import runtime
 from nbagent.errors import NBAgentError
-from nbagent.panel import shown
+from nbagent.panel import batches, shown
 from nbagent.panel.table import tables
 from nbagent.runtime import Run, recover
 from nbagent.threads import in_own_thread
+
+_log = logging.getLogger("nbagent")
 
 
 async def _retry(run_id: str) -> None:
@@ -35,6 +38,10 @@ async def _again(command: str, run_id: str, work: Callable[[], Run]) -> Run | No
     except NBAgentError as error:
         _tell({**said, "error": [f"{command}: {error.what}", error.todo]})
         return None
+    except Exception as error:  # noqa: BLE001 - a click must get an answer; whatever it is, no run is hurt by it
+        _log.exception("%s of run %s failed", command, run_id)
+        _tell({**said, "error": [f"{command} failed: {error!r:.300}", "the kernel's log has the traceback"]})
+        return None
     _tell({**said, "new_id": run.run_id})
     return run
 
@@ -45,15 +52,35 @@ def _tell(said: dict[str, Any]) -> None:
 
 
 async def _cancel_all(_: str) -> None:
+    for batch in batches.here().values():
+        batch.cancel()  # else it would ask its next rows
     for table in tables():
         await _cancel_these(table.board.unfinished())
     _tell({"command": "cancel_all", "run_id": ""})
 
 
 async def _cancel_batch(batch_id: str) -> None:
+    if (batch := batches.here().get(batch_id)) is not None:
+        batch.cancel()
     for table in tables():
         await _cancel_these(table.board.unfinished(batch_id=batch_id))
     _tell({"command": "cancel_batch", "run_id": batch_id})
+
+
+async def _retry_batch(batch_id: str) -> None:
+    """Ask the rows of this kernel's batch once more that have no answer."""
+    said: dict[str, Any] = {"command": "retry_batch", "run_id": batch_id}
+    batch = batches.here().get(batch_id)
+    if batch is None:
+        _tell(
+            {
+                **said,
+                "error": ["the batch is not this kernel's", "map the table again: answered rows are reused"],
+            }
+        )
+        return
+    batch.retry_failed()
+    _tell(said)
 
 
 async def _cancel_these(run_ids: list[str]) -> None:
@@ -78,5 +105,6 @@ shown.add_commands(
     resume=_resume,
     cancel_all=_cancel_all,
     cancel_batch=_cancel_batch,
+    retry_batch=_retry_batch,
     resend_table=_resend_table,
 )

@@ -1,6 +1,6 @@
 """The board: the line of every run in the store's view, and what of it changed since the last tick.
 
-One in a kernel, ticked by `ticker.py` on the background loop. This kernel's unfinished runs are looked at by the
+Held by `table.py`, which ticks it on the background loop. This kernel's unfinished runs are looked at by the
 version of their record, which costs a comparison a run; all others come from the store and change when another
 process has written. `state` may be asked on any thread: it is exactly what a front end has that heard every
 message.
@@ -21,15 +21,20 @@ ECHO_S = 1.0
 
 
 class Board:
-    """All lines by run id. Invariant: a run in `_watched` is this kernel's and its line is of that version."""
+    """All lines by run id. Invariant: a run in `_watched` is this kernel's and its line is of that version.
 
-    def __init__(self) -> None:
+    With `batch_id` it holds that batch's runs only.
+    """
+
+    def __init__(self, batch_id: str | None = None) -> None:
+        self.batch_id = batch_id
         self._lock = threading.RLock()
         self._lines: dict[str, Line] = {}
         self._watched: dict[str, tuple[RunRecord, int]] = {}
         self._loaded = False
         self._total = 0
         self._trouble: list[str] = []
+        self._batches: dict[str, Mapping[str, Any]] = {}
         self._seq = 0
         self._echo_at: float | None = None
 
@@ -37,6 +42,8 @@ class Board:
 
     def watch(self, record: RunRecord) -> None:
         """Follow a run of this kernel from now on, until it ends; a resumed one anew."""
+        if self.batch_id is not None and getattr(record.launch, "batch_id", None) != self.batch_id:
+            return
         with self._lock:
             known = self._watched.get(record.launch.run_id)
             if known is None or known[0] is not record:
@@ -92,10 +99,11 @@ class Board:
         *,
         total: int | None = None,
         trouble: list[str] | None = None,
+        batches: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> dict[str, Any] | None:
         """Return the message for all that changed, or None; a second after the last one its number once more.
 
-        The number lets a front end that missed the last message know; it costs 20 bytes.
+        `batches` is where those of this kernel stand (`batches.standing`). The number lets a front end that missed the last message know; it costs 20 bytes.
         """
         with self._lock:
             message = self.changes(stored)
@@ -105,6 +113,8 @@ class Board:
                 self._total = message["total"] = max(total, len(self._lines))
             if trouble is not None and trouble != self._trouble:
                 self._trouble = message["trouble"] = trouble
+            if news := self._batch_news(batches or {}):
+                message["batches"] = news
             if message:
                 self._seq += 1
                 self._echo_at = now_s + ECHO_S
@@ -113,6 +123,15 @@ class Board:
                 self._echo_at = None
                 return {"seq": self._seq}
         return None
+
+    def _batch_news(self, batches: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+        """Take up where batches stand, and return those that stand elsewhere than before."""
+        mine = {one: at for one, at in batches.items() if self.batch_id in (None, one)}
+        # one that ended and was let go between two ticks says nothing any more
+        gone = {one: {**at, "finished": True} for one, at in self._batches.items() if one not in mine}
+        news = {one: at for one, at in (gone | mine).items() if self._batches.get(one) != at}
+        self._batches |= news
+        return news
 
     def state(self) -> dict[str, Any]:
         """Return everything, for a page that loads now; the lines as one text, which costs a tenth of a list."""
@@ -124,6 +143,8 @@ class Board:
                 "loaded": self._loaded,
                 "total": self._total,
                 "trouble": self._trouble,
+                "batches": dict(self._batches),
+                "only": self.batch_id,
             }
 
     # ---------------------------------------------------------------------- asked
@@ -140,8 +161,10 @@ class Board:
 
     @property
     def busy(self) -> bool:
-        """True while a run of this kernel is unfinished, or the last message was not said again."""
-        return bool(self._watched) or self._echo_at is not None
+        """True while a run or batch of this kernel is unfinished, or the last message was not said again."""
+        if self._watched or self._echo_at is not None:
+            return True
+        return any(not batch["finished"] for batch in self._batches.values())
 
     @property
     def running_here(self) -> int:

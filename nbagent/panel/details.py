@@ -1,7 +1,7 @@
 """What an opened run shows beside its card: steps, tool calls, messages, traceback, names. Plain, bounded data. Pure.
 
-Built from a `RunOutput` when the run is opened and whenever it has got further; read by `opened.js`, which shows
-every text as text. `html` alone is markup, made by `prose.py`.
+Built from a `RunOutput` when the run is opened and whenever it has got further; read by `panel.js`, which shows
+every text as text. The answer itself stands on the card.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from nbagent.events import Message, ModelCall, ToolCall
-from nbagent.panel.line import cut
-from nbagent.panel.prose import html_of
+from nbagent.panel.line import cut, sendable
 from nbagent.panel.view import call_text, money, seconds
 from nbagent.run import RunOutput, RunRecord
 
@@ -25,7 +24,6 @@ def details_of(output: RunOutput) -> Data:
     """Return what is shown of the run as it stands."""
     whole = output.is_final and isinstance(output.content, str)
     return {
-        "html": html_of(output.content) if whole else None,
         "answer": _text(output.content) if whole else "",
         "steps": _steps(output),
         "tools": [_tool(call) for call in output.tool_calls[-CALLS:]],
@@ -126,7 +124,7 @@ def _text(text: str) -> str:
     """Return a text that can be sent, its middle left out if it is very long."""
     if len(text) > TEXT_CHARS:
         text = f"{text[: TEXT_CHARS - 2000]}\n[{len(text) - TEXT_CHARS:,} characters are not shown]\n{text[-2000:]}"
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return sendable(text)
 
 
 def _moment(moment: datetime | None) -> str | None:

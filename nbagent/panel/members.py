@@ -1,10 +1,11 @@
-"""The runs under a run as lines of its card: who, how it stands, its tokens. Pure; used by `view.py`."""
+"""The runs under a run as lines of its card: who, how it stands, its tokens, what it asks. Pure; used by `view.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from nbagent.events import PendingApproval
 from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus
 
 MEMBERS_LIMIT = 40
@@ -14,10 +15,12 @@ MEMBERS_LIMIT = 40
 class SeenMember:
     """One run under another at one moment; `depth` is 1 for a member, 2 for a member's member."""
 
+    run_id: str
     name: str
     status: RunStatus
     metrics: RunMetrics
     depth: int
+    approvals: Sequence[PendingApproval] = ()
 
 
 def members_of(run: RunRecord | RunOutput, depth: int = 1) -> Iterator[SeenMember]:
@@ -25,7 +28,12 @@ def members_of(run: RunRecord | RunOutput, depth: int = 1) -> Iterator[SeenMembe
     for member in tuple(run.member_responses):
         known = member.launch if isinstance(member, RunRecord) else member
         yield SeenMember(
-            name=known.agent_name or "run", status=member.status, metrics=member.metrics, depth=depth
+            run_id=known.run_id,
+            name=known.agent_name or "run",
+            status=member.status,
+            metrics=member.metrics,
+            depth=depth,
+            approvals=member.pending_approvals,
         )
         yield from members_of(member, depth + 1)
 

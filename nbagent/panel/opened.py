@@ -87,7 +87,7 @@ class Opened(shown.Shown):
         """Nothing to write."""
 
 
-_opened: OrderedDict[str, Opened] = OrderedDict()
+_opened: OrderedDict[tuple[str, str], Opened] = OrderedDict()  # by run and table
 
 
 async def open_run(run_id: str) -> None:
@@ -96,12 +96,12 @@ async def open_run(run_id: str) -> None:
         if not table.board.has(run_id):
             continue
         try:
-            known = _opened.pop(run_id, None)
+            known = _opened.pop((run_id, table.widget.key), None)
             one = known if known is not None else await in_own_thread(partial(_look_up, run_id, table.widget))
         except NBAgentError as error:
             table.widget.send({"said": {"run_id": run_id, "error": [error.what, error.todo]}})
             continue
-        _opened[run_id] = one
+        _opened[run_id, table.widget.key] = one
         while len(_opened) > KEPT:
             _, oldest = _opened.popitem(last=False)
             oldest.dropped = True

@@ -20,6 +20,7 @@ from uuid import uuid4
 from nbagent import kernel, runtime, settings
 from nbagent.errors import NBAgentError, StoreError
 from nbagent.loop import Decision
+from nbagent.panel import prose
 from nbagent.panel.snapshot import html_of, key_of, plain_of
 from nbagent.panel.view import Row, Seen, row_of, shown_text
 from nbagent.threads import in_own_thread
@@ -66,6 +67,8 @@ class Shown:
         row, text = row_of(seen), shown_text(seen.text)
         if self.trouble and not row["final"]:
             row["notices"].append(self.trouble)
+        if row["status"] == "completed" and not row["form"]:  # what was cut off stays as it came
+            row["html"] = prose.html_of(text)
         self._looked = version, row, text
         return row, text
 
@@ -99,6 +102,8 @@ class Shown:
         was_final = self.final
         if self._record is None:
             await self._poll()
+        elif self._record.end is not None and not was_final:
+            await in_own_thread(self.look)  # laying out a long answer takes milliseconds
         elif self._record.whole_version != self._looked[0]:
             self.look()
         self.widget.tell(*self._looked[1:])
@@ -261,9 +266,11 @@ async def _decide(run_id: str, content: Mapping[str, Any], decision: Decision) -
         return ""
 
     trouble = await in_own_thread(say)
-    for shown in _by_run.get(run_id, ()):
-        shown.trouble = trouble
-    await _resend(run_id)
+    clicked_on = str(content.get("card") or run_id)  # a member's call stands on its team's card too
+    for card in dict.fromkeys((run_id, clicked_on)):
+        for shown in _by_run.get(card, ()):
+            shown.trouble = trouble
+        await _resend(card)
 
 
 async def _resend(run_id: str) -> None:

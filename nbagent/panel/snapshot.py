@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from html import escape
 
+from nbagent.panel.line import CACHED
 from nbagent.panel.view import Row
 
 FIRST_LINE = "nbagent run"
@@ -38,19 +39,24 @@ def line_of(row: Row) -> str:
 
 def terminal_text(row: Row, text: str) -> str:
     """Return a run as a terminal shows it: status, text, error, cost."""
-    waits = [f"waits for approval: {one['call']}" for one in row["approvals"]]
+    waits = [f"{_waiter(one)}: {one['call']}" for one in row["approvals"]]
     parts = [f"{row['title']}: {_status(row)}", *waits, *row["error"], text.strip(), _facts_line(row)]
     return "\n".join(part for part in parts if part)
 
 
 def timeless(row: Row) -> Row:
-    """Return a row without what differs between two executions of a notebook: times, and an id to get it by."""
-    facts = [fact for fact in row["facts"] if fact[0] != "first token"]
-    return {**row, "took": "", "facts": facts, "code": "" if row["run_id"] in row["code"] else row["code"]}
+    """Return a row without what differs between two executions of a notebook: times, and an id to get it by.
+
+    Also what it cost, and whether the answer came from an earlier run: with a cache the second execution pays nothing.
+    """
+    reason = row["reason"].removesuffix(CACHED).removesuffix(", ")
+    code = "" if row["run_id"] in row["code"] else row["code"]
+    return {**row, "took": "", "facts": [], "reason": reason, "code": code}
 
 
 def answer_text(row: Row, text: str) -> str:
     """Return a finished run as text without times: names, status, error, answer."""
+    row = timeless(row)
     return "\n".join(part for part in (plain_of(row), _status(row), *row["error"], text.strip()) if part)
 
 
@@ -62,11 +68,11 @@ def html_of(row: Row, text: str, *, key: str = "") -> str:
     parts = [
         f"<p><strong>{escape(row['title'])}</strong> · {head}</p>",
         f"<p><em>{escape(row['banner'])}</em></p>" if row["banner"] else "",
-        *(f"<p>waits for approval: <code>{escape(one['call'])}</code></p>" for one in row["approvals"]),
+        *(f"<p>{escape(_waiter(one))}: <code>{escape(one['call'])}</code></p>" for one in row["approvals"]),
         *(f"<p>note: {escape(notice)}</p>" for notice in row["notices"]),
         "<p>" + "<br>".join(escape(line) for line in row["error"]) + "</p>" if row["error"] else "",
         _members(row),
-        _table(row),
+        _tree(row["tree"]["kids"]) if row["form"] == "tree" else _table(row),
         _text(row, text),
         f"<p><code>{escape(row['code'])}</code></p>" if row["code"] else "",
     ]
@@ -75,6 +81,10 @@ def html_of(row: Row, text: str, *, key: str = "") -> str:
 
 def _status(row: Row) -> str:
     return f"{row['status']} ({row['reason']})" if row["reason"] else str(row["status"])
+
+
+def _waiter(approval: Row) -> str:
+    return f"{approval['by']} waits for approval" if approval["by"] else "waits for approval"
 
 
 def _facts_line(row: Row) -> str:
@@ -96,7 +106,17 @@ def _text(row: Row, text: str) -> str:
         return ""
     cut = text if len(text) <= HTML_TEXT_LIMIT else text[:HTML_TEXT_LIMIT] + "\n[the rest is in the store]"
     block = f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{escape(cut)}</pre>'
-    return f"<details><summary>raw answer</summary>{block}</details>" if row["table"] else block
+    return f"<details><summary>raw answer</summary>{block}</details>" if row["form"] else block
+
+
+def _tree(nodes: list[Row]) -> str:
+    """A structured answer in its own shape, as nested lists."""
+    items = []
+    for node in nodes:
+        name = f"{escape(node['name'])}: " if node["name"] else ""
+        inner = _tree(node["kids"]) if "kids" in node else escape(node["text"])
+        items.append(f"<li>{name}{inner}</li>")
+    return f"<ul>{''.join(items)}</ul>"
 
 
 def _table(row: Row) -> str:

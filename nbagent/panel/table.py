@@ -23,7 +23,7 @@ import traitlets
 
 from nbagent import kernel, runtime, settings
 from nbagent.errors import StoreError
-from nbagent.panel import tablestatic
+from nbagent.panel import batches, tablestatic
 from nbagent.panel.board import Board
 from nbagent.panel.shown import BUSY_SHARE, FASTEST_S, hear
 from nbagent.panel.widget import PanelWidget
@@ -65,9 +65,9 @@ class RunTable(PanelWidget):
 class Table:
     """The board of one store with its widget, its displays and its ticker."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, batch_id: str | None = None) -> None:
         self.store = store
-        self.board = Board()
+        self.board = Board(batch_id)
         self.widget = RunTable(self.board)
         self._displays: list[tuple[str, contextvars.Context]] = []
         self._written_seq = -1  # of the board, when the snapshots were last written
@@ -77,6 +77,7 @@ class Table:
         self._total = 0
         self._looked_at = 0.0
         self._trouble: list[str] = []
+        self._looking: asyncio.Task[None] | None = None
         self._wake: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
         self._took_s = 0.0  # of the last tick, waits for the file apart
@@ -95,7 +96,13 @@ class Table:
         runtime.current().thread.soon(self._start, pause_s)
 
     def load(self, timeout_s: float = 2.0) -> None:
-        """Read the newest runs of the store; what goes wrong is shown, and tried again by the ticker."""
+        """Read the newest runs of the store; what goes wrong is shown, and tried again by the ticker.
+
+        A batch's runs are all of this kernel: nothing is read for them.
+        """
+        if self.board.batch_id is not None:
+            self._take(Overview(rows=(), total=0, latest=None))
+            return
         self._seen_others = self.store.others_wrote(0)[1]
         try:
             found = newest_runs(self.store, LINES_MAX, timeout_s=timeout_s)
@@ -162,39 +169,44 @@ class Table:
         self.ticks += 1
         was_busy = self.board.running_here > 0
         if self._look_due():
-            await self._look()
-        else:
-            self._take(None)
+            # a file that is held is waited for in seconds, and what runs here goes on being shown meanwhile
+            self._looking = asyncio.get_running_loop().create_task(self._look(), name="nbagent-look")
+        self._take(None)
         if was_busy and not self.board.running_here:
             self._write_static_from_here()
 
     def _take(self, found: Overview | None) -> None:
         """Give the board what was read, if anything was, and the front ends what that changed."""
         began = time.perf_counter()
-        trouble = self._trouble or self._store_trouble()
+        told: dict[str, Any] = {
+            "trouble": self._trouble or self._store_trouble(),
+            "batches": batches.standing(),
+        }
         with self._telling:
             if found is None:
-                message = self.board.tick(time.monotonic(), trouble=trouble)
+                message = self.board.tick(time.monotonic(), **told)
             else:
                 self._latest, self._total = found.latest, found.total
-                message = self.board.tick(time.monotonic(), found.rows, total=found.total, trouble=trouble)
+                message = self.board.tick(time.monotonic(), found.rows, total=found.total, **told)
             if message is not None:
                 self.widget.tell(message)
         self._took_s = time.perf_counter() - began
 
     def _look_due(self) -> bool:
+        if self.board.batch_id is not None or (self._looking is not None and not self._looking.done()):
+            return False
         now = time.monotonic()
         since_s = now - self._looked_at
         if since_s < LOOK_EVERY_S:
             return False
-        if not self.board.loaded:
+        if not self.board.loaded or self._trouble:
             return True
         if self.store.others_wrote(self._seen_others)[0]:
             return True
         return since_s >= TRUST_S and bool(self.board.unfinished(elsewhere=True))
 
     async def _look(self) -> None:
-        """Read in a thread of its own what others wrote."""
+        """Read in a thread of its own what others wrote, and tell it."""
         try:
             if self._latest is None:
                 found = await in_own_thread(lambda: newest_runs(self.store, LINES_MAX))
@@ -204,6 +216,8 @@ class Table:
         except StoreError as error:
             self._trouble = [error.what, error.todo]
             self._take(None)
+        except Exception:  # noqa: BLE001 - the same as above: the next look may do better
+            _log.exception("the table of runs cannot be read")
         else:
             self._seen_others = self.store.others_wrote(0)[1]
             self._trouble = []
@@ -221,11 +235,14 @@ class Table:
             context.copy().run(kernel.publish, self._static(), display_id=display_id, update=True)
 
 
-_tables: dict[Store, Table] = {}
+_tables: dict[tuple[Store, str | None], Table] = {}
 
 
-def show() -> None:
-    """Display the table of the present store's runs under the current cell; a second call is a second view."""
+def show(batch_id: str | None = None) -> None:
+    """Display the table of the present store's runs under the current cell; a second call is a second view.
+
+    With `batch_id` it is the table of that batch, which this kernel has started.
+    """
     current = runtime.current()
     for commands in ("actions", "opened"):  # they act on tables: they are known once there is one
         import_module(f"nbagent.panel.{commands}")
@@ -234,9 +251,9 @@ def show() -> None:
         kernel.on_cell_end(_write_static)
     kernel.on_command(hear)
     store = current.store
-    table = _tables.get(store)
+    table = _tables.get((store, batch_id))
     if table is None or table.closed:
-        table = _tables[store] = Table(store)
+        table = _tables[store, batch_id] = Table(store, batch_id)
         for live in current.runs():
             if live.record.end is None:
                 table.board.watch(live.record)
@@ -245,14 +262,14 @@ def show() -> None:
 
 
 def tables() -> list[Table]:
-    """The tables that are on screen, one a store."""
+    """The tables that are on screen: one a store, and one for each batch that is shown by itself."""
     return [table for table in _tables.values() if not table.closed]
 
 
 def _hear_launch(live: LiveRun) -> None:
-    table = _tables.get(live.services.store)
-    if table is not None:
-        table.watch(live)
+    for table in tables():
+        if table.store is live.services.store:
+            table.watch(live)
 
 
 def _write_static() -> None:

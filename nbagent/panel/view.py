@@ -14,18 +14,19 @@ from datetime import datetime
 from typing import Any
 
 from nbagent.events import PendingApproval, ToolCall, ToolRequest
+from nbagent.panel.line import CACHED, cut, sendable
 from nbagent.panel.members import SeenMember, member_rows, members_of
+from nbagent.panel.structured import structure_of
 from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus
-from nbagent.schemas import rows_of
 
 Row = dict[str, Any]
 
 DEMO_BANNER = "demo model: canned answers, no key needed; set NBAgent.model for a real one"
 TEXT_LIMIT, TEXT_STEP = 100_000, 20_000  # a longer text loses its beginning, a step at a time
-TABLE_ROWS, TABLE_COLUMNS, CELL_LIMIT = 20, 12, 200
 CALL_LIMIT, LINE_LIMIT, NOTICES_LIMIT = 160, 500, 5
-APPROVAL_LIMIT = 4_000
+APPROVAL_LIMIT, APPROVALS_LIMIT = 4_000, 20
 _DIME = 0.1
+_UNSTRUCTURED = {"table": None, "tree": None, "more": "", "form": ""}
 _PLAIN_REASONS = frozenset({"end", "error", "cancelled", "timeout"})  # say no more than the status does
 
 
@@ -55,6 +56,7 @@ class Seen:
     members: Sequence[SeenMember] = ()
     approvals: Sequence[PendingApproval] = ()
     waits_for: str | None = None
+    cached_from: str | None = None
 
     @classmethod
     def of_record(cls, record: RunRecord) -> Seen:
@@ -72,7 +74,7 @@ class Seen:
             finished_at=end.finished_at if end else None,
             stop_reason=end.stop_reason if end else None,
             error=end.error if end else None,
-            text=record.text,
+            text=end.content if end and isinstance(end.content, str) else record.text,
             value=record.content if end and end.output_valid and launch.output_schema is not None else None,
             metrics=record.metrics if calls or end or record.member_responses else None,
             tool_calls=record.tool_calls_as_asked(),
@@ -83,6 +85,7 @@ class Seen:
             members=tuple(members_of(record)),
             approvals=record.pending_approvals,
             waits_for=record.waits_for,
+            cached_from=record.cached_from,
         )
 
     @classmethod
@@ -108,6 +111,7 @@ class Seen:
             tool_calls=output.tool_calls,
             members=tuple(members_of(output)),
             approvals=output.pending_approvals,
+            cached_from=output.cached_from,
         )
 
 
@@ -115,9 +119,11 @@ class Seen:
 
 
 def row_of(seen: Seen) -> Row:
-    """Return what a card shows beside the text, as JSON data."""
+    """Return what a card shows beside the text, as JSON data.
+
+    `html`, the laid out answer, is None: it is made where it is shown, once the run has ended.
+    """
     final = seen.status.is_final
-    table, more = (None, "") if seen.value is None else _table(seen.value)
     what, _, todo = (seen.error or "").partition("\n")
     begin = seen.started_at or seen.created_at
     return {
@@ -127,31 +133,28 @@ def row_of(seen: Seen) -> Row:
         "model": _line(":".join(filter(None, (seen.provider, seen.model)))),
         "banner": DEMO_BANNER if seen.provider == "demo" else "",
         "status": seen.status.value,
-        "reason": _reason(seen),
+        "reason": ", ".join(filter(None, (_reason(seen), CACHED if seen.cached_from else ""))),
         "final": final,
         "began_ms": _epoch_ms(begin),
         "waiting": _waiting(seen),
-        "approvals": [
-            {"step": call.step, "tool_call_id": call.tool_call_id, "call": approval_text(call)}
-            for call in seen.approvals
-        ],
+        "approvals": _approvals(seen),
         "calls": [] if final else [f"calling {call_text(r.name, r.arguments)}" for r in seen.running_tools],
         "called": _called(seen.tool_calls),
         "members": [{**row, "name": _line(str(row["name"]))} for row in member_rows(seen.members)],
         "retry": _line(seen.retry or ""),
         "notices": [_line(notice) for notice in seen.notices[-NOTICES_LIMIT:]],
         "error": [_line(what), _line(todo)] if what else [],
-        "table": table,
-        "more": more,
-        "took": _took(seen),
-        "facts": facts_of(seen.metrics, final=final) if seen.metrics is not None else [],
+        **(_UNSTRUCTURED if seen.value is None else structure_of(seen.value)),
+        "html": None,
+        "took": "" if seen.cached_from else _took(seen),
+        "facts": _facts(seen),
         "code": code_of(seen),
     }
 
 
 def code_of(seen: Seen) -> str:
     """Return the expression that gets the result, in this notebook or another."""
-    return f"nb.get({json.dumps(seen.label or seen.run_id, ensure_ascii=False)}).content"
+    return f"nb.get({json.dumps(sendable(seen.label or seen.run_id), ensure_ascii=False)}).content"
 
 
 def call_text(name: str, arguments: str) -> str:
@@ -167,7 +170,7 @@ def call_text(name: str, arguments: str) -> str:
 
 def approval_text(call: PendingApproval) -> str:
     """Return a call as a person has to see it before it runs: in full, and nothing in it that hides or turns text."""
-    text = str(call)
+    text = sendable(str(call))
     if len(text) <= APPROVAL_LIMIT:
         return text
     return f"{text[:APPROVAL_LIMIT]}… ({len(text):,} characters; run.pending_approvals has all)"
@@ -210,40 +213,6 @@ def _tokens(into: int | None, out: int | None) -> str:
     return ", ".join(f"{'?' if count is None else format(count, ',')} {way}" for count, way in ways)
 
 
-def _table(value: Any) -> tuple[Row | None, str]:
-    """Return a structured answer as columns and cells of text, and a note of what was left out."""
-    rows = rows_of(value)
-    columns = list(dict.fromkeys(str(key) for row in rows for key in row))
-    if not columns:
-        return None, ""
-    shown, names = rows[:TABLE_ROWS], columns[:TABLE_COLUMNS]
-    left = [
-        f"{len(shown)} of {len(rows):,} rows" if len(rows) > len(shown) else "",
-        f"{len(names)} of {len(columns):,} columns" if len(columns) > len(names) else "",
-    ]
-    note = ", ".join(filter(None, left))
-    return {
-        "columns": [_line(name, CELL_LIMIT) for name in names],
-        "numeric": [all(_is_number(row.get(name)) for row in shown) for name in names],
-        "cells": [[_cell(row.get(name)) for name in names] for row in shown],
-    }, f"{note}; to_frame() has all" if note else ""
-
-
-def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}" if abs(value) >= 10_000 else str(value)  # noqa: PLR2004 - 2024 is a year
-    if isinstance(value, float):
-        return f"{value:,.6g}" if abs(value) < 1_000_000 else f"{value:,.2f}"  # noqa: PLR2004
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return _line(text, CELL_LIMIT)
-
-
 def _called(calls: Sequence[ToolCall]) -> str:
     if not calls:
         return ""
@@ -257,15 +226,44 @@ def _called(calls: Sequence[ToolCall]) -> str:
     return _line(f"called {names}{ends}")
 
 
+def _facts(seen: Seen) -> list[list[str]]:
+    if seen.cached_from is not None:
+        return [["cost", money(0)]]
+    return facts_of(seen.metrics, final=seen.status.is_final) if seen.metrics is not None else []
+
+
 def _reason(seen: Seen) -> str:
     reason = seen.stop_reason
     return reason.replace("_", " ") if reason and reason not in _PLAIN_REASONS else ""
+
+
+def _approvals(seen: Seen) -> list[Row]:
+    """Return the calls that wait for a person, the run's own and its members', each with the run to decide on."""
+    own = [(seen.run_id, "", call) for call in seen.approvals]
+    members = [
+        (one.run_id, cut(one.name, CALL_LIMIT), call) for one in seen.members for call in one.approvals
+    ]
+    return [
+        {
+            "run_id": run_id,
+            "by": by,
+            "step": call.step,
+            "tool_call_id": call.tool_call_id,
+            "call": approval_text(call),
+        }
+        for run_id, by, call in [*own, *members][:APPROVALS_LIMIT]
+    ]
 
 
 def _waiting(seen: Seen) -> str:
     """Return what stands where the text will be."""
     if seen.approvals:
         return "waits for your approval"
+    asking = [one.name for one in seen.members if one.approvals]
+    if asking:
+        return _line(
+            f"{', '.join(dict.fromkeys(asking))} {'wait' if len(asking) > 1 else 'waits'} for your approval"
+        )
     if seen.text or seen.running_tools or seen.retry or seen.status.is_final:
         return ""
     if seen.waits_for is not None:
@@ -303,8 +301,7 @@ def _retry_note(error: str | None, retry_in_s: float | None) -> str | None:
 
 def _line(text: str, limit: int = LINE_LIMIT) -> str:
     """Return text in one line of at most `limit` characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    return cut(text, limit)
 
 
 def _epoch_ms(moment: datetime | None) -> float | None:
@@ -313,6 +310,7 @@ def _epoch_ms(moment: datetime | None) -> float | None:
 
 def shown_text(text: str) -> str:
     """Return the part of a text that a card holds: all, or the end of a very long one with a first line that says so."""
+    text = sendable(text)
     if len(text) <= TEXT_LIMIT:
         return text
     start = -((TEXT_LIMIT - len(text)) // TEXT_STEP) * TEXT_STEP

@@ -2,7 +2,7 @@
 
 `card.py` makes it a run's card, `table.py` the table of all runs. Made on the main thread; messages are sent on
 the background thread by the flusher and the ticker, and heard on the main or a subshell thread. anywidget is
-imported only here. The script comes in parts that the browser gets as one module: nothing is built or fetched.
+imported only here. `panel.js` is an ES module as it stands: nothing is built or fetched.
 """
 
 from __future__ import annotations
@@ -20,18 +20,14 @@ from nbagent import kernel
 HERE = Path(__file__).parent
 
 
-def _joined(*names: str) -> str:
-    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
-
-
 class PanelWidget(anywidget.AnyWidget):
     """What card and table share. `whole` gives the state that a page that loads now begins with.
 
     `command` is given each command that comes over the comm, the way round when the control channel is closed.
     """
 
-    _esm = _joined("card.js", "table.js", "opened.js")
-    _css = _joined("card.css", "table.css", "opened.css")
+    _esm = (HERE / "panel.js").read_text(encoding="utf-8")
+    _css = (HERE / "panel.css").read_text(encoding="utf-8")
     shows = traitlets.Unicode().tag(sync=True)
     key = traitlets.Unicode().tag(sync=True)
     first_line = ""

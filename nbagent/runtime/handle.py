@@ -35,7 +35,14 @@ CANCEL_WAIT_S = 0.5
 
 
 class Run:
-    """A handle on one run: `status`, `content`, `result()`, `await run`, `cancel()`, `to_frame()`."""
+    """A handle on one run: `status`, `content`, `result()`, `await run`, `cancel()`, `to_frame()`.
+
+    >>> run = Agent(model="demo:assistant").start("What is the capital of Japan?")
+    >>> run.result(timeout=30).content
+    'The capital of Japan is Tokyo.'
+    >>> run.status, run.done(), run.metrics.total_tokens
+    (<RunStatus.completed: 'completed'>, True, 20)
+    """
 
     def __init__(
         self, run_id: str, session_id: str, *, runtime: Runtime, live: LiveRun | None = None
@@ -138,6 +145,12 @@ class Run:
         """The place among the model calls that wait for a free slot, from 1; None for a run that waits for none."""
         live = self._live
         return live.record.queue_position if live is not None and live.record.end is None else None
+
+    @property
+    def cached_from(self) -> str | None:
+        """The run whose answer this one was given instead of asking a model; None for a run that asked."""
+        live = self._live
+        return live.record.cached_from if live is not None else self.output.cached_from
 
     @property
     def durable(self) -> bool:
@@ -264,7 +277,12 @@ class Run:
         return True
 
     def events(self) -> RunEvents:
-        """The run's events, for `async for` and for a plain `for`: what was, in short, then what comes, to the end."""
+        """The run's events, for `async for` and for a plain `for`: what was, in short, then what comes, to the end.
+
+        >>> run = Agent(model="demo:assistant").start("What is the capital of Japan?")
+        >>> [type(event).__name__ for event in run.events()][-1]
+        'RunFinished'
+        """
         return RunEvents(Source(run=self, runtime=self._runtime, listen=self._listen))
 
     def owned_events(self) -> RunEvents:
@@ -284,6 +302,10 @@ class Run:
         """Stop the run now; True if that ended it (or was heard), False if it had ended before.
 
         Waits up to half a second for the end, except on the background thread.
+
+        >>> run = Agent(model="demo:assistant").start("Write 5000 words about tea.")
+        >>> run.cancel(), run.wait(timeout=30).status
+        (True, <RunStatus.cancelled: 'cancelled'>)
         """
         if self._live is None:
             return self._runtime.cancel(self.run_id)
@@ -307,6 +329,18 @@ class Run:
         hears it within a second; a paused run whose kernel is gone is adopted and goes on here, with `agent` for
         the tools and model that the notebook does not define. Raises ConfigurationError (nothing waits, a tool is
         missing or has changed), UnknownNameError and StoreError.
+
+        >>> @tool(requires_approval=True)
+        ... def pay(amount: int) -> str:
+        ...     "Pay an amount in dollars."
+        ...     return f"paid {amount} dollars"
+        >>> run = Agent(model="demo:assistant", tools=[pay]).start("Pay 30 dollars.")
+        >>> for event in run.events():
+        ...     if run.pending_approvals:
+        ...         print(*run.approve())
+        pay(amount=30)
+        >>> run.result(timeout=30).tool_calls[0].result
+        'paid 30 dollars'
         """
         decision = Decision(approved=True, arguments=arguments)
         return self.decide(decision, tool_call_id=tool_call_id, agent=agent)
@@ -366,11 +400,29 @@ class Run:
         return self
 
     def retry(self, *, agent: Equipped | None = None) -> Run:
-        """Start the same work anew as a new run, and return that run. Raises ConfigurationError and StoreError."""
+        """Start the same work anew as a new run, and return that run. Raises ConfigurationError and StoreError.
+
+        >>> first = Agent(model="demo:assistant").start("What is the capital of Peru?")
+        >>> _ = first.wait(timeout=30)
+        >>> first.retry().result(timeout=30).content
+        'The capital of Peru is Lima.'
+        """
         return recover.retry(self._runtime, self.run_id, agent=agent)
 
     def to_frame(self) -> pd.DataFrame:
-        """The structured output as a DataFrame: a row for each record of the answer."""
+        """The structured output as a DataFrame: a row for each record of the answer.
+
+        >>> import pydantic
+        >>> class City(pydantic.BaseModel):
+        ...     name: str
+        ...     country: str
+        >>> run = Agent(model="demo:assistant").start("Facts about Tokyo and Paris.", output_schema=list[City])
+        >>> _ = run.result(timeout=30)
+        >>> run.to_frame()
+            name country
+        0  Tokyo   Japan
+        1  Paris  France
+        """
         from nbagent.schemas import to_frame
 
         return to_frame(completed(self.output).content)
@@ -378,4 +430,5 @@ class Run:
     def __repr__(self) -> str:
         output = self.output
         name = f" {output.label}" if output.label else ""
-        return f"<Run{name} {output.run_id} {output.status.value}>"
+        cached = f" cached from {output.cached_from}" if output.cached_from else ""
+        return f"<Run{name} {output.run_id} {output.status.value}{cached}>"

@@ -33,8 +33,8 @@ class Launching:
 
     `members` are those of a team; `member_of_turn` is set for a member's own launch, to the turn of its team: it
     has no part in its session's history. `tool_call` and `keeps_texts` are as in `RunLaunch`. `detached`: a run
-    launched inside a tool is not stopped with the run that the tool works for. `row_key` is the row of a batch that it
-    answers.
+    launched inside a tool is not stopped with the run that the tool works for. `cache` is a mode of `reuse.py`,
+    `row_key` the row of a batch that the run answers.
     """
 
     prompt: str
@@ -54,6 +54,7 @@ class Launching:
     keeps_texts: bool = True
     batch_id: str | None = None
     row_key: str | None = None
+    cache: str = "off"
 
     @property
     def in_session(self) -> bool:

@@ -7,21 +7,27 @@ jobs.py         what waits, and until when   readers.py      who waits to read
 launchlog.py    launches durable at once     troubles.py     why turns fail
 file.py         one turn with the file       lockfile.py     who may open it
 queries.py      runs and messages read back  orphans.py      runs whose process is gone
+names.py        what runs are called by
 measures.py     counts, for the frames       listings.py     runs, steps, messages, for the frames
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
 owner.py        which process is which       process.py      this one's forks and end
-overview.py     runs as rows of a table      batches.py      what batches have answered
+overview.py     runs as rows of a table      totals.py       a session's metrics
+answers.py      answers to be given again    recordings.py   such an answer as data
+forgetting.py   which runs to delete         asking.py       a person's SQL, tables to files
+batches.py      what batches have answered
 """
 
 from nbagent.store import measures
+from nbagent.store.answers import Answer, all_answers, find_answer, import_recordings, recordings_of
+from nbagent.store.asking import FORMATS, write_table
 from nbagent.store.batches import Answered, answered_rows, batch_details
+from nbagent.store.forgetting import Clearable, clearable
 from nbagent.store.listings import (
     list_family,
     list_messages,
     list_picked,
     list_steps,
     pick_runs,
-    session_messages,
 )
 from nbagent.store.measures import Chosen, Query
 from nbagent.store.overview import Overview, newest_runs, runs_since
@@ -30,11 +36,13 @@ from nbagent.store.queries import (
     list_runs,
     load_run,
     load_stopped,
-    session_metrics,
 )
-from nbagent.store.sessions import Turn, carry_over, load_turns, session_runs
+from nbagent.store.recordings import recorded_output
+from nbagent.store.sessions import Turn, carry_over, load_turns, own_runs, session_runs
 from nbagent.store.store import Store
+from nbagent.store.totals import session_metrics
 from nbagent.store.writes import (
+    AnswerKeys,
     Append,
     BatchRecord,
     CancelRequest,
@@ -42,6 +50,7 @@ from nbagent.store.writes import (
     DecisionRequest,
     DecisionSeen,
     Finish,
+    ForgetRuns,
     InterruptOrphans,
     Launch,
     Launched,
@@ -51,15 +60,20 @@ from nbagent.store.writes import (
 )
 
 __all__ = [
+    "FORMATS",
+    "Answer",
+    "AnswerKeys",
     "Answered",
     "Append",
     "BatchRecord",
     "CancelRequest",
     "CancelSeen",
     "Chosen",
+    "Clearable",
     "DecisionRequest",
     "DecisionSeen",
     "Finish",
+    "ForgetRuns",
     "InterruptOrphans",
     "Launch",
     "Launched",
@@ -71,9 +85,13 @@ __all__ = [
     "Store",
     "Turn",
     "Write",
+    "all_answers",
     "answered_rows",
     "batch_details",
     "carry_over",
+    "clearable",
+    "find_answer",
+    "import_recordings",
     "list_family",
     "list_messages",
     "list_picked",
@@ -84,9 +102,12 @@ __all__ = [
     "load_turns",
     "measures",
     "newest_runs",
+    "own_runs",
     "pick_runs",
+    "recorded_output",
+    "recordings_of",
     "runs_since",
-    "session_messages",
     "session_metrics",
     "session_runs",
+    "write_table",
 ]

@@ -17,7 +17,11 @@ from nbagent.store.rows import utc_now
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-MIGRATIONS: Sequence[str] = ("schema.sql", "batches.sql")  # beside this module; the first is number 1
+MIGRATIONS: Sequence[str] = (
+    "schema.sql",
+    "answers.sql",
+    "batches.sql",
+)  # beside this module; the first is number 1
 
 
 @functools.cache

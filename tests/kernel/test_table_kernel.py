@@ -157,7 +157,7 @@ def test_a_page_that_loads_later_gets_the_table_of_now(kernel):
 
 
 def test_an_opened_run_sends_its_card_and_its_details(kernel):
-    """`open` is answered with the whole card and the details; an answer that is whole comes as HTML too."""
+    """`open` is answered with the whole card, an answer that is whole as HTML too, and the details."""
     kernel.run(LOAD + "nb.Panel()")
     kernel.run(SHORT + "\nrun.wait();")
     run_id = wait_for(kernel, "capital", "completed")["id"]
@@ -167,9 +167,9 @@ def test_an_opened_run_sends_its_card_and_its_details(kernel):
         return [m[what] for m in table_of(kernel).received if m.get("run") == run_id and what in m]
 
     kernel.wait_for(lambda: told("card") and told("details"), "card and details", timeout_s=10)
-    assert told("card")[0]["row"]["status"] == "completed"
-    details = told("details")[0]
-    assert details["html"] == "<p>The capital of France is Paris.</p>\n"
+    row, details = told("card")[0]["row"], told("details")[0]
+    assert row["status"] == "completed"
+    assert row["html"] == "<p>The capital of France is Paris.</p>\n"
     assert [message["role"] for message in details["messages"]][-1] == "assistant"
     assert len(details["steps"]["rows"]) == 1
 

@@ -140,3 +140,22 @@ def test_trouble_of_the_store_is_told_once_and_taken_back():
     assert board.tick(0.1, trouble=what) is None
     assert board.state()["trouble"] == what
     assert board.tick(0.2, trouble=[])["trouble"] == []
+
+
+def test_a_batchs_standing_is_told_when_it_changes_and_one_that_was_let_go_has_ended():
+    """A batch that goes on keeps the board awake; rows without runs are told; a board of one batch holds no other."""
+    board, going = (
+        Board(),
+        {"total": 10, "done": 1, "failed": 0, "not_asked": 0, "rate": 1.0, "finished": False},
+    )
+    assert board.tick(0.0, batches={"b": going})["batches"] == {"b": going}
+    assert board.tick(0.1, batches={"b": going}) is None
+    board.tick(1.2, batches={"b": going})
+    assert board.busy
+    assert board.tick(2.0, batches={})["batches"] == {"b": {**going, "finished": True}}
+    board.tick(3.1)
+    assert not board.busy
+    assert board.state()["batches"]["b"]["finished"]
+    only = Board("b")
+    only.watch(a_record("r"))
+    assert only.tick(0.0, batches={"other": going}) is None

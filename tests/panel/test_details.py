@@ -77,17 +77,16 @@ def test_calls_and_messages_are_shown_as_they_were():
     assert (call["result"], call["status"], call["error"]) == ("{not json", "error", "no price")
 
 
-def test_only_a_whole_answer_is_laid_out():
-    """While it streams an answer is plain; once it is whole its Markdown is HTML."""
+def test_a_whole_answer_can_be_copied_and_so_can_the_code_that_gets_it():
+    """While an answer streams there is nothing to copy yet."""
     record = a_record()
     record.apply(TextAdded("**so", step=1))
-    assert details_of(record.snapshot())["html"] is None
-    record.apply(TextAdded(" far**", step=1))
+    assert details_of(record.snapshot())["answer"] == ""
     record.apply(
         RunFinished(stop_reason="end", content="**so far**", finished_at=T0, traceback="Traceback\n ...")
     )
     shown = details_of(record.snapshot())
-    assert "<strong>so far</strong>" in shown["html"]
+    assert shown["answer"] == "**so far**"
     assert shown["code"] == 'nb.get("r1")'
     assert shown["traceback"].startswith("Traceback")
 

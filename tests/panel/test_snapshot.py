@@ -19,6 +19,8 @@ HOSTILE = "</pre></div><script>alert(1)</script><img src=x onerror='alert(1)'>\"
 ALLOWED = {"div", "p", "strong", "em", "br", "pre", "code", "table", "thead", "tbody", "tr", "th", "td"} | {
     "details",
     "summary",
+    "ul",
+    "li",
 }
 
 
@@ -74,6 +76,18 @@ def test_hostile_text_stays_text_wherever_it_stands():
     assert tags.tags <= ALLOWED
     assert tags.attributes <= {"class", "style"}
     assert HOSTILE in tags.texts
+
+
+def test_a_nested_answer_stays_a_tree_of_text():
+    """What the card shows as a tree is nested lists in the file, its names and values escaped."""
+    record = a_record(output_schema=OutputSchema.of({"type": "object"}))
+    value = {HOSTILE: {"inner": [HOSTILE, 2_100_000]}}
+    record.apply(RunFinished(stop_reason="end", content=value, output_valid=True, finished_at=T0))
+    row, text = looked(record)
+    assert row["form"] == "tree"
+    tags = parsed(snapshot.html_of(row, text))
+    assert tags.tags <= ALLOWED
+    assert "2,100,000" in " ".join(tags.texts)
 
 
 def test_the_plain_form_is_the_same_from_launch_to_end_and_from_run_to_run():

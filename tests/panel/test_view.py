@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -282,6 +283,33 @@ def test_a_paused_run_shows_what_a_person_is_to_approve():
     assert view.Seen.of_output(record.snapshot()).approvals == (call,)
     row = seen_after(record, ApprovalDenied(call=call, reason="no"))
     assert (row["status"], row["approvals"]) == ("running", [])
+
+
+def test_a_members_waiting_call_stands_on_its_teams_card():
+    """The call says who asks and which run to decide on; the leader itself waits for nobody."""
+    record, member = a_record(run_id="desk"), a_record(run_id="m1", agent_name="payer")
+    record.join(member)
+    call = PendingApproval(step=1, tool_call_id="c1", name="pay", arguments={"amount": 5})
+    before = record.whole_version
+    member.apply(ApprovalRequested(call=call))
+    assert record.whole_version > before
+    row = seen_after(record, RunStarted(started_at=T0))
+    wanted = {"run_id": "m1", "by": "payer", "step": 1, "tool_call_id": "c1", "call": "pay(amount=5)"}
+    assert row["approvals"] == [wanted]
+    assert row["waiting"] == "payer waits for your approval"
+    assert "payer waits for approval: " in html_of(row, "")
+    assert seen_after(record, finished())["approvals"] == [wanted]
+    member.apply(ApprovalDenied(call=call, reason="no"))
+    assert row_of(Seen.of_record(record))["approvals"] == []
+
+
+def test_half_a_surrogate_pair_can_be_shown():
+    """A model that writes one stops no card: it becomes a question mark."""
+    record = a_record(label="\ud800", output_schema=OutputSchema.of({"type": "object"}))
+    record.apply(TextAdded("a\ud800", step=1))
+    assert shown_text(record.text) == "a?"
+    row = seen_after(record, finished(content={"\ud800": "\ud800"}, output_valid=True))
+    json.dumps(row, ensure_ascii=False).encode()
 
 
 def test_a_denied_call_is_no_failure():
