@@ -127,20 +127,28 @@ def foreground(batch: Batch) -> None:
     from IPython.display import display
 
     show: Any = display
-    handle = show({"text/plain": str(batch.progress)}, raw=True, display_id=True)
     try:
-        while True:
-            try:
-                frame = batch.wait(REFRESH_S)
-                break
-            except WaitTimeout:
-                handle.update({"text/plain": str(batch.progress)}, raw=True)
+        frame = (
+            _watched(batch, show) if kernel.in_kernel() else batch.wait()
+        )  # a terminal has the wait's own bar
     except KeyboardInterrupt as stop:
         batch.cancel()
         show_as(stop, f"the batch was cancelled: {batch.progress}", "rows that are done are kept")
         raise
-    handle.update({"text/plain": str(batch.progress)}, raw=True)
     show(frame)
+
+
+def _watched(batch: Batch, show: Any) -> Any:
+    """Wait for the batch while an output of the cell says where it stands; return its frame."""
+    handle = show({"text/plain": str(batch.progress)}, raw=True, display_id=True)
+    while True:
+        try:
+            frame = batch.wait(REFRESH_S)
+        except WaitTimeout:
+            handle.update({"text/plain": str(batch.progress)}, raw=True)
+        else:
+            handle.update({"text/plain": str(batch.progress)}, raw=True)
+            return frame
 
 
 def cancel(keys: Sequence[str], *, everything: bool) -> set[str]:
