@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from nbagent.errors import StoreDamagedError, StoreError
+from nbagent.store.columns import COLUMNS, Row
 from nbagent.store.jobs import Jobs
-from nbagent.store.rows import COLUMNS, Row, launch_row
-from nbagent.store.transaction import Memory, write_all
+from nbagent.store.memory import Memory
+from nbagent.store.rows import launch_row
+from nbagent.store.transaction import write_all
 from nbagent.store.writes import Launch, Logged
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -39,3 +40,15 @@ class Readers:
         for _, turn in asking:
             if turn.set_running_or_notify_cancel():
                 turn.set_exception(error)
+
+
+def give(turn: Future[DuckDBPyConnection], connect: Callable[[], DuckDBPyConnection]) -> bool:
+    """Give one who waits a connection. False if there is nobody any more, or none to be had. Not under the lock."""
+    if not turn.set_running_or_notify_cancel():
+        return False
+    try:
+        turn.set_result(connect())
+    except Exception as error:  # noqa: BLE001 - the reader raises it
+        turn.set_exception(error)
+        return False
+    return True

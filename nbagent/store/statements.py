@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from nbagent.store.rows import COLUMNS, Row
+from nbagent.store.columns import COLUMNS, Row
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

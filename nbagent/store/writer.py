@@ -16,14 +16,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import StoreBusyError, StoreError
+from nbagent.store.columns import Row
 from nbagent.store.file import StoreFile, busy
 from nbagent.store.jobs import Job, Jobs
 from nbagent.store.launchlog import LaunchLog, row_for_log, take_over
+from nbagent.store.memory import Memory
 from nbagent.store.owner import this_owner
 from nbagent.store.process import watch
-from nbagent.store.readers import Readers
-from nbagent.store.rows import Row
-from nbagent.store.transaction import Memory, write_all
+from nbagent.store.readers import Readers, give
+from nbagent.store.transaction import write_all
 from nbagent.store.troubles import Troubles, as_store_error
 from nbagent.store.writes import Finish, InterruptOrphans, Launch, Launched, Logged, Write
 
@@ -321,14 +322,9 @@ class Writer:
     def _resolve(self, job: Job, result: Any) -> None:
         if isinstance(result, StoreError):
             self.file.notices.append(str(result))
-        if not job.future.set_running_or_notify_cancel():
-            return
-        if isinstance(result, BaseException):
-            if isinstance(job.write, Launch):
-                self._jobs.refused([job.write.row.get("run_id", "")])
-            job.future.set_exception(result)
-        else:
-            job.future.set_result(result)
+        if isinstance(result, BaseException) and isinstance(job.write, Launch):
+            self._jobs.refused([job.write.row.get("run_id", "")])
+        job.settle(result)
         if isinstance(job.write, Launch | Logged):
             self._sweep()
 
@@ -337,15 +333,11 @@ class Writer:
         with self._cond:
             ready = self._readers.ready(self._jobs.first())
         for turn in ready:
-            if turn.set_running_or_notify_cancel():
-                try:
-                    cursor = self.file.cursor()
-                except Exception as error:  # noqa: BLE001 - the reader raises it
-                    turn.set_exception(error)
-                else:
-                    with self._cond:
-                        self._readers.reading += 1
-                    turn.set_result(cursor)
+            with self._cond:
+                self._readers.reading += 1
+            if not give(turn, self.file.cursor):
+                with self._cond:
+                    self._readers.reading -= 1
 
     def _await_readers(self) -> None:
         with self._cond:
