@@ -215,12 +215,15 @@ class Writer:
             self._troubles.now is not None or not (self.waiting() or self._readers.asking)
         )
 
-    def _wait_for_work(self, timeout_s: float | None) -> bool:
-        """Sleep until something is due. False if nothing is when the time is out, or the thread shall end."""
+    def _wait_for_work(self, timeout_s: float | None, *, while_read: bool = False) -> bool:
+        """Sleep until something is due. False if nothing is when the time is out, or the thread shall end.
+
+        `while_read`: or when the last reader is done.
+        """
         deadline = None if timeout_s is None else monotonic() + timeout_s
         with self._cond:
             while True:
-                if self._is_over():
+                if self._is_over() or (while_read and not self._readers.reading):
                     return False
                 now = monotonic()
                 due = self._due()
@@ -300,7 +303,10 @@ class Writer:
         """Wait for more to do in this turn, while readers have the file or launches come. False if nothing does."""
         begin = monotonic()
         if self._readers.reading:
-            return self._wait_for_work(TURN_S)
+            if self._wait_for_work(TURN_S, while_read=True):
+                return True
+            if self._readers.reading:
+                return False
         return self._wait_for_work(0.0 if self.file.lock.wanted() else LINGER_S) or self._logged_at >= begin
 
     def _take(self, *, everything: bool) -> list[Job]:
