@@ -250,6 +250,8 @@ class _Batch:
 
     def _add_logged(self, write: Logged) -> Launched:
         run_id, session_id, turn, _, owner = write.row[:5]
+        if session_id in self.turns:  # a launch of this batch is numbered after it
+            self.turns[session_id] = max(turn, self.turns[session_id])
         if owner == self.memory.owner:
             self.placed[run_id] = (session_id, turn)
         self.logged.append(write.row)
