@@ -2,12 +2,11 @@
 """The magics: parse a line, call one thing below, return what it gives. On the kernel's main thread.
 
 `%%agent_bg` launches and returns at once, `%%agent` does the same in the foreground, `%agent` looks at runs and
-stops them, `%config NBAgent` sets options. Arguments are read in `lines.py`.
+stops them (`verbs.py`), `%config NBAgent` sets options. Arguments are read in `lines.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class
@@ -17,14 +16,13 @@ from nbagent import kernel, settings
 from nbagent.errors import (
     ConfigurationError,
     PromptError,
-    UnknownNameError,
-    UnknownOptionError,
-    close_match,
     show_as,
 )
-from nbagent.magics import approval
 from nbagent.magics.given import changes_of, contexts_named, launched_agent
 from nbagent.magics.lines import AGENT, AGENT_BG, Line, agent_line
+from nbagent.magics.names import evaluate, existing, session
+from nbagent.magics.streaming import stream
+from nbagent.magics.verbs import VERBS
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -113,7 +111,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             options = AGENT.parse(line)
             return self._dry_run(options, cell) if options.dry_run else self._foreground(options, cell)
         verb, arguments = agent_line(line)
-        return getattr(self, f"_{verb}")(arguments)
+        return VERBS[verb](self.shell, arguments)
 
     # -------------------------------------------------------------- launching
 
@@ -130,7 +128,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         forecast = self._agent(options).forecast(
             self._prompt(cell),
             session_id=options.session,
-            output_schema=_evaluate(options.schema, names, "schema") if options.schema else None,
+            output_schema=evaluate(options.schema, names, "schema") if options.schema else None,
             files=contexts_named(options.context, names),
         )
         print(forecast)
@@ -141,7 +139,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         if (
             options.run_id
             and options.if_exists == "attach"
-            and (joined := _existing(options.run_id)) is not None
+            and (joined := existing(options.run_id)) is not None
         ):
             return self._assign(options, joined)
         agent = self._agent(options)
@@ -154,9 +152,9 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         run = agent.start(
             prompt,
             files=contexts,
-            session=_session(options.session, names),
+            session=session(options.session, names),
             run_id=options.run_id,
-            output_schema=_evaluate(options.schema, names, "schema") if options.schema else None,
+            output_schema=evaluate(options.schema, names, "schema") if options.schema else None,
             timeout=settings.get("timeout", options.timeout) if options.timeout is not None else None,
             label=options.output,
             cell_id=cell_id,
@@ -180,7 +178,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         if options.instructions is not None:
             changes["instructions"] = options.instructions
         if options.tools:
-            changes["tools"] = [_evaluate(name, names, "tool") for name in options.tools.split(",") if name]
+            changes["tools"] = [evaluate(name, names, "tool") for name in options.tools.split(",") if name]
         changes |= changes_of(agent, options)
         return replace(agent, **changes) if changes else agent
 
@@ -193,7 +191,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
     def _foreground(self, options: Line, cell: str) -> None:
         run = self._launch(options, cell)
         try:
-            _stream(run)
+            stream(run)
         except KeyboardInterrupt as stop:
             run.cancel()
             show_as(stop, "the run was cancelled; what it had written is kept")
@@ -203,93 +201,6 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             from IPython.display import display
 
             display(run.to_frame())  # type: ignore[no-untyped-call]
-
-    # ------------------------------------------------------------ %agent verbs
-
-    def _panel(self, _arguments: Line) -> None:
-        from nbagent.panel import Panel
-
-        Panel().show()
-
-    def _list(self, _arguments: Line) -> Any:
-        from nbagent.frames import runs
-
-        return runs()
-
-    def _metrics(self, arguments: Line) -> Any:
-        from nbagent.frames import shown_metrics
-
-        return shown_metrics(arguments.by)
-
-    def _models(self, _arguments: Line) -> Any:
-        from nbagent.models import overview
-        from nbagent.schemas import to_frame
-
-        return to_frame(overview())
-
-    def _show(self, arguments: Line) -> None:
-        from nbagent import runtime
-        from nbagent.panel import show_card
-
-        current = runtime.current()
-        if arguments.runs:
-            for key in arguments.runs:
-                show_card(current.get(key))
-            return
-        lives = [live for live in current.runs() if live.kin.parent is None]
-        if not lives:
-            raise UnknownNameError("this kernel has launched no run", "launch one with %%agent_bg")
-        show_card(current.get(lives[-1].record.launch.run_id))
-
-    def _wait(self, arguments: Line) -> None:
-        from nbagent import runtime
-        from nbagent.panel import flush_snapshots
-
-        current = runtime.current()
-        runs = [current.get(key) for key in arguments.runs] if arguments.runs else current.unfinished()
-        outputs = runtime.gather(*runs, timeout=arguments.timeout)
-        flush_snapshots(runs)
-        _say_how_many([output.status.value for output in outputs])
-
-    def _cancel(self, arguments: Line) -> None:
-        from nbagent import runtime
-
-        current = runtime.current()
-        if not arguments.runs and not arguments.all:
-            raise UnknownOptionError("%agent cancel names no run", "name runs by id or label, or say --all")
-        runs = current.unfinished() if arguments.all else [current.get(key) for key in arguments.runs]
-        heard = sum(run.cancel() for run in runs)
-        print(f"cancelled {heard} of {len(runs)} run{'' if len(runs) == 1 else 's'}")
-
-    def _approve(self, arguments: Line) -> None:
-        if (adopted := approval.approve(arguments)) is not None:
-            self._show_anew(adopted)
-
-    def _deny(self, arguments: Line) -> None:
-        if (adopted := approval.deny(arguments)) is not None:
-            self._show_anew(adopted)
-
-    def _resume(self, arguments: Line) -> None:
-        from nbagent.runtime import current, recover
-
-        for key in _named(arguments, "resume"):
-            self._show_anew(recover.resume(current(), key, from_partial=arguments.from_partial))
-
-    def _retry(self, arguments: Line) -> None:
-        from nbagent.runtime import current, recover
-
-        for key in _named(arguments, "retry"):
-            self._show_anew(recover.retry(current(), key))
-
-    def _show_anew(self, run: Run) -> None:
-        """Show a run that works again, and let its label name it, where the label names no other thing."""
-        from nbagent.panel import show_card
-        from nbagent.runtime import Run
-
-        names = self.shell.user_ns
-        if run.label and isinstance(names.get(run.label), Run | None):
-            names[run.label] = run
-        show_card(run)
 
 
 def load(shell: InteractiveShell) -> None:
@@ -310,82 +221,3 @@ def unload(shell: InteractiveShell) -> None:
         for name in ("agent", "agent_bg"):
             shell.magics_manager.magics[kind].pop(name, None)
     kernel.unload(shell)
-
-
-def _named(arguments: Line, verb: str) -> list[str]:
-    """The runs that the line names. Raises UnknownOptionError if it names none."""
-    if not arguments.runs:
-        raise UnknownOptionError(f"%agent {verb} names no run", "name runs by id or label")
-    return list(arguments.runs)
-
-
-def _existing(run_id: str) -> Run | None:
-    from nbagent import runtime
-
-    try:
-        return runtime.current().get(run_id)
-    except UnknownNameError:
-        return None
-
-
-def _session(word: str | None, names: Mapping[str, Any]) -> Any:
-    """What `--session` names: a Session of the notebook, else an id."""
-    from nbagent.session import Session
-
-    named = names.get(word) if word else None
-    return named if isinstance(named, Session) else word
-
-
-_SHELLS_OWN = frozenset({"open", "exit", "quit", "get_ipython"})
-
-
-def _evaluate(expression: str, names: Mapping[str, Any], what: str) -> Any:
-    """The value of a name or expression of the notebook, such as `City` or `list[City]`."""
-    try:
-        return eval(expression, dict(names))  # noqa: S307 - the user's own notebook, the user's own line
-    except NameError as error:
-        missing = error.name or expression
-        known = [name for name, value in names.items() if callable(value) and name not in _SHELLS_OWN]
-        raise UnknownNameError(
-            f"{what} {expression!r}: {missing!r} is not defined{close_match(missing, known)}",
-            f"run the cell that defines {missing!r} first",
-        ) from None
-    except Exception as error:  # noqa: BLE001 - whatever the user's expression raises
-        raise UnknownNameError(
-            f"{what} {expression!r} cannot be read: {error}", f"name a {what} of the notebook"
-        ) from None
-
-
-def _stream(run: Run) -> None:
-    """Print the text as it comes until the run ends."""
-    shown = ""
-    while True:
-        over = _over(run, 0.05)
-        text = run.text
-        if not text.startswith(shown):  # a try was repeated: its text is void
-            print()
-            shown = ""
-        print(text[len(shown) :], end="", flush=True)
-        shown = text
-        if over:
-            break
-    if shown:
-        print()
-
-
-def _over(run: Run, seconds: float) -> bool:
-    from nbagent.errors import WaitTimeout
-
-    try:
-        run.wait(seconds)
-    except WaitTimeout:
-        run.tell_of_pause()
-        return False
-    return True
-
-
-def _say_how_many(statuses: list[str]) -> None:
-    counts = ", ".join(f"{statuses.count(status)} {status}" for status in sorted(set(statuses)))
-    print(
-        f"{len(statuses)} run{'' if len(statuses) == 1 else 's'}{': ' + counts if counts else ' to wait for'}"
-    )

@@ -2,9 +2,10 @@
 
 A provider sends a token at a time, and each read costs the loop the same whether it brings one token or ten. With
 one stream every piece is read as it comes. With many, the socket of a stream that brings pieces faster than anyone
-can watch is left alone for some milliseconds, and then read in one go; nobody but the socket waits for that. Rests
-end together, at marks of the loop's clock, so that one timer and one look at the sockets serve many of them. Used on
-the background thread.
+can watch is left alone for some milliseconds, and then read in one go; nobody but the socket waits for that. A rest is
+longer the more streams run and the longer this one has lasted, so that a short answer is hardly later. Rests end
+together, at marks of the loop's clock, so that one timer and one look at the sockets serve many of them. Used on the
+background thread.
 """
 
 from __future__ import annotations
@@ -14,13 +15,30 @@ import weakref
 from typing import Any
 
 PER_STREAM_S = 0.002  # how much longer each rest is for every other stream that runs
-LONGEST_S = 0.05  # no rest is longer: a panel refreshes ten times a second
+LONGEST_S = 0.2  # no rest is longer: five times a second is what the eye takes for steady
+YOUNG_S = 0.05  # nor longer than this, while the stream is young: ...
+PART_OF_AGE = 0.2  # ... the end of a stream comes later by no more than this part of it
 _SHORTEST_S = 0.004  # a shorter one costs more than it saves
-_MARK_S = 0.01  # longer rests end at multiples of this
+_MARKS_S = (0.01, 0.05)  # a rest twice as long as a mark, or longer, ends at a multiple of it
+_GATHERS = 0.75  # the wait for a piece, as a part of a rest, below which rests gather several
 
 _Marks = dict[float, list[asyncio.Transport]]
 _resting: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Marks] = weakref.WeakKeyDictionary()
 _streaming = 0  # exchanges that are open; a hint, so that which loop they are on does not matter
+
+
+def rest_for(others: int, age_s: float) -> float:
+    """Return how long (seconds) a stream of that age rests beside `others` that are open."""
+    return min(LONGEST_S, others * PER_STREAM_S, max(YOUNG_S, age_s * PART_OF_AGE))
+
+
+def end_of_rest(now: float, rest_s: float) -> float:
+    """Return when a rest from `now` ends: at the last mark before its length is over."""
+    until = now + rest_s
+    for mark_s in reversed(_MARKS_S):
+        if rest_s >= 2 * mark_s:
+            return int(until / mark_s) * mark_s
+    return until
 
 
 class Pace:
@@ -30,13 +48,14 @@ class Pace:
     that rests would only hold its streams up.
     """
 
-    __slots__ = ("_inner", "_open", "_rested")
+    __slots__ = ("_began", "_inner", "_open", "_rested")
 
     def __init__(self, inner: Any) -> None:
         global _streaming  # noqa: PLW0603 - one count for all exchanges
         _streaming += 1
         self._open = True
         self._rested = False
+        self._began: float | None = None  # when the first pieces came, in the loop's time
         self._inner = inner
 
     def rest(self, pieces: int, waited_s: float) -> bool:
@@ -44,17 +63,20 @@ class Pace:
 
         `pieces` is how many the last read brought, `waited_s` how long it waited for them.
         """
-        rest_s = min(LONGEST_S, (_streaming - 1) * PER_STREAM_S)
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._began is None:
+            self._began = now
+        rest_s = rest_for(_streaming - 1, now - self._began)
         # after a rest it counts what it gathered, else how long a piece was waited for
-        self._rested = rest_s >= _SHORTEST_S and (pieces > 1 if self._rested else waited_s < rest_s / 2)
+        self._rested = rest_s >= _SHORTEST_S and (
+            pieces > 1 if self._rested else waited_s < rest_s * _GATHERS
+        )
         socket = self._socket() if self._rested else None
         if socket is None:
             self._rested = False
             return False
-        loop = asyncio.get_running_loop()
-        until = loop.time() + rest_s
-        if rest_s > _MARK_S:
-            until = int(until / _MARK_S) * _MARK_S
+        until = end_of_rest(now, rest_s)
         marks = _resting.setdefault(loop, {})
         if until not in marks:
             marks[until] = []

@@ -27,6 +27,7 @@ WORDS = [f" word{n}" for n in range(60)]
 def _long_rests(monkeypatch):
     """Rests of a minute with any two streams: whoever rests shows, and no clock has a part in it."""
     monkeypatch.setattr(pacing, "LONGEST_S", LONG_S)
+    monkeypatch.setattr(pacing, "YOUNG_S", LONG_S)
     monkeypatch.setattr(pacing, "PER_STREAM_S", LONG_S)
 
 
@@ -55,7 +56,7 @@ async def open_response():
 
 @pytest.mark.parametrize(
     ("streams", "waited_s", "rests"),
-    [(1, 0.0, False), (2, 0.0, False), (MANY, 0.0, True), (MANY, pacing.LONGEST_S, False), (1000, 0.03, False)],
+    [(1, 0.0, False), (2, 0.0, False), (MANY, 0.0, True), (MANY, pacing.LONGEST_S, False), (1000, 0.045, False)],
 )  # fmt: skip
 def test_who_rests(streams, waited_s, rests):
     """One stream never rests, nor does one of many whose pieces are slow."""
@@ -81,11 +82,34 @@ def test_a_rest_that_gathered_nothing_is_not_repeated():
     assert asyncio.run(run()) == [True, True, False, False, True]
 
 
+def test_a_rest_is_longer_with_more_streams_and_later_in_a_stream():
+    """Few streams or a young one rest shortly; an old one among many up to the bound, never above a fifth of its age."""
+    assert pacing.rest_for(0, 60.0) == 0
+    assert pacing.rest_for(10, 60.0) == pytest.approx(0.02)
+    assert pacing.rest_for(1000, 0.0) == pacing.YOUNG_S
+    assert pacing.rest_for(1000, 0.5) == pytest.approx(0.1)
+    assert pacing.rest_for(1000, 60.0) == pacing.LONGEST_S
+
+
+@pytest.mark.parametrize("rest_s", [0.004, 0.015, 0.03, 0.09, 0.12, 0.2])
+def test_a_rest_ends_at_a_mark_within_its_length(rest_s):
+    """Never later than it may last, never after less than half of it; long ones end where others end, too."""
+    ends = {pacing.end_of_rest(1000.0 + step / 1000, rest_s) - step / 1000 for step in range(100)}
+    assert max(ends) <= 1000.0 + rest_s + 1e-9
+    assert min(ends) >= 1000.0 + rest_s / 2 - 1e-9
+    together = {round(pacing.end_of_rest(1000.0 + step / 1000, rest_s), 6) for step in range(100)}
+    assert len(together) <= (11 if rest_s < 0.1 else 3) or rest_s < 0.02
+
+
 @pytest.mark.parametrize("inner", [None, SimpleNamespace(), SimpleNamespace(connection=None)])
 def test_without_its_socket_nothing_rests(inner):
     """Where the socket is not to be found, or has been given back, every piece is read as it comes."""
-    with streaming(MANY, inner) as (pace, *_):
-        assert pace.rest(5, 0.0) is False
+
+    async def run():
+        with streaming(MANY, inner) as (pace, *_):
+            assert pace.rest(5, 0.0) is False
+
+    asyncio.run(run())
 
 
 def test_rests_are_bounded_and_end_together():
@@ -111,9 +135,8 @@ def test_rests_are_bounded_and_end_together():
             return now, marks
 
     now, marks = asyncio.run(run())
-    assert pacing.LONGEST_S <= 0.05
     assert len(marks) <= 3
-    assert max(marks) <= now + 0.05
+    assert max(marks) <= now + pacing.YOUNG_S
 
 
 def test_an_exchange_that_is_over_counts_no_more():

@@ -1,0 +1,37 @@
+# ruff: noqa: T201 - a magic talks to the person by printing under its cell
+"""A run in the foreground: its text printed as it comes. On the kernel's main thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nbagent.errors import WaitTimeout
+
+if TYPE_CHECKING:
+    from nbagent.runtime import Run
+
+
+def stream(run: Run) -> None:
+    """Print the text as it comes until the run ends."""
+    shown = ""
+    while True:
+        over = _over(run, 0.05)
+        text = run.text
+        if not text.startswith(shown):  # a try was repeated: its text is void
+            print()
+            shown = ""
+        print(text[len(shown) :], end="", flush=True)
+        shown = text
+        if over:
+            break
+    if shown:
+        print()
+
+
+def _over(run: Run, seconds: float) -> bool:
+    try:
+        run.wait(seconds)
+    except WaitTimeout:
+        run.tell_of_pause()
+        return False
+    return True
