@@ -289,6 +289,7 @@ def test_a_log_that_was_deleted_takes_nothing(store: Store, path: Path) -> None:
         log.unlink()
         assert store.launch(minted("b")).result(10).turn == 1
         assert logs_of(path) == []
+    assert store.close()
     with open_turn(store):
         assert store.launch(minted("c")).done()
         assert b'"run_id":"c"' in logged(path)
