@@ -61,6 +61,11 @@ class OtherLogs:
         if is_left:
             self._unreadable += unreadable
 
+    @property
+    def some_are_left(self) -> bool:
+        """Whether there is a log whose process is gone: its runs are to be interrupted."""
+        return bool(self._left)
+
     def settle(self) -> str | None:
         """The launches are committed: remove dead processes' logs. Gives a sentence on lines that nobody can read."""
         notice = self._set_aside() if self._unreadable else None

@@ -30,10 +30,10 @@ class Readers:
         self._asking.append((after, turn))
         return turn
 
-    def serve(self, first: int | None, connect: Callable[[], DuckDBPyConnection]) -> None:
-        """Give a connection to each whose rows are written, where `first` is the earliest job that is not."""
+    def serve(self, first: Callable[[], int | None], connect: Callable[[], DuckDBPyConnection]) -> None:
+        """Give a connection to each whose rows are written, where `first` tells the earliest job that is not."""
         with self._cond:
-            ready = self._ready(first)
+            ready = self._ready(first())
         for turn in ready:
             with self._cond:
                 self.reading += 1

@@ -280,8 +280,12 @@ class Writer:
         return found
 
     def _begin(self, found: OtherLogs) -> None:
-        """Commit what other processes' logs hold, together with what is due here."""
-        self._commit(self._take(everything=False), found.launches)
+        """Commit what other processes' logs hold, together with what is due here where that asks nothing about it."""
+        if found.some_are_left:
+            self._commit([], found.launches)
+            self._commit(self._take(everything=False))
+        else:
+            self._commit(self._take(everything=False), found.launches)
         notice = found.settle()
         if notice is not None:
             self.file.notices.append(notice)
@@ -295,7 +299,7 @@ class Writer:
         begin = monotonic()
         last = False
         while True:
-            self._readers.serve(self._first(), self.file.cursor)
+            self._readers.serve(self._jobs.first, self.file.cursor)
             if last and not self._readers.reading:
                 return
             # readers have the file as well: it stays open, and open to writes, until they are done
@@ -319,10 +323,6 @@ class Writer:
     def _take(self, *, everything: bool) -> list[Job]:
         with self._cond:
             return self._jobs.take(monotonic(), everything=everything or self._stopping)
-
-    def _first(self) -> int | None:
-        with self._cond:
-            return self._jobs.first()
 
     def _commit(self, jobs: list[Job], found: Sequence[Logged] = ()) -> None:
         """Write jobs, after launches found in other logs."""

@@ -161,6 +161,13 @@ class Orders:
                 self.store.launch(Launch({"run_id": run_id, **own}, minted=True)).result(PATIENCE_S)
             return logged(self.path).decode()
 
+    def log(self, run_id: str) -> bool:
+        """Launch a run with an id made for it; whether it is durable at once."""
+        from nbagent.store import Launch
+
+        row = {"run_id": run_id, "session_id": run_id, "turn": 1}
+        return self.store.launch(Launch(row, minted=True)).done()
+
     def mint_and_die(self, run_ids: list[str], session_id: str | None = None) -> None:
         """The same, and SIGKILL in the moment of the last acknowledgement, before any batch."""
         from nbagent.store import Launch
