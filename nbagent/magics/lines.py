@@ -105,6 +105,8 @@ def _verb(verb: str) -> LineParser:
         parser.add_argument("by", nargs="?", choices=METRICS, default="model")
     elif verb not in ("panel", "list", "models"):
         parser.add_argument("runs", nargs="*", metavar="RUN")
+    if verb == "list":
+        parser.add_argument("--here", action="store_true")
     if verb == "deny":
         parser.add_argument("--why", default="", metavar="TEXT")
     if verb == "wait":

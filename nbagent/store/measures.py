@@ -19,6 +19,11 @@ from nbagent.store.rows import naive
 Query = tuple[str, list[Any]]
 
 
+_LAST_OWNER = (
+    "coalesce((select arg_max(s.owner, s.attempt) from attempt_starts s where s.run_id = l.run_id), l.owner)"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
     """Which runs count: all that fit every field. Empty is no filter; `tags` must all be there."""
@@ -28,6 +33,7 @@ class Chosen:
     agents: Sequence[str] = ()
     statuses: Sequence[str] = ()
     since: datetime | None = None
+    owner: str | None = None  # the process that works on it, or did last
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def where(self) -> Query:
@@ -50,6 +56,9 @@ class Chosen:
         if self.since is not None:
             conditions.append("l.created_at >= ?")
             params.append(naive(self.since))
+        if self.owner is not None:
+            conditions.append(f"{_LAST_OWNER} = ?")
+            params.append(self.owner)
         for name, value in self.tags.items():
             conditions.append("json_extract_string(l.details, ?) = ?")
             params += ["/tags/" + name.replace("~", "~0").replace("/", "~1"), value]

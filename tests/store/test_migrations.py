@@ -88,7 +88,10 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
     monkeypatch.setattr("nbagent.store.migrations.MIGRATIONS", wrong)
     with pytest.raises(Exception, match="nothing"):
         store.read("select 1")
+    thread = store._writer._thread
     assert store.close(1) is False  # the look for dead processes waits
+    assert thread is not None
+    thread.join(20)
     with duckdb.connect(str(path), read_only=True) as con:
         assert con.execute("select max(version) from schema_version").fetchall() == [(1,)]
         assert con.execute("select count(*) from launches").fetchall() == [(3,)]
