@@ -1,4 +1,4 @@
-"""Each table's columns, in the order of a row: what inserts and readers of rows agree on. Data alone."""
+"""Each table's columns, in the order of a row: what inserts and readers of rows agree on. Pure."""
 
 from __future__ import annotations
 
@@ -125,3 +125,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "created_at": "timestamp",
     },
 }
+
+
+def seconds_between(begin: str, end: str) -> str:
+    """SQL for the seconds between two columns; none where the clock was set back meanwhile, NULL where one is."""
+    return f"(case when {end} < {begin} then 0 else epoch_us({end}) - epoch_us({begin}) end / 1e6)"

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from nbagent.run.metrics import TOKEN_FIELDS
+from nbagent.store.columns import seconds_between
 from nbagent.store.rows import naive
 
 Query = tuple[str, list[Any]]
@@ -118,17 +119,17 @@ _CHOSEN = """chosen as (
     from launches l where {where}
 )"""
 # only runs that were resumed are summed over attempts: grouping all runs of a big record costs time
-_TOLD = """spans as (
-    select run_id, attempt, status, (epoch_us(finished_at) - epoch_us(started_at)) / 1e6 as work_s,
-           (epoch_us(started_at) - epoch_us(created_at)) / 1e6 as queue_s
-    from attempts where {where}
+_TOLD = f"""spans as (
+    select run_id, attempt, status, {seconds_between("started_at", "finished_at")} as work_s,
+           {seconds_between("created_at", "started_at")} as queue_s
+    from attempts where {{where}}
 ), told as (
     select run_id, 1 as attempts, status, work_s, queue_s from spans
     where run_id not in (select run_id from attempt_starts)
     union all
     select run_id, count(*), arg_max(status, attempt), sum(work_s), sum(queue_s) from spans
     where run_id in (select run_id from attempt_starts) group by run_id
-)"""
+)"""  # noqa: S608 - text of ours alone
 # A run that no run of the record started is the root of its tree; what is below it belongs to its team.
 # The recursion looks at nothing but children: looking at all runs costs time.
 _TREE = """chosen as (

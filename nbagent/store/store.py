@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import QueryError, StoreBusyError, StoreError
+from nbagent.store.file import damage_in
 from nbagent.store.rows import naive
 from nbagent.store.writer import Writer
 from nbagent.store.writes import CancelSeen, DecisionRequest, DecisionSeen, Launch, Write
@@ -95,7 +96,7 @@ class Store:
     @contextlib.contextmanager
     def reader(self, *, flush: bool = True, timeout_s: float = 10.0) -> Iterator[Ask]:
         """Several queries on one state of the file: `with store.reader() as ask: rows = ask(sql, params)`."""
-        with self._writer.reading(timeout_s, flush=flush) as cursor:
+        with self._cursor(timeout_s, flush=flush) as cursor:
             cursor.execute("begin transaction read only")
 
             def ask(sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
@@ -105,13 +106,26 @@ class Store:
 
             yield ask
 
+    @contextlib.contextmanager
+    def _cursor(self, timeout_s: float, *, flush: bool = True) -> Iterator[DuckDBPyConnection]:
+        with self._writer.reading(timeout_s, flush=flush) as cursor:
+            try:
+                yield cursor
+            except Exception as error:
+                found = damage_in(error, self.path)
+                if found is None:
+                    raise
+                raise found from error
+
     def frame(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> pd.DataFrame:
         """Run a query and give a DataFrame, times as UTC. Sees all that was submitted before; cannot write."""
-        with self._writer.reading(timeout_s) as cursor:
+        with self._cursor(timeout_s) as cursor:
             cursor.execute("begin transaction read only")
             try:
                 found = cursor.execute(sql, [_param(value) for value in params]).df()
-            except Exception as error:  # noqa: BLE001 - whatever DuckDB says of a person's SQL
+            except Exception as error:  # whatever DuckDB says of a person's SQL
+                if damage_in(error, self.path) is not None:
+                    raise
                 what = " ".join(str(error).split("LINE 1:")[0].split())
                 raise QueryError(f"the record cannot answer this: {what}", _TABLES) from None
         for name, kind in found.dtypes.items():
@@ -125,7 +139,7 @@ class Store:
         Times are without a zone, in UTC. Sees all that was submitted before; the file is held for as long as
         DuckDB works, so that what is made of the arrays is made after it.
         """
-        with self._writer.reading(timeout_s) as cursor, _more_threads(cursor, self.path):
+        with self._cursor(timeout_s) as cursor, _more_threads(cursor, self.path):
             cursor.execute("begin transaction read only")
             found: dict[str, Any] = cursor.execute(sql, [_param(value) for value in params]).fetchnumpy()
             return found

@@ -274,6 +274,7 @@ class Writer:
     def _failed(self, error: Exception) -> StoreError:
         """What a turn's end means. Where the file is only busy, the log goes on: its rows are durable meanwhile."""
         found = as_store_error(error, self.path)
+        self.file.suspect(error)
         if not isinstance(found, StoreBusyError):
             with self._cond:
                 self.log.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -37,22 +38,32 @@ def asked(path: Path, sql: str) -> str:
 @contextmanager
 def open_in_command_line(path: Path) -> Iterator[subprocess.Popen[str]]:
     """The file open in a command line that waits for its next line, as a person leaves it."""
-    with subprocess.Popen(
-        [command_line(), "-csv", "-noheader", str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
+    process = _in_command_line(path)
+    while process is None:  # it does not wait for a turn's end: a person tries again
+        process = _in_command_line(path)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield process
+    finally:
+        process.stdin.close()  # the package's `duckdb` is a script that starts the program
+        process.wait(10)
+        process.stdout.close()
+
+
+def _in_command_line(path: Path) -> subprocess.Popen[str] | None:
+    command = [command_line(), "-csv", "-noheader", str(path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, text=True, **pipes)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with contextlib.suppress(BrokenPipeError):
         process.stdin.write("select count(*) from runs;\n")
         process.stdin.flush()
-        assert process.stdout.readline().strip().isdigit()
-        try:
-            yield process
-        finally:
-            process.stdin.close()  # the package's `duckdb` is a script that starts the program
-            process.wait(10)
+    if process.stdout.readline().strip().isdigit():
+        return process
+    process.communicate(timeout=10)
+    return None
 
 
 def minted(run_id: str) -> Launch:
