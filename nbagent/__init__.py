@@ -18,11 +18,12 @@ Where things are, from the top down; each module imports only from below itself:
     mcp                 MCP servers as sources of tools
     models              the wire formats, the table of providers
     spec                what one run needs to start anywhere
-    tools schemas template rendering   function to tool, type to JSON Schema, prompt to text, value to text
+    tools schemas template   function to tool, type to JSON Schema, prompt to text
     context             files, tables and values that go with a prompt
-    events run          the facts a run emits; status, metrics, snapshot: folds over them
-    errors settings threads   the error tree; options and where they come from; a thread to wait for
     demo                the local demo model: a real server on loopback, no key needed
+    events run          the facts a run emits; status, metrics, snapshot: folds over them
+    rendering           a value as text for a model
+    errors settings threads   the error tree; options and where they come from; a thread to wait for
 """
 
 from __future__ import annotations

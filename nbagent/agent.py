@@ -80,6 +80,11 @@ class Agent:
         gets each event and `on_text` the whole text so far, in order, on a thread of their own. Raises the
         ConfigurationErrors (unknown model, missing key, empty prompt, a file that is not there, ...),
         RunIdInUseError and SessionBusyError; never for what the run does later.
+
+        >>> agent = Agent(model="demo:assistant")
+        >>> runs = [agent.start(f"What is the capital of {country}?") for country in ("Spain", "Egypt")]
+        >>> [run.result(timeout=30).content for run in runs]
+        ['The capital of Spain is Madrid.', 'The capital of Egypt is Cairo.']
         """
         if not isinstance(prompt, str):
             raise PromptError(f"the prompt is {prompt!r}", "give it as text; other values go in files=[...]")
@@ -118,6 +123,12 @@ class Agent:
         """Return what a launch would send, its estimated tokens and the most it can cost; nothing is asked.
 
         Raises the ConfigurationErrors that `start` raises for the prompt, the files and the model's name.
+
+        >>> forecast = Agent(model="demo:assistant").forecast("What is the capital of France?")
+        >>> print(forecast)
+        dry run: nothing is sent to demo:assistant
+        input of the first call: about 7 tokens
+        ...
         """
         contexts = contexts_of(files, max_bytes=settings.get("max_context_bytes"))
         history = session_messages(runtime.current().store, session_id) if session_id else ()
@@ -131,7 +142,11 @@ class Agent:
         )
 
     def run(self, prompt: str, *, background: bool = False, **options: Any) -> RunOutput:
-        """Run and wait, whatever the outcome; Stop cancels the run. With `background`, return at once (pending)."""
+        """Run and wait, whatever the outcome; Stop cancels the run. With `background`, return at once (pending).
+
+        >>> Agent(model="demo:assistant").run("What is 17 times 3?").content
+        '17 * 3 = 51.'
+        """
         run = self.start(prompt, **options)
         if background:
             return _pending(run)
@@ -159,6 +174,11 @@ class Agent:
 
         With `background=True` return the pending snapshot at once: poll it with `aget_run_output`. With
         `stream=True` launch at once and return the run's events: `async for event in agent.arun(..., stream=True)`.
+
+        >>> import asyncio
+        >>> output = asyncio.run(Agent(model="demo:assistant").arun("What is the capital of Peru?"))
+        >>> output.content
+        'The capital of Peru is Lima.'
         """
         if not stream:
             return self._arun(prompt, background=background, **options)
@@ -185,7 +205,14 @@ class Agent:
         return cancel_run(run_id)
 
     def get_session_metrics(self, session_id: Session | str | None = None) -> RunMetrics:
-        """Sum over a session's runs, from the store; the session of this agent's last launch by default."""
+        """Sum over a session's runs, from the store; the session of this agent's last launch by default.
+
+        >>> agent = Agent(model="demo:assistant")
+        >>> for question in ("What is the capital of Japan?", "What is the capital of Italy?"):
+        ...     _ = agent.run(question, session="capitals")
+        >>> agent.get_session_metrics("capitals").model_calls
+        2
+        """
         store = runtime.current().store
         return session_metrics(store, id_of(session_id) or self._last_session or "")
 
@@ -268,12 +295,28 @@ def configured_limits() -> Limits:
 
 
 def get(key: str) -> Run:
-    """The run with this id or label (the latest of that label), from any kernel. Raises UnknownNameError."""
+    """The run with this id or label (the latest of that label), from any kernel. Raises UnknownNameError.
+
+    >>> _ = Agent(model="demo:assistant").run("What is the capital of Italy?", label="italy")
+    >>> nb.get("italy").content
+    'The capital of Italy is Rome.'
+    """
     return runtime.current().get(key)
 
 
 def resume(run: str | Run, *, agent: Agent | None = None, **options: Any) -> Run:
-    """Go on with a stopped run, by handle, id or label, from any kernel; see `Run.resume` for the options."""
+    """Go on with a stopped run, by handle, id or label, from any kernel; see `Run.resume` for the options.
+
+    >>> def price(symbol: str) -> float:
+    ...     "Last price of a stock, by its ticker symbol."
+    ...     return 190.5
+    >>> agent = Agent(model="demo:assistant", tools=[price], limits=Limits(max_steps=1))
+    >>> stopped = agent.start("What is the price of AAPL?")
+    >>> stopped.wait(timeout=30).stop_reason
+    'max_steps'
+    >>> resume(stopped, agent=agent, limits=Limits(max_steps=5)).result(timeout=30).content
+    'The price for AAPL is 190.5.'
+    """
     key = run if isinstance(run, str) else run.run_id
     return recover.resume(runtime.current(), key, agent=agent, **options)
 
@@ -282,6 +325,12 @@ def cancel_run(run_id: str) -> bool:
     """Cancel the run with this id, here or in another kernel, or before it is launched.
 
     True if it had not ended (an id not launched yet counts); False if it had: then nothing changes.
+
+    >>> run = Agent(model="demo:assistant").start("Write 5000 words about tea.")
+    >>> cancel_run(run.run_id), run.wait(timeout=30).status
+    (True, <RunStatus.cancelled: 'cancelled'>)
+    >>> cancel_run(run.run_id)
+    False
     """
     return runtime.current().cancel(run_id)
 

@@ -46,6 +46,12 @@ def compare(
     fields are columns of their own, `answer.<field>`. A failed run is a row with its status and error, nothing is
     raised for it. The frame has one row a run, ordered by prompt, contender and repeat; the runs carry the tag
     `compare`. Raises the ConfigurationErrors of a launch.
+
+    >>> frame = nb.compare(["demo:assistant", "demo:slow"], "What is the capital of Italy?")
+    >>> frame[["contender", "answer"]]
+            contender                         answer
+    0  demo:assistant  The capital of Italy is Rome.
+    1       demo:slow  The capital of Italy is Rome.
     """
     contenders = _contenders(agents_or_models)
     listed = [prompts] if isinstance(prompts, str) else list(prompts)

@@ -42,7 +42,15 @@ from typing import Any
 
 
 class NBAgentError(Exception):
-    """Base of the tree: `what` happened and what `todo`, each one line."""
+    """Base of the tree: `what` happened and what `todo`, each one line.
+
+    >>> try:
+    ...     Agent(model="openai").start("Hi")
+    ... except NBAgentError as error:
+    ...     print(error)
+    model 'openai' names a provider and no model
+    write the model's name after a colon: "openai:NAME"
+    """
 
     def __init__(self, what: str, todo: str = "") -> None:
         super().__init__(what, todo)
@@ -59,7 +67,13 @@ class NBAgentError(Exception):
 
 
 class ConfigurationError(NBAgentError):
-    """A user's mistake that was found before anything was sent."""
+    """A user's mistake that was found before anything was sent.
+
+    >>> Agent(model="demo:assistant").start("")
+    Traceback (most recent call last):
+    nbagent.errors.PromptError: the prompt is empty
+    write what the agent should do
+    """
 
 
 class UnknownModelError(ConfigurationError):
@@ -95,7 +109,16 @@ class PromptError(ConfigurationError):
 
 
 class RunIdInUseError(NBAgentError):
-    """A run id names one run for ever; this one is taken."""
+    """A run id names one run for ever; this one is taken.
+
+    >>> agent = Agent(model="demo:assistant")
+    >>> agent.run("Hello", run_id="greeting-1").status
+    <RunStatus.completed: 'completed'>
+    >>> agent.start("Hello", run_id="greeting-1")
+    Traceback (most recent call last):
+    nbagent.errors.RunIdInUseError: run id 'greeting-1' is taken: agent on 'Hello', launched at ... UTC, is completed
+    leave the run id out, choose another, or attach to that run
+    """
 
 
 class SessionBusyError(NBAgentError):
@@ -107,11 +130,30 @@ class BlockingCallError(NBAgentError):
 
 
 class WaitTimeout(NBAgentError, TimeoutError):  # noqa: N818 - a time-out is what it is, and TimeoutError is its base
-    """A wait ran out. The run itself goes on; its own time limit is `status == timeout`."""
+    """A wait ran out. The run itself goes on; its own time limit is `status == timeout`.
+
+    >>> run = Agent(model="demo:assistant").start("Write 5000 words about tea.")
+    >>> run.result(timeout=0.01)
+    Traceback (most recent call last):
+    nbagent.errors.WaitTimeout: run ... is still ... after 0.01 s
+    wait again, or stop it with run.cancel()
+    >>> run.cancel()
+    True
+    """
 
 
 class RunError(NBAgentError):
-    """The result of a run that did not complete was asked for; its `RunOutput` is `output`."""
+    """The result of a run that did not complete was asked for; its `RunOutput` is `output`.
+
+    >>> run = Agent(model="demo:assistant").start("Write 5000 words about tea.")
+    >>> run.cancel()
+    True
+    >>> try:
+    ...     run.result()
+    ... except RunError as error:
+    ...     print(error.output.status)
+    RunStatus.cancelled
+    """
 
     def __init__(self, what: str, todo: str = "", *, output: Any = None) -> None:
         super().__init__(what, todo)
@@ -123,7 +165,13 @@ class MemberError(NBAgentError):
 
 
 class StoreError(NBAgentError):
-    """The record cannot be read or written."""
+    """The record cannot be read or written.
+
+    >>> nb.sql("select nonsense from runs")
+    Traceback (most recent call last):
+    nbagent.errors.QueryError: the record cannot answer this: ... Referenced column "nonsense" not found ...
+    ask runs, attempts, model_calls, tool_calls or messages; nb.sql("describe runs") shows the columns
+    """
 
 
 class StoreBusyError(StoreError):
@@ -147,6 +195,15 @@ class ModelError(NBAgentError):
 
     `retry_after_s` is the provider's own wish in seconds; `retryable` says whether the same request may
     succeed later. `stop_reason` is the run's, should this end it.
+
+    It ends a run as `error` and is raised nowhere else; the run holds its name and its text:
+
+    >>> output = Agent(model="demo:nonsense").run("Hello")
+    >>> output.error_type
+    'ProviderRefusedError'
+    >>> print(output.error)
+    provider 'demo' has no model 'nonsense' at ...
+    check the model's name, and that the base URL is right (most end in /v1)
     """
 
     retryable = False

@@ -55,6 +55,12 @@ def plot_timeline(run: Any) -> Figure:
 
     `run` is a handle, an output, a run id or a label; x is seconds from the launch. Calls of one lane that overlap
     stand in rows of their own. Raises UnknownNameError for a run that nobody launched.
+
+    >>> run = Agent(model="demo:assistant").start("What is the capital of Japan?")
+    >>> _ = run.wait(timeout=30)
+    >>> figure = nb.plot_timeline(run)
+    >>> figure.axes[0].get_xlabel()
+    'seconds since the launch'
     """
     runs = family(run)
     steps = metrics.steps(run, members=True)
@@ -86,6 +92,10 @@ def plot_cost(by: str = "model", **filters: Any) -> Figure:
     """Draw what runs cost in US dollars by model, agent, member or session; filters as in `nb.metrics.by_model`.
 
     A bar stands for the known part; where some or all of the cost is unknown, its label says so.
+
+    >>> figure = nb.plot_cost(by="agent")
+    >>> figure.axes[0].get_xlabel()
+    'cost in US dollars'
     """
     frame = _frame(by, filters, but_not="tool").sort_values(
         ["cost_usd", "total_tokens"], ascending=False, na_position="last"
@@ -115,6 +125,8 @@ def plot_latency(by: str = "model", **filters: Any) -> Figure:
     """Draw how long completed calls or runs took by model, agent, member, session or tool: median to 95th percentile.
 
     By model and tool these are calls, else whole runs. A mark in the other colour is the median time to first token.
+
+    >>> nb.plot_latency(by="model").savefig("latency.png")
     """
     frame = _frame(by, filters).sort_values("duration_p50_s", na_position="last")
     frame, left_out = frame.head(_MOST_BARS), len(frame) - _MOST_BARS

@@ -45,6 +45,11 @@ class Session:
         """Return the messages in order as the next run would see them (`history_runs` may cut it shorter).
 
         Instructions are the agent's and not among them. Runs that go on are no history yet. Raises StoreError.
+
+        >>> session = Session("greetings")
+        >>> _ = Agent(model="demo:assistant").run("My name is Ada.", session=session)
+        >>> [message.role for message in session.messages()]
+        ['user', 'assistant']
         """
         return as_sent(load_turns(runtime.current().store, self.session_id))
 

@@ -24,6 +24,11 @@ class Limits:
 
     `timeout_s` counts from the start of the work, `queue_timeout_s` from the launch, `idle_timeout_s` between
     two bytes from a provider, `tool_timeout_s` for one tool call.
+
+    >>> brief = Agent(model="demo:assistant", limits=Limits(max_output_tokens=3))
+    >>> output = brief.run("What is the capital of France?")
+    >>> output.content, output.stop_reason
+    ('The capital', 'max_output_tokens')
     """
 
     timeout_s: float | None = 600.0
@@ -40,7 +45,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
-    """What is passed through to the model. None leaves the provider's default."""
+    """What is passed through to the model. None leaves the provider's default.
+
+    >>> exact = Agent(model="demo:assistant", settings=ModelSettings(temperature=0, seed=7))
+    >>> exact.settings.given()
+    {'temperature': 0, 'seed': 7}
+    """
 
     temperature: float | None = None
     top_p: float | None = None

@@ -7,6 +7,7 @@ new arrow in the picture is a line in this file's diff.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -295,11 +296,31 @@ def test_each_module_says_what_it_is(path):
     assert ast.get_docstring(ast.parse(path.read_text())), f"{name_of(path)} has no docstring"
 
 
-def test_the_module_map_names_every_room():
-    """`nbagent.__doc__` is the map: a reader finds each top-level module in it."""
+def rooms_in_tree() -> set[str]:
+    """Return the rooms that there are: the package's top-level modules and folders."""
+    return {room_of(path) for path in MODULES} - {"__init__"}
+
+
+def test_the_module_map_is_the_tree():
+    """`nbagent.__doc__` is the map: each room stands in it once, none that is not there, upper layers first."""
     text = ast.get_docstring(ast.parse((PACKAGE / "__init__.py").read_text())) or ""
-    missing = sorted({room_of(path) for path in MODULES} - {"__init__"} - set(text.replace("/", " ").split()))
-    assert not missing, f"nbagent/__init__.py's docstring does not name {missing}"
+    lines = text.partition("Where things are")[2].splitlines()
+    told = [line.strip().partition("  ") for line in lines if line.startswith("    ")]
+    rooms = [room for names, _, _ in told for room in names.split()]
+    assert all(meaning.strip() for _, _, meaning in told)
+    assert sorted(rooms) == sorted(rooms_in_tree())
+    layers = [LAYER_OF[room] for room in rooms]
+    assert layers == sorted(layers, reverse=True)
+
+
+def test_the_readme_shows_the_layers_as_they_are():
+    """The README's map has a line for each layer, top down, and on it the rooms of the table that there are."""
+    readme = (ROOT / "README.md").read_text()
+    block = re.search(r"<!-- map -->\n```\n(.*?)```", readme, re.DOTALL)
+    assert block, "README.md has no block marked <!-- map -->"
+    shown = [set(line.partition("  ")[0].split()) for line in block[1].splitlines()]
+    tree = rooms_in_tree()
+    assert shown == [set(rooms) & tree for layer, rooms in LAYERS.items() if layer < max(LAYERS)]
 
 
 def loaded_by(module: str) -> set[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import nbagent
 from tests.test_architecture import MODULES, imports_of, room_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -119,6 +120,25 @@ def test_the_readme_has_its_two_commands():
     assert command("first-run-headless") == f"jupyter execute {notebook}"
     assert command("tests") == f'{start}".[test]" && python -m pytest'
     assert (ROOT / notebook).is_file()
+
+
+def test_the_readme_is_short_and_points_at_what_there_is():
+    """Under 150 lines; every path of the tree that it names exists, every name of ours is public."""
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) < 150
+    named = re.findall(r"(?<![.\w])(?:nbagent|tests|notebooks)/[\w./-]+\w", text)
+    assert "nbagent/models/providers.py" in named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    public = set(re.findall(r"\bnb\.(\w+)", text))
+    assert public - set(nbagent.__all__) == set()
+
+
+def test_where_the_readme_says_that_a_button_goes_is_where_buttons_are():
+    """The function that the README names decides on a row's button, in the file that it names."""
+    text = (ROOT / "README.md").read_text()
+    found = re.search(r"in `(\w+)` of `(nbagent/panel/\w+\.js)`", text)
+    assert found
+    assert f"function {found[1]}(" in (ROOT / found[2]).read_text()
 
 
 def test_ci_is_a_program():

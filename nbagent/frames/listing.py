@@ -31,6 +31,11 @@ def runs(
 
     `here`: only those that this kernel works on, or did last. The other filters are as in `nb.metrics.by_model`. Tokens and costs are the run's own, so that sums over rows are
     right; what a team's members used is in their rows, and once more in the team's `team_` columns.
+
+    >>> _ = Agent(model="demo:assistant", name="guide").run("What is the capital of Kenya?", session="kenya")
+    >>> nb.runs(session="kenya")[["agent_name", "status", "content"]]
+      agent_name     status                            content
+    0      guide  completed  The capital of Kenya is Nairobi.
     """
     filters = Filters(session=session, since=since, status=status, agent=agent, tags=tags)
     store = runtime.current().store
@@ -40,6 +45,12 @@ def runs(
 
 
 def sql(query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
-    """Ask the store in SQL: the tables are `runs`, `attempts`, `model_calls`, `tool_calls`, `messages`."""
+    """Ask the store in SQL: the tables are `runs`, `attempts`, `model_calls`, `tool_calls`, `messages`.
+
+    >>> _ = Agent(model="demo:assistant").run("What is the capital of Chile?", session="chile")
+    >>> nb.sql("select status, count(*) as runs from runs where session_id = ? group by all", ["chile"])
+          status  runs
+    0  completed     1
+    """
     frame: pd.DataFrame = runtime.current().store.frame(query, parameters)
     return frame

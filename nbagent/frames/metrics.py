@@ -3,6 +3,18 @@
 On the caller's thread. Nothing is counted twice: retries and resumed attempts are rows of their own, a team's row
 is its leader's own work and each member's row its own, and a run answered from an earlier one costs nothing. What
 is unknown is NA and never 0; `usage_known` and `cost_known` say how much is known.
+
+>>> output = Agent(model="demo:assistant").run("What is the capital of Japan?", session="japan")
+>>> nb.metrics.by_model(session="japan")[["provider", "model", "model_calls", "total_tokens"]]
+  provider      model  model_calls  total_tokens
+0     demo  assistant            1            20
+>>> nb.metrics.steps(output)[["step", "kind", "name", "status"]]
+   step   kind            name     status
+0     1  model  demo:assistant  completed
+>>> nb.metrics.messages(output)[["role", "content"]]
+        role                         content
+0       user   What is the capital of Japan?
+1  assistant  The capital of Japan is Tokyo.
 """
 
 from __future__ import annotations

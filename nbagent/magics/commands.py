@@ -18,6 +18,7 @@ from nbagent.errors import (
     PromptError,
     show_as,
 )
+from nbagent.magics import completion
 from nbagent.magics.given import changes_of, contexts_named, launched_agent
 from nbagent.magics.lines import AGENT, AGENT_BG, Line, agent_line
 from nbagent.magics.names import evaluate, existing, session
@@ -75,8 +76,14 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         -c sends a variable (a figure, a DataFrame, any value) or a file with the prompt, and may come several times.
         --dry-run shows the prompt as it would be sent, its tokens and what it can cost, and sends nothing.
 
-            %%agent_bg -o answer
-            What is the capital of {{ country }}?
+        In [1]: country = "France"
+
+        In [2]: %%agent_bg -o answer
+           ...: What is the capital of {{ country }}?
+        nbagent run 'answer' on demo:assistant: ...
+
+        In [3]: answer.result(timeout=60).content
+        Out[3]: 'The capital of France is Paris.'
         """
         options = AGENT_BG.parse(line)
         if options.dry_run:
@@ -106,6 +113,18 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
 
         RUN is a run id or a label (the NAME of `-o NAME`). In the foreground the text streams in, Stop cancels
         the run, and a run that fails fails the cell.
+
+        In [1]: %%agent -o italy
+           ...: What is the capital of Italy?
+        The capital of Italy is Rome.
+
+        In [2]: %agent wait italy
+        1 run: 1 completed
+
+        In [3]: %agent metrics agent
+        Out[3]:
+          agent_name ...
+        0      agent ...
         """
         if cell is not None:
             options = AGENT.parse(line)
@@ -212,6 +231,7 @@ def load(shell: InteractiveShell) -> None:
             print(f"{error}\nall options of %config NBAgent are taken back")
             shell.config.pop("NBAgent", None)
             shell.register_magics(NBAgent)
+    completion.load(shell)
     kernel.load(shell)
 
 
@@ -220,4 +240,5 @@ def unload(shell: InteractiveShell) -> None:
     for kind in ("line", "cell"):
         for name in ("agent", "agent_bg"):
             shell.magics_manager.magics[kind].pop(name, None)
+    completion.unload(shell)
     kernel.unload(shell)

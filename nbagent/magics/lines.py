@@ -6,6 +6,7 @@ import argparse
 import builtins
 import keyword
 import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, get_args
 
 from nbagent.errors import UnknownOptionError, close_match
@@ -43,6 +44,16 @@ class LineParser(argparse.ArgumentParser):
         if agent and not agent.isidentifier():
             raise UnknownOptionError(f"{self.prog}: {agent!r} is no agent's name", f"{_QUOTE}; {self._help}")
         return known
+
+    @property
+    def flags(self) -> Mapping[str, argparse.Action]:
+        """The flags by each way to write them, in the order of their making."""
+        return self._option_string_actions
+
+    @property
+    def positionals(self) -> Sequence[argparse.Action]:
+        """The arguments without a flag, in order."""
+        return self._get_positional_actions()
 
     def _refuse(self, word: str) -> NoReturn:
         if not word.startswith("-"):
@@ -119,6 +130,11 @@ def _verb(verb: str) -> LineParser:
 
 
 _VERB_PARSERS = {verb: _verb(verb) for verb in VERBS}
+
+
+def verb_parser(verb: str) -> LineParser | None:
+    """Return the parser of `%agent VERB ...`, None for a verb that there is not."""
+    return _VERB_PARSERS.get(verb)
 
 
 def agent_line(line: str) -> tuple[str, Any]:

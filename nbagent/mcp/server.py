@@ -57,6 +57,9 @@ class MCPServer:
     Making one starts nothing. The first run that uses it connects, in the background, before its first model
     call; all runs of this kernel share that connection, and a server that ended is started again at its next
     use. A call is never repeated. It closes with the kernel, with `close()`, or with the last reference to it.
+
+    >>> clock = MCPServer.stdio("uvx", ["mcp-server-time"], tools=["get_current_time"])
+    >>> agent = Agent(model="demo:assistant", tools=[clock])
     """
 
     def __init__(self, address: Address, **options: Unpack[ServerOptions]) -> None:

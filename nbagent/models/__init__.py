@@ -21,10 +21,12 @@
     redaction.py    keys, cut out of messages
     usage.py        a usage object -> Usage
     prices.py       what a call cost
+    listed.py       models by name, for completion
 """
 
 from nbagent.models.chat import OpenAIChat
 from nbagent.models.connections import close_connections
+from nbagent.models.listed import listed_models
 from nbagent.models.overview import overview
 from nbagent.models.prices import price_usd
 from nbagent.models.protocol import (
@@ -63,6 +65,7 @@ __all__ = [
     "ToolOffer",
     "close_connections",
     "default_model_name",
+    "listed_models",
     "overview",
     "price_usd",
     "provider_names",

@@ -26,6 +26,9 @@ class OpenAIChat(WireModel):
 
     Raises:
         UnknownModelError: no such provider, or an empty id.
+
+    >>> Agent(model=OpenAIChat(id="qwen3", base_url="http://localhost:8000/v1")).model
+    OpenAIChat(id='qwen3', provider='openai-chat', base_url='http://localhost:8000/v1')
     """
 
     wire = CHAT

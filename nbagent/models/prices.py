@@ -74,6 +74,11 @@ def prepare_prices(provider: str) -> None:
         threading.Thread(target=_price_list, name="nbagent price list", daemon=True).start()
 
 
+def listed_as(provider: str) -> str:
+    """Return the price list's name for a provider of ours."""
+    return _LISTED_AS.get(provider, provider)
+
+
 @functools.cache
 def _price_list() -> Callable[[str, str, Usage], float | None] | None:
     try:
@@ -93,9 +98,7 @@ def _price_list() -> Callable[[str, str, Usage], float | None] | None:
             cache_write_tokens=usage.cache_write_tokens,
         )
         try:
-            price = genai_prices.calc_price(
-                counts, model_ref=model, provider_id=_LISTED_AS.get(provider, provider)
-            )
+            price = genai_prices.calc_price(counts, model_ref=model, provider_id=listed_as(provider))
         except LookupError:
             unlisted.add((provider, model))
             return None

@@ -40,6 +40,9 @@ class Provider:
     the provider can run a response on its own side, `keeps_responses` that it keeps the items of earlier
     responses, so that they need not be sent back whole. `wires` are the wire formats it speaks; the first is what
     "name:model" means. `label` and `notes` are shown beside the name.
+
+    >>> Provider(name="house", base_url="http://localhost:8000/v1", key_required=False).wire
+    'chat'
     """
 
     name: str
@@ -199,6 +202,9 @@ def register_provider(row: Provider) -> None:
 
     Raises:
         ConfigurationError: the name is empty or holds a colon, or nothing says where the provider is.
+
+    >>> register_provider(Provider(name="house", base_url="http://localhost:8000/v1", key_required=False))
+    >>> agent = Agent(model="house:qwen3")
     """
     if not row.name or ":" in row.name or row.name != row.name.strip():
         raise ConfigurationError(

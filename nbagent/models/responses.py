@@ -35,6 +35,9 @@ class OpenAIResponses(WireModel):
 
     Raises:
         UnknownModelError: no such provider, or an empty id.
+
+    >>> Agent(model=OpenAIResponses(id="gpt-5", background=True)).model
+    OpenAIResponses(id='gpt-5', provider='openai')
     """
 
     wire = RESPONSES

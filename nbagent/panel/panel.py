@@ -15,6 +15,12 @@ class Panel:
 
     Shown at the end of a cell, or by `show()`; every panel of a kernel is a view of one table. `print(Panel())`
     is a text table of the newest runs.
+
+    >>> _ = Agent(model="demo:assistant").run("What is the capital of Norway?")
+    >>> print(Panel())
+    nbagent runs: ...
+    completed ... The capital of Norway is Oslo.
+    ...
     """
 
     def show(self) -> None:

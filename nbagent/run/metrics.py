@@ -81,6 +81,12 @@ class RunMetrics(BaseModel):
     (provider, model), `details["tool_call"]` one for each tool.
 
     Those of a team count its members' calls too; its times are the leader's, which wait for the members.
+
+    >>> metrics = Agent(model="demo:assistant").run("What is the capital of Japan?").metrics
+    >>> metrics.input_tokens, metrics.output_tokens, metrics.total_tokens, metrics.cost_usd
+    (12, 8, 20, None)
+    >>> [(model["id"], model["calls"]) for model in metrics.details["model"]]
+    [('assistant', 1)]
     """
 
     model_config = ConfigDict(frozen=True)

@@ -20,6 +20,10 @@ class RunOutput(BaseModel):
     "team"; `member_responses` are the runs that it started, in launch order, each with metrics of its own. A team
     with `store_member_responses=False` keeps no prompt, message or answer of these. `pending_approvals` are the tool
     calls that a paused run waits for.
+
+    >>> output = Agent(model="demo:assistant").run("What is the capital of Japan?")
+    >>> output.content, output.metrics.total_tokens, len(output.messages)
+    ('The capital of Japan is Tokyo.', 20, 2)
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)

@@ -7,7 +7,11 @@ from typing import Literal
 
 
 class RunStatus(str, Enum):
-    """Where a run stands. `print(status)` shows `RunStatus.pending`; it equals its plain string."""
+    """Where a run stands. `print(status)` shows `RunStatus.pending`; it equals its plain string.
+
+    >>> RunStatus.completed == "completed", RunStatus.paused.is_final
+    (True, False)
+    """
 
     pending = "pending"
     running = "running"

@@ -8,16 +8,16 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import sys
-import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nbagent.errors import RunError, RunIdInUseError, WaitTimeout, show_as
+from nbagent.errors import RunIdInUseError, WaitTimeout, show_as
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision
 from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus
 from nbagent.runtime import decisions, recover
 from nbagent.runtime.listeners import Mailbox, RunEvents, Source
+from nbagent.runtime.outcome import completed, person_needed, what_to_do
 from nbagent.threads import in_own_thread
 
 if TYPE_CHECKING:
@@ -35,7 +35,14 @@ CANCEL_WAIT_S = 0.5
 
 
 class Run:
-    """A handle on one run: `status`, `content`, `result()`, `await run`, `cancel()`, `to_frame()`."""
+    """A handle on one run: `status`, `content`, `result()`, `await run`, `cancel()`, `to_frame()`.
+
+    >>> run = Agent(model="demo:assistant").start("What is the capital of Japan?")
+    >>> run.result(timeout=30).content
+    'The capital of Japan is Tokyo.'
+    >>> run.status, run.done(), run.metrics.total_tokens
+    (<RunStatus.completed: 'completed'>, True, 20)
+    """
 
     def __init__(
         self, run_id: str, session_id: str, *, runtime: Runtime, live: LiveRun | None = None
@@ -157,7 +164,7 @@ class Run:
         background thread. Interrupting the wait leaves the run alone. A wait without a timeout says in one line
         that the run waits for a person.
         """
-        return _completed(self.wait(timeout))
+        return completed(self.wait(timeout))
 
     def wait(self, timeout: float | None = None) -> RunOutput:
         """Wait for the end and return the `RunOutput` whatever its status. Raises WaitTimeout and BlockingCallError."""
@@ -170,7 +177,7 @@ class Run:
         except concurrent.futures.TimeoutError:
             raise WaitTimeout(
                 f"run {self.run_id!r} is still {self.status.value} after {timeout:g} s",
-                _what_to_do(self.output, "wait again, or stop it with run.cancel()"),
+                what_to_do(self.output, "wait again, or stop it with run.cancel()"),
             ) from None
         return self.output
 
@@ -188,14 +195,8 @@ class Run:
 
     def tell_of_pause(self) -> None:
         """Say in one line, once, that the run waits for a person; called by waits, on the waiting thread."""
-        record, name = self.record, self.label or self.run_id
-        waiting = record or self._polled
-        calls = ", ".join(f"{call!s:.200}" for call in waiting.pending_approvals) if waiting else ""
-        text = ""
-        if calls:
-            text = f'run {name!r} waits for approval of {calls}: run.approve() or run.deny("why")'
-        elif record is not None and record.waits_for:
-            text = f"run {name!r} waits for its turn: run {record.waits_for!r} before it waits for approval"
+        waiting = self.record or self._polled
+        text = person_needed(waiting, self.label or self.run_id) if waiting is not None else ""
         if text and text != self._told:
             ipython = sys.modules.get("IPython")
             in_notebook = ipython is not None and ipython.get_ipython() is not None
@@ -236,7 +237,7 @@ class Run:
         return self._result().__await__()
 
     async def _result(self) -> RunOutput:
-        return _completed(await self.finished())
+        return completed(await self.finished())
 
     async def finished(self) -> RunOutput:
         """Wait without blocking and return the `RunOutput` whatever its status.
@@ -270,7 +271,12 @@ class Run:
         return True
 
     def events(self) -> RunEvents:
-        """The run's events, for `async for` and for a plain `for`: what was, in short, then what comes, to the end."""
+        """The run's events, for `async for` and for a plain `for`: what was, in short, then what comes, to the end.
+
+        >>> run = Agent(model="demo:assistant").start("What is the capital of Japan?")
+        >>> [type(event).__name__ for event in run.events()][-1]
+        'RunFinished'
+        """
         return RunEvents(Source(run=self, runtime=self._runtime, listen=self._listen))
 
     def owned_events(self) -> RunEvents:
@@ -290,6 +296,10 @@ class Run:
         """Stop the run now; True if that ended it (or was heard), False if it had ended before.
 
         Waits up to half a second for the end, except on the background thread.
+
+        >>> run = Agent(model="demo:assistant").start("Write 5000 words about tea.")
+        >>> run.cancel(), run.wait(timeout=30).status
+        (True, <RunStatus.cancelled: 'cancelled'>)
         """
         if self._live is None:
             return self._runtime.cancel(self.run_id)
@@ -313,6 +323,18 @@ class Run:
         hears it within a second; a paused run whose kernel is gone is adopted and goes on here, with `agent` for
         the tools and model that the notebook does not define. Raises ConfigurationError (nothing waits, a tool is
         missing or has changed), UnknownNameError and StoreError.
+
+        >>> @tool(requires_approval=True)
+        ... def pay(amount: int) -> str:
+        ...     "Pay an amount in dollars."
+        ...     return f"paid {amount} dollars"
+        >>> run = Agent(model="demo:assistant", tools=[pay]).start("Pay 30 dollars.")
+        >>> for event in run.events():
+        ...     if run.pending_approvals:
+        ...         print(*run.approve())
+        pay(amount=30)
+        >>> run.result(timeout=30).tool_calls[0].result
+        'paid 30 dollars'
         """
         decision = Decision(approved=True, arguments=arguments)
         return self.decide(decision, tool_call_id=tool_call_id, agent=agent)
@@ -372,51 +394,34 @@ class Run:
         return self
 
     def retry(self, *, agent: Equipped | None = None) -> Run:
-        """Start the same work anew as a new run, and return that run. Raises ConfigurationError and StoreError."""
+        """Start the same work anew as a new run, and return that run. Raises ConfigurationError and StoreError.
+
+        >>> first = Agent(model="demo:assistant").start("What is the capital of Peru?")
+        >>> _ = first.wait(timeout=30)
+        >>> first.retry().result(timeout=30).content
+        'The capital of Peru is Lima.'
+        """
         return recover.retry(self._runtime, self.run_id, agent=agent)
 
     def to_frame(self) -> pd.DataFrame:
-        """The structured output as a DataFrame: a row for each record of the answer."""
+        """The structured output as a DataFrame: a row for each record of the answer.
+
+        >>> import pydantic
+        >>> class City(pydantic.BaseModel):
+        ...     name: str
+        ...     country: str
+        >>> run = Agent(model="demo:assistant").start("Facts about Tokyo and Paris.", output_schema=list[City])
+        >>> _ = run.result(timeout=30)
+        >>> run.to_frame()
+            name country
+        0  Tokyo   Japan
+        1  Paris  France
+        """
         from nbagent.schemas import to_frame
 
-        return to_frame(_completed(self.output).content)
+        return to_frame(completed(self.output).content)
 
     def __repr__(self) -> str:
         output = self.output
         name = f" {output.label}" if output.label else ""
         return f"<Run{name} {output.run_id} {output.status.value}>"
-
-
-def _what_to_do(output: RunOutput, else_: str) -> str:
-    """What a person can do about a run that is not over."""
-    return 'run.approve() or run.deny("why") lets it go on' if output.pending_approvals else else_
-
-
-def _completed(output: RunOutput) -> RunOutput:
-    if output.status is RunStatus.completed:
-        return output
-    if not output.is_final:
-        raise RunError(
-            f"run {output.run_id!r} is still {output.status.value}",
-            _what_to_do(output, "wait for it with run.result()"),
-            output=output,
-        )
-    what, _, todo = (output.error or f"run {output.run_id!r} was {output.status.value}").partition("\n")
-    raise RunError(what, todo or "see run.output for what it did until then", output=output)
-
-
-def gather(*runs: Run | Iterable[Run], timeout: float | None = None) -> list[RunOutput]:
-    """Block until many runs have ended and return their `RunOutput`s in order; never raises for a run's failure.
-
-    Takes runs, or lists of them; `await asyncio.gather(*runs)` is the way that does not block.
-
-    `timeout` in seconds is for all of them together; whoever has not ended by then is returned as it stands.
-    """
-    deadline = None if timeout is None else time.monotonic() + timeout
-    listed = [run for one in runs for run in ([one] if isinstance(one, Run) else one)]
-    for run in listed:
-        try:
-            run.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
-        except WaitTimeout:
-            continue
-    return [run.output for run in listed]

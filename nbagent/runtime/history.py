@@ -1,4 +1,4 @@
-"""A session's history made fit to be sent: pure, called before a run joins its session and by `Session`.
+"""A session's history made fit to be sent: called before a run joins its session and by `Session`.
 
 Providers refuse a history in which a tool call has no result, and many one in which two turns of a user follow
 each other. However a run ended, what it leaves is therefore a whole turn: it begins with its prompt, each tool call
@@ -11,13 +11,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nbagent.events import Message, ToolRequest
-from nbagent.store import Turn
+from nbagent.store import Store, Turn, load_turns
+from nbagent.threads import in_own_thread
 
 OUTCOME_UNKNOWN = (
     "Error: this call of {name!r} was interrupted and its outcome is unknown: it may have taken effect. "
     "It was not run again."
 )
 NO_ANSWER = "(There is no answer: the run ended here, {status}.)"
+
+
+async def history_before(
+    store: Store, session_id: str, turn: int | None, *, last: int | None = None
+) -> list[Message]:
+    """Read what the model of the run with that turn is shown of its session; the file is read in a thread."""
+    turns = await in_own_thread(lambda: load_turns(store, session_id, before_turn=turn))
+    return as_sent(turns, last=last)
 
 
 def as_sent(turns: Sequence[Turn], last: int | None = None) -> list[Message]:

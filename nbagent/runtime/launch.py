@@ -5,22 +5,17 @@ Public methods are called from any thread; names with an underscore run on the b
 
 from __future__ import annotations
 
-import asyncio
-import atexit
 import concurrent.futures
 import contextlib
 import contextvars
-import importlib
 import os
 import sys
 import threading
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from nbagent import settings
 from nbagent.errors import (
@@ -31,28 +26,26 @@ from nbagent.errors import (
     UnknownNameError,
     close_match,
 )
-from nbagent.loop import Decision
 from nbagent.mcp import close_servers
 from nbagent.models import close_connections
 from nbagent.models.protocol import Model
 from nbagent.run import RunOutput, RunRecord, RunStatus
 from nbagent.runtime import children, decisions, recover
-from nbagent.runtime.breath import spread
 from nbagent.runtime.handle import Run
 from nbagent.runtime.handover import COMMIT_WAIT_S
 from nbagent.runtime.launching import Crew, Launching, check_models, mode_requested, run_launch, uuid7
-from nbagent.runtime.live import LiveRun, Services
+from nbagent.runtime.live import LiveRun
 from nbagent.runtime.mainthread import MainThread
 from nbagent.runtime.record import launch_write
-from nbagent.runtime.thread import BackgroundThread
-from nbagent.runtime.turns import CallLimits, Sessions, Slots
-from nbagent.schemas import rebuild
+from nbagent.runtime.services import Services
+from nbagent.runtime.stored import load_typed
+from nbagent.runtime.thread import BackgroundThread, at_exit
+from nbagent.runtime.ticker import Ticker
+from nbagent.runtime.turns import CallLimits, Sessions, Slots, call_limits
 from nbagent.spec import AgentSpec
-from nbagent.store import CancelRequest, Launched, Store, load_run, load_stopped
-from nbagent.threads import in_own_thread
+from nbagent.store import CancelRequest, Launched, Store, load_stopped
 from nbagent.traces import check_traces
 
-TICK_S = 1.0
 _NEW_ID = "leave the run id out, or choose another one"
 REMEMBERED = 2_000  # finished runs whose live record is kept, so that looking at them reads no file
 
@@ -74,10 +67,9 @@ class Runtime:
         self._lock = threading.Lock()
         self.taking_up = threading.Lock()  # from the claim of an attempt until it is live here
         self._start = Path.cwd()  # a later %cd moves no store
-        self._ticking = False
-        self._background_tasks: set[asyncio.Task[None]] = set()
+        self._ticker = Ticker(self._lives)
         self._followers: tuple[Callable[[LiveRun], None], ...] = ()
-        _at_exit(self.close)
+        at_exit(self.close)
 
     @property
     def store(self) -> Store:
@@ -100,7 +92,7 @@ class Runtime:
             raise PromptError("the prompt is empty", "write what the agent should do")
         check_models(Crew(spec=spec, model=model, members=launching.members))
         check_traces()
-        limits = _call_limits()  # here, so that an option that does not fit is the launching cell's error
+        limits = call_limits()  # here, so that an option that does not fit is the launching cell's error
         launching = children.as_child(launching)
         live = self._new_run(spec, model, launching)
         run = Run(live.record.launch.run_id, live.record.launch.session_id, runtime=self, live=live)
@@ -182,8 +174,7 @@ class Runtime:
 
     def _unfinished_in(self, session_id: str) -> list[LiveRun]:
         """This kernel's unfinished runs of a session, without those that runs started."""
-        with self._lock:
-            lives = list(self._unfinished.values())
+        lives = self._lives()
         launches = [(live, live.record.launch) for live in lives if not live.ended.done()]
         return [live for live, one in launches if one.session_id == session_id and one.parent_run_id is None]
 
@@ -193,9 +184,7 @@ class Runtime:
             for hear in self._followers:
                 hear(live)
         live.begin()
-        if not self._ticking:
-            self._ticking = True
-            asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        self._ticker.start()
 
     def _remember(self, live: LiveRun) -> None:
         """Move a run from the unfinished to the finished ones; called on the store's thread or the loop."""
@@ -212,7 +201,7 @@ class Runtime:
 
     def adopt(self, live: LiveRun) -> Run:
         """Take up a claimed attempt: queue it in its session and let it work."""
-        launch, limits = live.record.launch, _call_limits()
+        launch, limits = live.record.launch, call_limits()
         with self._lock:
             self._unfinished[launch.run_id] = live
             self._finished.pop(launch.run_id, None)
@@ -275,10 +264,14 @@ class Runtime:
         listed = [live for live in listed if live.services.store is store]
         return sorted(listed, key=lambda live: live.record.launch.run_id)
 
+    def _lives(self) -> list[LiveRun]:
+        """This kernel's unfinished runs, in launch order; any thread."""
+        with self._lock:
+            return list(self._unfinished.values())
+
     def unfinished(self) -> list[Run]:
         """Handles on this kernel's unfinished runs, in launch order; a run under an unfinished one ends with it."""
-        with self._lock:
-            lives = list(self._unfinished.values())
+        lives = self._lives()
         return [self._handle(live) for live in lives if live.kin.parent not in lives]
 
     def get(self, key: str) -> Run:
@@ -287,7 +280,7 @@ class Runtime:
         for live in reversed(lives):
             if key in (live.record.launch.run_id, live.record.launch.label):
                 return self._handle(live)
-        output = self._load(key)
+        output = load_typed(self.store, key)
         if output is None:
             known = [
                 name
@@ -300,19 +293,12 @@ class Runtime:
 
     def stored(self, run_id: str) -> RunOutput:
         """The snapshot of a run as the store's file has it. Raises UnknownNameError."""
-        output = self._load(run_id)
+        output = load_typed(self.store, run_id)
         if output is None:
             raise UnknownNameError(
                 f"no run {run_id!r} in {str(self.store.path)!r}", "%agent list shows the runs"
             )
         return output
-
-    def _load(self, key: str) -> RunOutput | None:
-        """Read a run from the file; its content is typed where the notebook or a module defines the type."""
-        output = load_run(self.store, key)
-        if output is None:
-            return None
-        return _typed(output, vars(sys.modules["__main__"]))
 
     def _handle(self, live: LiveRun) -> Run:
         return Run(live.record.launch.run_id, live.record.launch.session_id, runtime=self, live=live)
@@ -338,36 +324,8 @@ class Runtime:
 
     def supersede(self, cell_id: str) -> list[str]:
         """Cancel the unfinished runs that a cell launched earlier; return their ids."""
-        with self._lock:
-            lives = [live for live in self._unfinished.values() if live.record.launch.cell_id == cell_id]
+        lives = [live for live in self._lives() if live.record.launch.cell_id == cell_id]
         return [live.record.launch.run_id for live in lives if self._handle(live).cancel()]
-
-    # ------------------------------------------------------------------ tick
-
-    def _tick(self) -> None:
-        """Once a second while runs are unfinished: write progress, hear what other kernels want of them."""
-        with self._lock:
-            lives = list(self._unfinished.values())
-        if not lives:
-            self._ticking = False
-            return
-        spread(_progress, lives, TICK_S)
-        task = asyncio.get_running_loop().create_task(self._hear(lives))
-        self._background_tasks.add(task)
-        task.add_done_callback(self._background_tasks.discard)
-        asyncio.get_running_loop().call_later(TICK_S, self._tick)
-
-    async def _hear(self, lives: Iterable[LiveRun]) -> None:
-        by_store: dict[Store, dict[str, LiveRun]] = {}
-        for live in lives:
-            by_store.setdefault(live.services.store, {})[live.record.launch.run_id] = live
-        for store, named in by_store.items():
-            asked = await in_own_thread(partial(store.cancel_requested, list(named)))
-            for run_id in asked:
-                named[run_id].stop("cancelled")
-            for one in store.decisions_requested(named):
-                decision = Decision(approved=one.approved, reason=one.reason, arguments=one.arguments)
-                named[one.run_id].approvals.decide(one.step, one.tool_call_id, decision)
 
     # ----------------------------------------------------------------- close
 
@@ -379,8 +337,7 @@ class Runtime:
         if self._pid != os.getpid():
             return  # a forked child has nothing of its parent's to close
         deadline = time.monotonic() + timeout_s
-        with self._lock:
-            lives = list(self._unfinished.values())
+        lives = self._lives()
         for live in lives:
             self.thread.soon(live.stop, "kernel_died")
         ends = [live for live in lives if live.record.status is not RunStatus.paused]
@@ -397,36 +354,6 @@ class Runtime:
             store.close(max(0.1, deadline - time.monotonic()))
 
 
-def _typed(output: RunOutput, names: Mapping[str, Any]) -> RunOutput:
-    """Return a stored run whose content, and that of those under it, is of the type that `names` or a module define."""
-    update: dict[str, Any] = {}
-    if output.output_valid and output.content is not None:
-        update["content"] = rebuild(output.content_type, output.content, names)
-    if output.member_responses:
-        update["member_responses"] = tuple(_typed(one, names) for one in output.member_responses)
-    return output.model_copy(update=update) if update else output
-
-
-def _progress(live: LiveRun) -> None:
-    live.watch_head()
-    if live.progress_due():
-        live.rows.progress()
-
-
-_CALL_LIMITS = {
-    "max_concurrency": "at_a_time",
-    "max_concurrency_per_model": "at_a_time_per_model",
-    "requests_per_minute": "requests_per_minute",
-    "tokens_per_minute": "tokens_per_minute",
-}  # the option of each
-
-
-def _call_limits() -> CallLimits:
-    """What bounds model calls, as it is set now."""
-    values = settings.values(names=_CALL_LIMITS)
-    return CallLimits(**{_CALL_LIMITS[name]: value for name, value in values.items()})
-
-
 _current: Runtime | None = None
 _current_lock = threading.Lock()
 
@@ -438,19 +365,6 @@ def current() -> Runtime:
         if _current is None:
             _current = Runtime()
         return _current
-
-
-def _at_exit(close: Callable[[], None]) -> None:
-    """Call `close` when the interpreter ends, before it closes the executors that a run may be using.
-
-    `atexit` comes after that: a run that was connecting would fail with `cannot schedule new futures`.
-    """
-    importlib.import_module("concurrent.futures.thread")  # the last to register is called first
-    register = getattr(threading, "_register_atexit", None)  # what concurrent.futures itself uses
-    try:
-        (register or atexit.register)(close)
-    except RuntimeError:
-        return  # the interpreter ends already
 
 
 def _forget_after_fork() -> None:

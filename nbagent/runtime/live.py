@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import traceback
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nbagent.delegate import run_team
@@ -26,67 +24,35 @@ from nbagent.events import (
     MessageAdded,
     ModelCallFinished,
     NoticeGiven,
-    PendingApproval,
     ReasoningAdded,
     RunFinished,
     RunStarted,
     TextAdded,
     ToolCallFinished,
 )
-from nbagent.loop import Decision, LoopContext, LoopState, run_loop
+from nbagent.loop import LoopContext, LoopState, run_loop
 from nbagent.models.protocol import Model
 from nbagent.run import RunRecord, StopReason, past_of
 from nbagent.runtime import children
 from nbagent.runtime.approvals import Approvals
 from nbagent.runtime.clock import RunClock
+from nbagent.runtime.ending import failed_end, stopped_end
 from nbagent.runtime.handover import COMMIT_WAIT_S, HandOver
-from nbagent.runtime.history import as_sent
+from nbagent.runtime.history import history_before
 from nbagent.runtime.kin import Kin
-from nbagent.runtime.launching import Crew, Launching
+from nbagent.runtime.launching import Crew
 from nbagent.runtime.listeners import Callbacks, Mailbox
-from nbagent.runtime.mainthread import MainThread
 from nbagent.runtime.members import Members
-from nbagent.runtime.record import now
-from nbagent.runtime.turns import RunGate, Sessions, Slots, Waitable
+from nbagent.runtime.services import Resumed, Services
+from nbagent.runtime.turns import RunGate, Waitable
 from nbagent.spec import AgentSpec, TeamSpec
-from nbagent.store import Launched, Store, load_turns
-from nbagent.threads import in_own_thread
+from nbagent.store import Launched
 from nbagent.traces import begin_trace
 
 if TYPE_CHECKING:
     from nbagent.events import FilePart
 
 GRACE_S = 0.05  # what a cancelled task gets to close its connection before the end is written without it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """What a live run uses of its runtime.
-
-    `start` launches a child run on the loop; `resume` goes on with one, and blocks: in a thread of its own.
-    """
-
-    store: Store
-    slots: Slots
-    sessions: Sessions
-    main: MainThread
-    finished: Callable[[LiveRun], None]
-    start: Callable[[AgentSpec, Model, Launching], LiveRun]
-    resume: Callable[[str, Crew], LiveRun]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resumed:
-    """Where a resumed attempt begins: the loop's state without its session's history, and what to say first.
-
-    `members` says which run each tool call of a team, by its step and id, had started. `decided` is what a person
-    said to the calls that a paused run waited for, when they adopted it.
-    """
-
-    state: LoopState
-    events: tuple[Event, ...] = ()
-    members: Mapping[tuple[int, str], str] = field(default_factory=dict)
-    decided: Mapping[str, tuple[PendingApproval, Decision]] = field(default_factory=dict)
 
 
 class LiveRun:
@@ -309,7 +275,12 @@ class LiveRun:
 
     async def _begin_with(self) -> LoopState:
         """The session's history and the prompt, or where an earlier attempt stood."""
-        history = await self._history()
+        history: Sequence[Message] = ()
+        if self.has_history:
+            launch, turn = self.record.launch, self.rows.turn
+            history = await history_before(
+                self.services.store, launch.session_id, turn, last=self.spec.history_runs
+            )
         if self.resumed is not None:
             for event in self.resumed.events:
                 self.emit(event)
@@ -326,13 +297,6 @@ class LiveRun:
         if not self.launching.done() or self.launching.exception() is not None:
             return None
         return self.launching.result()
-
-    async def _history(self) -> Sequence[Message]:
-        if not self.has_history:
-            return ()
-        store, session_id, turn = self.services.store, self.record.launch.session_id, self.rows.turn
-        turns = await in_own_thread(lambda: load_turns(store, session_id, before_turn=turn))
-        return as_sent(turns, last=self.spec.history_runs)
 
     @property
     def durable(self) -> bool:
@@ -378,7 +342,7 @@ class LiveRun:
             self.kin.resume_clocks()
         left = self._is_left_paused()
         if self.record.end is None and not left:
-            self.emit(self._end_event(task))
+            self.emit(self._end(task))
         self._listeners = ()
         self.ended.set_result(None)
         self.services.sessions.leave(self.record.launch.session_id, self)
@@ -391,6 +355,12 @@ class LiveRun:
         written.add_done_callback(self._stored)
         self._timers = [asyncio.get_running_loop().call_later(COMMIT_WAIT_S, self._stored)]
         self.kin.ended()
+
+    def _end(self, task: asyncio.Task[None] | None) -> RunFinished:
+        error = task.exception() if task is not None and task.done() and not task.cancelled() else None
+        if self.stop_reason is not None or error is None:
+            return stopped_end(self.stop_reason or "cancelled", self.spec.limits, self._why)
+        return failed_end(error)
 
     def _is_left_paused(self) -> bool:
         """True if the kernel ends while a person is waited for: the run stays paused, and who approves it adopts it."""
@@ -407,43 +377,8 @@ class LiveRun:
             return
         self.services.finished(self)
 
-    def _end_event(self, task: asyncio.Task[None] | None) -> RunFinished:
-        error = task.exception() if task is not None and task.done() and not task.cancelled() else None
-        if self.stop_reason is not None or error is None:
-            reason = self.stop_reason or "cancelled"
-            return RunFinished(
-                stop_reason=reason, error=self._said(reason), error_type=_TYPES.get(reason), finished_at=now()
-            )
-        return RunFinished(
-            stop_reason="error",
-            error_type=type(error).__name__,
-            error=str(error) or type(error).__name__,
-            traceback="".join(traceback.format_exception(error)),
-            finished_at=now(),
-        )
-
-    def _said(self, reason: StopReason) -> str | None:
-        limits = self.spec.limits
-        if self._why is not None:
-            return self._why
-        if reason == "timeout":
-            return f"the run took longer than its timeout of {limits.timeout_s:g} s\ngive it more with timeout=, or ask for less"
-        if reason == "queue_timeout":
-            return f"the run waited longer than {limits.queue_timeout_s:g} s in the queue\nraise max_concurrency or queue_timeout"
-        if reason == "kernel_died":
-            return "the kernel ended while the run was at work\ngo on from its last finished step with run.resume()"
-        return None
-
 
 _UNEVENTFUL = (TextAdded, ReasoningAdded)  # the hot path: once for each piece of text
-
-_TYPES = {
-    "timeout": "Timeout",
-    "queue_timeout": "Timeout",
-    "kernel_died": "KernelDied",
-    "max_total_tokens": "LimitReached",
-    "max_cost": "LimitReached",
-}
 
 
 def _consume(task: asyncio.Task[None] | None) -> None:

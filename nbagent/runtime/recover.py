@@ -22,7 +22,8 @@ from nbagent.loop import Decision, LoopState, with_tools
 from nbagent.run import RunOutput, RunStatus
 from nbagent.runtime.equip import Equipment, Equipped, equip, equipment_in, notebook_names
 from nbagent.runtime.launching import Crew, Launching, check_models
-from nbagent.runtime.live import LiveRun, Resumed
+from nbagent.runtime.live import LiveRun
+from nbagent.runtime.services import Resumed
 from nbagent.runtime.standing import next_launch, record_of, standing
 from nbagent.schemas import OutputSchema
 from nbagent.spec import AgentSpec, Limits

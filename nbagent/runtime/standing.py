@@ -27,7 +27,7 @@ from nbagent.loop import LoopState
 from nbagent.models.protocol import ReplyFinished, ResumePoint
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.runtime.history import OUTCOME_UNKNOWN
-from nbagent.runtime.live import Resumed
+from nbagent.runtime.services import Resumed
 from nbagent.spec import AgentSpec, TeamSpec
 from nbagent.store import StoppedRun
 

@@ -7,9 +7,11 @@ It starts in an empty context: a run brings its launching cell's own, so that it
 from __future__ import annotations
 
 import asyncio
+import atexit
 import concurrent.futures
 import contextlib
 import contextvars
+import importlib
 import os
 import sys
 import threading
@@ -89,3 +91,16 @@ class BackgroundThread:
                 f"{verb} blocks, and this is the background thread that the run itself needs",
                 "use `await run` here instead",
             )
+
+
+def at_exit(close: Callable[[], None]) -> None:
+    """Call `close` when the interpreter ends, before it closes the executors that a run may be using.
+
+    `atexit` comes after that: a run that was connecting would fail with `cannot schedule new futures`.
+    """
+    importlib.import_module("concurrent.futures.thread")  # the last to register is called first
+    register = getattr(threading, "_register_atexit", None)  # what concurrent.futures itself uses
+    try:
+        (register or atexit.register)(close)
+    except RuntimeError:
+        return  # the interpreter ends already

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from nbagent import settings
 from nbagent.loop import Charge
 from nbagent.models.protocol import Model, ModelRequest
 from nbagent.runtime.breath import Breath
@@ -41,6 +42,20 @@ class CallLimits:
     def paced(self) -> bool:
         """True where a rate is set: only then is the past remembered."""
         return self.requests_per_minute is not None or self.tokens_per_minute is not None
+
+
+_CALL_LIMITS = {
+    "max_concurrency": "at_a_time",
+    "max_concurrency_per_model": "at_a_time_per_model",
+    "requests_per_minute": "requests_per_minute",
+    "tokens_per_minute": "tokens_per_minute",
+}  # the option of each
+
+
+def call_limits() -> CallLimits:
+    """Return what bounds model calls as the settings have it now. Raises UnknownOptionError."""
+    values = settings.values(names=_CALL_LIMITS)
+    return CallLimits(**{_CALL_LIMITS[name]: value for name, value in values.items()})
 
 
 @dataclass(slots=True, eq=False)

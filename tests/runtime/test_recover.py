@@ -430,10 +430,11 @@ def test_an_owner_that_wakes_up_too_late_writes_nothing(agent: Agent, provider: 
     gate = Gate()
     provider.reply((Wait(gate), *text_reply("late")))
     run = agent.start("Well?")
+    (request,) = provider.wait_for_requests(1)
     other = taken_over(run.run_id)
     waited = run.future()
     gate.open()
-    provider.requests[0].answered.wait(5)
+    request.answered.wait(5)
     while run._live is not None:
         time.sleep(0.005)
     assert run.output.attempt == 2

@@ -1,0 +1,48 @@
+"""What a live run is given: the parts of its runtime that it uses, and where a resumed attempt begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nbagent.events import Event, PendingApproval
+    from nbagent.loop import Decision, LoopState
+    from nbagent.models.protocol import Model
+    from nbagent.runtime.launching import Crew, Launching
+    from nbagent.runtime.live import LiveRun
+    from nbagent.runtime.mainthread import MainThread
+    from nbagent.runtime.turns import Sessions, Slots
+    from nbagent.spec import AgentSpec
+    from nbagent.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What a live run uses of its runtime.
+
+    `start` launches a child run on the loop; `resume` goes on with one, and blocks: in a thread of its own.
+    """
+
+    store: Store
+    slots: Slots
+    sessions: Sessions
+    main: MainThread
+    finished: Callable[[LiveRun], None]
+    start: Callable[[AgentSpec, Model, Launching], LiveRun]
+    resume: Callable[[str, Crew], LiveRun]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """Where a resumed attempt begins: the loop's state without its session's history, and what to say first.
+
+    `members` says which run each tool call of a team, by its step and id, had started. `decided` is what a person
+    said to the calls that a paused run waited for, when they adopted it.
+    """
+
+    state: LoopState
+    events: tuple[Event, ...] = ()
+    members: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    decided: Mapping[str, tuple[PendingApproval, Decision]] = field(default_factory=dict)

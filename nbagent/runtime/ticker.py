@@ -1,0 +1,68 @@
+"""What happens once a second while runs are unfinished: their progress is written, other kernels' wishes are heard.
+
+On the background loop; nothing ticks while nothing runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from nbagent.loop import Decision
+from nbagent.runtime.breath import spread
+from nbagent.threads import in_own_thread
+
+if TYPE_CHECKING:
+    from nbagent.runtime.live import LiveRun
+    from nbagent.store import Store
+
+TICK_S = 1.0
+
+
+class Ticker:
+    """The ticks of one runtime; `unfinished` lists its unfinished runs."""
+
+    def __init__(self, unfinished: Callable[[], list[LiveRun]]) -> None:
+        self._unfinished = unfinished
+        self._ticking = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Tick from now on until nothing runs any more; does nothing while it ticks."""
+        if not self._ticking:
+            self._ticking = True
+            asyncio.get_running_loop().call_later(TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        lives = self._unfinished()
+        if not lives:
+            self._ticking = False
+            return
+        spread(_progress, lives, TICK_S)
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(_hear(lives))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        loop.call_later(TICK_S, self._tick)
+
+
+def _progress(live: LiveRun) -> None:
+    live.watch_head()
+    if live.progress_due():
+        live.rows.progress()
+
+
+async def _hear(lives: Iterable[LiveRun]) -> None:
+    """Do what other kernels have asked of these runs: cancels, and decisions on calls that wait."""
+    by_store: dict[Store, dict[str, LiveRun]] = {}
+    for live in lives:
+        by_store.setdefault(live.services.store, {})[live.record.launch.run_id] = live
+    for store, named in by_store.items():
+        asked = await in_own_thread(partial(store.cancel_requested, list(named)))
+        for run_id in asked:
+            named[run_id].stop("cancelled")
+        for one in store.decisions_requested(named):
+            decision = Decision(approved=one.approved, reason=one.reason, arguments=one.arguments)
+            named[one.run_id].approvals.decide(one.step, one.tool_call_id, decision)
