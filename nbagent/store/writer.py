@@ -1,8 +1,8 @@
 """The one thread that writes: it batches what is handed over, and opens the file in turns.
 
 `submit`, `launch` and `reading` may be called on any thread but this one; everything else here runs on the writer
-thread. What is due when is said by `jobs.py`. A turn lasts as long as there is work, 0.2 s at most while other
-processes wait. Once a turn has gone well, launches go into the launch log (`launchlog.py`) on the launching thread.
+thread. What is due when is said by `jobs.py`. A turn lasts as long as there is work, or for a commit or two while
+other processes wait. Once a turn has gone well, launches go into the launch log (`launchlog.py`) on the launching thread.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from nbagent.store.writes import Finish, InterruptOrphans, Launch, Launched, Log
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-TURN_S = 0.2  # nobody keeps the file for longer while others wait for it
+TURN_S = 0.2  # how long a turn waits for more to write while a reader has the file
 ALONE_S = 0.5  # nor for longer than this: programs that do not take turns cannot say that they wait
 LINGER_S = 0.03  # how long an idle turn waits for more: a turn costs 3 ms, launches come in series
 SWEEP_EVERY_S = 5.0  # a kernel that dies beside this one is noticed by a look within this time
@@ -282,11 +282,12 @@ class Writer:
 
     def _begin(self, found: OtherLogs) -> None:
         """Commit what other processes' logs hold, together with what is due here where that asks nothing about it."""
+        launches = found.launches
         if found.some_are_left:
-            self._commit([], found.launches)
-            self._commit(self._take(everything=False))
-        else:
-            self._commit(self._take(everything=False), found.launches)
+            self._commit([], launches)
+            launches = []
+        # where others wait, one commit is all of this turn
+        self._commit(self._take(everything=self.file.lock.wanted()), launches)
         notice = found.settle()
         if notice is not None:
             self.file.notices.append(notice)
@@ -305,8 +306,7 @@ class Writer:
                 return
             # readers have the file as well: it stays open, and open to writes, until they are done
             more = self._linger()
-            lasted = monotonic() - begin
-            last = not more or lasted > ALONE_S or (lasted > TURN_S and self.file.lock.wanted())
+            last = not more or monotonic() - begin > ALONE_S or self.file.lock.wanted()
             if not more and not self._jobs.deferred() and not self._readers.reading:
                 return
             self._commit(self._take(everything=last))
