@@ -69,10 +69,11 @@ class OtherLogs:
     def settle(self) -> str | None:
         """The launches are committed: remove dead processes' logs. Gives a sentence on lines that nobody can read."""
         notice = self._set_aside() if self._unreadable else None
-        for path, _ in self._left:
+        left = [path for path, _ in self._left]
+        self.let_go()  # an open file cannot be deleted everywhere; nobody takes it now: we have the turn
+        for path in left:
             with contextlib.suppress(OSError):  # then it is read once more, which changes nothing
                 path.unlink()
-        self.let_go()
         return notice
 
     def let_go(self) -> None:
