@@ -16,10 +16,11 @@ from nbagent.models import default_model_name, resolve_model
 from nbagent.models.protocol import Model
 from nbagent.run import RunMetrics, RunOutput, RunStatus
 from nbagent.runtime import Callbacks, Crew, Equipment, Forecast, Launching, Run, RunEvents, recover
+from nbagent.runtime.history import as_sent
 from nbagent.schemas import OutputSchema
 from nbagent.session import Session, id_of
 from nbagent.spec import AgentSpec, Limits, ModelSettings
-from nbagent.store import session_messages, session_metrics
+from nbagent.store import load_turns, session_metrics
 from nbagent.tools import Tool, tools_of
 
 _told: list[str] = []  # what was said already
@@ -131,13 +132,13 @@ class Agent:
         ...
         """
         contexts = contexts_of(files, max_bytes=settings.get("max_context_bytes"))
-        history = session_messages(runtime.current().store, session_id) if session_id else ()
         crew = self.crew(output_schema=output_schema)
+        turns = load_turns(runtime.current().store, session_id) if session_id else ()
         return runtime.forecast(
             crew.spec,
             crew.model,
             prompt_with(prompt, contexts),
-            history=history,
+            history=as_sent(turns, last=crew.spec.history_runs),
             files=files_of(contexts),
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,7 @@ def plot_timeline(run: Any) -> Figure:
     axes.set_xlabel("seconds since the launch")
     if not [bar for bar in bars if bar.kind != "queue"]:
         _say(axes, "no call has ended yet" if not len(steps) else "nothing to show")
-    _legend(axes, [kind for kind in COLOURS if any(bar.kind == kind for bar in bars)])
+    _legend(figure, [kind for kind in COLOURS if any(bar.kind == kind for bar in bars)])
     return figure
 
 
@@ -117,7 +117,7 @@ def plot_cost(by: str = "model", **filters: Any) -> Figure:
     axes.set_xlabel("cost in US dollars")
     axes.set_xlim(0, max(dollars.max() * 1.35 if len(frame) else 0, 1e-9))
     if not dollars.any():
-        axes.set_xticks([0])
+        axes.set_xticks([0] if len(frame) else [])
     return figure
 
 
@@ -144,6 +144,8 @@ def plot_latency(by: str = "model", **filters: Any) -> Figure:
             axes.plot(first, place, "D", color=COLOURS["tool"], markersize=6)
     _name_bars(axes, frame, by, left_out)
     axes.set_xlim(left=0)
+    if frame.empty:
+        axes.set_xticks([])
     what = "call" if by in ("model", "tool") else "run"
     diamond = "" if by == "tool" else ", first token (diamond)"
     axes.set_xlabel(f"seconds of a {what}: median (dot), 95th percentile (bar){diamond}")
@@ -154,10 +156,10 @@ def _bars(runs: pd.DataFrame, steps: pd.DataFrame, begin: Any) -> tuple[list[_Ba
     """The bars of all runs, and the names of the lanes they lie in; overlapping calls take further lanes."""
     bars: list[_Bar] = []
     lanes: list[str] = []
-    for run in runs.to_dict("records"):
+    for depth, run in _tree(runs.to_dict("records")):
         mine = steps[steps["run_id"] == run["run_id"]]
         first = len(lanes)
-        name = _short(_known(run["agent_name"]) or "agent")
+        name = "└ " * depth + _short(_known(run["agent_name"]) or "agent")
         lanes.append(name if run["status"] == "completed" else f"{name} ({run['status']})")
         free: list[float] = [0.0]
         launched = _seconds(run["created_at"], begin)
@@ -174,6 +176,19 @@ def _bars(runs: pd.DataFrame, steps: pd.DataFrame, begin: Any) -> tuple[list[_Ba
             kind = step["kind"] if step["status"] == "completed" else "failed"
             bars.append(_Bar(lane=first + row, kind=kind, start_s=start, length_s=length))
     return bars, lanes
+
+
+def _tree(runs: Sequence[Mapping[Any, Any]]) -> Iterator[tuple[int, Mapping[Any, Any]]]:
+    """Yield each run and its depth, those that it started right after it, in launch order among themselves."""
+    known = {run["run_id"] for run in runs}
+
+    def below(parent: str | None, depth: int) -> Iterator[tuple[int, Mapping[Any, Any]]]:
+        for run in runs:
+            if (run["parent_run_id"] if _known(run["parent_run_id"]) in known else None) == parent:
+                yield depth, run
+                yield from below(run["run_id"], depth + 1)
+
+    return below(None, 0)
 
 
 def _frame(by: str, filters: dict[str, Any], *, but_not: str = "") -> pd.DataFrame:
@@ -233,7 +248,7 @@ def _name_bars(axes: Axes, frame: pd.DataFrame, by: str, left_out: int) -> None:
         axes.set_title(f"{left_out} more are not shown", color=INK, fontsize=9, loc="right")
 
 
-def _legend(axes: Axes, kinds: list[str]) -> None:
+def _legend(figure: Figure, kinds: list[str]) -> None:
     from matplotlib.patches import Patch
 
     words = {
@@ -252,10 +267,9 @@ def _legend(axes: Axes, kinds: list[str]) -> None:
         for kind in kinds
     ]
     if patches:
-        axes.legend(
+        figure.legend(
             handles=patches,
-            loc="lower center",
-            bbox_to_anchor=(0.5, 1.0),
+            loc="outside upper center",
             ncols=len(patches),
             frameon=False,
             labelcolor=INK,

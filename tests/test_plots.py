@@ -15,6 +15,10 @@ from nbagent import runtime
 from nbagent.errors import UnknownNameError, UnknownOptionError
 from nbagent.events import ModelCall, ToolCall, Usage
 from nbagent.store import Finish, Launch, Progress
+from tests.provider.chat_wire import text_reply
+from tests.provider.server import ScriptedProvider
+from tests.provider.steps import error
+from tests.runtime.casting import Cast, asks, member, model, team
 
 BEGIN = datetime(2026, 11, 21, tzinfo=UTC)
 BY = ["model", "agent", "member", "session", "tool"]
@@ -24,8 +28,7 @@ def texts(figure: Any) -> str:
     """Every word in a picture."""
     axes = figure.axes[0]
     found = [one.get_text() for one in (*axes.texts, *axes.get_yticklabels(), axes.xaxis.label)]
-    if axes.get_legend() is not None:
-        found += [one.get_text() for one in axes.get_legend().get_texts()]
+    found += [one.get_text() for legend in figure.legends for one in legend.get_texts()]
     return "\n".join(found)
 
 
@@ -182,3 +185,39 @@ def test_mistakes_are_refused() -> None:
         nb.plot_cost("tool")
     with pytest.raises(UnknownNameError):
         nb.plot_timeline("nobody")
+
+
+def test_a_real_teams_run_is_drawn(provider: ScriptedProvider) -> None:
+    """A team in a team with a member that failed: lanes in the order of the tree, indented, the legend whole."""
+    url = provider.base_url
+    Cast(
+        provider,
+        leader=[asks(("inner", "I"), ("ann", "A")), text_reply("all", usage=None)],
+        chief=[asks(("bob", "B")), text_reply("mine")],
+        ann=text_reply("a"),
+        bob=error(400, "no"),
+    )
+    inner = team(url, "bob", name="inner", model=model(url, "chief"))
+    output = team(url, members=[inner, member(url, "ann")]).start("Go").result(10)
+    figure = nb.plot_timeline(output)
+    lanes = [label for one in figure.axes[0].get_yticklabels() if (label := one.get_text())]
+    assert sorted(lanes) == sorted(["desk", "└ inner", "└ └ bob (error)", "└ ann"])
+    assert lanes.index("└ └ bob (error)") == lanes.index("└ inner") + 1
+    picture = drawn(figure)
+    legend = figure.legends[0].get_window_extent()
+    assert legend.x0 >= 0
+    assert legend.x1 <= picture.size[0]
+    for by in BY:
+        assert "desk" in texts(nb.plot_latency(by)) or by in ("model", "session", "tool")
+    assert "unknown" in texts(nb.plot_cost("member"))
+
+
+@pytest.mark.parametrize("by", [by for by in BY if by != "tool"])
+def test_cost_of_one_run_whose_usage_is_missing_is_unknown(by: str) -> None:
+    """No usage, no price: the bar's label is a word, not a zero."""
+    run("a", "alone", call(1, usage=Usage()))
+    run("b", "member", call(1, usage=Usage()), parent="a")
+    said = texts(nb.plot_cost(by))
+    assert "unknown" in said
+    assert "$" not in said
+    drawn(nb.plot_cost(by))

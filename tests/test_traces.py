@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,9 +15,11 @@ from opentelemetry.trace import StatusCode
 
 from nbagent import Agent, Limits, OpenAIChat, settings, traces
 from nbagent.errors import ConfigurationError
-from tests.provider.chat_wire import text_reply, tool_reply
+from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
-from tests.provider.steps import Gate, Wait, error
+from tests.provider.steps import Gate, Silence, Wait, error
+from tests.runtime.casting import Cast, asks, member, team
+from tests.runtime.casting import model as part
 
 EXPORTER = InMemorySpanExporter()
 
@@ -131,6 +134,78 @@ def test_members_that_work_at_the_same_time_stay_apart(
     found = spans(on)
     assert parent_of(found, "invoke_agent first") == "execute_tool one"
     assert parent_of(found, "invoke_agent second") == "execute_tool two"
+
+
+def branches(exporter: InMemorySpanExporter) -> Counter[tuple[str, ...]]:
+    """Each finished span as the names from the root down to it, however many there are of each."""
+    found = {one.context.span_id: one for one in exporter.get_finished_spans()}
+
+    def names(span: ReadableSpan) -> tuple[str, ...]:
+        above = names(found[span.parent.span_id]) if span.parent is not None else ()
+        return (*above, span.name)
+
+    return Counter(map(names, found.values()))
+
+
+def test_the_tree_of_a_teams_run(on: InMemorySpanExporter, provider: ScriptedProvider) -> None:
+    """A team of a member and a team: each member's run lies under the call that handed it its task, once each."""
+    url = provider.base_url
+    Cast(
+        provider,
+        leader=[asks(("ann", "A"), ("inner", "I")), text_reply("all")],
+        chief=text_reply("merged"),
+        ann=[error(503, "busy", headers={"retry-after": "0"}), text_reply("a")],
+        bob=(*text("so far"), Silence()),
+    )
+    slow = member(url, "bob", limits=Limits(model_retries=0, timeout_s=0.3))
+    inner = team(url, name="inner", model=part(url, "chief"), mode="broadcast", members=[slow])
+    ann = member(url, "ann", limits=Limits(model_retries=1))
+    output = team(url, members=[ann, inner]).start("Go", session_id="s").result(10)
+    desk, handed = "invoke_agent desk", "execute_tool delegate_to_"
+    of_ann = (desk, f"{handed}ann", "invoke_agent ann")
+    of_inner = (desk, f"{handed}inner", "invoke_agent inner")
+    of_bob = (*of_inner, f"{handed}bob", "invoke_agent bob")
+    assert branches(on) == {
+        (desk,): 1,
+        (desk, "chat leader"): 2,
+        of_ann[:2]: 1,
+        of_ann: 1,
+        (*of_ann, "chat ann"): 2,
+        of_inner[:2]: 1,
+        of_inner: 1,
+        (*of_inner, "chat chief"): 1,
+        of_bob[:4]: 1,
+        of_bob: 1,
+        (*of_bob, "chat bob"): 1,
+    }
+    spans_of = {dict(one.attributes or {}).get("nbagent.run_id"): one for one in on.get_finished_spans()}
+    (stopped,) = output.member_responses[1].member_responses
+    assert dict(spans_of[stopped.run_id].attributes or {})["nbagent.status"] == "timeout"
+    assert spans_of[stopped.run_id].status.status_code is StatusCode.ERROR
+    assert spans_of[output.run_id].status.status_code is not StatusCode.ERROR
+    assert len({one.context.trace_id for one in on.get_finished_spans()}) == 1
+    tokens = sum(dict(one.attributes or {}).get("gen_ai.usage.output_tokens", 0) for one in chats(on))
+    assert tokens == output.metrics.output_tokens
+
+
+def test_a_cancelled_teams_spans_all_end(on: InMemorySpanExporter, provider: ScriptedProvider) -> None:
+    """Cancelled while both members work: every span of the tree is ended, as cancelled."""
+    hang = (*text("Hm"), Silence())
+    Cast(provider, leader=asks(("ann", "A"), ("bob", "B")), ann=hang, bob=hang)
+    run = team(provider.base_url, "ann", "bob").start("Go")
+    provider.wait_for_requests(3)
+    run.cancel()
+    run.wait(10)
+    names = Counter(branch[-1] for branch in branches(on).elements())
+    assert names["invoke_agent ann"] == names["invoke_agent bob"] == names["invoke_agent desk"] == 1
+    ends = {one.name: one.status.status_code for one in on.get_finished_spans()}
+    assert ends.pop("chat leader") is not StatusCode.ERROR
+    assert set(ends.values()) == {StatusCode.ERROR}
+
+
+def chats(exporter: InMemorySpanExporter) -> list[ReadableSpan]:
+    """The spans of model calls."""
+    return [one for one in exporter.get_finished_spans() if one.name.startswith("chat ")]
 
 
 def test_failures_and_retries_are_spans_with_an_error(

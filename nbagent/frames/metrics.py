@@ -20,7 +20,7 @@ is unknown is NA and never 0; `usage_known` and `cost_known` say how much is kno
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nbagent import runtime
 from nbagent.frames.build import frame_of
@@ -47,75 +47,80 @@ __all__ = ["by_agent", "by_member", "by_model", "by_session", "by_tool", "messag
 Tags = Mapping[str, str] | None
 
 
-@documented(BY_MODEL)
-def by_model(
-    *, session: Any = None, since: Since = None, status: Any = None, agent: Any = None, tags: Tags = None
-) -> pd.DataFrame:
-    """Model calls, tokens, cost and speed for each provider and model.
+class Counted(Protocol):
+    """What counts the runs that its filters choose; every frame by something is called like this."""
 
-    The filters choose runs: `session`, `status` and `agent` take one or several (agents by name or as objects),
-    `since` a time, a date, ISO text or a timedelta back from now, `tags` a mapping that must all be there.
-    """
-    return _counted(
-        measures.by_model,
-        BY_MODEL,
-        Filters(session=session, since=since, status=status, agent=agent, tags=tags),
-    )
+    def __call__(
+        self,
+        *,
+        session: Any = None,
+        since: Since = None,
+        status: Any = None,
+        agent: Any = None,
+        tags: Tags = None,
+    ) -> pd.DataFrame: ...
 
 
-@documented(BY_MEMBER)
-def by_member(
-    *, session: Any = None, since: Since = None, status: Any = None, agent: Any = None, tags: Tags = None
-) -> pd.DataFrame:
-    """Runs, tokens, cost and speed for each member of each team, its leader among them; the rows add up to the team.
-
-    Runs that belong to no team are not here. The filters are those of `by_model`; `agent` means the member.
-    """
-    return _counted(
-        measures.by_member,
-        BY_MEMBER,
-        Filters(session=session, since=since, status=status, agent=agent, tags=tags),
-    )
+_FILTERS = """The filters choose runs: `session`, `status` and `agent` take one or several (agents and sessions by name or
+    as objects), `since` a time, a date, ISO text or a timedelta back from now, `tags` a mapping that must all be
+    there. A wrong status, time or tag raises UnknownOptionError."""
 
 
-@documented(BY_SESSION)
-def by_session(
-    *, session: Any = None, since: Since = None, status: Any = None, agent: Any = None, tags: Tags = None
-) -> pd.DataFrame:
-    """Runs, tokens, cost and speed for each session, in the order of their first runs.
+def _counted(name: str, query: Callable[[Chosen], Query], columns: Columns, said: str) -> Counted:
+    """Return the function of that name: it asks `query` of the chosen runs and gives a frame of these columns."""
 
-    `duration_s` and `queue_s` leave members out: a member works while its leader waits. The filters are those of
-    `by_model`.
-    """
-    return _counted(
-        measures.by_session,
-        BY_SESSION,
-        Filters(session=session, since=since, status=status, agent=agent, tags=tags),
-    )
+    def count(
+        *,
+        session: Any = None,
+        since: Since = None,
+        status: Any = None,
+        agent: Any = None,
+        tags: Tags = None,
+    ) -> pd.DataFrame:
+        filters = Filters(session=session, since=since, status=status, agent=agent, tags=tags)
+        return _listed(query(chosen_of(filters)), columns)
 
-
-@documented(BY_AGENT)
-def by_agent(
-    *, session: Any = None, since: Since = None, status: Any = None, agent: Any = None, tags: Tags = None
-) -> pd.DataFrame:
-    """Runs, tokens, cost and speed for each agent by name. The filters are those of `by_model`."""
-    return _counted(
-        measures.by_agent,
-        BY_AGENT,
-        Filters(session=session, since=since, status=status, agent=agent, tags=tags),
-    )
+    count.__name__ = count.__qualname__ = name
+    count.__doc__ = f"{said}\n\n    {_FILTERS}"
+    return documented(columns)(count)
 
 
-@documented(BY_TOOL)
-def by_tool(
-    *, session: Any = None, since: Since = None, status: Any = None, agent: Any = None, tags: Tags = None
-) -> pd.DataFrame:
-    """Calls, failures and speed for each tool. The filters are those of `by_model`."""
-    return _counted(
-        measures.by_tool,
-        BY_TOOL,
-        Filters(session=session, since=since, status=status, agent=agent, tags=tags),
-    )
+by_model = _counted(
+    "by_model",
+    measures.by_model,
+    BY_MODEL,
+    """Model calls, tokens, cost and speed, one row for each provider and model that was asked for.
+
+    A repeated try is a call of its own; `retries` says how many of them are.""",
+)
+by_member = _counted(
+    "by_member",
+    measures.by_member,
+    BY_MEMBER,
+    """Runs, tokens, cost and speed, one row for each member of each team, its leader among them.
+
+    The rows add up to the team. Runs that belong to no team are not here; the filter `agent` means the member.""",
+)
+by_session = _counted(
+    "by_session",
+    measures.by_session,
+    BY_SESSION,
+    """Runs, tokens, cost and speed, one row for each session, in the order of their first runs.
+
+    `duration_s` and `queue_s` leave members out: a member works while its leader waits.""",
+)
+by_agent = _counted(
+    "by_agent",
+    measures.by_agent,
+    BY_AGENT,
+    """Runs, tokens, cost and speed, one row for each agent by name: its own work, without its members'.""",
+)
+by_tool = _counted(
+    "by_tool",
+    measures.by_tool,
+    BY_TOOL,
+    """Calls, failures and speed, one row for each tool by name.""",
+)
 
 
 @documented(STEPS)
@@ -143,10 +148,6 @@ def messages(run: Any = None, *, session: Any = None) -> pd.DataFrame:
 def family(run: Any) -> pd.DataFrame:
     """A run and all runs below it, in launch order: agent, status and times."""
     return _listed(list_family(_run_id(run)), FAMILY)
-
-
-def _counted(query: Callable[[Chosen], Query], columns: Columns, filters: Filters) -> pd.DataFrame:
-    return _listed(query(chosen_of(filters)), columns)
 
 
 def _listed(query: Query, columns: Columns) -> pd.DataFrame:

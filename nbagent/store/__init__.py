@@ -13,7 +13,7 @@ names.py        what runs are called by
 measures.py     counts, for the frames       listings.py     runs, steps, messages, for the frames
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
 owner.py        which process is which       process.py      this one's forks and end
-overview.py     runs as rows of a table
+overview.py     runs as rows of a table   totals.py       a session's metrics
 """
 
 from nbagent.store import measures
@@ -23,7 +23,6 @@ from nbagent.store.listings import (
     list_picked,
     list_steps,
     pick_runs,
-    session_messages,
 )
 from nbagent.store.measures import Chosen, Query
 from nbagent.store.overview import Overview, newest_runs, runs_since
@@ -32,10 +31,10 @@ from nbagent.store.queries import (
     list_runs,
     load_run,
     load_stopped,
-    session_metrics,
 )
 from nbagent.store.sessions import Turn, carry_over, load_turns, session_runs
 from nbagent.store.store import Store
+from nbagent.store.totals import session_metrics
 from nbagent.store.writes import (
     Append,
     CancelRequest,
@@ -83,7 +82,6 @@ __all__ = [
     "newest_runs",
     "pick_runs",
     "runs_since",
-    "session_messages",
     "session_metrics",
     "session_runs",
 ]

@@ -6,17 +6,12 @@ Built by `frames/` on the caller's thread; pure text, run by `Store.arrays`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from nbagent.events import Message
 from nbagent.run.metrics import TOKEN_FIELDS
 from nbagent.store.measures import CALL_TOKENS, Chosen, Query, told
 
 # `{these}` are the ids as plain values, where they are few: DuckDB then finds the rows by its index and zone maps
 _PICK = """select l.run_id from launches l where {where} order by l.created_at desc, l.run_id desc limit ?"""
-if TYPE_CHECKING:
-    from nbagent.store.store import Store
-
 _RUNS = """
 with recursive {told}, below as (
     select run_id as top, run_id from launches
@@ -94,7 +89,7 @@ def list_picked(run_ids: Sequence[str]) -> Query:
     these = ", ".join(f"${number}" for number in range(1, len(run_ids) + 1)) if few else "select unnest($1)"
     sql = _RUNS.format(
         these=these or "null",
-        told=told("run_id in ({these})".format(these=these or "null")),
+        told=told("l.run_id in ({these})".format(these=these or "null")),
         tokens=CALL_TOKENS,
     )
     return sql, list(run_ids) if few else [list(run_ids)]
@@ -123,11 +118,3 @@ def list_messages(chosen: Chosen) -> Query:
     """The messages of the chosen runs, turn by turn."""
     where, params = chosen.where()
     return _MESSAGES.format(where=where), params
-
-
-def session_messages(store: Store, session_id: str) -> list[Message]:
-    """Everything that was said in a session, for an estimate of what goes with the next prompt."""
-    sql, params = list_messages(Chosen(sessions=[session_id]))
-    with store.reader() as ask:
-        rows = ask(f"select role, content from ({sql}) where role in ('user', 'assistant', 'tool')", params)  # noqa: S608 - text of ours alone
-    return [Message(role=row["role"], content=row["content"]) for row in rows]

@@ -38,8 +38,8 @@ class Chosen:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def where(self) -> Query:
-        """The condition on `launches l`, and its parameters."""
-        conditions: list[str] = ["true"]
+        """The condition on `launches l`, "true" for all runs, and its parameters."""
+        conditions: list[str] = []
         params: list[Any] = []
         for column, values in (
             ("run_id", self.run_ids),
@@ -63,12 +63,77 @@ class Chosen:
         for name, value in self.tags.items():
             conditions.append("json_extract_string(l.details, ?) = ?")
             params += ["/tags/" + name.replace("~", "~0").replace("/", "~1"), value]
-        return " and ".join(conditions), params
+        return " and ".join(conditions) or "true", params
+
+
+def _quantiles(of: str, column: str, name: str, *, many: bool = False) -> str:
+    """Median and 95th percentile over what completed, from one list of both.
+
+    Of `many` groups, which are small, they are taken one by one: a list for each costs more there.
+    """
+    done = f"filter ({of}.status = 'completed')"
+    both = f"(quantile_cont({of}.{column}, [0.5, 0.95]) {done})"
+    middle = f"quantile_cont({of}.{column}, 0.5) {done}" if many else f"{both}[1]"
+    late = f"quantile_cont({of}.{column}, 0.95) {done}" if many else f"{both}[2]"
+    return f"{middle} as {name}_p50_s, {late} as {name}_p95_s"
 
 
 CALL_TOKENS = ",\n    ".join(f"sum(c.{name})::bigint as {name}" for name in TOKEN_FIELDS)
-# what is said of a set of model calls `c`; percentiles are over completed calls, a refusal's speed says nothing
-_OF_CALLS = f"""
+_ENDINGS = f"""
+    count(*) filter (c.status = 'error') as errors,
+    count(*) filter (c.status in ('cancelled', 'abandoned')) as cancelled,
+    errors / count(*) as error_rate,
+    cancelled / count(*) as cancel_rate,
+    sum(c.duration_s) as duration_s,
+    {_quantiles("c", "duration_s", "duration")}"""
+# what a copied answer cost was paid by the run that it was copied from
+PAID = "c.run_id not in (select run_id from launches where cached_from is not null)"
+# a member works while its leader waits: of a session's time only what no run started counts
+_ROOTS_ONLY = " filter (r.parent_run_id is null)"
+
+_BEGAN = "coalesce(e.started_at, p.started_at)"
+# One run, one row: few were resumed, so that summing over the attempts of all would be time for nothing.
+_TOLD = f"""resumed as (
+    select run_id, count(*) as attempts, arg_max(status, attempt) as status,
+           sum({seconds_between("started_at", "finished_at")}) as work_s,
+           sum({seconds_between("created_at", "started_at")}) as queue_s
+    from attempts where run_id in (select run_id from attempt_starts) group by run_id
+), told as (
+    select l.*, 1 as attempts, coalesce(e.status, p.status, 'pending') as status,
+           {seconds_between(_BEGAN, "e.finished_at")} as work_s,
+           {seconds_between("l.created_at", _BEGAN)} as queue_s
+    from launches l
+    left join attempt_ends e on e.run_id = l.run_id and e.attempt = 1
+    left join attempt_progress p on p.run_id = l.run_id and p.attempt = 1
+    where {{where}} and l.run_id not in (select run_id from attempt_starts)
+    union all
+    select l.*, attempts, status, work_s, queue_s from launches l join resumed using (run_id) where {{where}}
+)"""  # noqa: S608 - text of ours alone
+# A run that no run of the record started is the root of its tree; what is below it belongs to its team.
+# The recursion looks at nothing but children: looking at all runs costs time.
+_TREE = """children as (
+    select run_id, parent_run_id, agent_name from launches where parent_run_id is not null
+), tree as (
+    select run_id, agent_name, agent_name as team_name, null::varchar as leader_name
+    from launches
+    where parent_run_id is null and (kind = 'team' or run_id in (select parent_run_id from children))
+    union all
+    select run_id, agent_name, null, null
+    from children o where not exists (select 1 from launches l where l.run_id = o.parent_run_id)
+    union all
+    select o.run_id, o.agent_name, t.team_name, t.agent_name
+    from children o join tree t on o.parent_run_id = t.run_id
+), """
+
+
+def told(where: str = "true") -> str:
+    """The parts of a query that say of each run its status, work time and queue time, as `told`."""
+    return _TOLD.format(where=where)
+
+
+def _of_calls(*, many: bool = False) -> str:
+    """What is said of a set of model calls `c`. Percentiles are over completed calls: a refusal's speed says nothing."""
+    return f"""
     count(*) as model_calls,
     count(*) filter (c.try_no > 1) as retries,
     {CALL_TOKENS},
@@ -77,19 +142,15 @@ _OF_CALLS = f"""
         as cache_read_rate,
     sum(c.cost_usd) as cost_usd,
     count(c.cost_usd) / count(*) as cost_known,
-    quantile_cont(c.ttft_s, [0.5, 0.95]) filter (c.status = 'completed') as ttft_q,
+    {_quantiles("c", "ttft_s", "ttft", many=many)},
     sum(c.output_tokens) filter (c.status = 'completed')
         / nullif(sum(c.duration_s) filter (c.status = 'completed' and c.output_tokens is not null), 0)
         as output_tokens_per_s"""
-_ENDINGS = """
-    count(*) filter (c.status = 'error') as errors,
-    count(*) filter (c.status in ('cancelled', 'abandoned')) as cancelled,
-    errors / count(*) as error_rate,
-    cancelled / count(*) as cancel_rate,
-    sum(c.duration_s) as duration_s,
-    quantile_cont(c.duration_s, [0.5, 0.95]) filter (c.status = 'completed') as duration_q"""
-# what is said of a set of runs `r`: `work` time is summed over attempts, the time between two is no work
-_OF_RUNS = """
+
+
+def _of_runs(roots: str, *, many: bool = False) -> str:
+    """What is said of a set of runs `r`. Work time is summed over attempts: the time between two is no work."""
+    return f"""
     count(*) as runs,
     count(r.parent_run_id) as member_runs,
     sum(r.attempts)::bigint as attempts,
@@ -105,87 +166,21 @@ _OF_RUNS = """
     cached_runs / count(*) as cached_rate,
     sum(r.work_s){roots} as duration_s,
     sum(r.queue_s){roots} as queue_s,
-    quantile_cont(r.work_s, [0.5, 0.95]) filter (r.status = 'completed') as duration_q,
+    {_quantiles("r", "work_s", "duration", many=many)},
     min(r.created_at) as first_at,
     max(r.created_at) as last_at"""
-# a member works while its leader waits: of a session's time only what no run started counts
-_ROOTS_ONLY = " filter (r.parent_run_id is null)"
-
-_QUANTILES = """{name}_q[1] as {name}_p50_s, {name}_q[2] as {name}_p95_s"""
-_BOTH_QUANTILES = ", ".join(_QUANTILES.format(name=name) for name in ("duration", "ttft"))
-
-_CHOSEN = """chosen as (
-    select l.rowid as number, l.run_id, l.session_id, l.agent_name, l.parent_run_id, l.created_at, l.cached_from
-    from launches l where {where}
-)"""
-# only runs that were resumed are summed over attempts: grouping all runs of a big record costs time
-_TOLD = f"""spans as (
-    select run_id, attempt, status, {seconds_between("started_at", "finished_at")} as work_s,
-           {seconds_between("created_at", "started_at")} as queue_s
-    from attempts where {{where}}
-), told as (
-    select run_id, 1 as attempts, status, work_s, queue_s from spans
-    where run_id not in (select run_id from attempt_starts)
-    union all
-    select run_id, count(*), arg_max(status, attempt), sum(work_s), sum(queue_s) from spans
-    where run_id in (select run_id from attempt_starts) group by run_id
-)"""  # noqa: S608 - text of ours alone
-# A run that no run of the record started is the root of its tree; what is below it belongs to its team.
-# The recursion looks at nothing but children: looking at all runs costs time.
-_TREE = """chosen as (
-    select l.run_id, l.session_id, l.agent_name, l.parent_run_id, l.created_at, l.cached_from
-    from launches l where {where}
-), children as (
-    select run_id, parent_run_id, agent_name from launches where parent_run_id is not null
-), tree as (
-    select run_id, agent_name, agent_name as team_name, null::varchar as leader_name
-    from launches
-    where parent_run_id is null and (kind = 'team' or run_id in (select parent_run_id from children))
-    union all
-    select run_id, agent_name, null, null
-    from children o where not exists (select 1 from launches l where l.run_id = o.parent_run_id)
-    union all
-    select o.run_id, o.agent_name, t.team_name, t.agent_name
-    from children o join tree t on o.parent_run_id = t.run_id
-)"""
-
-
-def told(where: str = "true") -> str:
-    """The parts of a query that say of each run its status, work time and queue time, as `told`."""
-    return _TOLD.format(where=where)
 
 
 def by_model(chosen: Chosen) -> Query:
     """One row for each provider and model asked for."""
-    where, params = chosen.where()
-    sql = f"""
-with {_CHOSEN.format(where=where)}, calls as not materialized (
-    select c.*, number from model_calls c join chosen using (run_id) where cached_from is null
-), parts as (
-    select c.provider, c.request_model as model, {_OF_CALLS}, {_ENDINGS} from calls c group by 1, 2
-), askers as (
-    select provider, model, count(*) as runs
-    from (select distinct provider, request_model as model, number from calls) group by 1, 2
-)
-select runs, parts.* exclude (duration_q, ttft_q), {_BOTH_QUANTILES}
-from parts join askers using (provider, model) order by provider, model"""  # noqa: S608 - text of ours alone
-    return sql, params
+    said = f"{_of_calls()}, {_ENDINGS}"
+    return _by_call(chosen, "model_calls", {"provider": "provider", "model": "request_model"}, said)
 
 
 def by_tool(chosen: Chosen) -> Query:
     """One row for each tool by name."""
-    where, params = chosen.where()
-    sql = f"""
-with {_CHOSEN.format(where=where)}, calls as not materialized (
-    select c.*, number from tool_calls c join chosen using (run_id) where cached_from is null
-), parts as (
-    select c.name as tool_name, count(*) as tool_calls, {_ENDINGS} from calls c group by 1
-), askers as (
-    select tool_name, count(*) as runs from (select distinct name as tool_name, number from calls) group by 1
-)
-select runs, parts.* exclude (duration_q), {_QUANTILES.format(name="duration")}
-from parts join askers using (tool_name) order by tool_name"""  # noqa: S608 - as above
-    return sql, params
+    said = f"count(*) as tool_calls, {_ENDINGS}"
+    return _by_call(chosen, "tool_calls", {"tool_name": "name"}, said)
 
 
 def by_agent(chosen: Chosen) -> Query:
@@ -195,7 +190,7 @@ def by_agent(chosen: Chosen) -> Query:
 
 def by_session(chosen: Chosen) -> Query:
     """One row for each session, in the order of their first runs."""
-    return _by_run(chosen, ["session_id"], roots=_ROOTS_ONLY, order="first_at, session_id")
+    return _by_run(chosen, ["session_id"], roots=_ROOTS_ONLY, order="first_at, session_id", many=True)
 
 
 def by_member(chosen: Chosen) -> Query:
@@ -203,30 +198,60 @@ def by_member(chosen: Chosen) -> Query:
     return _by_run(chosen, ["team_name", "leader_name", "agent_name"], tree=True)
 
 
+def _picked(chosen: Chosen) -> tuple[str, str, list[Any]]:
+    """The part `chosen` of a query, the condition that a row's run is in it, its parameters; all runs need none."""
+    where, params = chosen.where()
+    if where == "true":
+        return "", where, params
+    part = f"chosen as (select l.run_id from launches l where {where}), "  # noqa: S608 - text of ours alone
+    return part, "{0}.run_id in (select run_id from chosen)", params
+
+
+def _by_call(chosen: Chosen, table: str, keys: Mapping[str, str], said: str) -> Query:
+    """Count calls by what is known of the call, and the runs that made them.
+
+    The two parts look at the calls each by itself: one look for both makes DuckDB write all calls down in between.
+    """
+    part, fits, params = _picked(chosen)
+    key = ", ".join(keys)
+    named = ", ".join(f"c.{column} as {name}" for name, column in keys.items())
+    where = f"{PAID} and {fits.format('c')}"
+    sql = f"""
+with {part}askers as (
+    select {key}, count(*) as runs from (select distinct {named}, c.run_id from {table} c) c where {where} group by {key}
+), parts as (
+    select {named}, {said} from {table} c where {where} group by all
+)
+select * from parts join askers using ({key}) order by {key}"""  # noqa: S608 - as above
+    return sql, params
+
+
 def _by_run(
-    chosen: Chosen, keys: Sequence[str], *, roots: str = "", tree: bool = False, order: str | None = None
+    chosen: Chosen,
+    keys: Sequence[str],
+    *,
+    roots: str = "",
+    tree: bool = False,
+    many: bool = False,
+    order: str | None = None,
 ) -> Query:
     """Count runs, their model calls and their tool calls by what is known of the run."""
-    where, params = chosen.where()
+    part, fits, params = _picked(chosen)
     key = ", ".join(keys)
     same = " and ".join(f"a.{name} is not distinct from {{0}}.{name}" for name in keys)
-    names = ", ".join(f"t.{name}" if tree and name != "agent_name" else f"h.{name}" for name in keys)
+    ran = "(select t.* exclude (agent_name), n.* exclude (run_id) from told t join named n using (run_id))"
     sql = f"""
-with recursive {(_TREE if tree else _CHOSEN).format(where=where)}, named as (
-    select h.run_id, h.parent_run_id, h.created_at, h.cached_from, {names}
-    from chosen h {"join tree t using (run_id)" if tree else ""}
-), {told("run_id in (select run_id from named)" if tree else "true")}, ran as (
-    select * from named join told using (run_id)
-), of_runs as (
-    select {key}, {_OF_RUNS.format(roots=roots)} from ran r group by {key}
+with recursive {part}{_TREE if tree else ""}named as (
+    select n.run_id, {key} from {"tree" if tree else "launches"} n where {fits.format("n")}
+), {told(fits.format("l"))}, of_runs as (
+    select {key}, {_of_runs(roots, many=many)} from {ran if tree else "told"} r group by {key}
 ), of_calls as (
-    select {key}, {_OF_CALLS} from model_calls c join named using (run_id) where cached_from is null group by {key}
+    select {key}, {_of_calls(many=many)} from model_calls c join named using (run_id) where {PAID} group by {key}
 ), of_tools as (
-    select {key}, count(*) as tool_calls from tool_calls c join named using (run_id) where cached_from is null
-    group by {key}
+    select {key}, count(*) as tool_calls from tool_calls c join named using (run_id) where {PAID} group by {key}
 )
-select a.* exclude (duration_q), coalesce(m.model_calls, 0) as model_calls, coalesce(m.retries, 0) as retries,
-       coalesce(o.tool_calls, 0) as tool_calls, m.* exclude ({key}, model_calls, retries, ttft_q), {_BOTH_QUANTILES}
+select a.*, coalesce(m.model_calls, 0) as model_calls, coalesce(m.retries, 0) as retries,
+       coalesce(o.tool_calls, 0) as tool_calls, m.* exclude ({key}, model_calls, retries)
 from of_runs a left join of_calls m on {same.format("m")} left join of_tools o on {same.format("o")}
 order by {order or key}"""  # noqa: S608 - as above
     return sql, params

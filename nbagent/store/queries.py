@@ -17,7 +17,6 @@ from nbagent.run import (
     in_asked_order,
     metrics_of,
 )
-from nbagent.store.columns import seconds_between
 from nbagent.store.orphans import nobody_works_on
 from nbagent.store.rows import message_of, model_call_of, pending_approvals_of, tool_call_of
 
@@ -43,15 +42,6 @@ _STARTED = """
     select run_id, details -> '$.started_by' as started_by from launches
     where parent_run_id = ? and (details -> '$.started_by') is not null order by created_at, run_id
 """
-_SESSION_CALLS = """
-    select c.* from {table} c join launches l using (run_id) where l.session_id = ? order by c.{order}
-"""
-# a member works while its leader waits, so only what nobody's run started counts as time
-_SESSION_TIMES = f"""
-    select sum({seconds_between("a.started_at", "a.finished_at")}) as duration_s,
-           sum({seconds_between("a.created_at", "a.started_at")}) as queue_s
-    from launches l join attempts a using (run_id) where l.session_id = ? and l.parent_run_id is null
-"""  # noqa: S608 - text of ours alone
 # two steps: the newest ids are picked before anything is joined, and given as plain values DuckDB finds the rows
 # by its index and its zone maps (5 ms on 250,000 runs; a subquery in their place 200 ms)
 _NEWEST = "select run_id from {source} where {where} order by created_at desc, run_id desc limit ?"
@@ -120,16 +110,6 @@ def load_stopped(store: Store, key: str) -> StoppedRun | None:
 def _call_of(stored: str) -> tuple[int, str]:
     step, tool_call_id = orjson.loads(stored)
     return step, tool_call_id
-
-
-def session_metrics(store: Store, session_id: str) -> RunMetrics:
-    """The sum over a session's runs, all attempts included; zero calls for a session nobody used."""
-    with store.reader() as ask:
-        calls = ask(_SESSION_CALLS.format(table="model_calls", order="started_at, c.try_no"), [session_id])
-        tools = ask(_SESSION_CALLS.format(table="tool_calls", order="started_at"), [session_id])
-        (times,) = ask(_SESSION_TIMES, [session_id])
-    metrics = metrics_of(tuple(map(model_call_of, calls)), tuple(map(tool_call_of, tools)))
-    return metrics.model_copy(update=times)
 
 
 def list_runs(store: Store, *, limit: int = 100, **filters: Any) -> list[dict[str, Any]]:

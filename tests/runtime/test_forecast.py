@@ -96,6 +96,26 @@ def test_a_dry_run_asks_nothing_and_writes_nothing(model: OpenAIChat, provider: 
     assert len(nb.runs()) == 1
 
 
+def test_a_dry_run_counts_the_history_that_a_launch_would_send(
+    model: OpenAIChat, provider: ScriptedProvider
+) -> None:
+    """`history_runs` cuts the session's history for the estimate as it does for the request."""
+    provider.otherwise(text_reply("y" * 800))
+    agent = Agent(model=model)
+    for _ in range(3):
+        agent.run(PROMPT, session_id="s")
+    for last, earlier in ((None, 3), (2, 2), (1, 1), (0, 0)):
+        agent.history_runs = last
+        assert agent.forecast(PROMPT, session_id="s").input_tokens == 100 + earlier * 300
+    agent.history_runs = 1
+    before = len(provider.requests)
+    agent.run(PROMPT, session_id="s")
+    sent = provider.bodies[before]["messages"]
+    assert (
+        sum(len(one["content"]) for one in sent) // 4 == agent.forecast(PROMPT, session_id="s").input_tokens
+    )
+
+
 @pytest.mark.usefixtures("priced")
 def test_a_runs_cost_comes_from_the_users_table(model: OpenAIChat, provider: ScriptedProvider) -> None:
     """The price in `%config NBAgent.prices` prices the call; the frames sum it and know all of it."""

@@ -1,0 +1,53 @@
+"""A session's metrics, from the same SQL as the frames. On any thread but the writer's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from nbagent.run.metrics import TOKEN_FIELDS, RunMetrics
+from nbagent.store.measures import PAID, Chosen, by_model, by_session, by_tool
+
+if TYPE_CHECKING:
+    from nbagent.store.store import Store
+
+_FIRST_TOKEN = f"""
+    select ttft_s from model_calls c join launches l using (run_id)
+    where l.session_id = ? and ttft_s is not null and {PAID} order by c.started_at, c.try_no limit 1
+"""  # noqa: S608 - text of ours alone
+_SUMS = (*TOKEN_FIELDS, "cost_usd", "duration_s", "queue_s", "model_calls", "tool_calls")
+_OF_A_MODEL = {
+    "provider": "provider",
+    "id": "model",
+    "calls": "model_calls",
+    **{name: name for name in (*TOKEN_FIELDS, "cost_usd", "duration_s")},
+}
+_OF_A_TOOL = {"name": "tool_name", "calls": "tool_calls", "errors": "errors", "duration_s": "duration_s"}
+
+
+def session_metrics(store: Store, session_id: str) -> RunMetrics:
+    """The sum over a session's runs, all attempts included; zero calls for a session nobody used. Raises StoreError.
+
+    Equal to the session's row of `nb.metrics.by_session()`: what a copied answer cost counts where it was paid, and
+    members' time is their leader's. `ttft_s` is that of the first model call.
+    """
+    chosen = Chosen(sessions=[session_id])
+    with store.reader() as ask:
+        found = ask(*by_session(chosen))
+        if not found:
+            return RunMetrics(details={"model": [], "tool_call": []})
+        first = ask(_FIRST_TOKEN, [session_id])
+        models, tools = ask(*by_model(chosen)), ask(*by_tool(chosen))
+    return RunMetrics(
+        **{name: found[0][name] for name in _SUMS},
+        ttft_s=first[0]["ttft_s"] if first else None,
+        details={
+            "model": [_renamed(row, _OF_A_MODEL) for row in models],
+            "tool_call": [_renamed(row, _OF_A_TOOL) for row in tools],
+        },
+    )
+
+
+def _renamed(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The row in the words of `RunMetrics.details`."""
+    return {name: row[column] for name, column in names.items()}
