@@ -7,6 +7,7 @@ Where things are, from the top down; each module imports only from below itself:
 
     magics kernel       parse a line and call one thing below; what the kernel itself is asked for
     panel               the widget: a view of the runs, and commands
+    upkeep              recorded answers as files, deleting and exporting runs, what is installed and set
     agent team session  Agent, Team: what a user holds; Session: a conversation by its id, and as data
     compare             the same prompts to several agents or models, side by side
     plots               pictures of runs over time, of cost and latency
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from nbagent.spec import Limits, ModelSettings
     from nbagent.team import Team
     from nbagent.tools import tool
+    from nbagent.upkeep import clear_runs, doctor, export_answers, export_runs, import_answers
 
 __version__ = "0.1.0"
 
@@ -94,6 +96,11 @@ _PUBLIC = {
     "ModelSettings": "spec",
     "Team": "team",
     "tool": "tools",
+    "clear_runs": "upkeep",
+    "doctor": "upkeep",
+    "export_answers": "upkeep",
+    "export_runs": "upkeep",
+    "import_answers": "upkeep",
 }
 
 __all__ = [
@@ -119,9 +126,14 @@ __all__ = [
     "Team",
     "WaitTimeout",
     "cancel_run",
+    "clear_runs",
     "compare",
+    "doctor",
+    "export_answers",
+    "export_runs",
     "gather",
     "get",
+    "import_answers",
     "metrics",
     "plot_cost",
     "plot_latency",

@@ -34,7 +34,7 @@ class Agent:
     functions, toolkit objects or `Tool`s; `output_schema` a pydantic model, dataclass, TypedDict, `list[...]` of
     these or a JSON Schema dict; `limits` and `settings` bound and tune every run (None: as configured).
     `on_busy` says what a launch does while its session is busy, `history_runs` how many earlier runs of the session
-    the model is shown (None: as configured).
+    the model is shown, `cache` whether earlier answers are given again (None: as configured).
 
     >>> agent = Agent(model="demo:assistant")
     >>> agent.start("What is the capital of France?").result(timeout=30).content
@@ -50,6 +50,7 @@ class Agent:
     settings: ModelSettings = field(default_factory=ModelSettings)
     on_busy: str | None = None
     history_runs: int | None = None
+    cache: str | None = None
     _last_session: str | None = field(default=None, init=False, repr=False, compare=False)
     _made_tools: tuple[tuple[Any, ...], tuple[Tool, ...]] | None = field(
         default=None, init=False, repr=False, compare=False
@@ -64,6 +65,7 @@ class Agent:
         run_id: str | None = None,
         output_schema: Any = None,
         timeout: float | None = None,
+        cache: str | None = None,
         label: str | None = None,
         cell_id: str | None = None,
         tags: Mapping[str, str] | None = None,
@@ -75,11 +77,12 @@ class Agent:
         """Launch a run in the background and return its live handle; the launch is durable when it returns.
 
         `session` (or `session_id`, the same: a `Session` or its id) gives the run that session's history; without
-        one it has a session of its own. `timeout` is the run's own time limit in seconds. `files` go with the prompt: paths, figures, images and
+        one it has a session of its own. `timeout` is the run's own time limit in seconds. `cache` says whether an
+        earlier answer to the same is given instead of asking: "off", "use", "refresh" or "replay". `files` go with the prompt: paths, figures, images and
         PDFs as files, tables and other values as text after it; a list, or a mapping of names. A run launched
         inside a tool is cancelled with the run that the tool works for, unless it is `detached`. `on_event`
         gets each event and `on_text` the whole text so far, in order, on a thread of their own. Raises the
-        ConfigurationErrors (unknown model, missing key, empty prompt, a file that is not there, ...),
+        ConfigurationErrors (unknown model, missing key, empty prompt, a file that is not there, no recorded answer, ...),
         RunIdInUseError and SessionBusyError; never for what the run does later.
 
         >>> agent = Agent(model="demo:assistant")
@@ -102,6 +105,7 @@ class Agent:
                 label=label,
                 cell_id=cell_id,
                 on_busy=settings.get("on_busy", self.on_busy),
+                cache=settings.get("cache", cache if cache is not None else self.cache),
                 detached=detached,
                 tags=tags or {},
                 callbacks=Callbacks(on_event=on_event, on_text=on_text),

@@ -9,7 +9,9 @@
     │   ├── TemplateError
     │   ├── SchemaError
     │   ├── ToolDefinitionError
-    │   └── PromptError
+    │   ├── PromptError
+    │   ├── NoRecordedAnswerError   cache="replay" and the record holds no answer
+    │   └── RecordingError          a file of recorded answers that cannot be read
     ├── RunIdInUseError
     ├── SessionBusyError
     ├── BlockingCallError           a blocking wait on the background thread
@@ -106,6 +108,14 @@ class ToolDefinitionError(ConfigurationError):
 
 class PromptError(ConfigurationError):
     """A prompt that is empty or cannot be sent."""
+
+
+class NoRecordedAnswerError(ConfigurationError):
+    """A run was to be answered from the record alone, and the record holds no answer to it."""
+
+
+class RecordingError(ConfigurationError):
+    """A file of recorded answers that cannot be read; nothing of it was imported."""
 
 
 class RunIdInUseError(NBAgentError):

@@ -129,6 +129,13 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerReused:
+    """The run was given the answer of an earlier one: no model is asked, and what follows cost nothing again."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class TextAdded:
     """A piece of the answer's text came."""
 
@@ -243,6 +250,7 @@ class RunFinished:
 
 Event = (
     RunStarted
+    | AnswerReused
     | TextAdded
     | ReasoningAdded
     | ModelCallStarted

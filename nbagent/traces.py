@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nbagent import settings
 from nbagent.errors import ConfigurationError
 from nbagent.events import (
+    AnswerReused,
     Event,
     ModelCall,
     ModelCallFinished,
@@ -81,6 +82,7 @@ class RunTrace:
         self._model: Span | None = None
         self._tools: dict[str, Span] = {}
         self._totals: dict[str, int] = {}
+        self._cached_from: str | None = None
 
     def take(self, event: Event) -> None:
         """Begin or end the span that the event is about; called where the event happens, in its own context.
@@ -100,7 +102,9 @@ class RunTrace:
                 span = self._begin_tool(request.name, request.tool_call_id, event.started_at)
                 self._tools[request.tool_call_id] = span
                 _make_current(span)
-            case ToolCallFinished():
+            case AnswerReused():
+                self._cached_from = event.run_id
+            case ToolCallFinished() if self._cached_from is None:  # else no tool was called
                 self._end_tool(event.call)
             case RunFinished():
                 self._finish(event)
@@ -190,9 +194,8 @@ class RunTrace:
             _end(cut, "cancelled", status.value, None, at)
         self._tools, self._model = {}, None
         run = self._run or self._begin_run(event.finished_at)
-        run.set_attributes(
-            {"nbagent.status": status.value, "nbagent.stop_reason": event.stop_reason, **self._totals}
-        )
+        said = {"nbagent.status": status.value, "nbagent.stop_reason": event.stop_reason}
+        run.set_attributes({**_given({**said, "nbagent.cached_from": self._cached_from}), **self._totals})
         completed = status is RunStatus.completed
         _end(run, status.value, None if completed else event.error_type or status.value, event.error, at)
 

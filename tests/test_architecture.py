@@ -22,7 +22,7 @@ PACKAGE = ROOT / "nbagent"
 # a room is a top-level module or folder; imports point down
 LAYERS: dict[int, tuple[str, ...]] = {
     7: ("__init__",),
-    6: ("magics", "kernel", "panel"),
+    6: ("magics", "kernel", "panel", "upkeep"),
     5: ("agent", "team", "session", "batch", "frames", "plots", "compare"),
     4: ("runtime",),
     3: ("loop", "delegate", "adapters", "mcp", "store", "models", "traces"),
@@ -49,6 +49,8 @@ SIBLINGS: dict[tuple[str, str], str] = {
     ("plots", "frames"): "pictures are drawn from frames",
     ("magics", "kernel"): "cell ids and the control handlers",
     ("magics", "panel"): "%agent shows the panel",
+    ("magics", "upkeep"): "%agent record, clear, export, doctor",
+    ("upkeep", "kernel"): "what the kernel can do",
     ("panel", "kernel"): "commands travel over the control channel",
 }
 

@@ -149,16 +149,6 @@ def test_ci_is_a_program():
     assert done.returncode == 0, done.stderr
 
 
-def test_binder_builds_what_the_tests_run():
-    """Binder gets a Python above the floor, the notebooks' extra, and an executable postBuild."""
-    binder = ROOT / "binder"
-    version = (binder / "runtime.txt").read_text().strip().removeprefix("python-")
-    assert tuple(map(int, version.split("."))) >= (3, 11)
-    assert f"Programming Language :: Python :: {version}" in PROJECT["classifiers"]
-    assert (binder / "requirements.txt").read_text().split() == [".[lab]"]
-    assert os.access(binder / "postBuild", os.X_OK)
-
-
 def test_every_ignored_rule_has_its_reason():
     """Each lint rule that is switched off says why, on its line."""
     text = (ROOT / "pyproject.toml").read_text()

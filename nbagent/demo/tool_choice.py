@@ -112,10 +112,16 @@ def _led(tools: tuple[Tool, ...], turn: Turn) -> list[tuple[Tool, dict[str, Any]
     """Lead a team: give the whole question to each member, or to those that it names; where one only, to the best."""
     words = _prompt_words(turn.prompt)
     if _ONE_ONLY.search(turn.system):
-        asked = [max(tools, key=lambda tool: _score(tool, turn.prompt, words)[0])] if not turn.called else []
+        asked = [max(tools, key=lambda tool: _suits(tool, turn.prompt, words))] if not turn.called else []
     else:
         asked = [tool for tool in tools if _own_name(tool) & words] or list(tools)
     return [(tool, argument_sets(tool, turn.prompt, force=True)[0]) for tool in asked]
+
+
+def _suits(tool: Tool, prompt: str, words: frozenset[str]) -> tuple[float, int]:
+    """Say how well a member suits: as a tool, and where none does by the words of its description."""
+    described = stems(tool.description) - _VERBS - _HANDS_OVER
+    return _score(tool, prompt, words)[0], len(described & _alike(words))
 
 
 def _is_member(tool: Tool) -> bool:

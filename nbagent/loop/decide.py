@@ -118,18 +118,19 @@ def _limit_reached(spec: AgentSpec, state: LoopState) -> Finish | None:
     limits = spec.limits
     steps = state.step - state.steps_before
     if steps >= limits.max_steps:
-        return Finish(stop_reason="max_steps", error=f"the run made {steps} model calls, its max_steps")
+        return _stopped("max_steps", f"the run used up its max_steps of {limits.max_steps}", "max_steps")
     if limits.max_total_tokens is not None and state.total_tokens >= limits.max_total_tokens:
-        return Finish(
-            stop_reason="max_total_tokens",
-            error=f"the run used {state.total_tokens} tokens; its max_total_tokens is {limits.max_total_tokens}",
-        )
+        what = f"the run used {state.total_tokens} tokens; its max_total_tokens is {limits.max_total_tokens}"
+        return _stopped("max_total_tokens", what, "max_total_tokens")
     if limits.max_cost_usd is not None and state.cost_usd >= limits.max_cost_usd:
-        return Finish(
-            stop_reason="max_cost",
-            error=f"the run cost ${state.cost_usd:.4f}; its max_cost is ${limits.max_cost_usd:.4f}",
-        )
+        what = f"the run cost ${state.cost_usd:.4f}; its max_cost is ${limits.max_cost_usd:.4f}"
+        return _stopped("max_cost", what, "max_cost_usd")
     return None
+
+
+def _stopped(stop_reason: StopReason, what: str, limit: str) -> Finish:
+    todo = f"let it go on with run.resume(limits=Limits({limit}=...))"
+    return Finish(stop_reason=stop_reason, error=f"{what}\n{todo}")
 
 
 def _structured(spec: AgentSpec, state: LoopState, reply: ReplyFinished) -> Action:

@@ -24,6 +24,7 @@ from nbagent.magics.lines import AGENT, AGENT_BG, Line, agent_line
 from nbagent.magics.names import evaluate, existing, session
 from nbagent.magics.streaming import stream
 from nbagent.magics.verbs import VERBS
+from nbagent.magics.waiting import tell
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -67,13 +68,15 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
                    [--mode coordinate|route|broadcast] [--session ID] [--run-id ID]
                    [--if-exists error|attach] [--timeout SECONDS] [-i TEXT] [-c VAR|FILE] [-q]
                    [--temperature X] [--reasoning-effort WORD] [--max-output-tokens N] [--max-total-tokens N]
-                   [--max-steps N] [--max-cost DOLLARS] [--dry-run]
+                   [--max-steps N] [--max-cost DOLLARS] [--cache off|use|refresh|replay] [--dry-run]
 
         The text is a Jinja2 template: {{ x }} is a variable of the notebook. AGENT is an Agent or Team of the
         notebook; without one the flags and `%config NBAgent` describe it, and --members makes a team of agents of
         the notebook. Running the cell again cancels its earlier run. --session names a Session of the notebook, or
         is an id.
         -c sends a variable (a figure, a DataFrame, any value) or a file with the prompt, and may come several times.
+        --cache use gives the newest earlier answer to the same and asks only where there is none, refresh asks anew,
+        replay never asks.
         --dry-run shows the prompt as it would be sent, its tokens and what it can cost, and sends nothing.
 
         In [1]: country = "France"
@@ -102,7 +105,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent                          the panel: all runs, live
         %agent list [--here]            this store's runs as a DataFrame; `--here`: those of this kernel alone
         %agent show [RUN]               the card of a run (default: the latest)
-        %agent wait [RUN ...]           wait for these runs, or for all unfinished ones [--timeout SECONDS]
+        %agent wait [RUN ...]           wait for these runs, or for all not waited for yet [--timeout SECONDS]
         %agent cancel RUN ... | --all   stop them
         %agent approve [RUN]            let the calls that wait for a person run, or one of them [--call ID]
         %agent deny [RUN]               refuse them; the model is told why [--why TEXT] [--call ID]
@@ -110,6 +113,11 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent retry RUN ...            start their work anew, as new runs
         %agent metrics [BY]             tokens, cost and speed by model (default), member, session, agent or tool
         %agent models                   the providers: what is configured, and what each can do
+        %agent record export|import FILE   the answers of this kernel's runs (or of --all) as a file, for --cache replay
+        %agent clear [--older-than 7d] [--status S] [--session ID] [--all]   delete runs; asks first, or --yes
+        %agent export FILE              a table of the record [--format parquet|csv|jsonl] [--table model_calls|...]
+        %agent sql SELECT ...           ask the record; it cannot be changed by it
+        %agent doctor                   versions, record, keys that are set, what the kernel can do
 
         RUN is a run id or a label (the NAME of `-o NAME`). In the foreground the text streams in, Stop cancels
         the run, and a run that fails fails the cell.
@@ -175,6 +183,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             run_id=options.run_id,
             output_schema=evaluate(options.schema, names, "schema") if options.schema else None,
             timeout=settings.get("timeout", options.timeout) if options.timeout is not None else None,
+            cache=options.cache,
             label=options.output,
             cell_id=cell_id,
         )
@@ -215,6 +224,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             run.cancel()
             show_as(stop, "the run was cancelled; what it had written is kept")
             raise
+        tell([run])
         output = run.result()
         if not isinstance(output.content, str):
             from IPython.display import display

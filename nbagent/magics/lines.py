@@ -10,12 +10,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, get_args
 
 from nbagent.errors import UnknownOptionError, close_match
+from nbagent.run import RunStatus
+from nbagent.settings import OPTIONS
 from nbagent.spec import Mode
 
 Line = argparse.Namespace
 
 VERBS = (
-    "panel", "list", "show", "wait", "cancel", "approve", "deny", "resume", "retry", "metrics", "models"
+    "panel", "list", "show", "wait", "cancel", "approve", "deny", "resume", "retry", "metrics", "models",
+    "record", "clear", "export", "sql", "doctor"
 )  # fmt: skip
 METRICS = ("model", "member", "session", "agent", "tool")
 
@@ -98,6 +101,7 @@ def _launching(name: str) -> LineParser:
     parser.add_argument("--reasoning-effort", metavar="WORD")
     for limit in ("--max-output-tokens", "--max-total-tokens", "--max-steps", "--max-cost"):
         parser.add_argument(limit, metavar="NUMBER")
+    parser.add_argument("--cache", choices=OPTIONS["cache"].choices)
     parser.add_argument("-q", "--quiet", action="store_true")
     parser.add_argument("--dry-run", action="store_true")
     return parser
@@ -107,6 +111,29 @@ AGENT_BG = _launching("%%agent_bg")
 AGENT = _launching("%%agent")
 
 
+def _record(parser: LineParser) -> None:
+    parser.add_argument("way", choices=("export", "import"))
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("--all", action="store_true")
+
+
+def _clear(parser: LineParser) -> None:
+    parser.add_argument("--older-than", metavar="7d|DATE")
+    parser.add_argument("--status", choices=[status.value for status in RunStatus])
+    parser.add_argument("--session", metavar="ID")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--yes", action="store_true")
+
+
+def _export(parser: LineParser) -> None:
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("--format", choices=("parquet", "csv", "jsonl"))
+    parser.add_argument("--table", choices=("runs", "model_calls", "tool_calls", "messages"), default="runs")
+
+
+_UPKEEP = {"record": _record, "clear": _clear, "export": _export}
+
+
 def _verb(verb: str) -> LineParser:
     parser = LineParser(f"%agent {verb}")
     if verb in ("approve", "deny"):
@@ -114,7 +141,9 @@ def _verb(verb: str) -> LineParser:
         parser.add_argument("--call", metavar="ID")
     elif verb == "metrics":
         parser.add_argument("by", nargs="?", choices=METRICS, default="model")
-    elif verb not in ("panel", "list", "models"):
+    elif verb in _UPKEEP:
+        _UPKEEP[verb](parser)
+    elif verb not in ("panel", "list", "models", "doctor", "sql"):
         parser.add_argument("runs", nargs="*", metavar="RUN")
     if verb == "list":
         parser.add_argument("--here", action="store_true")
@@ -145,4 +174,6 @@ def agent_line(line: str) -> tuple[str, Any]:
         raise UnknownOptionError(
             f"%agent has no {verb!r}{close_match(verb, VERBS)}", f"it has: {', '.join(VERBS)}"
         )
+    if verb == "sql":  # quotes and dashes are SQL's
+        return verb, rest.strip()
     return verb, _VERB_PARSERS[verb].parse(rest)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from nbagent.errors import UnknownNameError, UnknownOptionError
 from nbagent.magics import approval
 from nbagent.magics.lines import Line
+from nbagent.magics.upkeep import UPKEEP_VERBS
+from nbagent.magics.waiting import tell, untold
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -62,8 +64,9 @@ def _wait(_shell: InteractiveShell, arguments: Line) -> None:
     from nbagent.panel import flush_snapshots
 
     current = runtime.current()
-    runs = [current.get(key) for key in arguments.runs] if arguments.runs else current.unfinished()
+    runs = [current.get(key) for key in arguments.runs] if arguments.runs else untold(current)
     outputs = runtime.gather(*runs, timeout=arguments.timeout)
+    tell(runs)
     flush_snapshots(runs)
     _say_how_many([output.status.value for output in outputs])
 
@@ -141,5 +144,6 @@ VERBS: Mapping[str, Callable[[InteractiveShell, Line], Any]] = MappingProxyType(
         "retry": _retry,
         "metrics": _metrics,
         "models": _models,
+        **UPKEEP_VERBS,
     }
 )

@@ -20,6 +20,7 @@ COLUMNS = (
 Line = tuple[Any, ...]
 
 NAME_CHARS, TEXT_CHARS = 80, 140
+CACHED = "from an earlier run"  # beside the status of a run that was given an answer
 _PLAIN_REASONS = frozenset({"end", "error", "cancelled", "timeout", "kernel_died"})  # the status says it
 _STATUS, _BATCH, _ATTEMPT = (COLUMNS.index(name) for name in ("status", "batch", "attempt"))
 FINAL = frozenset({"completed", "error", "cancelled", "timeout", "interrupted"})
@@ -57,6 +58,7 @@ def line_of(record: RunRecord) -> Line:
         prompt=launch.prompt,
         says=_says(record.text, final=end is not None),
         error=end.error if end else None,
+        cached_from=record.cached_from,
     )
 
 
@@ -67,7 +69,10 @@ def line_of_stored(row: Mapping[str, Any]) -> Line:
     names = ("run_id", "label", "agent_name", "provider", "model", "status", "stop_reason", "session_id",
              "parent_run_id", "batch_id", "created_at", "started_at", "finished_at", "attempt", "total_tokens",
              "cost_usd", "calls", "priced", "prompt", "error")  # fmt: skip
-    return _line(**{name: row[name] for name in names}, says=_says(text or "", final=final))
+    cached_from = row.get("cached_from")
+    return _line(
+        **{name: row[name] for name in names}, says=_says(text or "", final=final), cached_from=cached_from
+    )
 
 
 def is_final(line: Line) -> bool:
@@ -91,7 +96,10 @@ def batch_of(line: Line) -> str | None:
 def _line(**of: Any) -> Line:
     """Build the line; the one place where its cells are put in their order."""
     label, agent = of["label"], of["agent_name"]
-    reason = of["stop_reason"]
+    cached = of["cached_from"] is not None
+    reason = of["stop_reason"] or ""
+    reason = "" if reason in _PLAIN_REASONS else reason.replace("_", " ")
+    tokens, cost = (0, 0.0) if cached else (of["total_tokens"], of["cost_usd"])
     what = (of["error"] or "").partition("\n")[0]
     return (
         of["run_id"],
@@ -99,15 +107,15 @@ def _line(**of: Any) -> Line:
         cut(agent or "", NAME_CHARS),
         cut(":".join(filter(None, (of["provider"], of["model"]))), NAME_CHARS),
         of["status"],
-        "" if reason is None or reason in _PLAIN_REASONS else reason.replace("_", " "),
+        ", ".join(filter(None, (reason, CACHED if cached else ""))),
         of["session_id"],
         of["parent_run_id"],
         of["batch_id"],
         _epoch_ms(of["created_at"]),
         _epoch_ms(of["started_at"]),
         _epoch_ms(of["finished_at"]),
-        None if of["total_tokens"] is None else int(of["total_tokens"]),
-        of["cost_usd"],
+        None if tokens is None else int(tokens),
+        cost,
         None if not of["calls"] else of["priced"] == of["calls"],
         of["says"],
         cut(of["prompt"] or "", TEXT_CHARS),

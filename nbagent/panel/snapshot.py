@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from html import escape
 
+from nbagent.panel.line import CACHED
 from nbagent.panel.view import Row
 
 FIRST_LINE = "nbagent run"
@@ -44,13 +45,18 @@ def terminal_text(row: Row, text: str) -> str:
 
 
 def timeless(row: Row) -> Row:
-    """Return a row without what differs between two executions of a notebook: times, and an id to get it by."""
-    facts = [fact for fact in row["facts"] if fact[0] != "first token"]
-    return {**row, "took": "", "facts": facts, "code": "" if row["run_id"] in row["code"] else row["code"]}
+    """Return a row without what differs between two executions of a notebook: times, and an id to get it by.
+
+    Also what it cost, and whether the answer came from an earlier run: with a cache the second execution pays nothing.
+    """
+    reason = row["reason"].removesuffix(CACHED).removesuffix(", ")
+    code = "" if row["run_id"] in row["code"] else row["code"]
+    return {**row, "took": "", "facts": [], "reason": reason, "code": code}
 
 
 def answer_text(row: Row, text: str) -> str:
     """Return a finished run as text without times: names, status, error, answer."""
+    row = timeless(row)
     return "\n".join(part for part in (plain_of(row), _status(row), *row["error"], text.strip()) if part)
 
 

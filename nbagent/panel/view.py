@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from nbagent.events import PendingApproval, ToolCall, ToolRequest
+from nbagent.panel.line import CACHED
 from nbagent.panel.members import SeenMember, member_rows, members_of
 from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus
 from nbagent.schemas import rows_of
@@ -55,6 +56,7 @@ class Seen:
     members: Sequence[SeenMember] = ()
     approvals: Sequence[PendingApproval] = ()
     waits_for: str | None = None
+    cached_from: str | None = None
 
     @classmethod
     def of_record(cls, record: RunRecord) -> Seen:
@@ -83,6 +85,7 @@ class Seen:
             members=tuple(members_of(record)),
             approvals=record.pending_approvals,
             waits_for=record.waits_for,
+            cached_from=record.cached_from,
         )
 
     @classmethod
@@ -108,6 +111,7 @@ class Seen:
             tool_calls=output.tool_calls,
             members=tuple(members_of(output)),
             approvals=output.pending_approvals,
+            cached_from=output.cached_from,
         )
 
 
@@ -127,7 +131,7 @@ def row_of(seen: Seen) -> Row:
         "model": _line(":".join(filter(None, (seen.provider, seen.model)))),
         "banner": DEMO_BANNER if seen.provider == "demo" else "",
         "status": seen.status.value,
-        "reason": _reason(seen),
+        "reason": ", ".join(filter(None, (_reason(seen), CACHED if seen.cached_from else ""))),
         "final": final,
         "began_ms": _epoch_ms(begin),
         "waiting": _waiting(seen),
@@ -143,8 +147,8 @@ def row_of(seen: Seen) -> Row:
         "error": [_line(what), _line(todo)] if what else [],
         "table": table,
         "more": more,
-        "took": _took(seen),
-        "facts": facts_of(seen.metrics, final=final) if seen.metrics is not None else [],
+        "took": "" if seen.cached_from else _took(seen),
+        "facts": _facts(seen),
         "code": code_of(seen),
     }
 
@@ -255,6 +259,12 @@ def _called(calls: Sequence[ToolCall]) -> str:
     names = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counts.items())
     ends = (f"; {failed} failed" if failed else "") + (f"; {denied} denied" if denied else "")
     return _line(f"called {names}{ends}")
+
+
+def _facts(seen: Seen) -> list[list[str]]:
+    if seen.cached_from is not None:
+        return [["cost", money(0)]]
+    return facts_of(seen.metrics, final=seen.status.is_final) if seen.metrics is not None else []
 
 
 def _reason(seen: Seen) -> str:

@@ -8,7 +8,15 @@ record.py   RunRecord, the live fold of a run's events
 past.py     a record as few events, for who listens late
 """
 
-from nbagent.run.metrics import TOKEN_FIELDS, AttemptTimes, RunMetrics, calls_of_all, metrics_of, sum_known
+from nbagent.run.metrics import (
+    TOKEN_FIELDS,
+    AttemptTimes,
+    RunMetrics,
+    calls_of_all,
+    metrics_of,
+    paid_calls,
+    sum_known,
+)
 from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput
 from nbagent.run.past import past_of, past_of_stored
@@ -28,6 +36,7 @@ __all__ = [
     "calls_of_all",
     "in_asked_order",
     "metrics_of",
+    "paid_calls",
     "past_of",
     "past_of_stored",
     "sum_known",

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from nbagent.events import Message, ModelCall, ToolCall
+from nbagent.events import Message, ModelCall, ToolCall, Usage
 from nbagent.run.order import in_asked_order
 
 TOKEN_FIELDS = (
@@ -60,9 +60,29 @@ class Counted(Protocol):
         """The runs that it started."""
         ...
 
+    @property
+    def cached_from(self) -> str | None:
+        """The run whose answer it was given: that one paid for the calls that this one shows."""
+        ...
 
-def calls_of_all(run: Counted) -> tuple[tuple[ModelCall, ...], tuple[ToolCall, ...]]:
-    """Return the calls of a run and of everything under it, each once, its own first, in the order they were asked for."""
+
+Calls = tuple[tuple[ModelCall, ...], tuple[ToolCall, ...]]
+
+
+def paid_calls(run: Counted, own_tool_calls: tuple[ToolCall, ...], *, team: bool) -> Calls:
+    """Return the calls that count for a run: its own, a `team`'s with everything under it, a reused answer's none."""
+    if run.cached_from is not None:
+        return (), ()
+    return calls_of_all(run) if team else (tuple(run.model_calls), own_tool_calls)
+
+
+def calls_of_all(run: Counted) -> Calls:
+    """Return the calls of a run and of everything under it, each once, its own first, in the order they were asked for.
+
+    A run that was given an earlier one's answer has none: the earlier one paid.
+    """
+    if run.cached_from is not None:
+        return (), ()
     model_calls = [*run.model_calls]
     tool_calls = [*in_asked_order(tuple(run.tool_calls), tuple(run.messages))]
     for member in tuple(run.member_responses):
@@ -124,16 +144,18 @@ def metrics_of(
     started_at: datetime | None = None,
     finished_at: datetime | None = None,
     earlier: Sequence[AttemptTimes] = (),
+    free: bool = False,
 ) -> RunMetrics:
     """Fold one run's rows into its metrics; the only place where a run's own metrics are counted.
 
-    The times are those of the last attempt, `earlier` holds those of the attempts before it.
+    The times are those of the last attempt, `earlier` holds those of the attempts before it. `free`: it is known
+    that nothing was asked, so that what is not counted is 0.
     """
     spans = (*earlier, AttemptTimes(created_at=created_at, started_at=started_at, finished_at=finished_at))
-    usages = [call.usage for call in model_calls]
+    usages = [Usage(**dict.fromkeys(TOKEN_FIELDS, 0))] if free else [call.usage for call in model_calls]
     return RunMetrics(
         **{name: sum_known(getattr(usage, name) for usage in usages) for name in TOKEN_FIELDS},
-        cost_usd=sum_known(call.cost_usd for call in model_calls),
+        cost_usd=0.0 if free else sum_known(call.cost_usd for call in model_calls),
         duration_s=sum_known(_seconds(span.started_at, span.finished_at) for span in spans),
         queue_s=sum_known(_seconds(span.created_at, span.started_at) for span in spans),
         ttft_s=next((call.ttft_s for call in model_calls if call.ttft_s is not None), None),

@@ -19,7 +19,8 @@ class RunOutput(BaseModel):
     output schema: an instance of the class where this kernel defines it, else plain data. `kind` is "agent" or
     "team"; `member_responses` are the runs that it started, in launch order, each with metrics of its own. A team
     with `store_member_responses=False` keeps no prompt, message or answer of these. `pending_approvals` are the tool
-    calls that a paused run waits for.
+    calls that a paused run waits for. `cached_from` is the run whose answer it was given instead of asking a model:
+    messages, tool calls and members are that run's, and its metrics are 0.
 
     >>> output = Agent(model="demo:assistant").run("What is the capital of Japan?")
     >>> output.content, output.metrics.total_tokens, len(output.messages)
@@ -46,6 +47,7 @@ class RunOutput(BaseModel):
     error: str | None = None
     traceback: str | None = None
     attempt: int = 1
+    cached_from: str | None = None
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -57,7 +59,8 @@ class RunOutput(BaseModel):
     member_responses: tuple[RunOutput, ...] = ()
 
     def __repr__(self) -> str:
-        return f"RunOutput({self.status.value}, content={self.content!r}, run_id={self.run_id!r})"
+        cached = f", cached_from={self.cached_from!r}" if self.cached_from else ""
+        return f"RunOutput({self.status.value}, content={self.content!r}, run_id={self.run_id!r}{cached})"
 
     def __str__(self) -> str:
         """The run in a few lines; `model_dump()` has all of it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nbagent.events import (
+    AnswerReused,
     ApprovalRequested,
     Event,
     MessageAdded,
@@ -25,6 +26,7 @@ from nbagent.run.record import RunRecord
 def past_of(record: RunRecord) -> list[Event]:
     """Return a live run so far: its start, finished calls, messages, the text as one piece, what is under way."""
     events: list[Event] = [RunStarted(started_at=record.started_at)] if record.started_at else []
+    events += [AnswerReused(record.cached_from)] if record.cached_from else []
     events += [NoticeGiven(text=notice) for notice in record.notices]
     events += _calls(tuple(record.model_calls), record.tool_calls_as_asked(), retry_in_s=record.retry_in_s)
     events += [MessageAdded(message=message) for message in record.messages]
@@ -43,6 +45,7 @@ def past_of(record: RunRecord) -> list[Event]:
 def past_of_stored(output: RunOutput) -> list[Event]:
     """Return a run that ended in another kernel as events; the text is that of its answer."""
     events: list[Event] = [RunStarted(started_at=output.started_at)] if output.started_at else []
+    events += [AnswerReused(output.cached_from)] if output.cached_from else []
     events += _calls(output.model_calls, output.tool_calls)
     events += [MessageAdded(message=message) for message in output.messages]
     answers = [m.content for m in output.messages if m.role == "assistant" and m.content]

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol, assert_never
 
 from nbagent.events import (
+    AnswerReused,
     ApprovalDenied,
     ApprovalGiven,
     ApprovalRequested,
@@ -32,7 +33,7 @@ from nbagent.events import (
     ToolCallStarted,
     ToolRequest,
 )
-from nbagent.run.metrics import AttemptTimes, RunMetrics, calls_of_all, metrics_of
+from nbagent.run.metrics import AttemptTimes, RunMetrics, metrics_of, paid_calls
 from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput
 from nbagent.run.status import STATUS_OF, RunStatus
@@ -89,8 +90,8 @@ class RunRecord:
     """
 
     __slots__ = (
-        "_pieces", "_text_of", "_typed", "end", "launch", "member_responses", "messages", "model_calls", "notices",
-        "queue_position", "response_id", "retry_in_s", "running_tools", "sequence_number", "started_at", "tool_calls", "version",
+        "_pieces", "_text_of", "_typed", "cached_from", "end", "launch", "member_responses", "messages", "model_calls", "notices",
+        "queue_position", "response_id", "retry_in_s", "reused_schema", "running_tools", "sequence_number", "started_at", "tool_calls", "version",
         "waiting", "waits_for",
     )  # fmt: skip
 
@@ -98,6 +99,8 @@ class RunRecord:
         self.launch = launch
         self.started_at: datetime | None = None
         self.end: RunFinished | None = None
+        self.cached_from: str | None = None  # the run whose answer it was given
+        self.reused_schema: TypedOutput | None = None  # of such an answer, where the run itself has none
         self.model_calls: list[ModelCall] = []
         self.tool_calls: list[ToolCall] = []
         self.running_tools: dict[str, ToolRequest] = {}
@@ -148,6 +151,8 @@ class RunRecord:
                 self.started_at = event.started_at
             case CallAttached():
                 self.response_id, self.sequence_number = event.response_id, event.sequence_number
+            case AnswerReused():
+                self.cached_from = event.run_id
             case NoticeGiven():
                 if event.text not in self.notices:
                     self.notices.append(event.text)
@@ -233,6 +238,8 @@ class RunRecord:
     @property
     def output_schema(self) -> TypedOutput | None:
         """The schema that the answer has: the run's own, else that of the member whose answer it is."""
+        if self.reused_schema is not None:
+            return self.reused_schema
         by = self.end.answered_by if self.end is not None else None
         if self.launch.output_schema is None and by is not None:
             for member in self.member_responses:
@@ -250,8 +257,9 @@ class RunRecord:
     @property
     def metrics(self) -> RunMetrics:
         """The run's metrics so far; a team's are those of everything under it."""
-        own = tuple(self.model_calls), self.tool_calls_as_asked()
-        model_calls, tool_calls = calls_of_all(self) if self.launch.kind == "team" else own
+        model_calls, tool_calls = paid_calls(
+            self, self.tool_calls_as_asked(), team=self.launch.kind == "team"
+        )
         return metrics_of(
             model_calls,
             tool_calls,
@@ -259,6 +267,7 @@ class RunRecord:
             started_at=self.started_at,
             finished_at=self.end.finished_at if self.end else None,
             earlier=self.launch.earlier,
+            free=self.cached_from is not None,
         )
 
     def snapshot(self) -> RunOutput:
@@ -290,6 +299,7 @@ class RunRecord:
             error=end.error if end else None,
             traceback=end.traceback if end else None,
             attempt=launch.attempt,
+            cached_from=self.cached_from,
             created_at=launch.created_at,
             started_at=self.started_at,
             finished_at=end.finished_at if end else None,

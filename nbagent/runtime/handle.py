@@ -147,6 +147,12 @@ class Run:
         return live.record.queue_position if live is not None and live.record.end is None else None
 
     @property
+    def cached_from(self) -> str | None:
+        """The run whose answer this one was given instead of asking a model; None for a run that asked."""
+        live = self._live
+        return live.record.cached_from if live is not None else self.output.cached_from
+
+    @property
     def durable(self) -> bool:
         """True once the run's row is committed to the store's file."""
         return self._live is None or self._live.durable
@@ -424,4 +430,5 @@ class Run:
     def __repr__(self) -> str:
         output = self.output
         name = f" {output.label}" if output.label else ""
-        return f"<Run{name} {output.run_id} {output.status.value}>"
+        cached = f" cached from {output.cached_from}" if output.cached_from else ""
+        return f"<Run{name} {output.run_id} {output.status.value}{cached}>"

@@ -14,20 +14,21 @@ from collections.abc import Callable
 from nbagent.errors import StoreError
 from nbagent.run import RunRecord
 from nbagent.runtime.record import Handed, append_write, finish_write, progress_write
-from nbagent.store import Store
+from nbagent.store import AnswerKeys, Store
 
 COMMIT_WAIT_S = 2.0
 HEARTBEAT_S = 60.0  # a quiet run says that its process lives; other hosts give it up after ten times that
 
 
 class HandOver:
-    """The run's side of the store. `turn` is the run's place in its session, once it is known.
+    """The run's side of the store. `turn` is the run's place in its session, `answer_keys` those of its answer, once known.
 
     `lost` is called when another process has ended this attempt: nothing more of it is written.
     """
 
     def __init__(self, record: RunRecord, store: Store, lost: Callable[[], None]) -> None:
         self.turn: int | None = None
+        self.answer_keys: AnswerKeys | None = None
         self._record = record
         self._store = store
         self._lost = lost
@@ -93,6 +94,6 @@ class HandOver:
     def finish(self) -> concurrent.futures.Future[bool]:
         """Hand over the end and all that was not handed over before, for one transaction."""
         written: concurrent.futures.Future[bool] = self._store.submit(
-            finish_write(self._record, self._handed, turn=self.turn)
+            finish_write(self._record, self._handed, turn=self.turn, keys=self.answer_keys)
         )
         return written

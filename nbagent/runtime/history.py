@@ -9,9 +9,10 @@ there is nothing but its prompt leaves nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from nbagent.events import Message, ToolRequest
-from nbagent.store import Store, Turn, load_turns
+from nbagent.store import Store, Turn, load_turns, own_runs
 from nbagent.threads import in_own_thread
 
 OUTCOME_UNKNOWN = (
@@ -21,12 +22,27 @@ OUTCOME_UNKNOWN = (
 NO_ANSWER = "(There is no answer: the run ended here, {status}.)"
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was said in a session before a run: what its model is shown, and of that what this kernel's runs left."""
+
+    shown: Sequence[Message] = ()
+    own: Sequence[Message] = ()
+
+
 async def history_before(
     store: Store, session_id: str, turn: int | None, *, last: int | None = None
-) -> list[Message]:
+) -> Before:
     """Read what the model of the run with that turn is shown of its session; the file is read in a thread."""
-    turns = await in_own_thread(lambda: load_turns(store, session_id, before_turn=turn))
-    return as_sent(turns, last=last)
+
+    def read() -> tuple[list[Turn], set[str]]:
+        turns = load_turns(store, session_id, before_turn=turn)
+        return turns, own_runs(store, session_id) if turns else set()
+
+    turns, own = await in_own_thread(read)
+    return Before(
+        as_sent(turns, last=last), as_sent([turn for turn in turns if turn.run_id in own], last=last)
+    )
 
 
 def as_sent(turns: Sequence[Turn], last: int | None = None) -> list[Message]:

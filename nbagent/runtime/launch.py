@@ -14,7 +14,7 @@ import threading
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from nbagent import settings
@@ -37,6 +37,7 @@ from nbagent.runtime.launching import Crew, Launching, check_models, mode_reques
 from nbagent.runtime.live import LiveRun
 from nbagent.runtime.mainthread import MainThread
 from nbagent.runtime.record import launch_write
+from nbagent.runtime.reuse import READING
 from nbagent.runtime.services import Services
 from nbagent.runtime.stored import load_typed
 from nbagent.runtime.thread import BackgroundThread, at_exit
@@ -90,7 +91,8 @@ class Runtime:
         """
         if not launching.prompt.strip():
             raise PromptError("the prompt is empty", "write what the agent should do")
-        check_models(Crew(spec=spec, model=model, members=launching.members))
+        if launching.cache not in READING:  # else first it is seen whether a model is needed
+            check_models(Crew(spec=spec, model=model, members=launching.members))
         check_traces()
         limits = call_limits()  # here, so that an option that does not fit is the launching cell's error
         launching = children.as_child(launching)
@@ -114,6 +116,7 @@ class Runtime:
         finally:
             self.thread.soon(self._begin, live, limits, context=context)
         self._tell(live.services.store)
+        live.reuse.tell_launch(live)
         return run
 
     def _tell(self, store: Store) -> None:
@@ -147,6 +150,7 @@ class Runtime:
             RunRecord(launch), spec, model, self.services(store),
             launching=written, has_history=launching.in_session, files=launching.files,
             callbacks=launching.callbacks, members=launching.members,
+            cache=launching.cache if launching.member_of_turn is None else None,
         )  # fmt: skip
         with self._lock:
             self._unfinished.setdefault(launch.run_id, live)
@@ -241,6 +245,16 @@ class Runtime:
         if live.kin.parent is None:
             self._show_to_parent(live, live.record.launch.parent_run_id)
         return live
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """Let go of finished runs that were deleted, and of those that they started."""
+        gone = set(run_ids)
+        with self._lock:
+            for run_id, live in sorted(self._finished.items()):  # a run comes after the one that started it
+                if live.record.launch.parent_run_id in gone:
+                    gone.add(run_id)
+            for run_id in gone:
+                self._finished.pop(run_id, None)
 
     # ---------------------------------------------------------------- lookup
 

@@ -33,7 +33,7 @@ class Launching:
 
     `members` are those of a team; `member_of_turn` is set for a member's own launch, to the turn of its team: it
     has no part in its session's history. `tool_call` and `keeps_texts` are as in `RunLaunch`. `detached`: a run
-    launched inside a tool is not stopped with the run that the tool works for.
+    launched inside a tool is not stopped with the run that the tool works for. `cache` is a mode of `reuse.py`.
     """
 
     prompt: str
@@ -51,6 +51,7 @@ class Launching:
     member_of_turn: int | None = None
     tool_call: tuple[int, str] | None = None
     keeps_texts: bool = True
+    cache: str = "off"
 
     @property
     def in_session(self) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import weakref
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nbagent.delegate import run_team
@@ -38,11 +37,12 @@ from nbagent.runtime.approvals import Approvals
 from nbagent.runtime.clock import RunClock
 from nbagent.runtime.ending import failed_end, stopped_end
 from nbagent.runtime.handover import COMMIT_WAIT_S, HandOver
-from nbagent.runtime.history import history_before
+from nbagent.runtime.history import Before, history_before
 from nbagent.runtime.kin import Kin
 from nbagent.runtime.launching import Crew
 from nbagent.runtime.listeners import Callbacks, Mailbox
 from nbagent.runtime.members import Members
+from nbagent.runtime.reuse import Reuse
 from nbagent.runtime.services import Resumed, Services
 from nbagent.runtime.turns import RunGate, Waitable
 from nbagent.spec import AgentSpec, TeamSpec
@@ -71,6 +71,7 @@ class LiveRun:
         resumed: Resumed | None = None,
         callbacks: Callbacks | None = None,
         members: tuple[Crew, ...] = (),
+        cache: str | None = None,
     ) -> None:
         self.record = record
         self.spec = spec
@@ -81,6 +82,7 @@ class LiveRun:
         self.resumed = resumed
         self.callbacks = callbacks
         self.members = members
+        self.reuse = Reuse(cache)
         self.kin = Kin(self)
         self.launching = launching
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -162,7 +164,7 @@ class LiveRun:
         """Count what was paid, hand over what must not be lost, let the clock stand while a person is waited for."""
         if isinstance(event, ModelCallFinished):
             self.kin.charge(event.call)
-        elif self._is_stopping():
+        elif self._is_stopping() or self.record.cached_from is not None:
             return
         elif isinstance(event, ToolCallFinished):
             self.rows.append(waited=True)  # soon this call is not repeated, whatever happens to the process
@@ -267,6 +269,8 @@ class LiveRun:
             approve=self.approvals.ask,
         )
         state = await self._begin_with()
+        if await self.reuse.answer(self, self.rows.answer_keys):
+            return
         if isinstance(self.spec, TeamSpec):
             earlier = self.resumed.members if self.resumed is not None else {}
             await run_team(self.spec, self.model, state, context, Members(self, earlier))
@@ -275,22 +279,23 @@ class LiveRun:
 
     async def _begin_with(self) -> LoopState:
         """The session's history and the prompt, or where an earlier attempt stood."""
-        history: Sequence[Message] = ()
+        before = Before()
         if self.has_history:
             launch, turn = self.record.launch, self.rows.turn
-            history = await history_before(
+            before = await history_before(
                 self.services.store, launch.session_id, turn, last=self.spec.history_runs
             )
+        self.rows.answer_keys = await self.reuse.keys_of(self, before)
         if self.resumed is not None:
             for event in self.resumed.events:
                 self.emit(event)
-            self.resumed.state.messages[:0] = history
+            self.resumed.state.messages[:0] = before.shown
             return self.resumed.state
         prompt = Message(role="user", content=self.record.launch.prompt or "", files=self.files)
         self.emit(MessageAdded(message=prompt))
         if self.files:  # they are nowhere else in the store: without them the run could not be resumed
             self.rows.append()
-        return LoopState(messages=[*history, prompt])
+        return LoopState(messages=[*before.shown, prompt])
 
     def _launch_outcome(self) -> Launched | None:
         """What the store said of the launch; None while it is in trouble."""
@@ -338,6 +343,7 @@ class LiveRun:
         for timer in self._timers:
             timer.cancel()
         self._clock.stop()
+        self.reuse.close()
         for _ in self.record.pending_approvals:  # nobody waits for these any more
             self.kin.resume_clocks()
         left = self._is_left_paused()

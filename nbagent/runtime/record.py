@@ -10,7 +10,7 @@ from nbagent.events import Message, ToolCall
 from nbagent.run import RunLaunch, RunRecord, without_texts
 from nbagent.runtime.launching import Launching
 from nbagent.spec import AgentSpec
-from nbagent.store import Append, Finish, Launch, Progress
+from nbagent.store import AnswerKeys, Append, Finish, Launch, Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,9 @@ def append_write(record: RunRecord, since: Handed, *, turn: int | None, waited: 
     )
 
 
-def finish_write(record: RunRecord, since: Handed, *, turn: int | None) -> Finish:
+def finish_write(
+    record: RunRecord, since: Handed, *, turn: int | None, keys: AnswerKeys | None = None
+) -> Finish:
     """The end of an attempt and every row of it that was not written before, for one transaction."""
     end, launch = record.end, record.launch
     assert end is not None
@@ -126,6 +128,8 @@ def finish_write(record: RunRecord, since: Handed, *, turn: int | None) -> Finis
         model_calls=tuple(record.model_calls[since.model_calls :]),
         tool_calls=_tool_calls(record, since),
         messages=_messages(record, since),
+        keys=keys,
+        cached_from=record.cached_from,
     )
 
 

@@ -128,6 +128,7 @@ def _go_on(
     live = LiveRun(
         record_of(stopped, launch), spec, crew.model, runtime.services(store),
         launching=launched, has_history=not stopped.own_session, resumed=begin, members=crew.members,
+        cache="off" if launch.parent_run_id is None else None,
     )  # fmt: skip
     with runtime.taking_up:
         _claim(store, claim)

@@ -174,6 +174,14 @@ _TABLE = (
         doc="Times a model call is tried again after a fault that may pass.",
     ),
     Option(
+        name="cache",
+        type=str,
+        default="off",
+        choices=("off", "use", "refresh", "replay"),
+        doc="Whether a run is given the newest earlier answer to the same: off asks, use asks only where there is none, "
+        "refresh asks and replaces it, replay never asks.",
+    ),
+    Option(
         name="on_busy",
         type=str,
         default="queue",

@@ -13,10 +13,15 @@ names.py        what runs are called by
 measures.py     counts, for the frames       listings.py     runs, steps, messages, for the frames
 statements.py   inserting rows               migrations.py   schema.sql and what follows it
 owner.py        which process is which       process.py      this one's forks and end
-overview.py     runs as rows of a table   totals.py       a session's metrics
+overview.py     runs as rows of a table      totals.py       a session's metrics
+answers.py      answers to be given again    recordings.py   such an answer as data
+forgetting.py   which runs to delete         asking.py       a person's SQL, tables to files
 """
 
 from nbagent.store import measures
+from nbagent.store.answers import Answer, all_answers, find_answer, import_recordings, recordings_of
+from nbagent.store.asking import FORMATS, write_table
+from nbagent.store.forgetting import Clearable, clearable
 from nbagent.store.listings import (
     list_family,
     list_messages,
@@ -32,16 +37,19 @@ from nbagent.store.queries import (
     load_run,
     load_stopped,
 )
-from nbagent.store.sessions import Turn, carry_over, load_turns, session_runs
+from nbagent.store.recordings import recorded_output
+from nbagent.store.sessions import Turn, carry_over, load_turns, own_runs, session_runs
 from nbagent.store.store import Store
 from nbagent.store.totals import session_metrics
 from nbagent.store.writes import (
+    AnswerKeys,
     Append,
     CancelRequest,
     CancelSeen,
     DecisionRequest,
     DecisionSeen,
     Finish,
+    ForgetRuns,
     InterruptOrphans,
     Launch,
     Launched,
@@ -51,13 +59,18 @@ from nbagent.store.writes import (
 )
 
 __all__ = [
+    "FORMATS",
+    "Answer",
+    "AnswerKeys",
     "Append",
     "CancelRequest",
     "CancelSeen",
     "Chosen",
+    "Clearable",
     "DecisionRequest",
     "DecisionSeen",
     "Finish",
+    "ForgetRuns",
     "InterruptOrphans",
     "Launch",
     "Launched",
@@ -69,7 +82,11 @@ __all__ = [
     "Store",
     "Turn",
     "Write",
+    "all_answers",
     "carry_over",
+    "clearable",
+    "find_answer",
+    "import_recordings",
     "list_family",
     "list_messages",
     "list_picked",
@@ -80,8 +97,12 @@ __all__ = [
     "load_turns",
     "measures",
     "newest_runs",
+    "own_runs",
     "pick_runs",
+    "recorded_output",
+    "recordings_of",
     "runs_since",
     "session_metrics",
     "session_runs",
+    "write_table",
 ]

@@ -114,6 +114,13 @@ COLUMNS: dict[str, dict[str, str]] = {
         "files": "json",
         "provider_items": "json",
     },
+    "answers": {
+        "cache_key": "varchar",
+        "session_key": "varchar",
+        "run_id": "varchar",
+        "since": "timestamp",
+        "recording": "json",
+    },
     "cancel_requests": {"run_id": "varchar", "created_at": "timestamp"},
     "decision_requests": {
         "run_id": "varchar",

@@ -35,15 +35,17 @@ with recursive {told}, below as (
     from below join model_calls c using (run_id) where run_id not in (select run_id from copies) group by 1
 ), paid as (
     select * from own where run_id not in (select run_id from copies)
+    union all by name
+    select run_id, 0 as model_calls, {zeros}, 0 as cost_usd from copies where run_id in ({these})
 )
 select r.* exclude (model_settings, output_schema, spec, traceback, owner, heartbeat_at, last_sequence_number),
        told.work_s as duration_s, told.queue_s, coalesce(paid.model_calls, 0) as model_calls,
        case when r.cached_from is null then coalesce(tools.tool_calls, 0) else 0 end as tool_calls,
        paid.* exclude (run_id, model_calls),
        coalesce(team.model_calls, paid.model_calls, 0) as team_model_calls,
-       coalesce(team.total_tokens, paid.total_tokens) as team_total_tokens,
-       coalesce(team.cost_usd, paid.cost_usd) as team_cost_usd,
-       coalesce(team.cost_known, paid.cost_known) as team_cost_known
+       if(team.run_id is null, paid.total_tokens, team.total_tokens) as team_total_tokens,
+       if(team.run_id is null, paid.cost_usd, team.cost_usd) as team_cost_usd,
+       if(team.run_id is null, paid.cost_known, team.cost_known) as team_cost_known
 from runs r join told using (run_id)
 left join paid using (run_id) left join tools using (run_id) left join team using (run_id)
 where r.run_id in ({these})
@@ -91,6 +93,7 @@ def list_picked(run_ids: Sequence[str]) -> Query:
         these=these or "null",
         told=told("l.run_id in ({these})".format(these=these or "null")),
         tokens=CALL_TOKENS,
+        zeros=", ".join(f"0 as {name}" for name in TOKEN_FIELDS),  # a copy is known to have cost nothing
     )
     return sql, list(run_ids) if few else [list(run_ids)]
 

@@ -226,6 +226,13 @@ select * from parts join askers using ({key}) order by {key}"""  # noqa: S608 - 
     return sql, params
 
 
+# a group of nothing but copies is known to have cost nothing
+_FREE = ", ".join(
+    f"coalesce(m.{name}, if(a.cached_runs = a.runs, 0, null)) as {name}"
+    for name in (*TOKEN_FIELDS, "cost_usd")
+)
+
+
 def _by_run(
     chosen: Chosen,
     keys: Sequence[str],
@@ -251,7 +258,7 @@ with recursive {part}{_TREE if tree else ""}named as (
     select {key}, count(*) as tool_calls from tool_calls c join named using (run_id) where {PAID} group by {key}
 )
 select a.*, coalesce(m.model_calls, 0) as model_calls, coalesce(m.retries, 0) as retries,
-       coalesce(o.tool_calls, 0) as tool_calls, m.* exclude ({key}, model_calls, retries)
+       coalesce(o.tool_calls, 0) as tool_calls, m.* exclude ({key}, model_calls, retries) replace ({_FREE})
 from of_runs a left join of_calls m on {same.format("m")} left join of_tools o on {same.format("o")}
 order by {order or key}"""  # noqa: S608 - as above
     return sql, params

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 # beside this module; the first is number 1. A table that is altered cannot be written in the same transaction
-MIGRATIONS: Sequence[str] = ("schema.sql", "schema_2.sql", "schema_3.sql")
+MIGRATIONS: Sequence[str] = ("schema.sql", "answers.sql", "first_days.sql", "first_days_filled.sql")
 
 
 @functools.cache

@@ -34,7 +34,7 @@ _SINCE = """
 """
 _ROWS = """
     select r.run_id, r.label, r.agent_name, r.provider, r.model, r.status, r.stop_reason, r.session_id,
-           r.parent_run_id, r.batch_id, r.created_at, r.started_at, r.finished_at, r.attempt,
+           r.parent_run_id, r.batch_id, r.cached_from, r.created_at, r.started_at, r.finished_at, r.attempt,
            left(r.prompt, {head}) as prompt, left(r.error, {head}) as error, left(r.content, {head}) as content,
            right(r.partial_text, {head}) as partial_text,
            c.total_tokens, c.cost_usd, coalesce(c.calls, 0) as calls, coalesce(c.priced, 0) as priced

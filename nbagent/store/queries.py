@@ -13,9 +13,9 @@ from nbagent.run import (
     RunMetrics,
     RunOutput,
     RunStatus,
-    calls_of_all,
     in_asked_order,
     metrics_of,
+    paid_calls,
 )
 from nbagent.store.orphans import nobody_works_on
 from nbagent.store.rows import message_of, model_call_of, pending_approvals_of, tool_call_of
@@ -140,6 +140,12 @@ def list_runs(store: Store, *, limit: int = 100, **filters: Any) -> list[dict[st
         return ask(_THESE.format(ids=", ".join("?" * len(picked))), picked) if picked else []
 
 
+def read_run(ask: Ask, run_id: str) -> RunOutput | None:
+    """The run with this id and the runs below it, by a reader that is at work; None if there is none."""
+    found = ask(_BY_ID, [run_id])
+    return _output(ask, found[0], members=True) if found else None
+
+
 def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
     run_id = [row["run_id"]]
     # all attempts count: what a run cost includes what its first attempt cost
@@ -148,7 +154,9 @@ def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
     )
     tools = ask("select * from tool_calls where run_id = ? order by attempt, step, started_at", run_id)
     messages = ask("select * from messages where run_id = ? and attempt > 0 order by seq", run_id)
-    children = ask(_CHILDREN, run_id) if members or row["kind"] == "team" else []
+    # a team that was given an answer shows whose work it was
+    team = [row["cached_from"] or row["run_id"]]
+    children = ask(_CHILDREN, team) if members or row["kind"] == "team" else []
     said = tuple(map(message_of, messages))
     paused = row["status"] == RunStatus.paused.value
     output = RunOutput(
@@ -166,8 +174,7 @@ def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
 
 def _metrics(output: RunOutput, times: Sequence[AttemptTimes]) -> RunMetrics:
     """What the run cost, over all attempts; a team's calls are those of everything under it."""
-    own = output.model_calls, output.tool_calls
-    model_calls, tool_calls = calls_of_all(output) if output.kind == "team" else own
+    model_calls, tool_calls = paid_calls(output, output.tool_calls, team=output.kind == "team")
     return metrics_of(
         model_calls,
         tool_calls,
@@ -175,6 +182,7 @@ def _metrics(output: RunOutput, times: Sequence[AttemptTimes]) -> RunMetrics:
         started_at=times[-1].started_at,
         finished_at=times[-1].finished_at,
         earlier=times[:-1],
+        free=output.cached_from is not None,
     )
 
 
@@ -189,4 +197,11 @@ def _content(row: Mapping[str, Any]) -> Any:
     """The answer as text or plain data; the text so far where the run has none, None where texts are not kept."""
     if row["content"] is None:
         return None if row["output_valid"] or row["prompt"] is None else row["partial_text"] or ""
+    return content_of(row)
+
+
+def content_of(row: Mapping[str, Any]) -> Any:
+    """The content of an end as text or plain data."""
+    if row["content"] is None:
+        return None
     return row["content"] if row["content_type"] in (None, "text") else orjson.loads(row["content"])

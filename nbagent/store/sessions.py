@@ -25,6 +25,7 @@ CARRIED = 0  # the attempt of messages that came from another record
 COMMIT_WAIT_S = 5.0
 _RUN_IDS = "select run_id from launches where session_id = ? and parent_run_id is null order by turn, run_id"
 # given as plain values DuckDB finds a few of the runs by its index, however large the file is
+_OWN_RUN_IDS = "select run_id from launches where session_id = ? and owner = ?"
 _ENDS = """
     select run_id, status, partial_text from attempt_ends e where run_id in ({ids})
     and not exists (select 1 from attempt_starts s where s.run_id = e.run_id and s.attempt > e.attempt)
@@ -92,6 +93,11 @@ def _ended(ask: Ask, session_id: str) -> dict[str, dict[str, Any]]:
 def session_runs(store: Store, session_id: str) -> list[str]:
     """The ids of a session's runs in turn order; those that runs of it started are not among them."""
     return [row["run_id"] for row in store.read(_RUN_IDS, [session_id])]
+
+
+def own_runs(store: Store, session_id: str) -> set[str]:
+    """The ids of a session's runs that this process has launched."""
+    return {row["run_id"] for row in store.read(_OWN_RUN_IDS, [session_id, store.owner])}
 
 
 def carry_over(store: Store, session_id: str, parts: Sequence[tuple[str, Sequence[Message]]]) -> int:

@@ -9,12 +9,14 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from nbagent.errors import QueryError, StoreBusyError, StoreError
+from nbagent.errors import StoreBusyError, StoreError
+from nbagent.store.asking import ask_frame
 from nbagent.store.file import damage_in
 from nbagent.store.rows import naive
 from nbagent.store.writer import Writer
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 Ask = Callable[..., list[dict[str, Any]]]
-
-_TABLES = 'ask runs, attempts, model_calls, tool_calls or messages; nb.sql("describe runs") shows the columns'
 
 MUCH_BYTES = 10_000_000
 MOST_THREADS = 4
@@ -118,20 +118,16 @@ class Store:
                 raise found from error
 
     def frame(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> pd.DataFrame:
-        """Run a query and give a DataFrame, times as UTC. Sees all that was submitted before; cannot write."""
-        with self._cursor(timeout_s) as cursor:
-            cursor.execute("begin transaction read only")
-            try:
-                found = cursor.execute(sql, [_param(value) for value in params]).df()
-            except Exception as error:  # whatever DuckDB says of a person's SQL
-                if damage_in(error, self.path) is not None:
-                    raise
-                what = " ".join(str(error).split("LINE 1:")[0].split())
-                raise QueryError(f"the record cannot answer this: {what}", _TABLES) from None
+        """Run a person's query and give a DataFrame, times as UTC; see `asking.py`. Sees all that was submitted before."""
+        found = ask_frame(self, sql, [_param(value) for value in params], timeout_s=timeout_s)
         for name, kind in found.dtypes.items():
             if kind.kind == "M" and getattr(kind, "tz", None) is None:
                 found[name] = found[name].dt.tz_localize("UTC")
         return found
+
+    def connection(self, *, timeout_s: float = 10.0) -> AbstractContextManager[DuckDBPyConnection]:
+        """A connection on the shared file, after all that was submitted before; to be given back soon."""
+        return self._cursor(timeout_s)
 
     def arrays(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> dict[str, Any]:
         """Run a query of ours and give a numpy array for each column, masked where a value is unknown.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from nbagent.errors import NBAgentError, RunIdInUseError, StoreError
 from nbagent.store import rows
 from nbagent.store.columns import Row
+from nbagent.store.forgetting import forget
 from nbagent.store.memory import REQUEST_LIFE, Memory
 from nbagent.store.orphans import interrupt_orphans
 from nbagent.store.statements import insert
@@ -24,6 +25,8 @@ from nbagent.store.writes import (
     DecisionRequest,
     DecisionSeen,
     Finish,
+    ForgetRuns,
+    ImportAnswers,
     InterruptOrphans,
     Launch,
     Launched,
@@ -37,6 +40,11 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _DECISION_SEEN = "delete from decision_requests where run_id = ? and step = ? and tool_call_id = ?"
+_CACHED = "update launches set cached_from = ? where run_id = ?"
+_IMPORTED_BEFORE = """
+    delete from answers where recording is not null and since < ?
+    and (cache_key, run_id) in (select unnest(?::varchar[]), unnest(?::varchar[]))
+"""
 _DUPLICATE = re.compile("duplicate key", re.IGNORECASE)
 _BARE_END = ("status", "stop_reason", "started_at", "finished_at", "error")
 
@@ -118,7 +126,9 @@ def _pieces(write: Write, reason: str) -> list[Write]:
         return []
     if isinstance(write, Finish) and (parts or len(write.end) > len(_BARE_END)):
         bare = {name: write.end.get(name) for name in _BARE_END} | {"error": write.end.get("error") or reason}
-        parts.append(Finish(run_id=write.run_id, attempt=write.attempt, end=write.end if parts else bare))
+        parts.append(
+            replace(write, end=write.end if parts else bare, model_calls=(), tool_calls=(), messages=())
+        )
     return parts
 
 
@@ -201,6 +211,9 @@ class _Batch:
             case Finish():
                 self._row("attempt_ends", rows.end_row(write.run_id, write.attempt, write.end))
                 self._add_calls(write)
+                self._add_answer(write)
+            case ImportAnswers() | ForgetRuns():
+                return self._add_upkeep(write)
             case Append():
                 if (write.run_id, write.attempt) in ended:
                     return False
@@ -219,6 +232,26 @@ class _Batch:
             case _:
                 assert_never(write)
         return True
+
+    def _add_answer(self, write: Finish) -> None:
+        """Say in the same transaction what makes the run an answer for later ones, or whose answer it was given."""
+        if write.cached_from is not None:
+            self.statements.append((_CACHED, [write.cached_from, write.run_id]))
+        elif write.keys is not None and write.end["status"] == "completed":
+            since = rows.naive(write.end.get("finished_at")) or rows.utc_now()
+            keys = write.keys
+            self._row("answers", (keys.cache_key, keys.session_key, write.run_id, since, None))
+
+    def _add_upkeep(self, write: ImportAnswers | ForgetRuns) -> int:
+        if isinstance(write, ForgetRuns):
+            return forget(self.con, write.run_ids)
+        now = rows.utc_now()
+        for one in write.recordings:
+            keys = one["cache_key"], one["session_key"]
+            self._row("answers", (*keys, one["run_id"], now, rows.to_json(one)))
+        names = [[one[name] for one in write.recordings] for name in ("cache_key", "run_id")]
+        self.statements.append((_IMPORTED_BEFORE, [now, *names]))
+        return len(write.recordings)
 
     def _add_wish(self, write: CancelRequest | CancelSeen | DecisionRequest | DecisionSeen) -> None:
         match write:

@@ -101,13 +101,22 @@ class Append:
     waited: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerKeys:
+    """What an answer is found by: the key of all that was asked, and that of a session's turn (`cachekey.py`)."""
+
+    cache_key: str
+    session_key: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
     """An attempt's end and the rows that were not appended before, together.
 
     `end` holds columns of `attempt_ends`: `status` and `stop_reason` must be there. `content` is text where
     `content_type` is "text" (the default), else JSON data. Result: True, or False if the attempt has an end
-    already (another process gave it up): then nothing of this is written.
+    already (another process gave it up): then nothing of this is written. A completed run with `keys` can
+    be the answer of later ones; one with `cached_from` was given the answer of that run, which paid for it.
     """
 
     run_id: str
@@ -118,6 +127,25 @@ class Finish:
     model_calls: tuple[ModelCall, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     messages: Messages = ()
+    keys: AnswerKeys | None = None
+    cached_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportAnswers:
+    """Recorded answers (see `recordings.py`) become the newest of their keys, all or none. Result: how many."""
+
+    recordings: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetRuns:
+    """These runs and all that was recorded of them go, with the runs below them. Result: how many runs went.
+
+    A run stays, with all that belong to it, where one of them has not ended and its process lives.
+    """
+
+    run_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +193,8 @@ Write = (
     | Progress
     | Append
     | Finish
+    | ImportAnswers
+    | ForgetRuns
     | CancelRequest
     | CancelSeen
     | DecisionRequest

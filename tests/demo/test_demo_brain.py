@@ -229,6 +229,7 @@ def test_tools_that_fit_are_called(prompt: str, tools: tuple[Tool, ...], expecte
         ("What is the capital of France, and the price of AAPL?", "", ["geo", "stocks", "writer"]),
         ("Ask the writer for a poem", "", ["writer"]),
         ("What is the price of a stock?", "with exactly one call of a tool", ["stocks"]),
+        ("What is the price of AAPL?", "with exactly one call of a tool", ["stocks"]),
         ("Hm?", "with exactly one call of a tool", ["geo"]),
     ],
 )

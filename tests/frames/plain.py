@@ -46,6 +46,11 @@ def calls_of(past: Past) -> list[ModelCall]:
     return [] if past.cached else [call for attempt in past.attempts for call in attempt.model_calls]
 
 
+def nothing_of(past: Past) -> Row:
+    """What a copy of an earlier answer is known to have cost."""
+    return {**dict.fromkeys(TOKENS, 0), "cost_usd": 0} if past.cached else {}
+
+
 def tools_of(past: Past) -> list[ToolCall]:
     """The tool calls of this run."""
     return [] if past.cached else [call for attempt in past.attempts for call in attempt.tool_calls]
@@ -124,6 +129,7 @@ def of_runs(runs: Sequence[Past], *, roots_only: bool = False) -> Row:
         "first_at": min(past.created_at for past in runs),
         "last_at": max(past.created_at for past in runs),
         **of_calls([call for past in runs for call in calls_of(past)]),
+        **(nothing_of(runs[0]) if copies == len(runs) else {}),
         "tool_calls": sum(len(tools_of(past)) for past in runs),
     }
 

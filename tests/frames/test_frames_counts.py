@@ -97,9 +97,10 @@ def compare_runs(runs: list[Past], example: str) -> None:
     frame = nb.runs(tags={"example": example})
     assert list(frame["run_id"]) == [f"{example}-{past.run_id}" for past in runs]
     for past, row in zip(runs, rows_of(frame, ("run_id",)).values(), strict=True):
-        own = plain.of_calls(plain.calls_of(past))
+        own = plain.of_calls(plain.calls_of(past)) | plain.nothing_of(past)
         own_columns = ("model_calls", *plain.TOKENS, "usage_known", "cost_usd", "cost_known")
-        team = plain.of_calls([c for one in plain.team_of(past, runs) for c in plain.calls_of(one)])
+        below = [c for one in plain.team_of(past, runs) for c in plain.calls_of(one)]
+        team = plain.of_calls(below) if below else own
         wanted = {
             **{name: own[name] for name in own_columns},
             "tool_calls": len(plain.tools_of(past)),

@@ -60,11 +60,13 @@ def test_next_action(spec: AgentSpec, state: LoopState, expected: object) -> Non
     ],
 )
 def test_a_limit_ends_the_run_before_the_next_call(state: LoopState, stop_reason: str) -> None:
-    """A limit that is reached ends the run with its own stop_reason and says the figure."""
+    """A limit that is reached ends the run with its own stop_reason; it says the figure and what to do."""
     action = next_action(TIGHT, state)
     assert isinstance(action, Finish)
     assert action.stop_reason == stop_reason
-    assert action.error is not None
+    what, todo = (action.error or "").splitlines()
+    assert any(figure in what for figure in ("2", "100", "0.5"))
+    assert f"run.resume(limits=Limits({stop_reason}" in todo
 
 
 @pytest.mark.parametrize("finished", [reply("no", refusal="I will not"), reply("no", "refusal")])

@@ -70,7 +70,7 @@ def test_flags_are_those_of_the_parser(tab: Tab, line: str, parser: lines.LinePa
 def test_every_verb_and_its_flags(tab: Tab) -> None:
     """`%agent` gives the verbs, a verb its own flags; the same in an assignment and below other lines."""
     assert tab("%agent ") == list(lines.VERBS)
-    assert tab("%agent re") == ["resume", "retry"]
+    assert tab("%agent re") == ["resume", "retry", "record"]
     for verb in lines.VERBS:
         parser = lines.verb_parser(verb)
         assert parser is not None
@@ -297,4 +297,4 @@ def test_load_is_idempotent_and_unload_takes_all_back(shell: InteractiveShell, t
     assert shell.Completer.custom_matchers == [other]
     shell.Completer.custom_matchers.remove(other)
     nb.load_ipython_extension(shell)
-    assert tab("%agent re") == ["resume", "retry"]
+    assert tab("%agent re") == ["resume", "retry", "record"]

@@ -1,4 +1,4 @@
--- Migration 3: the columns that migration 2 has added are filled, and shown. Numbered and never edited.
+-- Migration 4: the columns that migration 3 has added are filled, and shown. Numbered and never edited.
 
 update launches
 set kind = coalesce(kind, details ->> '$.kind'), cached_from = coalesce(cached_from, details ->> '$.cached_from')

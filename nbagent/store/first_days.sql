@@ -1,4 +1,4 @@
--- Migration 2: what files of the first days lack of migration 1. Numbered and never edited.
+-- Migration 3: what files of the first days lack of migration 1. Numbered and never edited.
 
 alter table launches add column if not exists kind varchar;         -- agent or team
 alter table launches add column if not exists cached_from varchar;  -- the run whose answer this one was given

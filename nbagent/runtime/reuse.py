@@ -1,0 +1,209 @@
+"""A run and earlier answers: whether it is given one, and what the launching cell is told of it.
+
+A launch with `cache="use"` or `"replay"` is answered from the record where a completed run has its key (`cachekey.py`).
+The keys need the session's history, so that the look-up is the run's first work, on the background loop; the
+launching thread waits for its outcome unless the run has to wait for its turn. No model, no key of a provider and no
+server is touched before it is known that there is no answer.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from nbagent.errors import NoRecordedAnswerError, StoreError
+from nbagent.events import (
+    AnswerReused,
+    Event,
+    FilePart,
+    Message,
+    MessageAdded,
+    NoticeGiven,
+    RunFinished,
+    RunStarted,
+    TextAdded,
+    ToolCallFinished,
+)
+from nbagent.run import RunOutput
+from nbagent.runtime.cachekey import cache_key
+from nbagent.runtime.handover import COMMIT_WAIT_S
+from nbagent.runtime.launching import Crew, check_models
+from nbagent.runtime.record import now
+from nbagent.schemas import InvalidOutputError
+from nbagent.store import AnswerKeys, find_answer
+from nbagent.threads import in_own_thread
+
+if TYPE_CHECKING:
+    from nbagent.runtime.history import Before
+    from nbagent.runtime.live import LiveRun
+    from nbagent.schemas import OutputSchema
+
+CacheMode = Literal["off", "use", "refresh", "replay"]
+READING: frozenset[str] = frozenset({"use", "replay"})  # the modes that look for an earlier answer
+_PROMPT_SHOWN = 60
+
+
+class Reuse:
+    """One run's way to an earlier answer. `mode` None: the run is no answer for others either (a team's member).
+
+    `decided` becomes True for a run that is given an answer, False for one that asks, or holds the error that ends
+    it; it is resolved with the run's end at the latest.
+    """
+
+    def __init__(self, mode: str | None) -> None:
+        self.mode = mode
+        self.decided: concurrent.futures.Future[bool] = concurrent.futures.Future()
+
+    # ------------------------------------------------------- the launching thread
+
+    def tell_launch(self, live: LiveRun) -> None:
+        """Wait until it is known whether the run has an answer, and for its end if it has; for 2 s at most each.
+
+        A run that waits for its turn is not waited for. Raises the error of a run that cannot have its answer.
+        """
+        if self.mode not in READING or (live.before is not None and not live.before.ended.done()):
+            return
+        concurrent.futures.wait([self.decided], timeout=COMMIT_WAIT_S)
+        if not self.decided.done():
+            return
+        error = self.decided.exception()
+        if error is not None or self.decided.result():
+            concurrent.futures.wait([live.ended], timeout=COMMIT_WAIT_S)
+        if error is not None:
+            raise error
+
+    # --------------------------------------------------------- the background loop
+
+    async def keys_of(self, live: LiveRun, before: Before) -> AnswerKeys | None:
+        """Return the keys of the run's answer; None where it has none to give."""
+        launch = live.record.launch
+        if self.mode is None or launch.prompt is None or not launch.keeps_texts:
+            return None
+        crew = Crew(spec=live.spec, model=live.model, members=live.members)
+        files = live.files or _files(live.record.messages)
+        one = partial(cache_key, crew, launch.prompt, files=files)
+
+        def make() -> AnswerKeys:
+            turn = one(history=before.own, session_id=launch.session_id) if live.has_history else None
+            return AnswerKeys(one(history=before.shown), turn)
+
+        try:
+            # hashing megabytes takes tens of milliseconds
+            return await in_own_thread(make) if files else make()
+        except (TypeError, ValueError):  # settings that cannot be written down
+            return None
+
+    async def answer(self, live: LiveRun, keys: AnswerKeys | None) -> bool:
+        """Give the run an earlier answer, if it wants one and there is one; False if it is to ask its model.
+
+        Raises NoRecordedAnswerError where there must be one, and ConfigurationError where no model could be asked.
+        """
+        if self.mode not in READING or live.resumed is not None:
+            self.close()
+            return False
+        try:
+            output = await self._found(live, keys)
+            if output is None:
+                self._check_may_ask(live)
+        except Exception as error:
+            if not self.decided.done():
+                self.decided.set_exception(error)
+            raise
+        if output is not None:
+            _give(live, output)
+            if not self.decided.done():
+                self.decided.set_result(True)
+        self.close()
+        return output is not None
+
+    def close(self) -> None:
+        """The run asks its model, or has ended."""
+        if not self.decided.done():
+            self.decided.set_result(False)
+
+    def _check_may_ask(self, live: LiveRun) -> None:
+        if self.mode == "replay":
+            raise _missed(live)
+        check_models(Crew(spec=live.spec, model=live.model, members=live.members))
+
+    async def _found(self, live: LiveRun, keys: AnswerKeys | None) -> RunOutput | None:
+        """The newest answer that fits; None where there is none, or where it cannot be read and need not be."""
+        if keys is None:
+            return None
+        try:
+            found = await in_own_thread(partial(find_answer, live.services.store, keys))
+        except StoreError as error:
+            if self.mode == "replay":
+                raise
+            live.emit(NoticeGiven(text=f"earlier answers cannot be read: {error.what}"))
+            return None
+        return found if found is not None and _fits(live, found) else None
+
+
+def _fits(live: LiveRun, output: RunOutput) -> bool:
+    """Whether the answer has the run's schema; one from a file may have been edited."""
+    schema = live.spec.output_schema
+    if schema is None or not output.output_valid:
+        return True
+    try:
+        schema.value_of(output.content)
+    except InvalidOutputError:
+        return False
+    return True
+
+
+def _give(live: LiveRun, output: RunOutput) -> None:
+    """Let the run have happened as the one that was asked did, now and for nothing."""
+    for member in output.member_responses:
+        live.record.join(member)
+    if live.spec.output_schema is None and output.output_valid:
+        live.record.reused_schema = _members_schema(live.members, output.content_type)
+    for event in _events(output):
+        live.emit(event)
+
+
+def _events(output: RunOutput) -> Iterator[Event]:
+    at = now()
+    said = output.messages[1:]
+    texts = [message.content for message in said if message.role == "assistant" and message.content]
+    yield AnswerReused(output.run_id)
+    yield RunStarted(started_at=at)
+    for call in output.tool_calls:
+        yield ToolCallFinished(call=call)
+    for message in said:
+        yield MessageAdded(message=message)
+    if texts:
+        yield TextAdded(texts[-1], 1)
+    yield RunFinished(
+        stop_reason=output.stop_reason or "end",
+        content=output.content,
+        output_valid=output.output_valid,
+        finished_at=now(),
+    )
+
+
+def _members_schema(members: Sequence[Crew], content_type: str) -> OutputSchema | None:
+    """The schema of the member whose answer a team's leader passed on."""
+    for member in members:
+        schema = member.spec.output_schema or _members_schema(member.members, content_type)
+        if schema is not None and schema.content_type == content_type:
+            return schema
+    return None
+
+
+def _missed(live: LiveRun) -> NoRecordedAnswerError:
+    launch = live.record.launch
+    prompt = " ".join((launch.prompt or "").split())
+    prompt = prompt if len(prompt) <= _PROMPT_SHOWN else prompt[: _PROMPT_SHOWN - 1] + "…"
+    return NoRecordedAnswerError(
+        f"no recorded answer for the prompt {prompt!r} (agent {launch.agent_name!r}, {launch.provider}:{launch.model})",
+        "ask once with --cache use, or %agent record import the file that holds it; "
+        "a changed agent, tool, schema, model or history asks anew",
+    )
+
+
+def _files(messages: Sequence[Message]) -> tuple[FilePart, ...]:
+    """The files that went with a resumed run's prompt."""
+    return next((message.files for message in messages if message.role == "user"), ())

@@ -1,0 +1,47 @@
+"""Runs, calls and messages as files for other programs; read from a private copy, so that nobody waits."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from nbagent import runtime
+from nbagent.errors import UnknownOptionError, close_match
+from nbagent.store import FORMATS, Chosen, Query, list_messages, list_picked, pick_runs, write_table
+
+TABLES = ("runs", "model_calls", "tool_calls", "messages")
+
+
+def export_runs(path: str | os.PathLike[str], *, format: str | None = None, table: str = "runs") -> int:  # noqa: A002 - the flag's name
+    """Write a table of the record to a parquet, csv or jsonl file; return how many rows.
+
+    `format` is by default that of the file's name. `table` is "runs" (a row for each run with its tokens, cost and
+    times), "model_calls", "tool_calls" or "messages". Times are UTC. An existing file is replaced, whole or not at
+    all. Raises UnknownOptionError, ConfigurationError where the file cannot be written, and StoreError.
+
+    >>> output = Agent(model="demo:assistant").run("Hello")
+    >>> nb.export_runs("runs.csv") == len(nb.runs())
+    True
+    """
+    target = Path(path).expanduser()
+    form = format or target.suffix.removeprefix(".").lower()
+    if form not in FORMATS:
+        raise UnknownOptionError(
+            f"{str(path)!r} has no format that is known: {form!r}{close_match(form, FORMATS)}",
+            f"say one with --format: {', '.join(FORMATS)}",
+        )
+    if table not in TABLES:
+        raise UnknownOptionError(
+            f"no table {table!r}{close_match(table, TABLES)}", f"tables: {', '.join(TABLES)}"
+        )
+    return write_table(runtime.current().store, _query(table), target, form)
+
+
+def _query(table: str) -> Query:
+    if table == "runs":
+        store = runtime.current().store
+        picked = store.arrays(*pick_runs(Chosen(), None))["run_id"].tolist()
+        return list_picked(picked)
+    if table == "messages":
+        return list_messages(Chosen())
+    return f"select * from {table} order by started_at, run_id", []  # noqa: S608 - a name of ours
