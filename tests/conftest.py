@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,9 +96,17 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
         _skipped.append(report.nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over the files that a process of the session skipped: it reports tests by itself, files it does not."""
+    _skipped.extend(name for name in getattr(node, "workeroutput", {}).get("skipped", ()) if "::" not in name)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a CI session in which anything was skipped."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["skipped"] = _skipped
     if _skipped and _must_not_skip():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -106,5 +115,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name the skipped tests that failed the session."""
     if _skipped and _must_not_skip():
         terminalreporter.section("skipped tests, which CI does not allow", red=True)
-        for nodeid in _skipped:
+        for nodeid in dict.fromkeys(_skipped):
             terminalreporter.line(nodeid)

@@ -7,6 +7,7 @@ import datetime as dt
 import enum
 import functools
 import json
+import re
 import subprocess
 import sys
 import types
@@ -390,7 +391,7 @@ other_price.__name__ = "price"
         ({"a": price}, "is no tool", "function"),
         ([price, other_price], "two tools are named 'price'", "@tool(name="),
     ],
-    ids=str,
+    ids=lambda value: re.sub(" at 0x[0-9a-f]+", "", str(value)),  # the same in each process of a session
 )
 def test_what_a_model_could_not_call_is_refused(source, what, todo):
     """Each refusal names the function and the reason, and says what to write instead."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nbagent import runtime
@@ -24,10 +25,11 @@ def runs(
     agent: Any = None,
     tags: Mapping[str, str] | None = None,
     limit: int | None = None,
+    here: bool = False,
 ) -> pd.DataFrame:
-    """Every run of the record, one row each, oldest first; with `limit` the newest ones.
+    """Every run of the record, of all kernels, one row each, oldest first; with `limit` the newest ones.
 
-    The filters are as in `nb.metrics.by_model`. Tokens and costs are the run's own, so that sums over rows are
+    `here`: only those that this kernel works on, or did last. The other filters are as in `nb.metrics.by_model`. Tokens and costs are the run's own, so that sums over rows are
     right; what a team's members used is in their rows, and once more in the team's `team_` columns.
 
     >>> _ = Agent(model="demo:assistant", name="guide").run("What is the capital of Kenya?", session="kenya")
@@ -37,7 +39,8 @@ def runs(
     """
     filters = Filters(session=session, since=since, status=status, agent=agent, tags=tags)
     store = runtime.current().store
-    picked = store.arrays(*pick_runs(chosen_of(filters), limit))["run_id"].tolist()
+    chosen = replace(chosen_of(filters), owner=store.owner if here else None)
+    picked = store.arrays(*pick_runs(chosen, limit))["run_id"].tolist()
     return frame_of(RUNS, store.arrays(*list_picked(picked)))
 
 

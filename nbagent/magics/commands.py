@@ -113,7 +113,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         """Run an agent in the foreground (`%%agent`, flags as in `%%agent_bg?`), or look after runs (`%agent`).
 
         %agent                          the panel: all runs, live
-        %agent list                     this store's runs as a DataFrame
+        %agent list [--here]            this store's runs as a DataFrame; `--here`: those of this kernel alone
         %agent show [RUN]               the card of a run (default: the latest)
         %agent wait [RUN ...]           wait for these runs, or for all not waited for yet [--timeout SECONDS]
         %agent cancel RUN ... | --all   stop them

@@ -157,6 +157,8 @@ def _verb(verb: str) -> LineParser:
         _UPKEEP[verb](parser)
     elif verb not in ("panel", "list", "models", "doctor", "sql"):
         parser.add_argument("runs", nargs="*", metavar="RUN")
+    if verb == "list":
+        parser.add_argument("--here", action="store_true")
     if verb == "deny":
         parser.add_argument("--why", default="", metavar="TEXT")
     if verb == "wait":

@@ -25,10 +25,10 @@ def _panel(_shell: InteractiveShell, _arguments: Line) -> None:
     Panel().show()
 
 
-def _list(_shell: InteractiveShell, _arguments: Line) -> Any:
+def _list(_shell: InteractiveShell, arguments: Line) -> Any:
     from nbagent.frames import runs
 
-    return runs()
+    return runs(here=arguments.here)
 
 
 def _metrics(_shell: InteractiveShell, arguments: Line) -> Any:

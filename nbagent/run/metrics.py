@@ -166,7 +166,9 @@ def metrics_of(
 
 
 def _seconds(begin: datetime | None, end: datetime | None) -> float | None:
-    return (end - begin).total_seconds() if begin is not None and end is not None else None
+    if begin is None or end is None:
+        return None
+    return max(0.0, (end - begin).total_seconds())  # the clock may have been set back meanwhile
 
 
 def _by_model(calls: Sequence[ModelCall]) -> list[dict[str, Any]]:

@@ -2,9 +2,11 @@
 
 store.py        `Store`, what the rest of nbagent uses
 writes.py       what can be written          rows.py         records to rows and back
+columns.py      each table's columns         memory.py       what is known without asking
 writer.py       thread and turns             transaction.py  a batch of writes, all or each alone
 jobs.py         what waits, and until when   readers.py      who waits to read
-launchlog.py    launches durable at once     troubles.py     why turns fail
+launchlog.py    launches durable at once     otherlogs.py    those of other processes
+troubles.py     why turns fail
 file.py         one turn with the file       lockfile.py     who may open it
 queries.py      runs and messages read back  orphans.py      runs whose process is gone
 names.py        what runs are called by

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import ConfigurationError, QueryError, StoreError
-from nbagent.store.file import trouble_of
+from nbagent.store.file import damage_in, trouble_of
 from nbagent.store.lockfile import LockFile
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ def ask_frame(store: Store, sql: str, params: Sequence[Any] = (), *, timeout_s: 
             return cursor.execute(sql, list(params)).df()
         except duckdb.InterruptException:
             pass
-        except Exception as error:  # noqa: BLE001 - whatever DuckDB says of a person's SQL
+        except Exception as error:  # whatever DuckDB says of a person's SQL
+            if damage_in(error, store.path) is not None:
+                raise  # and is told by the store
             raise _cannot(error) from None
         finally:
             stop.cancel()

@@ -1,4 +1,5 @@
--- Batches: many runs that were asked for at once, one for each row of a table. Their runs have its `batch_id`.
+-- Migration 5: batches, many runs that were asked for at once, one for each row of a table. Their runs have its `batch_id`.
+-- Numbered and never edited.
 create table batches (
     batch_id   varchar primary key,
     batch_key  varchar not null,      -- the same for batches of one agent, template and schema: they share answers

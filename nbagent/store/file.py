@@ -53,6 +53,7 @@ class StoreFile:
         self._seen: Stats = ()  # the files at the end of our last turn
         self.held = threading.Lock()  # held while the file is open; a fork waits for it
         self._stale = True  # others may have written since our last turn that went well
+        self._damage = ""  # what DuckDB said of the file in the middle of a turn
 
     @property
     def con(self) -> DuckDBPyConnection:
@@ -101,6 +102,11 @@ class StoreFile:
         finally:
             self.held.release()
             self.lock.release()
+
+    def suspect(self, error: Exception) -> None:
+        """A turn has failed with this error: where it says that the file is damaged, the next one sets it aside."""
+        if damage_in(error, self.path) is not None:
+            self._damage = str(error)
 
     def shut_down(self) -> None:
         """Let DuckDB go as well, between turns; the next turn starts it again."""
@@ -153,6 +159,9 @@ class StoreFile:
         if self._con is None:
             spill = {"temp_directory": f"{self.path}.tmp"}  # made only when a query outgrows the memory
             self._con = duckdb.connect(":memory:", config=_CONFIG | spill)  # type: ignore[arg-type]
+        if self._damage:
+            reason, self._damage = self._damage, ""
+            self._set_aside(reason)
         new = self._is_new()
         for last_try in (False, False, True):
             try:
@@ -219,6 +228,24 @@ def trouble_of(error: BaseException, path: Path) -> BaseException:
     return StoreError(
         f"the record {str(path)!r} cannot be written: {_first_line(text)}",
         "free disk space or set NBAGENT_STORE to another file; rows wait in memory until then",
+    )
+
+
+def damage_in(error: BaseException, path: Path) -> StoreDamagedError | None:
+    """What an error in the middle of a turn says of a damaged file; None for any other error."""
+    import duckdb
+
+    kinds = (
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.InternalException,
+        duckdb.SerializationException,
+    )
+    if not (isinstance(error, kinds) and _DAMAGED.search(str(error))) or _NEWER.search(str(error)):
+        return None
+    return StoreDamagedError(
+        f"the record {str(path)!r} is damaged in part: {_first_line(str(error))}",
+        "what is whole can still be read; rename the file to begin a new one",
     )
 
 

@@ -41,6 +41,15 @@ class Job:
     number: int  # in the order of submission
     future: Future[Any] = field(default_factory=Future)
 
+    def settle(self, result: Any) -> None:
+        """Tell who waits what came of it: the result, or the exception that it is."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        if isinstance(result, BaseException):
+            self.future.set_exception(result)
+        else:
+            self.future.set_result(result)
+
 
 class Jobs:
     """The jobs of one store that are not committed yet. Times are of the monotonic clock."""

@@ -1,90 +1,68 @@
-"""The launch log: launches that are durable before the database has them, in a file beside it.
+"""The launch log: launches that are durable before the database has them, in a file of this process beside it.
 
-Only who has the turn (the lock is held and the database open) adds to it, a line of JSON for each launch, and
-empties it once their rows are committed; a turn ends with an empty log. What a killed process left in it goes into
-the database at the beginning of the next turn, whoever takes it, before anything is read. A line is 0.1 ms of CPU,
-a row with a commit of its own 1 to 2 ms. `append`, `sync` and `is_open` are for the launching thread, the rest for
-the writer's; all but `sync` under the writer's lock.
+A launch that nobody need ask the database about is a line of JSON in `<database>.launches.<token>`, synced; it needs
+no turn with the database, so that no other process is waited for. The log is emptied once its rows are committed.
+Whoever begins a turn puts the rows of all logs into the database first (`otherlogs.py`): others find each launch
+from then on, and what a killed process left is not lost. A line is 0.1 ms of CPU, a row with a commit of its own
+1 to 2 ms. `append`, `sync` and `is_open` are for the launching thread, the rest for the writer's; all but `sync`
+under the writer's lock.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from datetime import UTC, datetime
+import secrets
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nbagent.errors import StoreDamagedError, StoreError
+from nbagent.store.columns import COLUMNS, Row
 from nbagent.store.jobs import Jobs
-from nbagent.store.rows import COLUMNS, Row, launch_row
-from nbagent.store.transaction import Memory, write_all
-from nbagent.store.writes import Launch, Logged
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+from nbagent.store.lockfile import try_lock
+from nbagent.store.memory import Memory
+from nbagent.store.rows import launch_row
+from nbagent.store.writes import Launch
 
 LINE_MAX = 1 << 18  # a longer one goes into the database only: it would be written twice
+LOG_MAX = 1 << 22  # a log that is never empty, because launches never pause, is left alone until it is
 SLOW_S = 1.0  # a disk that takes longer than this for a line ...
 AVOID_S = 10.0  # ... is left to the writer thread for this long: a launch waits 2 s at most
 
 _NAMES = tuple(COLUMNS["launches"])
-_FLAGS = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _sync = getattr(os, "fdatasync", os.fsync)
 
 
 class LaunchLog:
-    """The log of one database at `path`. `syncing` is how many threads are in `sync`."""
+    """This process's log of one database. `syncing` is how many threads are in `sync`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path.with_name(path.name + ".launches")
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self.path = self._new_path()
         self.syncing = 0
         self._fd: int | None = None
         self._taking = False
         self._size = 0
         self._avoided_until = 0.0
 
-    def leftover(self) -> tuple[list[Row], list[bytes]]:
-        """Open the log for a turn; give the rows that a turn before did not get into the database.
-
-        The second list holds lines that nobody can read. A torn last line was never acknowledged and is left out.
-        """
-        self.end()
-        try:
-            self._fd = os.open(self.path, _FLAGS)
-        except FileNotFoundError:
-            return [], []
-        self._size = os.fstat(self._fd).st_size
-        return _parsed(os.pread(self._fd, self._size, 0)) if self._size else ([], [])
-
-    def set_aside(self, lines: list[bytes]) -> str:
-        """Keep lines that nobody can read in a file of their own; gives the sentence that says so."""
-        aside = self.path.with_name(f"{self.path.name}.damaged-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}")
-        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(b"\n".join(lines))
-        return str(
-            StoreDamagedError(
-                f"{len(lines)} launches in {str(self.path)!r} cannot be read",
-                f"they are kept in {aside.name}",
-            )
-        )
-
     def open(self) -> None:
-        """From now on launches are taken, until `close`."""
+        """From now on launches are taken, until `close`: a turn has shown that the database can be written."""
+        if self._fd is not None and not _is_there(self._fd, self.path):  # the folder was deleted or swapped
+            if self.syncing:
+                return
+            self.end()
         self._taking = True
 
     def close(self) -> None:
-        """Take no more in this turn."""
+        """Take no more until a turn has gone well again."""
         self._taking = False
 
     @property
     def is_open(self) -> bool:
         """Whether launches are taken."""
-        return self._taking and monotonic() >= self._avoided_until
+        return self._taking and self._size < LOG_MAX and monotonic() >= self._avoided_until
 
     def append(self, row: Row) -> bool:
         """Add a launch; `sync` makes it durable. False if the log does not take it."""
@@ -97,6 +75,9 @@ class LaunchLog:
         try:
             if self._fd is None:
                 self._fd = _created(self.path)
+            elif not _is_there(self._fd, self.path):
+                self._taking = False
+                return False
             written = os.write(self._fd, line)
         except OSError:
             written = 0
@@ -126,20 +107,35 @@ class LaunchLog:
                 self._size = 0
 
     def end(self) -> None:
-        """End the turn. What is still in the log, because it could not be committed, stays for the next turn."""
+        """Let the log go, nobody being in `sync`. Rows that could not be committed stay, for whoever has a turn next."""
+        self._taking = False
+        if self._fd is not None and not self._size:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+        self.forget()
+        self.path = self._new_path()
+
+    def forget(self) -> None:
+        """In a forked child: the log is the parent's."""
         self._taking = False
         fd, self._fd, self._size = self._fd, None, 0
         if fd is not None:
             os.close(fd)
 
+    def _new_path(self) -> Path:
+        return self._database.with_name(f"{self._database.name}.launches.{secrets.token_hex(6)}")
 
-def row_for_log(write: Launch, memory: Memory, jobs: Jobs) -> Row | None:
-    """The row of a launch that nobody need ask the database about: no other can have its id, and its turn is known."""
+
+def row_for_log(write: Launch, memory: Memory, jobs: Jobs, *, numbering: bool) -> Row | None:
+    """The row of a launch that nobody need ask the database about: no other can have its id, and its turn is known.
+
+    `numbering`: the turns in `memory` are those of the file, because this process has it.
+    """
     if not write.minted or write.row["run_id"] in memory.cancels:
         return None
     session_id, turn = write.row["session_id"], write.row.get("turn")
     if turn is None:
-        if session_id not in memory.last_turn or jobs.numbering():
+        if not numbering or session_id not in memory.last_turn or jobs.numbering():
             return None
         turn = memory.last_turn[session_id] + 1
     try:
@@ -148,23 +144,22 @@ def row_for_log(write: Launch, memory: Memory, jobs: Jobs) -> Row | None:
         return None
 
 
-def take_over(log: LaunchLog, con: DuckDBPyConnection, memory: Memory, notices: list[str]) -> bool:
-    """Open the log and write what a turn that did not end well has left in it. True if there was anything.
-
-    On the writer thread, at the beginning of a turn, while no launch is taken. Raises what means that the turn failed.
-    """
-    rows, unreadable = log.leftover()
-    results: list[Any] = []
-    write_all(con, [Logged(row) for row in rows], memory, results)
-    notices += [str(result) for result in results if isinstance(result, StoreError)]
-    if unreadable:
-        notices.append(log.set_aside(unreadable))
-    log.clear()
-    return bool(rows)
+def _is_there(fd: int, path: Path) -> bool:
+    """Whether others can see what is written: the file has its name still."""
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _created(path: Path) -> int:
-    fd = os.open(path, _FLAGS | os.O_CREAT, 0o600)
+    """Begin a log, locked for as long as this process lives: so others know that it does. Raises OSError."""
+    fd = os.open(path, _FLAGS, 0o600)
+    if not (
+        try_lock(fd) and _is_there(fd, path)
+    ):  # somebody has just found it unlocked, and taken it for left
+        os.close(fd)
+        raise FileNotFoundError(path)
     with contextlib.suppress(OSError):  # where a folder cannot be synced, there is no need
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -172,17 +167,3 @@ def _created(path: Path) -> int:
         finally:
             os.close(folder)
     return fd
-
-
-def _parsed(content: bytes) -> tuple[list[Row], list[bytes]]:
-    rows: list[Row] = []
-    bad: list[bytes] = []
-    *lines, _torn = content.split(b"\n")
-    for line in lines:
-        try:
-            data = orjson.loads(line)
-            data["created_at"] = datetime.fromisoformat(data["created_at"])
-            rows.append(tuple(data.get(name) for name in _NAMES))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            bad.append(line)
-    return rows, bad

@@ -47,6 +47,16 @@ else:
         fcntl.flock(fd, fcntl.LOCK_UN)
 
 
+def try_lock(fd: int) -> bool:
+    """Lock a file of one's own, if nobody else has it, for as long as the descriptor or this process lives."""
+    return _take(fd, wait=False)
+
+
+def unlock(fd: int) -> None:
+    """Unlock it."""
+    _drop(fd)
+
+
 class LockFile:
     """The sidecar lock of one store. One thread uses it; `holder` may be read by any."""
 

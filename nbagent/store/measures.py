@@ -14,9 +14,15 @@ from datetime import datetime
 from typing import Any
 
 from nbagent.run.metrics import TOKEN_FIELDS
+from nbagent.store.columns import seconds_between
 from nbagent.store.rows import naive
 
 Query = tuple[str, list[Any]]
+
+
+_LAST_OWNER = (
+    "coalesce((select arg_max(s.owner, s.attempt) from attempt_starts s where s.run_id = l.run_id), l.owner)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +34,7 @@ class Chosen:
     agents: Sequence[str] = ()
     statuses: Sequence[str] = ()
     since: datetime | None = None
+    owner: str | None = None  # the process that works on it, or did last
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def where(self) -> Query:
@@ -50,6 +57,9 @@ class Chosen:
         if self.since is not None:
             conditions.append("l.created_at >= ?")
             params.append(naive(self.since))
+        if self.owner is not None:
+            conditions.append(f"{_LAST_OWNER} = ?")
+            params.append(self.owner)
         for name, value in self.tags.items():
             conditions.append("json_extract_string(l.details, ?) = ?")
             params += ["/tags/" + name.replace("~", "~0").replace("/", "~1"), value]
@@ -81,23 +91,24 @@ PAID = "c.run_id not in (select run_id from launches where cached_from is not nu
 # a member works while its leader waits: of a session's time only what no run started counts
 _ROOTS_ONLY = " filter (r.parent_run_id is null)"
 
+_BEGAN = "coalesce(e.started_at, p.started_at)"
 # One run, one row: few were resumed, so that summing over the attempts of all would be time for nothing.
-_TOLD = """resumed as (
+_TOLD = f"""resumed as (
     select run_id, count(*) as attempts, arg_max(status, attempt) as status,
-           sum((epoch_us(finished_at) - epoch_us(started_at)) / 1e6) as work_s,
-           sum((epoch_us(started_at) - epoch_us(created_at)) / 1e6) as queue_s
+           sum({seconds_between("started_at", "finished_at")}) as work_s,
+           sum({seconds_between("created_at", "started_at")}) as queue_s
     from attempts where run_id in (select run_id from attempt_starts) group by run_id
 ), told as (
     select l.*, 1 as attempts, coalesce(e.status, p.status, 'pending') as status,
-           (epoch_us(e.finished_at) - epoch_us(coalesce(e.started_at, p.started_at))) / 1e6 as work_s,
-           (epoch_us(coalesce(e.started_at, p.started_at)) - epoch_us(l.created_at)) / 1e6 as queue_s
+           {seconds_between(_BEGAN, "e.finished_at")} as work_s,
+           {seconds_between("l.created_at", _BEGAN)} as queue_s
     from launches l
     left join attempt_ends e on e.run_id = l.run_id and e.attempt = 1
     left join attempt_progress p on p.run_id = l.run_id and p.attempt = 1
-    where {where} and l.run_id not in (select run_id from attempt_starts)
+    where {{where}} and l.run_id not in (select run_id from attempt_starts)
     union all
-    select l.*, attempts, status, work_s, queue_s from launches l join resumed using (run_id) where {where}
-)"""
+    select l.*, attempts, status, work_s, queue_s from launches l join resumed using (run_id) where {{where}}
+)"""  # noqa: S608 - text of ours alone
 # A run that no run of the record started is the root of its tree; what is below it belongs to its team.
 # The recursion looks at nothing but children: looking at all runs costs time.
 _TREE = """children as (

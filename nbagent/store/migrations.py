@@ -17,16 +17,19 @@ from nbagent.store.rows import utc_now
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+# beside this module; the first is number 1. A table that is altered cannot be written in the same transaction
 MIGRATIONS: Sequence[str] = (
     "schema.sql",
     "answers.sql",
+    "first_days.sql",
+    "first_days_filled.sql",
     "batches.sql",
-)  # beside this module; the first is number 1
+)
 
 
 @functools.cache
 def _script(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 def migrate(con: DuckDBPyConnection, path: Path) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from nbagent.store.columns import COLUMNS, Row
 from nbagent.store.owner import is_alive
-from nbagent.store.rows import COLUMNS, Row, utc_now
+from nbagent.store.rows import utc_now
 from nbagent.store.statements import insert
 
 if TYPE_CHECKING:

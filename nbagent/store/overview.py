@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nbagent.store.store import Store
 
 HEAD_CHARS = 400  # of prompt, answer and error: what a line of a table can show, and be searched for
+LAST = 100  # launches that are always looked at: their clock may have been set back
 SLACK = timedelta(seconds=60)  # the clocks of two hosts differ; a row is also found by its being unfinished
 
 _COUNTS = """
@@ -28,6 +29,7 @@ _SINCE = """
     union select run_id from attempt_starts where created_at >= ?
     union select run_id from attempt_ends where finished_at >= ?
     union select run_id from attempt_progress where heartbeat_at >= ?
+    union select run_id from launches where rowid > (select max(rowid) from launches) - {last}
     union select unnest(?::varchar[])
 """
 _ROWS = """
@@ -73,6 +75,6 @@ def runs_since(store: Store, since: datetime, unfinished: Sequence[str]) -> Over
     moment = since - SLACK
     with store.reader(flush=False) as ask:
         (counts,) = ask(_COUNTS)
-        picked = [row["run_id"] for row in ask(_SINCE, [*[moment] * 4, list(unfinished)])]
+        picked = [row["run_id"] for row in ask(_SINCE.format(last=LAST), [*[moment] * 4, list(unfinished)])]
         rows = ask(_ROWS.format(head=HEAD_CHARS), [picked]) if picked else []
     return Overview(rows=rows, total=counts["runs"], latest=counts["latest"])

@@ -1,6 +1,6 @@
-"""Between records and rows: what each table's columns are, and both ways of turning one into the other.
+"""Between records and rows: both ways of turning one into the other.
 
-A row is a tuple in the order of `COLUMNS`. Times are stored without a zone, in UTC; `_utc` and `aware` are the
+A row is a tuple in the order of `columns.py`. Times are stored without a zone, in UTC; `_utc` and `aware` are the
 only places that know. Pure; called on the writer thread (to rows) and on a reader's (from rows).
 """
 
@@ -13,147 +13,8 @@ from typing import Any
 import orjson
 
 from nbagent.events import FilePart, Message, ModelCall, PendingApproval, ToolCall, ToolRequest, Usage
+from nbagent.store.columns import COLUMNS, Row
 from nbagent.store.writes import BatchRecord, DecisionRequest, Progress
-
-Row = tuple[Any, ...]
-
-# table -> column -> DuckDB type; the order is that of the rows
-COLUMNS: dict[str, dict[str, str]] = {
-    "launches": {
-        "run_id": "varchar",
-        "session_id": "varchar",
-        "turn": "integer",
-        "created_at": "timestamp",
-        "owner": "varchar",
-        "agent_name": "varchar",
-        "label": "varchar",
-        "parent_run_id": "varchar",
-        "batch_id": "varchar",
-        "kind": "varchar",
-        "cached_from": "varchar",
-        "details": "json",
-    },
-    "attempt_starts": {
-        "run_id": "varchar",
-        "attempt": "integer",
-        "owner": "varchar",
-        "created_at": "timestamp",
-    },
-    "attempt_progress": {
-        "run_id": "varchar",
-        "attempt": "integer",
-        "status": "varchar",
-        "started_at": "timestamp",
-        "heartbeat_at": "timestamp",
-        "partial_text": "varchar",
-        "response_id": "varchar",
-        "last_sequence_number": "bigint",
-        "mode_effective": "varchar",
-        "pending_approvals": "json",
-    },
-    "attempt_ends": {
-        "run_id": "varchar",
-        "attempt": "integer",
-        "status": "varchar",
-        "stop_reason": "varchar",
-        "content": "varchar",
-        "content_type": "varchar",
-        "output_valid": "boolean",
-        "error_type": "varchar",
-        "error": "varchar",
-        "traceback": "varchar",
-        "started_at": "timestamp",
-        "finished_at": "timestamp",
-        "partial_text": "varchar",
-        "mode_effective": "varchar",
-        "response_id": "varchar",
-        "last_sequence_number": "bigint",
-    },
-    "model_calls": {
-        "run_id": "varchar",
-        "attempt": "integer",
-        "step": "integer",
-        "try_no": "integer",
-        "role": "varchar",
-        "provider": "varchar",
-        "request_model": "varchar",
-        "response_model": "varchar",
-        "response_id": "varchar",
-        "status": "varchar",
-        "finish_reason": "varchar",
-        "started_at": "timestamp",
-        "ttft_s": "double",
-        "duration_s": "double",
-        "input_tokens": "bigint",
-        "output_tokens": "bigint",
-        "total_tokens": "bigint",
-        "cache_read_tokens": "bigint",
-        "cache_write_tokens": "bigint",
-        "reasoning_tokens": "bigint",
-        "usage_source": "varchar",
-        "cost_usd": "double",
-        "provider_cost_usd": "double",
-        "error_type": "varchar",
-        "error": "varchar",
-    },
-    "tool_calls": {
-        "run_id": "varchar",
-        "attempt": "integer",
-        "step": "integer",
-        "tool_call_id": "varchar",
-        "name": "varchar",
-        "arguments": "varchar",
-        "result": "varchar",
-        "status": "varchar",
-        "error_type": "varchar",
-        "error": "varchar",
-        "started_at": "timestamp",
-        "duration_s": "double",
-    },
-    "messages": {
-        "session_id": "varchar",
-        "turn": "integer",
-        "run_id": "varchar",
-        "attempt": "integer",
-        "seq": "integer",
-        "role": "varchar",
-        "content": "varchar",
-        "name": "varchar",
-        "tool_call_id": "varchar",
-        "tool_requests": "json",
-        "reasoning": "varchar",
-        "files": "json",
-        "provider_items": "json",
-    },
-    "batches": {
-        "batch_id": "varchar",
-        "batch_key": "varchar",
-        "created_at": "timestamp",
-        "owner": "varchar",
-        "label": "varchar",
-        "agent_name": "varchar",
-        "total": "bigint",
-        "reused": "bigint",
-        "details": "json",
-    },
-    "answers": {
-        "cache_key": "varchar",
-        "session_key": "varchar",
-        "run_id": "varchar",
-        "since": "timestamp",
-        "recording": "json",
-    },
-    "cancel_requests": {"run_id": "varchar", "created_at": "timestamp"},
-    "decision_requests": {
-        "run_id": "varchar",
-        "step": "integer",
-        "tool_call_id": "varchar",
-        "approved": "boolean",
-        "reason": "varchar",
-        "arguments": "json",
-        "created_at": "timestamp",
-    },
-}
 
 _LAUNCH_SCALARS = frozenset(COLUMNS["launches"]) - {"details"}
 

@@ -10,9 +10,9 @@ create table schema_version (
     applied_at timestamp not null     -- when, UTC
 );
 
--- One row a run. When a launch returns, its row is committed here, or is a line of the launch log beside this
--- file (`<file>.launches`) and comes with the next batch; a turn with the file ends with an empty log. So a program
--- that opens this file by itself misses a launch only where a process was killed and nbagent has not opened it since.
+-- One row a run. When a launch returns, its row is committed here, or is a line of its process's launch log beside
+-- this file (`<file>.launches.*`); whoever of nbagent opens the file next commits those first. So only a program that
+-- opens this file by itself can miss a launch: of the last moments, or of a process that was killed in them.
 -- What is only shown, never searched, is in `details`: the row may be waited for, and each column costs time.
 create table launches (
     run_id        varchar primary key,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from nbagent.store.rows import COLUMNS, Row
+from nbagent.store.columns import COLUMNS, Row
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -38,10 +38,13 @@ def insert(con: DuckDBPyConnection, table: str, rows: Sequence[Row], *, anew: bo
         )
 
 
+@cache
 def _into(table: str, *, anew: bool) -> str:
+    # named, for a column that a migration has added is the last one, wherever it stands in a new file
+    place = f"{table} ({', '.join(COLUMNS[table])})"
     if not anew:
-        return f"insert or ignore into {table}"
-    return f"insert or replace into {table}" if table in _REPLACED else f"insert into {table}"
+        return f"insert or ignore into {place}"
+    return f"insert or replace into {place}" if table in _REPLACED else f"insert into {place}"
 
 
 @cache

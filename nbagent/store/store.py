@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import StoreBusyError, StoreError
 from nbagent.store.asking import ask_frame
+from nbagent.store.file import damage_in
 from nbagent.store.rows import naive
 from nbagent.store.writer import Writer
 from nbagent.store.writes import CancelSeen, DecisionRequest, DecisionSeen, Launch, Write
@@ -95,7 +96,7 @@ class Store:
     @contextlib.contextmanager
     def reader(self, *, flush: bool = True, timeout_s: float = 10.0) -> Iterator[Ask]:
         """Several queries on one state of the file: `with store.reader() as ask: rows = ask(sql, params)`."""
-        with self._writer.reading(timeout_s, flush=flush) as cursor:
+        with self._cursor(timeout_s, flush=flush) as cursor:
             cursor.execute("begin transaction read only")
 
             def ask(sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
@@ -104,6 +105,17 @@ class Store:
                 return [dict(zip(names, map(_value, row), strict=True)) for row in cursor.fetchall()]
 
             yield ask
+
+    @contextlib.contextmanager
+    def _cursor(self, timeout_s: float, *, flush: bool = True) -> Iterator[DuckDBPyConnection]:
+        with self._writer.reading(timeout_s, flush=flush) as cursor:
+            try:
+                yield cursor
+            except Exception as error:
+                found = damage_in(error, self.path)
+                if found is None:
+                    raise
+                raise found from error
 
     def frame(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> pd.DataFrame:
         """Run a person's query and give a DataFrame, times as UTC; see `asking.py`. Sees all that was submitted before."""
@@ -115,7 +127,7 @@ class Store:
 
     def connection(self, *, timeout_s: float = 10.0) -> AbstractContextManager[DuckDBPyConnection]:
         """A connection on the shared file, after all that was submitted before; to be given back soon."""
-        return self._writer.reading(timeout_s)
+        return self._cursor(timeout_s)
 
     def arrays(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> dict[str, Any]:
         """Run a query of ours and give a numpy array for each column, masked where a value is unknown.
@@ -123,7 +135,7 @@ class Store:
         Times are without a zone, in UTC. Sees all that was submitted before; the file is held for as long as
         DuckDB works, so that what is made of the arrays is made after it.
         """
-        with self._writer.reading(timeout_s) as cursor, _more_threads(cursor, self.path):
+        with self._cursor(timeout_s) as cursor, _more_threads(cursor, self.path):
             cursor.execute("begin transaction read only")
             found: dict[str, Any] = cursor.execute(sql, [_param(value) for value in params]).fetchnumpy()
             return found

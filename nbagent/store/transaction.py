@@ -1,6 +1,6 @@
 """Write a batch in one transaction; where DuckDB refuses it, find the write that is at fault and set it aside.
 
-Called by the writer thread, inside a turn. `Memory` is what that thread knows without asking the file.
+Called by the writer thread, inside a turn.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from datetime import timedelta
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
 from nbagent.errors import NBAgentError, RunIdInUseError, StoreError
 from nbagent.store import rows
+from nbagent.store.columns import Row
 from nbagent.store.forgetting import forget
+from nbagent.store.memory import REQUEST_LIFE, Memory
 from nbagent.store.orphans import interrupt_orphans
 from nbagent.store.statements import insert
 from nbagent.store.writes import (
@@ -39,12 +40,6 @@ from nbagent.store.writes import (
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-REQUEST_LIFE = timedelta(days=1)
-_MANY_SESSIONS = 10_000
-_DECISIONS = """
-    select run_id, step, tool_call_id, approved, reason, arguments from decision_requests
-    where created_at > ? order by created_at
-"""
 _DECISION_SEEN = "delete from decision_requests where run_id = ? and step = ? and tool_call_id = ?"
 _CACHED = "update launches set cached_from = ? where run_id = ?"
 _IMPORTED_BEFORE = """
@@ -53,33 +48,6 @@ _IMPORTED_BEFORE = """
 """
 _DUPLICATE = re.compile("duplicate key", re.IGNORECASE)
 _BARE_END = ("status", "stop_reason", "started_at", "finished_at", "error")
-
-
-@dataclass(slots=True)
-class Memory:
-    """What the writer thread knows of the file. Invalid once another process has had its turn: `begin`."""
-
-    owner: str
-    last_turn: dict[str, int] = field(default_factory=dict)  # session -> its highest turn
-    cancels: set[str] = field(default_factory=set)  # run ids somebody asked to cancel
-    decisions: tuple[DecisionRequest, ...] = ()  # what people decided on calls that wait
-    placed: dict[str, tuple[str, int]] = field(default_factory=dict)  # our unfinished runs -> session, turn
-
-    def begin(self, con: DuckDBPyConnection, *, others: bool) -> None:
-        """A turn begins; what `others` may have changed is forgotten, and what they ask for is read."""
-        # not within a turn: the file lacks the turns that only the log has
-        if others or len(self.last_turn) > _MANY_SESSIONS:
-            self.last_turn.clear()
-        if not others:
-            return
-        since = [rows.utc_now() - REQUEST_LIFE]
-        found = con.execute("select run_id from cancel_requests where created_at > ?", since).fetchall()
-        self.cancels = {run_id for (run_id,) in found}
-        self.decisions = tuple(map(rows.decision_of, con.execute(_DECISIONS, since).fetchall()))
-
-    def numbered(self, session_id: str, turn: int) -> None:
-        """A session has a run with this turn now."""
-        self.last_turn[session_id] = max(turn, self.last_turn.get(session_id, 0))
 
 
 def is_trouble(error: BaseException) -> bool:
@@ -202,8 +170,8 @@ class _Batch:
     def __init__(self, con: DuckDBPyConnection, memory: Memory) -> None:
         self.con = con
         self.memory = memory
-        self.rows: dict[str, list[rows.Row]] = {}
-        self.logged: list[rows.Row] = []
+        self.rows: dict[str, list[Row]] = {}
+        self.logged: list[Row] = []
         self.statements: list[tuple[str, list[Any]]] = []
         self.turns: dict[str, int] = {}
         self.placed: dict[str, tuple[str, int]] = {}
@@ -318,6 +286,8 @@ class _Batch:
 
     def _add_logged(self, write: Logged) -> Launched:
         run_id, session_id, turn, _, owner = write.row[:5]
+        if session_id in self.turns:  # a launch of this batch is numbered after it
+            self.turns[session_id] = max(turn, self.turns[session_id])
         if owner == self.memory.owner:
             self.placed[run_id] = (session_id, turn)
         self.logged.append(write.row)
@@ -334,7 +304,7 @@ class _Batch:
             for numbered in write.messages:
                 self._row("messages", rows.message_row(session_id, turn, run_id, attempt, numbered))
 
-    def _row(self, table: str, row: rows.Row) -> None:
+    def _row(self, table: str, row: Row) -> None:
         self.rows.setdefault(table, []).append(row)
 
     def _place(self, write: Finish | Append) -> tuple[str, int]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
 from nbagent.errors import StoreBusyError, StoreError
 from nbagent.store.file import busy, trouble_of
+from nbagent.store.lockfile import LockFile
 
 BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
-PATIENCE_S = 1.0  # waiting for the file for longer than this is trouble
+PATIENCE_S = 1.0  # waiting for the file for longer than this, while nobody has a turn, is trouble
 
 
 class Troubles:
@@ -23,6 +24,7 @@ class Troubles:
         self._since = 0.0
         self._failures = 0
         self._waiting_since: float | None = None
+        self._waiting_for = b""  # whose turn it was then
 
     @property
     def pause_s(self) -> float:
@@ -40,22 +42,23 @@ class Troubles:
         self._failures += 1
 
     @contextlib.contextmanager
-    def waiting(self) -> Iterator[None]:
-        """The file is waited for in this block."""
+    def waiting(self, mark: bytes) -> Iterator[None]:
+        """The file is waited for in this block; `mark` tells whose turn it is."""
+        self._waiting_for = mark
         self._waiting_since = monotonic()
         try:
             yield
         finally:
             self._waiting_since = None
 
-    def lasting(self, holder: Callable[[], int | None]) -> StoreError | None:
-        """What a person should hear of; None for what may be over in a moment. `holder` tells who has the file."""
+    def lasting(self, lock: LockFile) -> StoreError | None:
+        """What a person should hear of; None for what may be over in a moment, as where many take turns."""
         found, since = self.now, self._waiting_since
         if found is not None:
             passing = isinstance(found, StoreBusyError) and monotonic() - self._since < PATIENCE_S
             return None if passing else found
-        if since is not None and monotonic() - since > PATIENCE_S:
-            return busy(self._path, holder())
+        if since is not None and monotonic() - since > PATIENCE_S and lock.mark() == self._waiting_for:
+            return busy(self._path, lock.holder())
         return None
 
 

@@ -1,36 +1,38 @@
 """The one thread that writes: it batches what is handed over, and opens the file in turns.
 
 `submit`, `launch` and `reading` may be called on any thread but this one; everything else here runs on the writer
-thread. What is due when is said by `jobs.py`. A turn lasts as long as there is work, 0.2 s at most while other
-processes wait; while it lasts, launches go into the launch log (`launchlog.py`) on the launching thread.
+thread. What is due when is said by `jobs.py`. A turn lasts as long as there is work, or for a commit or two while
+other processes wait. Once a turn has gone well, launches go into the launch log (`launchlog.py`) on the launching thread.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import StoreBusyError, StoreError
+from nbagent.store.columns import Row
 from nbagent.store.file import StoreFile, busy
 from nbagent.store.jobs import Job, Jobs
-from nbagent.store.launchlog import LaunchLog, row_for_log, take_over
+from nbagent.store.launchlog import LaunchLog, row_for_log
+from nbagent.store.memory import Memory
+from nbagent.store.otherlogs import OtherLogs
 from nbagent.store.owner import this_owner
 from nbagent.store.process import watch
 from nbagent.store.readers import Readers
-from nbagent.store.rows import Row
-from nbagent.store.transaction import Memory, write_all
+from nbagent.store.transaction import write_all
 from nbagent.store.troubles import Troubles, as_store_error
 from nbagent.store.writes import Finish, InterruptOrphans, Launch, Launched, Logged, Write
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-TURN_S = 0.2  # nobody keeps the file for longer while others wait for it
+TURN_S = 0.2  # how long a turn waits for more to write while a reader has the file
 ALONE_S = 0.5  # nor for longer than this: programs that do not take turns cannot say that they wait
 LINGER_S = 0.03  # how long an idle turn waits for more: a turn costs 3 ms, launches come in series
 SWEEP_EVERY_S = 5.0  # a kernel that dies beside this one is noticed by a look within this time
@@ -53,10 +55,11 @@ class Writer:
         self._cond = threading.Condition()
         self._thread: threading.Thread | None = None
         self._jobs = Jobs()
-        self._readers = Readers()
+        self._readers = Readers(self._cond)
         self._stopping = False
         self._wakes_at = _AWAKE  # when the thread looks for work by itself
         self._logged_at = 0.0
+        self._numbering = False  # this process has the file, and knows the sessions' last turns
         self._troubles = Troubles(self.path)
         self._swept_at: float | None = None
         self.others_wrote = 0  # turns of ours before which another process may have written
@@ -69,7 +72,7 @@ class Writer:
             return self._put(write).future
 
     def launch(self, write: Launch) -> Future[Any]:
-        """As `submit`, but while a turn lasts this thread writes the launch log: 0.2 ms, or as long as the disk takes."""
+        """As `submit`, but where it can, this thread writes the launch log: 0.2 ms, or as long as the disk takes."""
         with self._cond:
             row = self._log(write)
             job = self._put(write if row is None else Logged(row))
@@ -86,8 +89,8 @@ class Writer:
             with self._cond:
                 self.log.syncing -= 1
                 self._jobs.hurry |= not synced
-                if not (synced and self.log.is_open):
-                    self._wake(start=False)  # it may wait for this, to end its turn
+                if not synced or self._stopping:
+                    self._wake(start=False)  # it may wait for this, to end
         if not synced:
             return job.future
         durable: Future[Launched] = Future()
@@ -96,7 +99,9 @@ class Writer:
 
     def _log(self, write: Launch) -> Row | None:
         """Add a launch to the log; its row, or None if the database must have it first."""
-        row = row_for_log(write, self.memory, self._jobs) if self.log.is_open else None
+        if not self.log.is_open:
+            return None
+        row = row_for_log(write, self.memory, self._jobs, numbering=self._numbering)
         if row is None or not self.log.append(row):
             return None
         self.memory.numbered(row[1], row[2])
@@ -131,9 +136,7 @@ class Writer:
         finally:
             with contextlib.suppress(Exception):
                 cursor.close()
-            with self._cond:
-                self._readers.reading -= 1
-                self._wake()
+            self._readers.done()
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was submitted before is committed or refused. False if the time ran out."""
@@ -159,7 +162,7 @@ class Writer:
 
     def trouble(self) -> StoreError | None:
         """Why rows wait, while they do."""
-        return self._troubles.lasting(self.file.lock.holder)
+        return self._troubles.lasting(self.file.lock)
 
     def waiting(self) -> int:
         """How many writes are not committed yet."""
@@ -170,7 +173,7 @@ class Writer:
         self.file.forget()
         self.file = StoreFile(self.path)
         self.memory = Memory(owner=this_owner())
-        self.log.end()
+        self.log.forget()
         self.log = LaunchLog(self.path)
         self._reset()
 
@@ -205,6 +208,8 @@ class Writer:
             self.file.shut_down()
             self.file.lock.close()  # a closed store keeps no descriptor
             with self._cond:
+                self._cond.wait_for(lambda: not self.log.syncing)
+                self.log.end()
                 if self._is_over():  # nothing came in the meantime
                     self._thread = None
                     return
@@ -214,12 +219,15 @@ class Writer:
             self._troubles.now is not None or not (self.waiting() or self._readers.asking)
         )
 
-    def _wait_for_work(self, timeout_s: float | None) -> bool:
-        """Sleep until something is due. False if nothing is when the time is out, or the thread shall end."""
+    def _wait_for_work(self, timeout_s: float | None, *, while_read: bool = False) -> bool:
+        """Sleep until something is due. False if nothing is when the time is out, or the thread shall end.
+
+        `while_read`: or when the last reader is done.
+        """
         deadline = None if timeout_s is None else monotonic() + timeout_s
         with self._cond:
             while True:
-                if self._is_over():
+                if self._is_over() or (while_read and not self._readers.reading):
                     return False
                 now = monotonic()
                 due = self._due()
@@ -239,114 +247,104 @@ class Writer:
     def _turn(self) -> StoreError | None:
         """Open the file, work while there is work, close it. Gives the trouble that ended it, if any."""
         try:
-            with self._troubles.waiting():
+            with self._troubles.waiting(self.file.lock.mark()):
                 others = self.file.open()
         except Exception as error:  # noqa: BLE001 - this thread must outlive whatever the disk does
-            return as_store_error(error, self.path)
+            return self._failed(error)
         broken = True
+        found = OtherLogs(self.path, self.log.path)
         try:
-            others |= take_over(self.log, self.file.con, self.memory, self.file.notices)
+            others |= found.read()
             if others:
                 self.others_wrote += 1
             self.memory.begin(self.file.con, others=others)
+            self._begin(found)
             self._work()
             broken = False
         except Exception as error:  # noqa: BLE001 - the same
-            return as_store_error(error, self.path)
+            return self._failed(error)
         finally:
-            self._end_log()
-            self._await_readers()
+            with self._cond:
+                self._numbering = False
+            found.let_go()
+            self._readers.wait_until_done()
             self.file.close(broken=broken)
         return None
 
-    def _end_log(self) -> None:
+    def _failed(self, error: Exception) -> StoreError:
+        """What a turn's end means. Where the file is only busy, the log goes on: its rows are durable meanwhile."""
+        found = as_store_error(error, self.path)
+        self.file.suspect(error)
+        if not isinstance(found, StoreBusyError):
+            with self._cond:
+                self.log.close()
+        return found
+
+    def _begin(self, found: OtherLogs) -> None:
+        """Commit what other processes' logs hold, together with what is due here where that asks nothing about it."""
+        launches = found.launches
+        if found.some_are_left:
+            self._commit([], launches)
+            launches = []
+        # where others wait, one commit is all of this turn
+        self._commit(self._take(everything=self.file.lock.wanted()), launches)
+        notice = found.settle()
+        if notice is not None:
+            self.file.notices.append(notice)
+        self.file.keep_private()
         with self._cond:
-            self.log.close()
-            self._cond.wait_for(lambda: not self.log.syncing)
-            self.log.end()
+            self.log.open()
+            self._numbering = True
 
     def _work(self) -> None:
         """Commit and serve until nothing comes any more, or until the turn has lasted long enough."""
         begin = monotonic()
-        last = begun = False
-        with self._cond:
-            self.log.open()
+        last = False
         while True:
-            self._commit(self._take(everything=last))
-            if not begun:
-                self.file.keep_private()
-                begun = True
-            self._serve_readers()
-            if last and self._may_end():
+            self._readers.serve(self._jobs.first, self.file.cursor)
+            if last and not self._readers.reading:
                 return
             # readers have the file as well: it stays open, and open to writes, until they are done
             more = self._linger()
-            lasted = monotonic() - begin
-            last = not more or lasted > ALONE_S or (lasted > TURN_S and self.file.lock.wanted())
-            if not more and not self._jobs.deferred() and self._may_end():
+            last = not more or monotonic() - begin > ALONE_S or self.file.lock.wanted()
+            if not more and not self._jobs.deferred() and not self._readers.reading:
                 return
-
-    def _may_end(self) -> bool:
-        """Take no more launches into the log; whether no reader has the file and all of the log is committed."""
-        with self._cond:
-            if self._readers.reading:
-                return False
-            self.log.close()
-            self._jobs.hurry |= bool(self._jobs.logged)
-            return not self._jobs.logged
+            self._commit(self._take(everything=last))
 
     def _linger(self) -> bool:
         """Wait for more to do in this turn, while readers have the file or launches come. False if nothing does."""
         begin = monotonic()
         if self._readers.reading:
-            return self._wait_for_work(TURN_S)
+            if self._wait_for_work(TURN_S, while_read=True):
+                return True
+            if self._readers.reading:
+                return False
         return self._wait_for_work(0.0 if self.file.lock.wanted() else LINGER_S) or self._logged_at >= begin
 
     def _take(self, *, everything: bool) -> list[Job]:
         with self._cond:
             return self._jobs.take(monotonic(), everything=everything or self._stopping)
 
-    def _commit(self, jobs: list[Job]) -> None:
-        results: list[Any] = []
+    def _commit(self, jobs: list[Job], found: Sequence[Logged] = ()) -> None:
+        """Write jobs, after launches found in other logs."""
+        done: list[Any] = []
         try:
-            write_all(self.file.con, [job.write for job in jobs], self.memory, results)
+            write_all(self.file.con, [*found, *(job.write for job in jobs)], self.memory, done)
         finally:
+            results = done[len(found) :]
             with self._cond:
                 self._jobs.written(len(results))
                 if not self._jobs.logged:
                     self.log.clear()
+            self.file.notices += [str(one) for one in done[: len(found)] if isinstance(one, StoreError)]
             for job, result in zip(jobs, results, strict=False):
                 self._resolve(job, result)
 
     def _resolve(self, job: Job, result: Any) -> None:
         if isinstance(result, StoreError):
             self.file.notices.append(str(result))
-        if not job.future.set_running_or_notify_cancel():
-            return
-        if isinstance(result, BaseException):
-            if isinstance(job.write, Launch):
-                self._jobs.refused([job.write.row.get("run_id", "")])
-            job.future.set_exception(result)
-        else:
-            job.future.set_result(result)
+        if isinstance(result, BaseException) and isinstance(job.write, Launch):
+            self._jobs.refused([job.write.row.get("run_id", "")])
+        job.settle(result)
         if isinstance(job.write, Launch | Logged):
             self._sweep()
-
-    def _serve_readers(self) -> None:
-        """Give each waiting reader a connection, unless rows that it must see still wait."""
-        with self._cond:
-            ready = self._readers.ready(self._jobs.first())
-        for turn in ready:
-            if turn.set_running_or_notify_cancel():
-                try:
-                    cursor = self.file.cursor()
-                except Exception as error:  # noqa: BLE001 - the reader raises it
-                    turn.set_exception(error)
-                else:
-                    with self._cond:
-                        self._readers.reading += 1
-                    turn.set_result(cursor)
-
-    def _await_readers(self) -> None:
-        with self._cond:
-            self._cond.wait_for(lambda: not self._readers.reading)

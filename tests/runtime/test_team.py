@@ -446,7 +446,7 @@ def killed(provider: ScriptedProvider, run_id: str, requests: int, mode: Mode = 
         deadline = time.monotonic() + T
         while not has_an_answer(current().stored(run_id)):
             assert time.monotonic() < deadline
-            time.sleep(0.5)  # the other process wants the file too, which is kept for 0.2 s after a read
+            time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=T)
     current().store.submit(InterruptOrphans()).result(T)

@@ -24,6 +24,16 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 30.0
 
 
+def logs_of(path: Path) -> list[Path]:
+    """The launch logs of a database, those set aside left out."""
+    return [one for one in path.parent.glob(f"{path.name}.launches*") if "damaged" not in one.name]
+
+
+def logged(path: Path) -> bytes:
+    """What the launch logs of a database hold."""
+    return b"".join(one.read_bytes() for one in logs_of(path))
+
+
 class Child:
     """A process that works on one store."""
 
@@ -149,8 +159,14 @@ class Orders:
             for run_id in run_ids:
                 own = {"session_id": run_id, "turn": 1} if session_id is None else {"session_id": session_id}
                 self.store.launch(Launch({"run_id": run_id, **own}, minted=True)).result(PATIENCE_S)
-            log = self.path.with_name(self.path.name + ".launches")
-            return log.read_text() if log.exists() else ""
+            return logged(self.path).decode()
+
+    def log(self, run_id: str) -> bool:
+        """Launch a run with an id made for it; whether it is durable at once."""
+        from nbagent.store import Launch
+
+        row = {"run_id": run_id, "session_id": run_id, "turn": 1}
+        return self.store.launch(Launch(row, minted=True)).done()
 
     def mint_and_die(self, run_ids: list[str], session_id: str | None = None) -> None:
         """The same, and SIGKILL in the moment of the last acknowledgement, before any batch."""
@@ -169,14 +185,13 @@ class Orders:
         """Launch into the log, then fill the disk and launch once more; gives the ids that were acknowledged."""
         from nbagent.store import Launch
 
-        log = self.path.with_name(self.path.name + ".launches")
         launched: list[str] = []
-        while not log.exists() or not log.stat().st_size:
+        while not logged(self.path):
             run_id = f"r{len(launched)}"
             row = {"run_id": run_id, "session_id": run_id, "turn": 1}
             self.store.launch(Launch(row, minted=True)).result(PATIENCE_S)
             launched.append(run_id)
-        self.limit(log.stat().st_size + 50)
+        self.limit(len(logged(self.path)) + 50)
         row = {"run_id": "during", "session_id": "during", "turn": 1}
         self.waiting = self.store.launch(Launch(row, minted=True))
         return launched

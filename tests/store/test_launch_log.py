@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import sys
@@ -14,15 +15,16 @@ from nbagent.errors import RunIdInUseError
 from nbagent.events import Message
 from nbagent.store import CancelRequest, Finish, Launch, Launched, Store, load_turns
 from nbagent.store.launchlog import LINE_MAX
-from tests.store.processes import child
+from nbagent.store.lockfile import LockFile
+from tests.store.processes import child, logged, logs_of
 
 ROWS = "select run_id, turn from runs order by turn, run_id"
 END = {"status": "completed", "stop_reason": "end"}
 
 
 def log_of(path: Path) -> Path:
-    """The log of a database."""
-    return path.with_name(path.name + ".launches")
+    """The one log of a database; a test writes into it as a process does that is killed then."""
+    return next(iter(logs_of(path)), path.with_name(path.name + ".launches.left"))
 
 
 def minted(run_id: str, **given: Any) -> Launch:
@@ -59,7 +61,7 @@ def test_an_acknowledged_launch_survives_sigkill(store: Store, path: Path, next_
     rows = store.read("select run_id, status from runs order by turn")
     assert [row["run_id"] for row in rows] == ["first", "a", "b", "c", "mine"]
     assert [row["status"] for row in rows] == ["interrupted"] * 4 + ["pending"]
-    assert log_of(path).read_bytes() == b""
+    assert logged(path) == b""
     assert store.take_notices() == []
 
 
@@ -71,7 +73,7 @@ def test_a_log_is_taken_over_once(store: Store, path: Path) -> None:
     log_of(path).write_text(left * 2)
     assert len(store.read(ROWS)) == 4
     assert store.close()
-    assert log_of(path).read_bytes() == b""
+    assert logged(path) == b""
     assert store.take_notices() == []
 
 
@@ -118,12 +120,12 @@ def test_a_launch_in_the_log_is_read_at_once(store: Store, path: Path) -> None:
     """A reader of this process waits for the rows handed over before, also where the log has them."""
     with open_turn(store):
         assert store.launch(minted("a", prompt="\u00e4")).done()
-        assert '"run_id":"a"' in log_of(path).read_text()
+        assert '"run_id":"a"' in logged(path).decode()
+        if sys.platform != "win32":
+            assert stat.S_IMODE(log_of(path).stat().st_mode) == 0o600
         assert store.read("select run_id, prompt from runs") == [{"run_id": "a", "prompt": "\u00e4"}]
     assert store.close()
-    assert log_of(path).read_bytes() == b""
-    if sys.platform != "win32":
-        assert stat.S_IMODE(log_of(path).stat().st_mode) == 0o600
+    assert logs_of(path) == []
 
 
 def test_a_run_that_ends_in_its_launchs_batch_has_its_place(store: Store) -> None:
@@ -153,7 +155,7 @@ def test_more_than_a_batch_leaves_nothing_in_the_log(store: Store, path: Path) -
         done = wait([store.launch(minted(f"r{number}")) for number in range(1200)], 30)
         assert not done.not_done
     assert store.close()
-    assert log_of(path).read_bytes() == b""
+    assert logged(path) == b""
     assert store.read("select count(*) as n from runs") == [{"n": 1200}]
 
 
@@ -164,7 +166,7 @@ def test_an_id_of_the_users_is_checked_against_the_record(store: Store, path: Pa
         again = store.launch(Launch({"run_id": "r", "session_id": "t", "turn": 1}))
         with pytest.raises(RunIdInUseError):
             again.result(10)
-        assert not log_of(path).exists()
+        assert logs_of(path) == []
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,7 @@ def test_what_the_log_does_not_take_goes_into_the_database(
     """A launch with an unknown turn, with text that needs repair or of a great size waits for its commit."""
     with open_turn(store):
         assert store.launch(minted("a", **given)).result(10) == Launched(1, cancelled=False)
-        assert not log_of(path).exists()
+        assert logs_of(path) == []
     prompt = given.get("prompt", "").replace("\ud800", "\ufffd") or None
     assert store.read("select turn, prompt from runs") == [{"turn": 1, "prompt": prompt}]
 
@@ -209,15 +211,19 @@ def test_on_a_full_disk_what_was_acknowledged_stays_in_the_log(store: Store, pat
             assert one.ask("read", sql="select count(*) from runs") == [[len(launched)]]
     assert {row["run_id"] for row in store.read(ROWS)} == set(launched)
     assert store.take_notices() == []
-    assert log_of(path).read_bytes() == b""
+    assert logged(path) == b""
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs /dev/null")
-def test_a_log_that_cannot_be_synced_holds_nothing(store: Store, path: Path) -> None:
+def test_a_log_that_cannot_be_synced_holds_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the disk does not confirm a line, the launch waits for its commit."""
-    path.parent.mkdir(parents=True)
-    log_of(path).symlink_to("/dev/null")
+
+    def refused(_: int) -> None:
+        raise OSError(errno.EIO, "the disk")
+
     with open_turn(store):
+        monkeypatch.setattr(
+            "nbagent.store.launchlog._sync", refused
+        )  # the system call, as a bad disk ends it
         assert store.launch(minted("a")).result(10) == Launched(1, cancelled=False)
         assert store.launch(minted("b")).result(10).turn == 1
     assert [row["run_id"] for row in store.read(ROWS)] == ["a", "b"]
@@ -244,6 +250,52 @@ def test_a_launch_that_is_interrupted_is_no_pending_run(
     assert [tuple(row.values()) for row in rows] == [("a", "cancelled"), ("b", "pending")]
 
 
+def test_a_launch_waits_for_no_other_process(store: Store, path: Path) -> None:
+    """While another process has the file, a launch is durable at once, and who has the next turn finds it."""
+    store.submit(minted("first")).result(10)
+    with child(path) as other:
+        lock = LockFile(path)
+        lock.acquire()
+        assert store.launch(minted("a")).done()
+        other.tell("read", sql="select run_id from runs order by 1")
+        lock.release()
+        assert other.answer() == [["a"], ["first"]]
+        lock.forget()
+        assert len(logs_of(path)) == 1  # its process lives, and goes on with it
+    assert store.launch(minted("b")).done()
+    assert len(store.read(ROWS)) == 3
+    assert logged(path) == b""
+
+
+def test_a_session_that_another_process_began_is_gone_on_with(store: Store, path: Path) -> None:
+    """A turn that only another process's log has is counted, also where it comes in the same batch."""
+    store.submit(minted("first")).result(10)
+    with child(path) as other:
+        lock = LockFile(path)
+        lock.acquire()
+        store.launch(minted("a", session_id="s"))
+        other.tell("launch", run_id="b", session_id="s")
+        lock.release()
+        assert other.answer() == 2
+        lock.forget()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be deleted there")
+def test_a_log_that_was_deleted_takes_nothing(store: Store, path: Path) -> None:
+    """What nobody could find any more goes into the database, and the next launches into another log."""
+    with open_turn(store):
+        store.launch(minted("a")).result(10)
+        (log,) = logs_of(path)
+        log.unlink()
+        assert store.launch(minted("b")).result(10).turn == 1
+        assert logs_of(path) == []
+    assert store.close()
+    with open_turn(store):
+        assert store.launch(minted("c")).done()
+        assert b'"run_id":"c"' in logged(path)
+    assert len(store.read(ROWS)) == 3
+
+
 def test_other_processes_see_launches_as_they_take_turns(path: Path) -> None:
     """While one process launches without a pause, another gets its turns and finds no launch missing."""
     with child(path) as busy, child(path) as other:
@@ -253,7 +305,7 @@ def test_other_processes_see_launches_as_they_take_turns(path: Path) -> None:
             rows = other.ask("read", sql="select count(*) as n, count(distinct run_id) as ids from runs")
             assert rows[0][0] == rows[0][1] >= 1 + 20 * (number - 1)
             assert busy.answer().count("\n") > 0
-    assert log_of(path).read_bytes() == b""
+    assert logged(path) == b""
 
 
 def test_a_fork_in_the_middle_of_a_turn_leaves_the_log_to_the_parent(store: Store, path: Path) -> None:
@@ -272,4 +324,4 @@ def test_a_fork_in_the_middle_of_a_turn_leaves_the_log_to_the_parent(store: Stor
         store.launch(minted("b")).result(10)
     assert [row["run_id"] for row in store.read(ROWS)] == ["a", "b"]
     assert store.close()
-    assert log_of(path).read_bytes() == b""
+    assert logged(path) == b""

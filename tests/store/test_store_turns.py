@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -177,6 +178,21 @@ def test_the_lock_is_handed_to_the_one_who_waits(path: Path) -> None:
         assert mine.acquire() is False
     mine.release()
     mine.forget()
+
+
+def test_a_turn_ends_with_its_last_reader(store: Store, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the file has it as soon as a reader is done: reading often keeps nobody out."""
+    monkeypatch.setattr("nbagent.store.writer.TURN_S", 60.0)  # far more than the wait below
+    other = LockFile(path)
+    with ThreadPoolExecutor(1) as pool:
+        with store.reader() as ask:
+            ask("select 1")
+            waiting = pool.submit(other.acquire)
+            while not store._writer.file.lock.wanted():
+                pass
+        assert waiting.result(10) is True
+    other.release()
+    other.forget()
 
 
 def test_a_forked_child_leaves_the_parents_file_alone(store: Store) -> None:

@@ -1,0 +1,229 @@
+-- A file as the schema with approvals made it: its DDL and a few rows. Kept as it was; `test_migrations.py` opens it.
+
+create table schema_version (
+    version    integer primary key,   -- migrations applied, numbered from 1
+    applied_at timestamp not null     -- when, UTC
+);
+
+create table launches (
+    run_id        varchar primary key,
+    session_id    varchar not null,
+    turn          integer not null,   -- place in its session, from 1
+    created_at    timestamp not null, -- when it was launched, UTC
+    owner         varchar not null,   -- the process that works on it: host, boot, pid, process start
+    agent_name    varchar,
+    label         varchar,            -- the variable's name that the user gave (-o)
+    parent_run_id varchar,            -- the run that started this one, for members of a team
+    batch_id      varchar,
+    details       json                -- all else that is known at launch, see the view `runs`
+);
+
+create table attempt_starts (
+    run_id     varchar not null,
+    attempt    integer not null,      -- from 2
+    owner      varchar not null,
+    created_at timestamp not null,    -- UTC
+    primary key (run_id, attempt)
+);
+
+create table attempt_progress (
+    run_id               varchar not null,
+    attempt              integer not null,
+    status               varchar not null,   -- pending, running or paused
+    started_at           timestamp,          -- UTC
+    heartbeat_at         timestamp not null, -- when this row was written, UTC
+    partial_text         varchar,            -- the answer's text so far
+    response_id          varchar,            -- a provider-side response that can be re-attached
+    last_sequence_number bigint,             -- where in its stream
+    mode_effective       varchar,
+    pending_approvals    json,               -- tool calls that wait for a person: [{step, tool_call_id, name, arguments}]
+    primary key (run_id, attempt)
+);
+
+create table attempt_ends (
+    run_id               varchar not null,
+    attempt              integer not null,
+    status               varchar not null,   -- completed, error, cancelled, timeout or interrupted
+    stop_reason          varchar not null,
+    content              varchar,            -- the answer: text, or JSON where content_type is not 'text'
+    content_type         varchar not null,
+    output_valid         boolean,            -- whether the answer has the schema asked for
+    error_type           varchar,
+    error                varchar,
+    traceback            varchar,
+    started_at           timestamp,          -- UTC; NULL if it never left the queue
+    finished_at          timestamp not null, -- UTC
+    partial_text         varchar,            -- the text of an attempt that was cut off
+    mode_effective       varchar,
+    response_id          varchar,
+    last_sequence_number bigint,
+    primary key (run_id, attempt)
+);
+
+create table model_calls (
+    run_id             varchar not null,
+    attempt            integer not null,     -- the run's attempt, from 1
+    step               integer not null,     -- from 1
+    try_no             integer not null,     -- tries of the same request within a step, from 1
+    role               varchar,              -- what the call was for
+    provider           varchar not null,
+    request_model      varchar not null,     -- the model asked for
+    response_model     varchar,              -- the model that answered
+    response_id        varchar,
+    status             varchar not null,     -- completed, error, cancelled or abandoned
+    finish_reason      varchar,
+    started_at         timestamp not null,   -- UTC
+    ttft_s             double,               -- from the request to the first token
+    duration_s         double not null,
+    input_tokens       bigint,               -- all input, cached tokens included
+    output_tokens      bigint,               -- all output, reasoning included
+    total_tokens       bigint,
+    cache_read_tokens  bigint,
+    cache_write_tokens bigint,
+    reasoning_tokens   bigint,
+    usage_source       varchar not null,     -- reported, estimated or missing
+    cost_usd           double,               -- what it cost, by the price table or by the provider
+    provider_cost_usd  double,               -- what the provider itself said that it cost
+    error_type         varchar,
+    error              varchar
+);
+
+create table tool_calls (
+    run_id       varchar not null,
+    attempt      integer not null,           -- the run's attempt, from 1
+    step         integer not null,           -- the step that asked for it, from 1
+    tool_call_id varchar not null,
+    name         varchar not null,
+    arguments    varchar not null,           -- JSON text as the model wrote it
+    result       varchar,                    -- what the model was told
+    status       varchar not null,           -- completed, error, cancelled, abandoned or denied (by a person: it never ran)
+    error_type   varchar,
+    error        varchar,
+    started_at   timestamp not null,         -- UTC
+    duration_s   double not null
+);
+
+create table messages (
+    session_id     varchar not null,
+    turn           integer not null,
+    run_id         varchar not null,
+    attempt        integer not null,
+    seq            integer not null,         -- order within the run
+    role           varchar not null,         -- system, user, assistant or tool
+    content        varchar not null,
+    name           varchar,
+    tool_call_id   varchar,                  -- the call that a tool's message answers
+    tool_requests  json,                     -- [{tool_call_id, name, arguments}]
+    reasoning      varchar,
+    files          json,                     -- [{media_type, data (base64), name}]
+    provider_items json                      -- a provider's own items, for its adapter alone
+);
+
+create table cancel_requests (
+    run_id     varchar not null,
+    created_at timestamp not null            -- UTC
+);
+
+create table decision_requests (
+    run_id       varchar not null,
+    step         integer not null,
+    tool_call_id varchar not null,
+    approved     boolean not null,
+    reason       varchar not null,           -- why not; '' for none
+    arguments    json,                       -- the arguments to use; NULL for the model's own
+    created_at   timestamp not null          -- UTC
+);
+
+create view attempts as
+with started as (
+    select run_id, 1 as attempt, owner, created_at from launches
+    union all
+    select run_id, attempt, owner, created_at from attempt_starts
+)
+select
+    s.run_id,
+    s.attempt,
+    s.owner,
+    coalesce(e.status, p.status, 'pending')                           as status,
+    e.stop_reason,
+    e.content,
+    e.content_type,
+    e.output_valid,
+    e.error_type,
+    e.error,
+    e.traceback,
+    s.created_at,
+    coalesce(e.started_at, p.started_at)                              as started_at,
+    e.finished_at,
+    p.heartbeat_at,
+    coalesce(e.partial_text, case when e.status is null then p.partial_text end) as partial_text,
+    coalesce(e.mode_effective, p.mode_effective)                      as mode_effective,
+    coalesce(e.response_id, p.response_id)                            as response_id,
+    coalesce(e.last_sequence_number, p.last_sequence_number)          as last_sequence_number
+from started s
+left join attempt_ends e on e.run_id = s.run_id and e.attempt = s.attempt
+left join attempt_progress p on p.run_id = s.run_id and p.attempt = s.attempt;
+
+create view runs as
+select
+    l.run_id,
+    l.label,
+    l.parent_run_id,
+    l.session_id,
+    l.turn,
+    l.batch_id,
+    l.details ->> '$.row_key'                                         as row_key,
+    l.details ->> '$.cell_id'                                         as cell_id,
+    l.agent_name,
+    l.details ->> '$.kind'                                            as kind,
+    l.details ->> '$.provider'                                        as provider,
+    l.details ->> '$.model'                                           as model,
+    l.details -> '$.model_settings'                                   as model_settings,
+    l.details ->> '$.mode_requested'                                  as mode_requested,
+    coalesce(e.mode_effective, p.mode_effective)                      as mode_effective,
+    l.details ->> '$.prompt'                                          as prompt,
+    l.details -> '$.output_schema'                                    as output_schema,
+    coalesce(e.status, p.status, 'pending')                           as status,
+    e.stop_reason,
+    e.content,
+    e.content_type,
+    e.output_valid,
+    e.error_type,
+    e.error,
+    e.traceback,
+    l.created_at,
+    coalesce(e.started_at, p.started_at)                              as started_at,
+    e.finished_at,
+    p.heartbeat_at,
+    coalesce(e.partial_text, case when e.status is null then p.partial_text end) as partial_text,
+    p.pending_approvals,                                              -- those of its last pause, also after the end
+    coalesce(s.attempt, 1)                                            as attempt,
+    coalesce(s.owner, l.owner)                                        as owner,
+    coalesce(e.response_id, p.response_id)                            as response_id,
+    coalesce(e.last_sequence_number, p.last_sequence_number)          as last_sequence_number,
+    l.details ->> '$.cached_from'                                     as cached_from,
+    l.details -> '$.tags'                                             as tags,
+    l.details -> '$.spec'                                             as spec
+from launches l
+left join (
+    select run_id, max(attempt) as attempt, arg_max(owner, attempt) as owner
+    from attempt_starts group by run_id
+) s on s.run_id = l.run_id
+left join attempt_ends e on e.run_id = l.run_id and e.attempt = coalesce(s.attempt, 1)
+left join attempt_progress p on p.run_id = l.run_id and p.attempt = coalesce(s.attempt, 1);
+
+insert into schema_version values (1, '2026-11-20 10:00:00');
+insert into launches (run_id, session_id, turn, created_at, owner, agent_name, label, details) values
+    ('done', 's', 1, '2026-11-20 10:00:00', 'elsewhere - 1 1', 'desk', 'facts', '{"prompt":"What?","kind":"team","model":"m","provider":"p"}'),
+    ('copy', 's', 2, '2026-11-20 10:01:00', 'elsewhere - 1 1', 'desk', 'facts', '{"prompt":"What?","kind":"agent","cached_from":"done"}'),
+    ('left', 't', 1, '2026-11-20 10:02:00', 'elsewhere - 1 1', 'desk', null, '{"prompt":"And?","kind":"agent"}');
+insert into attempt_progress (run_id, attempt, status, started_at, heartbeat_at, partial_text) values
+    ('left', 1, 'running', '2026-11-20 10:02:00', '2026-11-20 10:02:05', 'so far');
+insert into attempt_ends (run_id, attempt, status, stop_reason, content, content_type, started_at, finished_at) values
+    ('done', 1, 'completed', 'end', 'It is.', 'text', '2026-11-20 10:00:01', '2026-11-20 10:00:02'),
+    ('copy', 1, 'completed', 'end', 'It is.', 'text', '2026-11-20 10:01:01', '2026-11-20 10:01:02');
+insert into model_calls (run_id, attempt, step, try_no, provider, request_model, status, started_at, duration_s,
+    input_tokens, output_tokens, usage_source) values
+    ('done', 1, 1, 1, 'p', 'm', 'completed', '2026-11-20 10:00:01', 1.0, 11, 7, 'reported');
+insert into messages (session_id, turn, run_id, attempt, seq, role, content) values
+    ('s', 1, 'done', 1, 0, 'user', 'What?'), ('s', 1, 'done', 1, 1, 'assistant', 'It is.');
