@@ -6,7 +6,6 @@ import pytest
 
 from tests.browser.test_panel import own_store, row
 
-pytest.importorskip("nbagent.batch")
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 
