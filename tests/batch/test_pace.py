@@ -159,20 +159,20 @@ def test_old_refusals_say_nothing_new():
 
 
 def test_no_row_fails_where_the_server_limits_requests(agent, provider, capsys):
-    """A real server, 200 requests a second: nearly that rate, every row right though no try is left, and it is said."""
-    limit = Limited(200)
+    """A real server, 50 requests a second: nearly that rate, every row right though no try is left, and it is said."""
+    limit = Limited(50)
     reviews = Reviews(refuses=limit.refuse)
     provider.otherwise(reviews.answer)
-    batch = agent.map(list(range(500)), "Say: {{ row }}", max_concurrency=32)
+    batch = agent.map(list(range(200)), "Say: {{ row }}", max_concurrency=32)
     began = time.monotonic()
     frame = batch.result(40)
     rate = limit.reached_per_s
     with capsys.disabled():
-        print(f"\n  {rate:.0f} of 200 requests/s, {limit.refused} refused, {time.monotonic() - began:.1f} s")
+        print(f"\n  {rate:.0f} of 50 requests/s, {limit.refused} refused, {time.monotonic() - began:.1f} s")
     assert set(frame["status"]) == {"completed"}, frame["error"].dropna().unique()
-    assert list(frame["content"]) == [f"<Say: {n}>" for n in range(500)]
+    assert list(frame["content"]) == [f"<Say: {n}>" for n in range(200)]
     assert any("429" in notice and "slowing down" in notice for notice in batch.notices)
-    assert rate > 100, "a generous bound: the machine may be busy; the soak holds 90 %"
+    assert rate > 25, "a generous bound: the machine may be busy; the soak holds 90 %"
 
 
 def test_quota_that_is_used_up_is_no_pace(agent, provider):

@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ROUNDS = 10
+ROUNDS = 8
 RATE_PER_S = 20
-CELL_S = 0.5
+CELL_S = 2.0  # as short as this, the launches of a moment ago still show in it
 
 
 def cell(numbers: int) -> float:

@@ -134,7 +134,8 @@ def test_a_click_approves_while_a_cell_is_busy(shell: RealKernel, provider: Scri
     shell.wait_for(lambda: row()["approvals"], "the card shows the call")
     run_id = row()["run_id"]
     (asked,) = row()["approvals"]
-    assert asked == {"step": 1, "tool_call_id": "call_1", "call": "pay(amount=5)"}
+    own = {"run_id": run_id, "by": ""}  # a member's call on its team's card says whose it is
+    assert asked == {"step": 1, "tool_call_id": "call_1", "call": "pay(amount=5)", **own}
     cell = shell.execute_async("print('busy', flush=True)\ntime.sleep(20)")
     shell.wait_for(lambda: "busy" in cell.result.stdout, "the cell starts")
     click = {"command": "approve", "run_id": run_id, "command_id": "c1"}
