@@ -56,7 +56,18 @@ class RowResult:
 
 
 class Batch:
-    """Many runs as one: `progress`, `to_frame()`, `result()`, `await batch`, `cancel()`, `retry_failed()`, iteration."""
+    """Many runs as one: `progress`, `to_frame()`, `result()`, `await batch`, `cancel()`, `retry_failed()`, iteration.
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"country": ["France", "Japan"]}, index=["fr", "jp"])
+    >>> batch = nb.Agent().map(table, "What is the capital of {{ row.country }}?")
+    >>> batch.result(timeout=30)[["country", "status", "content"]]
+       country     status                         content
+    fr  France  completed  The capital of France is Paris.
+    jp   Japan  completed   The capital of Japan is Tokyo.
+    >>> batch.failed().empty
+    True
+    """
 
     def __init__(self, plan: Plan, source: Source, batch_id: str) -> None:
         self.batch_id = batch_id
