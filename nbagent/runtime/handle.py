@@ -64,7 +64,9 @@ class Run:
             later = held is None or latest.record.launch.attempt > held.record.launch.attempt
             if later:
                 self._held, self._final, held = latest, None, latest
-        return None if held is None or held.lost else held
+        if held is not None and held.lost:
+            self._held, self._final, held = None, None, None  # what it ended with is not the run's end
+        return held
 
     # ----------------------------------------------------------------- state
 

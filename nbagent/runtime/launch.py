@@ -226,6 +226,14 @@ class Runtime:
         self.thread.soon(self._begin, live, limits, context=contextvars.copy_context())
         return self._handle(live)
 
+    def outdone(self, run_id: str, attempt: int) -> None:
+        """Leave a run to another process, which works or worked on a later attempt than this kernel: the store knows."""
+        with self._lock:
+            live = self._finished.get(run_id)
+            if live is not None and live.record.launch.attempt < attempt:
+                live.lost = True
+                del self._finished[run_id]
+
     def services(self, store: Store) -> Services:
         """What a live run uses of this runtime."""
         return Services(

@@ -66,8 +66,7 @@ def resume(
     tool is missing or changed, somebody else was first) and StoreError.
     """
     runtime.thread.forbid_blocking("resume()")
-    store = runtime.store
-    stopped = _load(store, key)
+    stopped = _load(runtime, key)
     _check_resumable(stopped.output)
     crew = _equipped(runtime, stopped, agent, output_schema, as_it_was=True)
     limits = limits or crew.spec.limits
@@ -131,7 +130,11 @@ def _go_on(
         cache="off" if launch.parent_run_id is None else None,
     )  # fmt: skip
     with runtime.taking_up:
-        _claim(store, claim)
+        try:
+            _claim(store, claim)
+        except ConfigurationError:
+            runtime.outdone(launch.run_id, launch.attempt)
+            raise
         return runtime.adopt(live)
 
 
@@ -140,7 +143,7 @@ def retry(runtime: Runtime, key: str, *, agent: Equipped | None = None, output_s
 
     Prompt, files and spec are the run's own; tools and schema are taken as they are now. Raises as `resume`.
     """
-    stopped = _load(runtime.store, key)
+    stopped = _load(runtime, key)
     output = stopped.output
     if not output.is_final:
         raise _unfinished(output, stopped.row["owner"], runtime.store)
@@ -158,14 +161,16 @@ def retry(runtime: Runtime, key: str, *, agent: Equipped | None = None, output_s
     return runtime.launch(crew.spec, crew.model, launching)
 
 
-def _load(store: Store, key: str) -> StoppedRun:
+def _load(runtime: Runtime, key: str) -> StoppedRun:
     """Read the run; one that seems unfinished is looked at again after the dead were swept."""
+    store = runtime.store
     stopped = load_stopped(store, key)
     if stopped is not None and not stopped.output.is_final and stopped.row["owner"] != store.owner:
         store.submit(InterruptOrphans()).result(CLAIM_WAIT_S)
         stopped = load_stopped(store, key)
     if stopped is None:
         raise UnknownNameError(f"no run {key!r} in {str(store.path)!r}", "%agent list shows the runs")
+    runtime.outdone(stopped.output.run_id, stopped.output.attempt)
     if not stopped.output.is_final:
         raise _unfinished(stopped.output, stopped.row["owner"], store)
     return stopped

@@ -335,6 +335,23 @@ def test_one_of_two_that_resume_at_once_wins(
     assert len(provider.requests) == 3
 
 
+def test_a_handle_follows_a_run_that_was_resumed_elsewhere(
+    agent: Agent, provider: ScriptedProvider, elsewhere: Runtime
+) -> None:
+    """Once this kernel learns that another one went on, its handle shows what the store says, not its own old end."""
+    run = failed_after_a_tool(agent, provider)
+    assert run.output.attempt == 1
+    gate = Gate()
+    provider.reply((Wait(gate), *text_reply("there")))
+    recover.resume(elsewhere, run.run_id, agent=agent)
+    with pytest.raises(ConfigurationError):
+        run.resume(agent=agent)
+    assert not run.done()
+    gate.open()
+    assert run.wait(timeout=5).content == "there"
+    assert nb.get(run.run_id).output.attempt == 2
+
+
 def test_missing_and_changed_tools_are_named(
     agent: Agent, provider: ScriptedProvider, elsewhere: Runtime
 ) -> None:
