@@ -191,7 +191,8 @@ class Runtime:
         self._begin(live, limits)
 
     def _begin(self, live: LiveRun, limits: CallLimits) -> None:
-        self.slots.limit(limits)
+        if not live.has_begun:  # else the launch's own timer comes late: its limits may be old by now
+            self.slots.limit(limits)
         if not live.rejected:
             for hear in self._followers:
                 hear(live)

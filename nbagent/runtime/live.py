@@ -106,7 +106,7 @@ class LiveRun:
 
     def begin(self) -> None:
         """Start to work; does nothing a second time."""
-        if self._task is not None or self._settled:
+        if self.has_begun:
             return
         self.stop_reason = self.stop_reason or self.kin.orphaned
         if self.rejected:
@@ -121,6 +121,11 @@ class LiveRun:
         self._task.add_done_callback(self._task_ended)
         if self.stop_reason is not None:
             self._task.cancel()
+
+    @property
+    def has_begun(self) -> bool:
+        """True once the run works, or has ended without."""
+        return self._task is not None or self._settled
 
     def stop(self, reason: StopReason, why: str | None = None) -> None:
         """End the run and all that it has started now, with `reason`; does nothing once it is ending."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -91,6 +92,29 @@ def test_each_limit_has_its_stop_reason(
     if stop.reason == "max_output_tokens":
         assert 7 in provider.bodies[1].values()
     assert current().stored(output.run_id) == output
+
+
+def test_a_launch_brings_its_limits_once(
+    agent: Agent, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tool's launch is begun a second time by its timer, 2 s later: limits that were set meanwhile stay."""
+    provider.reply(text_reply("warm"), text_reply("a"), text_reply("b"))
+    agent.run("Warm up.")
+    runtime = current()
+
+    async def on_the_loop() -> nb.Run:
+        return agent.start("First")
+
+    with monkeypatch.context() as at_once:
+        at_once.setattr("nbagent.runtime.launch.COMMIT_WAIT_S", 1.0)
+        first = runtime.thread.submit(on_the_loop()).result(5)
+        first.result(timeout=5)
+        monkeypatch.setenv("NBAGENT_MAX_CONCURRENCY", "3")
+        agent.run("Second")
+        timer_fired = threading.Event()
+        runtime.thread.soon(lambda: runtime.thread.loop.call_later(1.1, timer_fired.set))
+        assert timer_fired.wait(5)
+    assert runtime.slots.limits.at_a_time == 3
 
 
 def test_a_queue_timeout_ends_a_run_that_never_began(
