@@ -265,9 +265,14 @@ class Agent:
             raise
 
     async def aget_run_output(self, *, run_id: str, session_id: Session | str | None = None) -> RunOutput:
-        """Return the run as it stands now, from any kernel. Raises UnknownNameError for an id nobody launched."""
+        """Return the run as it stands now, from any kernel; an end is in the store when it is returned.
+
+        Raises UnknownNameError for an id nobody launched.
+        """
         del session_id  # an id is enough; the reference systems want both
-        return runtime.current().get(run_id).output
+        run = runtime.current().get(run_id)
+        output = run.output
+        return await run.finished() if output.is_final else output
 
     async def acancel_run(self, *, run_id: str) -> bool:
         """Cancel a run; True if it was not over yet."""

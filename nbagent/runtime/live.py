@@ -355,14 +355,14 @@ class LiveRun:
         if self.record.end is None and not left:
             self.emit(self._end(task))
         self._listeners = ()
-        self.ended.set_result(None)
+        written = None if self.rejected else self.rows.leave() if left else self.rows.finish()
+        self.ended.set_result(None)  # after the rows are on their way: whoever asks the store next sees them
         self.services.sessions.leave(self.record.launch.session_id, self)
-        if self.rejected:
+        if written is None:
             self.kin.disown()
             self.kin.ended()
             self._stored()
             return
-        written = self.rows.leave() if left else self.rows.finish()
         written.add_done_callback(self._stored)
         self._timers = [asyncio.get_running_loop().call_later(COMMIT_WAIT_S, self._stored)]
         self.kin.ended()

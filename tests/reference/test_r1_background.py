@@ -13,8 +13,9 @@ import pytest
 import nbagent as nb
 from nbagent import Agent, RunOutput, RunStatus, cancel_run
 from nbagent.runtime import current
+from nbagent.store.lockfile import LockFile
 from tests.provider.server import ScriptedProvider
-from tests.provider.steps import Gate, Silence, Wait, error
+from tests.provider.steps import Drop, Gate, Silence, Wait, error
 from tests.reference.wires import Wire
 
 pytestmark = pytest.mark.anyio
@@ -34,6 +35,28 @@ async def test_it_returns_at_once_and_polling_turns_completed(agent: Agent, poll
     assert out.status == RunStatus.completed
     assert out.content == "The capital of France is Paris."
     assert out.metrics.total_tokens == (out.metrics.input_tokens or 0) + (out.metrics.output_tokens or 0) > 0
+
+
+async def test_an_end_that_a_poll_shows_is_in_the_store(
+    scripted: Agent, provider: ScriptedProvider, wire: Wire, until: Until
+) -> None:
+    """While the file is held by another, a run that has ended is not yet handed out; then it is, and its row is there."""
+    gate = Gate()
+    provider.reply((*wire.begun("half"), Wait(gate), Drop()))
+    run = scripted.start(QUESTION)
+    await until(lambda: run.text == "half")
+    lock = LockFile(current().store.path)
+    assert await asyncio.to_thread(lock.acquire)
+    gate.open()
+    await until(lambda: run.status.is_final)
+    asked = asyncio.create_task(scripted.aget_run_output(run_id=run.run_id))
+    await asyncio.sleep(0)
+    assert not asked.done()
+    lock.release()
+    lock.forget()
+    assert (await asked).status is RunStatus.error
+    (row,) = current().store.read("select status from runs", flush=False)
+    assert row["status"] == "error"
 
 
 async def test_the_session_id_may_be_left_out(agent: Agent) -> None:
