@@ -81,7 +81,10 @@ def _cancel(_shell: InteractiveShell, arguments: Line) -> None:
         raise UnknownOptionError("%agent cancel names no run", "name runs by id or label, or say --all")
     batches = mapping.cancel(arguments.runs, everything=arguments.all)
     keys = [key for key in arguments.runs if key not in batches]
-    runs = current.unfinished() if arguments.all else [current.get(key) for key in keys]
+    if arguments.all:  # one that has ended may be on its way into the store still
+        runs = [run for run in current.unfinished() if not run.status.is_final]
+    else:
+        runs = [current.get(key) for key in keys]
     if batches and not runs:
         return
     heard = sum(run.cancel() for run in runs)

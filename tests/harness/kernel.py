@@ -171,7 +171,7 @@ class RealKernel:
         metadata = {"cellId": cell_id} if cell_id else {}
         return Execution(self.wire, self.wire.send("shell", "execute_request", content, metadata=metadata))
 
-    def complete(self, code: str, timeout_s: float = 10.0) -> list[str]:
+    def complete(self, code: str, timeout_s: float = 30.0) -> list[str]:
         """Return the completions offered at the end of `code`."""
         request = {"code": code, "cursor_pos": len(code)}
         return list(self._reply(self.wire.send("shell", "complete_request", request), timeout_s)["matches"])
