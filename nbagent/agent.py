@@ -80,12 +80,12 @@ class Agent:
 
         `session` (or `session_id`, the same: a `Session` or its id) gives the run that session's history; without
         one it has a session of its own. `timeout` is the run's own time limit in seconds. `cache` says whether an
-        earlier answer to the same is given instead of asking: "off", "use", "refresh" or "replay". `files` go with the prompt: paths, figures, images and
-        PDFs as files, tables and other values as text after it; a list, or a mapping of names. A run launched
-        inside a tool is cancelled with the run that the tool works for, unless it is `detached`. `on_event`
-        gets each event and `on_text` the whole text so far, in order, on a thread of their own. Raises the
-        ConfigurationErrors (unknown model, missing key, empty prompt, a file that is not there, no recorded answer, ...),
-        RunIdInUseError and SessionBusyError; never for what the run does later.
+        earlier answer to the same is given instead of asking: "off", "use", "refresh" or "replay". `files` go with
+        the prompt: paths, figures, images and PDFs as files, tables and other values as text after it; a list, or
+        a mapping of names. A run launched inside a tool is cancelled with the run that the tool works for, unless
+        it is `detached`. `on_event` gets each event and `on_text` the whole text so far, in order, on a thread of
+        their own. Raises the ConfigurationErrors (unknown model, missing key, empty prompt, a file that is not
+        there, no recorded answer, ...), RunIdInUseError and SessionBusyError; never for what the run does later.
 
         >>> agent = Agent(model="demo:assistant")
         >>> runs = [agent.start(f"What is the capital of {country}?") for country in ("Spain", "Egypt")]

@@ -15,6 +15,7 @@ from nbagent.run.metrics import (
     calls_of_all,
     metrics_of,
     paid_calls,
+    seconds_between,
     sum_known,
 )
 from nbagent.run.order import in_asked_order
@@ -39,6 +40,7 @@ __all__ = [
     "paid_calls",
     "past_of",
     "past_of_stored",
+    "seconds_between",
     "sum_known",
     "without_texts",
 ]

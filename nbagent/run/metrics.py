@@ -156,8 +156,8 @@ def metrics_of(
     return RunMetrics(
         **{name: sum_known(getattr(usage, name) for usage in usages) for name in TOKEN_FIELDS},
         cost_usd=0.0 if free else sum_known(call.cost_usd for call in model_calls),
-        duration_s=sum_known(_seconds(span.started_at, span.finished_at) for span in spans),
-        queue_s=sum_known(_seconds(span.created_at, span.started_at) for span in spans),
+        duration_s=sum_known(seconds_between(span.started_at, span.finished_at) for span in spans),
+        queue_s=sum_known(seconds_between(span.created_at, span.started_at) for span in spans),
         ttft_s=next((call.ttft_s for call in model_calls if call.ttft_s is not None), None),
         model_calls=len(model_calls),
         tool_calls=len(tool_calls),
@@ -165,10 +165,11 @@ def metrics_of(
     )
 
 
-def _seconds(begin: datetime | None, end: datetime | None) -> float | None:
+def seconds_between(begin: datetime | None, end: datetime | None) -> float | None:
+    """Seconds from one time to the other, None where one is unknown, 0 where the clock was set back meanwhile."""
     if begin is None or end is None:
         return None
-    return max(0.0, (end - begin).total_seconds())  # the clock may have been set back meanwhile
+    return max(0.0, (end - begin).total_seconds())
 
 
 def _by_model(calls: Sequence[ModelCall]) -> list[dict[str, Any]]:

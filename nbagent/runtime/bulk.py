@@ -59,25 +59,9 @@ class BulkLaunch:
 
     def launch(self, prompt: str, row_key: str) -> LiveRun:
         """Launch one run and let it begin."""
-        launch = replace(
-            self._launch,
-            run_id=str(uuid7()),
-            session_id=str(uuid7()),
-            created_at=datetime.now(UTC),
-            prompt=prompt,
-        )
-        row = {
-            **self._row,
-            "run_id": launch.run_id,
-            "session_id": launch.session_id,
-            "created_at": launch.created_at,
-            "prompt": prompt,
-            "row_key": row_key,
-        }
-        crew, store = self._crew, self._services.store
-        written: concurrent.futures.Future[Launched] = store.submit(
-            Launch(row=row, minted=True, waited=False)
-        )
+        own = self._own(prompt, datetime.now(UTC))
+        launch, crew = replace(self._launch, **own), self._crew
+        written = self._submit({**own, "row_key": row_key})
         live = LiveRun(
             RunRecord(launch), crew.spec, crew.model, self._services,
             launching=written, has_history=False, members=crew.members,
@@ -90,32 +74,37 @@ class BulkLaunch:
         self, prompt: str, row_key: str, *, call: ModelCall, end: Mapping[str, Any]
     ) -> tuple[str, concurrent.futures.Future[bool]]:
         """Write a run that somebody else has worked on, a provider's batch, as one that began with `call`."""
-        run_id, session_id, store = str(uuid7()), str(uuid7()), self._services.store
+        own = self._own(prompt, call.started_at)
+        self._submit({**own, "row_key": row_key, "mode_requested": "provider"})
         finished_at = call.started_at + timedelta(seconds=call.duration_s)
-        row = {
-            **self._row,
-            "run_id": run_id,
-            "session_id": session_id,
-            "created_at": call.started_at,
-            "prompt": prompt,
-            "row_key": row_key,
-            "mode_requested": "provider",
-        }
-        store.submit(Launch(row=row, minted=True, waited=False))
         messages = [Message(role="user", content=prompt)]
-        if end.get("content") is not None:
-            text = (
-                end["content"] if isinstance(end["content"], str) else orjson.dumps(end["content"]).decode()
-            )
+        content = end.get("content")
+        if content is not None:
+            text = content if isinstance(content, str) else orjson.dumps(content).decode()
             messages.append(Message(role="assistant", content=text))
-        written: concurrent.futures.Future[bool] = store.submit(
-            Finish(
-                run_id=run_id,
-                session_id=session_id,
-                turn=1,
-                end={**end, "started_at": call.started_at, "finished_at": finished_at},
-                model_calls=(call,),
-                messages=tuple(enumerate(messages)),
-            )
+        finish = Finish(
+            run_id=own["run_id"],
+            session_id=own["session_id"],
+            turn=1,
+            end={**end, "started_at": call.started_at, "finished_at": finished_at},
+            model_calls=(call,),
+            messages=tuple(enumerate(messages)),
         )
-        return run_id, written
+        written: concurrent.futures.Future[bool] = self._services.store.submit(finish)
+        return own["run_id"], written
+
+    def _own(self, prompt: str, created_at: datetime) -> dict[str, Any]:
+        """What is a run's own in a batch: its ids, its prompt, its time."""
+        return {
+            "run_id": str(uuid7()),
+            "session_id": str(uuid7()),
+            "created_at": created_at,
+            "prompt": prompt,
+        }
+
+    def _submit(self, own: Mapping[str, Any]) -> concurrent.futures.Future[Launched]:
+        row = {**self._row, **own}
+        written: concurrent.futures.Future[Launched] = self._services.store.submit(
+            Launch(row=row, minted=True, waited=False)
+        )
+        return written

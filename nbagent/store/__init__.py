@@ -21,7 +21,7 @@ batches.py      what batches have answered
 
 from nbagent.store import measures
 from nbagent.store.answers import Answer, all_answers, find_answer, import_recordings, recordings_of
-from nbagent.store.asking import FORMATS, write_table
+from nbagent.store.asking import FORMATS, replacing, write_table
 from nbagent.store.batches import Answered, answered_rows, batch_details
 from nbagent.store.forgetting import Clearable, clearable
 from nbagent.store.listings import (
@@ -108,6 +108,7 @@ __all__ = [
     "pick_runs",
     "recorded_output",
     "recordings_of",
+    "replacing",
     "runs_since",
     "session_metrics",
     "session_runs",

@@ -6,12 +6,10 @@ table `answers`. Both come as a `RunOutput` whose prompt, messages and tool call
 
 from __future__ import annotations
 
-import concurrent.futures
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nbagent.errors import StoreBusyError
 from nbagent.run import RunOutput, RunStatus, in_asked_order
 from nbagent.store.queries import content_of, read_run
 from nbagent.store.recordings import Recording, recorded_output, recording_of
@@ -39,9 +37,6 @@ _CHOSEN = """
     select a.cache_key, a.session_key, a.run_id, a.recording from answers a
     where {where}
     qualify row_number() over (partition by a.cache_key order by a.since desc, a.run_id desc) = 1
-"""
-_OF_RUNS = """
-    a.run_id in (select coalesce(cached_from, run_id) from launches where run_id in (select unnest(?::varchar[])))
 """
 _OF_OWNER = "a.run_id in (select coalesce(cached_from, run_id) from launches where owner = ?)"
 
@@ -91,21 +86,14 @@ def _briefly(ask: Ask, run_id: str) -> RunOutput | None:
     )
 
 
-def all_answers(store: Store, *, owner: str | None = None, runs: Sequence[str] | None = None) -> list[Answer]:
-    """The newest answer of each key: of the runs with these ids, of those that `owner` launched, or of all.
+def all_answers(store: Store, *, owner: str | None = None) -> list[Answer]:
+    """The newest answer of each key: of the runs that `owner` launched, or of all.
 
     A run that was itself answered from an earlier one stands for that one. Raises StoreError.
     """
-    conditions: list[str] = ["true"]
-    params: list[Any] = []
-    if owner is not None:
-        conditions.append(_OF_OWNER)
-        params.append(owner)
-    if runs is not None:
-        conditions.append(_OF_RUNS)
-        params.append(list(runs))
+    where, params = ("true", []) if owner is None else (_OF_OWNER, [owner])
     with store.reader() as ask:
-        rows = ask(_CHOSEN.format(where=" and ".join(conditions)), params)
+        rows = ask(_CHOSEN.format(where=where), params)
         found = [(AnswerKeys(row["cache_key"], row["session_key"]), _output(ask, row)) for row in rows]
     return [Answer(keys=keys, output=output) for keys, output in found if output is not None]
 
@@ -122,14 +110,9 @@ def import_recordings(store: Store, recordings: Sequence[Recording]) -> int:
     Those of the same key and run that were imported before are replaced. Returns once they are durable. Raises
     StoreError.
     """
-    written: concurrent.futures.Future[int] = store.submit(ImportAnswers(tuple(recordings)))
-    try:
-        return written.result(COMMIT_WAIT_S)
-    except concurrent.futures.TimeoutError:
-        raise StoreBusyError(
-            f"the {len(recordings)} answers are not imported yet: {store.trouble or 'the store is busy'}",
-            "they will be as soon as the store can be written",
-        ) from None
+    done = f"importing {len(recordings)} answers"
+    count: int = store.write(ImportAnswers(tuple(recordings)), done, timeout_s=COMMIT_WAIT_S)
+    return count
 
 
 def _output(ask: Ask, row: dict[str, Any]) -> RunOutput | None:

@@ -80,20 +80,30 @@ def write_table(store: Store, query: tuple[str, Sequence[Any]], path: Path, form
         raise ConfigurationError(
             f"the folder of {str(path)!r} does not exist", "make it first, or give another path"
         )
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     with private_copy(store) as con:
         con.execute(f"create temp table exported as {sql}", list(params))
         (found,) = con.execute("select count(*) from exported").fetchall()
-        target = str(beside).replace("'", "''")
         try:
-            con.execute(f"copy exported to '{target}' ({FORMATS[form]})")
-            beside.replace(path)
+            with replacing(path) as beside:
+                target = str(beside).replace("'", "''")
+                con.execute(f"copy exported to '{target}' ({FORMATS[form]})")
         except (duckdb.Error, OSError) as error:
-            beside.unlink(missing_ok=True)
             raise ConfigurationError(
                 f"{str(path)!r} cannot be written: {str(error).splitlines()[0]}", "give another path"
             ) from None
     return int(found[0])
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which takes its place when all has gone well, and is deleted else."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield beside
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 @contextlib.contextmanager

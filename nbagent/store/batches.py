@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from nbagent.run import seconds_between
+from nbagent.store.queries import content_of
+
 if TYPE_CHECKING:
     from nbagent.store.store import Store
 
@@ -53,15 +56,12 @@ def batch_details(store: Store, batch_key: str) -> list[Mapping[str, Any]]:
 
 
 def _answered(row: Mapping[str, Any]) -> Answered:
-    content, started_at = row["content"], row["started_at"]
-    if content is not None and row["content_type"] not in (None, "text"):
-        content = orjson.loads(content)
     return Answered(
         run_id=row["run_id"],
         row_key=row["row_key"],
-        content=content,
+        content=content_of(row),
         output_valid=row["output_valid"],
-        duration_s=(row["finished_at"] - started_at).total_seconds() if started_at else None,
+        duration_s=seconds_between(row["started_at"], row["finished_at"]),
         cost_usd=row["cost_usd"],
         total_tokens=row["total_tokens"],
     )

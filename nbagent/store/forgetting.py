@@ -49,6 +49,10 @@ and not exists (select 1 from launches p where p.run_id = l.parent_run_id)
 order by l.created_at, l.run_id
 """
 _FAR = datetime(9999, 1, 1)  # noqa: DTZ001 - as the store has its times
+_COUNTS = """
+select status, count(*)::bigint as runs, min(created_at) as first_at, max(created_at) as last_at
+from runs where run_id in (select unnest(?::varchar[])) group by status order by status
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +89,6 @@ def clearable(store: Store, chosen: Chosen, *, before: datetime | None = None) -
         first_at=min(times, default=None),
         last_at=max(times, default=None),
     )
-
-
-_COUNTS = """
-select status, count(*)::bigint as runs, min(created_at) as first_at, max(created_at) as last_at
-from runs where run_id in (select unnest(?::varchar[])) group by status order by status
-"""
 
 
 def forget(con: DuckDBPyConnection, run_ids: Sequence[str]) -> int:

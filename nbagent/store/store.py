@@ -9,7 +9,6 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -82,6 +81,19 @@ class Store:
         """
         return self._writer.launch(write)
 
+    def write(self, write: Write, doing: str, *, timeout_s: float) -> Any:
+        """As `submit`, but wait until it is durable and give its result; `doing` says in an error what waits.
+
+        Raises StoreBusyError once the time ran out: it is done as soon as the store can be written.
+        """
+        try:
+            return self.submit(write).result(timeout_s)
+        except TimeoutError:
+            raise StoreBusyError(
+                f"{doing} waits: {self.trouble or 'the store is busy'}",
+                "it is done as soon as the store can be written",
+            ) from None
+
     def read(
         self, sql: str, params: Sequence[Any] = (), *, flush: bool = True, timeout_s: float = 10.0
     ) -> list[dict[str, Any]]:
@@ -96,7 +108,7 @@ class Store:
     @contextlib.contextmanager
     def reader(self, *, flush: bool = True, timeout_s: float = 10.0) -> Iterator[Ask]:
         """Several queries on one state of the file: `with store.reader() as ask: rows = ask(sql, params)`."""
-        with self._cursor(timeout_s, flush=flush) as cursor:
+        with self.connection(timeout_s, flush=flush) as cursor:
             cursor.execute("begin transaction read only")
 
             def ask(sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
@@ -107,7 +119,8 @@ class Store:
             yield ask
 
     @contextlib.contextmanager
-    def _cursor(self, timeout_s: float, *, flush: bool = True) -> Iterator[DuckDBPyConnection]:
+    def connection(self, timeout_s: float = 10.0, *, flush: bool = True) -> Iterator[DuckDBPyConnection]:
+        """A connection on the shared file, to be given back soon; with `flush` it sees all that was submitted before."""
         with self._writer.reading(timeout_s, flush=flush) as cursor:
             try:
                 yield cursor
@@ -125,17 +138,13 @@ class Store:
                 found[name] = found[name].dt.tz_localize("UTC")
         return found
 
-    def connection(self, *, timeout_s: float = 10.0) -> AbstractContextManager[DuckDBPyConnection]:
-        """A connection on the shared file, after all that was submitted before; to be given back soon."""
-        return self._cursor(timeout_s)
-
     def arrays(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> dict[str, Any]:
         """Run a query of ours and give a numpy array for each column, masked where a value is unknown.
 
         Times are without a zone, in UTC. Sees all that was submitted before; the file is held for as long as
         DuckDB works, so that what is made of the arrays is made after it.
         """
-        with self._cursor(timeout_s) as cursor, _more_threads(cursor, self.path):
+        with self.connection(timeout_s) as cursor, _more_threads(cursor, self.path):
             cursor.execute("begin transaction read only")
             found: dict[str, Any] = cursor.execute(sql, [_param(value) for value in params]).fetchnumpy()
             return found

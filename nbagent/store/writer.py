@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 TURN_S = 0.2  # how long a turn waits for more to write while a reader has the file
-ALONE_S = 0.5  # nor for longer than this: programs that do not take turns cannot say that they wait
+ALONE_S = 0.5  # the longest turn: programs that do not take turns cannot say that they wait
 LINGER_S = 0.03  # how long an idle turn waits for more: a turn costs 3 ms, launches come in series
 SWEEP_EVERY_S = 5.0  # a kernel that dies beside this one is noticed by a look within this time
 

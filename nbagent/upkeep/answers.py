@@ -16,7 +16,7 @@ import orjson
 from nbagent import runtime
 from nbagent.errors import RecordingError, UnknownNameError
 from nbagent.models import provider_names, provider_row
-from nbagent.store import all_answers, import_recordings, recorded_output, recordings_of
+from nbagent.store import all_answers, import_recordings, recorded_output, recordings_of, replacing
 
 VERSION = 1
 KEY_CHARS = 8  # a shorter value is no secret, and may be a word
@@ -44,13 +44,10 @@ def export_answers(path: str | os.PathLike[str], *, everything: bool = False) ->
         )
     lines = [{_HEADER: VERSION}, *found]
     text = b"".join(orjson.dumps(line, option=orjson.OPT_SORT_KEYS) + b"\n" for line in lines)
-    target = Path(path).expanduser()
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        beside.write_bytes(_without_keys(text))
-        beside.replace(target)
+        with replacing(Path(path).expanduser()) as beside:
+            beside.write_bytes(_without_keys(text))
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise RecordingError(
             f"{str(path)!r} cannot be written: {error.strerror}", "give another path"
         ) from None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from nbagent import runtime
-from nbagent.errors import StoreBusyError, UnknownOptionError
+from nbagent.errors import UnknownOptionError
 from nbagent.frames.choose import Filters, chosen_of
 from nbagent.store import Clearable, ForgetRuns, clearable
 
@@ -69,14 +68,8 @@ def clear(wish: Clearing) -> int:
     current = runtime.current()
     if not wish.found.run_ids:
         return 0
-    gone: concurrent.futures.Future[int] = current.store.submit(ForgetRuns(wish.found.run_ids))
-    try:
-        count = gone.result(COMMIT_WAIT_S)
-    except concurrent.futures.TimeoutError:
-        raise StoreBusyError(
-            f"nothing is deleted yet: {current.store.trouble or 'the store is busy'}",
-            "it will be as soon as the store can be written",
-        ) from None
+    done = f"deleting {_runs(len(wish))}"
+    count: int = current.store.write(ForgetRuns(wish.found.run_ids), done, timeout_s=COMMIT_WAIT_S)
     current.forget(wish.found.run_ids)
     return count
 
