@@ -76,8 +76,15 @@ def _kernel_python(kernel_version: str) -> str:
 
 @pytest.fixture
 def kernel(kernel_python: str, tmp_path: Path) -> Iterator[RealKernel]:
-    """A running kernel of each version in turn, with its own project folder and store."""
+    """A new kernel of each version in turn, with its own project folder and store; its imports are done already."""
     with RealKernel(tmp_path / "kernel", python=kernel_python) as running:
+        yield running
+
+
+@pytest.fixture
+def cold_kernel(kernel_python: str, tmp_path: Path) -> Iterator[RealKernel]:
+    """A new kernel of each version in turn that has imported nothing of nbagent yet: for what an import does."""
+    with RealKernel(tmp_path / "cold", python=kernel_python, cold=True) as running:
         yield running
 
 
