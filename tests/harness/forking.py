@@ -8,6 +8,7 @@ forks is a kernel that has done its imports.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import gc
 import importlib
@@ -16,14 +17,16 @@ import os
 import signal
 import sys
 import threading
+from types import SimpleNamespace
 
-# what a kernel has imported by the time that a run has ended and its card and the panel are shown
+# what a kernel imports until a run has ended, but for what looks at its import whether it is in a kernel and acts on
+# it: ipywidgets (its comms), duckdb (its progress bar)
 IMPORTS = """
 ipykernel.kernelapp ipykernel.ipkernel ipykernel.heartbeat ipykernel.debugger IPython.core.completerlib comm
-aiohttp anyio anywidget duckdb ipywidgets jinja2 markdown_it nh3 numpy openai pandas psutil pydantic
+aiohttp anyio jinja2 markdown_it nh3 numpy openai pandas psutil pydantic
 openai.resources.chat openai.resources.responses openai.types.chat openai.types.responses
-nbagent.agent nbagent.batch nbagent.demo.process nbagent.frames nbagent.magics nbagent.panel nbagent.panel.card
-nbagent.panel.opened nbagent.panel.prose nbagent.panel.table nbagent.runtime nbagent.team nbagent.upkeep
+nbagent.agent nbagent.batch nbagent.frames nbagent.magics nbagent.panel nbagent.panel.prose nbagent.runtime
+nbagent.team nbagent.upkeep
 """.split()
 
 
@@ -35,8 +38,10 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, _reap)
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    builtins.get_ipython = lambda: SimpleNamespace(kernel=None)  # pandas asks how wide its tables may be
     for name in IMPORTS:
         importlib.import_module(name)
+    del builtins.get_ipython
     from_imports = {name: value for name, value in os.environ.items() if given.get(name) != value}
     gc.collect()
     gc.freeze()  # else the first collection in each kernel writes to all that it shares with this process
