@@ -102,7 +102,11 @@ class RealKernel:
         client = self._manager.client()
         client.start_channels(hb=False, stdin=False)
         self.wire.open(client)
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.shutdown()
+            raise
         return self
 
     def __enter__(self) -> Self:
