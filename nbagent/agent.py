@@ -291,7 +291,7 @@ class Agent:
         return session_metrics(store, id_of(session_id) or self._last_session or "")
 
     def resume(self, run_id: str, **options: Any) -> Run:
-        """Go on with a stopped run of this agent, with this agent's tools and model; see `Run.resume`."""
+        """Go on with a stopped run of this agent, with its tools as they are now; see `Run.resume`."""
         return recover.resume(runtime.current(), run_id, agent=self, **options)
 
     def equipment(self) -> Equipment:
