@@ -256,9 +256,7 @@ class Run:
         try:
             with self._runtime.main.serving():
                 while not future.done():
-                    await asyncio.wait(
-                        {future}, timeout=WAKE_S
-                    )  # cancels nothing when it is cancelled itself
+                    await asyncio.wait({future}, timeout=WAKE_S)  # cancels nothing if it is cancelled
                     if not future.done():
                         self.tell_of_pause()
         except asyncio.CancelledError as stop:
