@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 FASTEST_S = 0.1
 STORED_POLL_S = 1.0
-BUSY_SHARE = 20  # a tick that took t is followed by a pause of 20 t: at most 5 % of a core
+BUSY_SHARE = 20  # a tick that took t is followed by a pause of 20 t: at most 5 % of a core ...
+LONGEST_PAUSE_S = 2.0  # ... but one slow tick, as on a busy machine, lets nobody wait for long
 REMEMBERED = 500  # shown runs and command ids kept
 _log = logging.getLogger("nbagent")
 
@@ -150,15 +151,20 @@ class Flusher:
             self._task = asyncio.get_running_loop().create_task(self._serve(pause_s), name="nbagent-cards")
 
     async def _serve(self, pause_s: float) -> None:
-        busy_pause_s = 0.0
+        took_s = 0.0
         while self._shown:
-            await asyncio.sleep(max(pause_s, busy_pause_s))
+            await asyncio.sleep(pause_after(took_s, pause_s))
             began = time.perf_counter()
             self.ticks += 1
             for shown in tuple(self._shown):
                 if not await _flushed(shown):
                     self._shown.remove(shown)
-            busy_pause_s = (time.perf_counter() - began) * BUSY_SHARE
+            took_s = time.perf_counter() - began
+
+
+def pause_after(took_s: float, least_s: float) -> float:
+    """Return the seconds until the next tick after one that took `took_s`."""
+    return max(least_s, min(took_s * BUSY_SHARE, LONGEST_PAUSE_S))
 
 
 async def _flushed(shown: Shown) -> bool:

@@ -25,7 +25,7 @@ from nbagent import kernel, runtime, settings
 from nbagent.errors import StoreError
 from nbagent.panel import batches, tablestatic
 from nbagent.panel.board import Board
-from nbagent.panel.shown import BUSY_SHARE, FASTEST_S, hear
+from nbagent.panel.shown import FASTEST_S, hear, pause_after
 from nbagent.panel.widget import PanelWidget
 from nbagent.store import Overview, Store, newest_runs, runs_since
 from nbagent.threads import in_own_thread
@@ -153,7 +153,7 @@ class Table:
             except Exception:  # noqa: BLE001 - a table that cannot be shown must not end for ever, nor hurt a run
                 _log.exception("the table of runs cannot be updated")
             if self.board.busy:
-                await asyncio.sleep(max(pause_s, self._took_s * BUSY_SHARE))
+                await asyncio.sleep(pause_after(self._took_s, pause_s))
             else:
                 await self._rest()
 

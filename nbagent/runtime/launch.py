@@ -286,7 +286,8 @@ class Runtime:
 
     def live(self, run_id: str) -> LiveRun | None:
         """The latest attempt of a run that this kernel worked on, whatever its store; None for all other runs."""
-        return self._unfinished.get(run_id) or self._finished.get(run_id)
+        with self._lock:  # a run that ends or is resumed goes from one to the other
+            return self._unfinished.get(run_id) or self._finished.get(run_id)
 
     def runs(self) -> list[LiveRun]:
         """This kernel's runs in the present store, oldest first: the unfinished ones and those still remembered."""
@@ -340,8 +341,7 @@ class Runtime:
     def cancel(self, run_id: str) -> bool:
         """Cancel a run by id: here, in another kernel, or before it is launched. False if it has ended."""
         store = self.store
-        with self._lock:
-            live = self._unfinished.get(run_id) or self._finished.get(run_id)
+        live = self.live(run_id)
         if live is not None and live.services.store is store:
             return self._handle(live).cancel()
         stopped = load_stopped(store, run_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -275,3 +276,26 @@ def test_the_reference_calls(agent: Agent, provider: ScriptedProvider) -> None:
     asyncio.run(scenario())
     assert agent.run("And again?").content == "Paris."
     assert agent.get_session_metrics().input_tokens == 11
+
+
+def test_a_run_is_known_at_every_moment(agent: Agent, provider: ScriptedProvider) -> None:
+    """While runs end, are forgotten as unfinished and remembered as finished, another thread finds each all the time."""
+    provider.otherwise(text_reply("yes"))
+    known, stop, missed = [], threading.Event(), []
+
+    def look() -> None:
+        while not stop.is_set():
+            missed.extend(run_id for run_id in known[-20:] if current().live(run_id) is None)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    looking = threading.Thread(target=look)
+    looking.start()
+    for _ in range(200):
+        run = agent.start("Well?")
+        known.append(run.run_id)
+        run.wait(timeout=10)
+    stop.set()
+    looking.join()
+    sys.setswitchinterval(interval)
+    assert missed == []
