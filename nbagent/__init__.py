@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from nbagent.agent import Agent, cancel_run, get, resume
+    from nbagent.agent import Agent
     from nbagent.batch import Batch
     from nbagent.compare import compare
     from nbagent.errors import (
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from nbagent.panel import Panel
     from nbagent.plots import plot_cost, plot_latency, plot_timeline
     from nbagent.run import RunMetrics, RunOutput, RunStatus
-    from nbagent.runtime import Run, gather
+    from nbagent.runtime import Run, cancel_run, gather, get, resume
     from nbagent.session import Session
     from nbagent.spec import Limits, ModelSettings
     from nbagent.team import Team
@@ -65,9 +65,6 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Agent": "agent",
-    "cancel_run": "agent",
-    "get": "agent",
-    "resume": "agent",
     "Batch": "batch",
     "compare": "compare",
     "ConfigurationError": "errors",
@@ -93,7 +90,10 @@ _PUBLIC = {
     "RunOutput": "run",
     "RunStatus": "run",
     "Run": "runtime",
+    "cancel_run": "runtime",
     "gather": "runtime",
+    "get": "runtime",
+    "resume": "runtime",
     "Session": "session",
     "Limits": "spec",
     "ModelSettings": "spec",

@@ -21,7 +21,7 @@ from nbagent.runtime import Callbacks, Crew, Equipment, Forecast, Launching, Run
 from nbagent.runtime.history import as_sent
 from nbagent.schemas import OutputSchema
 from nbagent.session import Session, id_of
-from nbagent.spec import AgentSpec, Limits, ModelSettings
+from nbagent.spec import AgentSpec, Limits, ModelSettings, configured_limits
 from nbagent.store import load_turns, session_metrics
 from nbagent.tools import Tool, tools_of
 
@@ -276,7 +276,7 @@ class Agent:
 
     async def acancel_run(self, *, run_id: str) -> bool:
         """Cancel a run; True if it was not over yet."""
-        return cancel_run(run_id)
+        return runtime.cancel_run(run_id)
 
     def get_session_metrics(self, session_id: Session | str | None = None) -> RunMetrics:
         """Sum over a session's runs, from the store; the session of this agent's last launch by default.
@@ -291,7 +291,7 @@ class Agent:
         return session_metrics(store, id_of(session_id) or self._last_session or "")
 
     def resume(self, run_id: str, **options: Any) -> Run:
-        """Go on with a stopped run of this agent, with this agent's tools and model; see `Run.resume`."""
+        """Go on with a stopped run of this agent, with its tools as they are now; see `Run.resume`."""
         return recover.resume(runtime.current(), run_id, agent=self, **options)
 
     def equipment(self) -> Equipment:
@@ -347,66 +347,6 @@ def _tell_of_demo() -> None:
     out.write(
         'no model is set: the demo model answers (%config NBAgent.model = "openai:..." sets a real one)\n'
     )
-
-
-_LIMITS = {
-    "timeout": "timeout_s",
-    "idle_timeout": "idle_timeout_s",
-    "queue_timeout": "queue_timeout_s",
-    "tool_timeout": "tool_timeout_s",
-    "max_steps": "max_steps",
-    "max_output_tokens": "max_output_tokens",
-    "max_total_tokens": "max_total_tokens",
-    "max_cost": "max_cost_usd",
-    "output_retries": "output_retries",
-    "model_retries": "model_retries",
-}  # the option of each limit
-
-
-def configured_limits() -> Limits:
-    """The limits as `%config`, environment and pyproject.toml set them."""
-    return Limits(**{_LIMITS[name]: value for name, value in settings.values(names=_LIMITS).items()})
-
-
-def get(key: str) -> Run:
-    """The run with this id or label (the latest of that label), from any kernel. Raises UnknownNameError.
-
-    >>> _ = Agent(model="demo:assistant").run("What is the capital of Italy?", label="italy")
-    >>> nb.get("italy").content
-    'The capital of Italy is Rome.'
-    """
-    return runtime.current().get(key)
-
-
-def resume(run: str | Run, *, agent: Agent | None = None, **options: Any) -> Run:
-    """Go on with a stopped run, by handle, id or label, from any kernel; see `Run.resume` for the options.
-
-    >>> def price(symbol: str) -> float:
-    ...     "Last price of a stock, by its ticker symbol."
-    ...     return 190.5
-    >>> agent = Agent(model="demo:assistant", tools=[price], limits=Limits(max_steps=1))
-    >>> stopped = agent.start("What is the price of AAPL?")
-    >>> stopped.wait(timeout=30).stop_reason
-    'max_steps'
-    >>> resume(stopped, agent=agent, limits=Limits(max_steps=5)).result(timeout=30).content
-    'The price for AAPL is 190.5.'
-    """
-    key = run if isinstance(run, str) else run.run_id
-    return recover.resume(runtime.current(), key, agent=agent, **options)
-
-
-def cancel_run(run_id: str) -> bool:
-    """Cancel the run with this id, here or in another kernel, or before it is launched.
-
-    True if it had not ended (an id not launched yet counts); False if it had: then nothing changes.
-
-    >>> run = Agent(model="demo:assistant").start("Write 5000 words about tea.")
-    >>> cancel_run(run.run_id), run.wait(timeout=30).status
-    (True, <RunStatus.cancelled: 'cancelled'>)
-    >>> cancel_run(run.run_id)
-    False
-    """
-    return runtime.current().cancel(run_id)
 
 
 def _pending(run: Run) -> RunOutput:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from nbagent import settings
+
 if TYPE_CHECKING:
     from nbagent.schemas import OutputSchema
     from nbagent.tools import Tool
@@ -132,3 +134,24 @@ class TeamSpec(AgentSpec):
 def kind_of(spec: AgentSpec) -> str:
     """Return what `runs.kind` says of a run with this spec: "agent" or "team"."""
     return "team" if isinstance(spec, TeamSpec) else "agent"
+
+
+LIMIT_FIELDS: Mapping[str, str] = {
+    "timeout": "timeout_s",
+    "idle_timeout": "idle_timeout_s",
+    "queue_timeout": "queue_timeout_s",
+    "tool_timeout": "tool_timeout_s",
+    "max_steps": "max_steps",
+    "max_output_tokens": "max_output_tokens",
+    "max_total_tokens": "max_total_tokens",
+    "max_cost": "max_cost_usd",
+    "output_retries": "output_retries",
+    "model_retries": "model_retries",
+}  # option -> field of Limits
+
+
+def configured_limits() -> Limits:
+    """The limits as `%config`, environment and pyproject.toml set them."""
+    return Limits(
+        **{LIMIT_FIELDS[name]: value for name, value in settings.values(names=LIMIT_FIELDS).items()}
+    )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.environment import HARNESS_OPTIONS, is_private
+from tests.harness.environment import HARNESS_OPTIONS, is_private, keep_bytecode
 from tests.harness.kernel import RealKernel
 from tests.harness.pythons import VARIABLE, ipykernel6_python, kernel_python
 from tests.provider.fixtures import provider  # noqa: F401 - a fixture for every folder
@@ -20,10 +20,11 @@ _skipped: list[str] = []
 
 
 def pytest_configure() -> None:
-    """Take keys and options out of this process's environment, and close the network."""
+    """Take keys and options out of this process's environment, close the network, and let compiled modules be kept."""
     for name in [name for name in os.environ if is_private(name) and name not in HARNESS_OPTIONS]:
         del os.environ[name]
     sys.addaudithook(_only_loopback)
+    keep_bytecode()
 
 
 def _only_loopback(event: str, args: tuple[object, ...]) -> None:
@@ -75,8 +76,15 @@ def _kernel_python(kernel_version: str) -> str:
 
 @pytest.fixture
 def kernel(kernel_python: str, tmp_path: Path) -> Iterator[RealKernel]:
-    """A running kernel of each version in turn, with its own project folder and store."""
+    """A new kernel of each version in turn, with its own project folder and store; its imports are done already."""
     with RealKernel(tmp_path / "kernel", python=kernel_python) as running:
+        yield running
+
+
+@pytest.fixture
+def cold_kernel(kernel_python: str, tmp_path: Path) -> Iterator[RealKernel]:
+    """A new kernel of each version in turn that has imported nothing of nbagent yet: for what an import does."""
+    with RealKernel(tmp_path / "cold", python=kernel_python, cold=True) as running:
         yield running
 
 

@@ -349,3 +349,25 @@ def test_each_test_states_its_rule():
         if function.name.startswith("test_") and not ast.get_docstring(function)
     ]
     assert not silent, "\n".join(silent)
+
+
+def asserts(function: ast.AST, asserting: frozenset[str]) -> bool:
+    """Whether a function asserts by itself, or calls one of those that do."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assert):
+            return True
+        if isinstance(node, ast.Call):
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            if name in asserting or name == "raises":
+                return True
+    return False
+
+
+def test_each_test_asserts():
+    """A test fails for what it asserts, by itself or through a function of the tests, never only by raising."""
+    functions = [one for path in (ROOT / "tests").rglob("*.py") for one in functions_of(path)]
+    asserting: frozenset[str] = frozenset()
+    while asserting != (more := frozenset(one.name for one in functions if asserts(one, asserting))):
+        asserting = more
+    idle = [one.name for one in functions if one.name.startswith("test_") and not asserts(one, asserting)]
+    assert not idle, "\n".join(idle)

@@ -169,9 +169,8 @@ class Batch:
         try:
             with self._runtime.main.serving():
                 while not future.done():
-                    await asyncio.wait(
-                        {future}, timeout=WAKE_S
-                    )  # a kernel's loop sees Stop only when it wakes
+                    # a kernel's loop sees Stop only when it wakes
+                    await asyncio.wait({future}, timeout=WAKE_S)
         except asyncio.CancelledError as stop:
             show_as(stop, *_GOES_ON)
             raise
@@ -233,7 +232,8 @@ class Batch:
                     yield self._row_result(results.arrived[position - 1])
                 if results.finished:
                     return
-                await asyncio.wait({asyncio.ensure_future(woken.wait())}, timeout=WAKE_S)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), WAKE_S)
                 woken.clear()
         finally:
             stop()

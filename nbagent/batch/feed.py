@@ -86,9 +86,8 @@ class Feed:
             await self._take_some()
         await self._drain()
         while not self._source.ended and not self._source.runs_code:
-            await (
-                self._take_some()
-            )  # nothing is asked any more: what earlier batches know, and who was left out
+            # nothing is asked any more: what earlier batches know, and who was left out
+            await self._take_some()
         if self._failure is not None:
             raise self._failure
 

@@ -20,8 +20,8 @@ from nbagent.batch.outcome import NOT_ASKED, Outcome
 from nbagent.batch.rows import Numbered
 from nbagent.errors import ModelError, StoreError
 from nbagent.events import Message, ModelCall
+from nbagent.loop import answered
 from nbagent.models.batchfile import MOST_BYTES, MOST_LINES, PRICE_SHARE, BatchFiles, Job
-from nbagent.models.prices import price_usd
 from nbagent.models.protocol import ModelRequest, ReplyFinished, SchemaOffer
 from nbagent.schemas import InvalidOutputError
 from nbagent.store import batch_details
@@ -225,16 +225,8 @@ class JobFeed(Feed):
         )  # fmt: skip
         if reply is None:
             return call
-        cost = price_usd(model.provider, reply.response_model or model.id, reply.usage)
-        return replace(
-            call,
-            response_model=reply.response_model,
-            response_id=reply.response_id,
-            finish_reason=reply.finish_reason,
-            usage=reply.usage,
-            usage_source=reply.usage_source,
-            cost_usd=None if cost is None else cost * PRICE_SHARE,
-        )
+        call = answered(call, reply)
+        return replace(call, cost_usd=None if call.cost_usd is None else call.cost_usd * PRICE_SHARE)
 
     async def _settle_rest(self) -> None:
         """Give rows that no job has answered their end."""

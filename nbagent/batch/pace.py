@@ -19,13 +19,11 @@ RECOVERY_PER_S = 4.0  # the same after everything was refused
 BACK_OFF = 0.98  # at the least, when a request is refused that was sent at the present rate
 FEW_REFUSED = 0.1  # of the last requests: no reason to be slower
 MANY_REFUSED, CAREFUL = 0.25, 0.9  # of the last requests; the least factor where it were fewer
-SOON = (
-    0.25  # of the time between two: one that was refused alone came a little early, its place is still free
-)
+# of the time between two requests: one that was refused alone came a little early, its place is still free
+SOON = 0.25
 ALL_REFUSED = 4  # that many in a row: whatever was admitted lately is no guide
-HELD_FROM_S = (
-    2.0  # a shorter Retry-After is what the pace does anyway; a longer one is kept where all are refused
-)
+# a shorter Retry-After is what the pace does anyway; a longer one is kept where all are refused
+HELD_FROM_S = 2.0
 HELD_MOST_S = 60.0
 WINDOW = 32  # admitted requests that the rate is measured on ...
 SHORTEST_WINDOW_S = 0.05

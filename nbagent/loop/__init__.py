@@ -8,6 +8,7 @@ neither the store nor the runtime nor Jupyter. All of it runs on the background 
 """
 
 from nbagent.loop.approval import Decision
+from nbagent.loop.ask import answered
 from nbagent.loop.decide import Ask, CallTools, Finish, LoopState, next_action
 from nbagent.loop.gate import Charge, Gate, OpenGate
 from nbagent.loop.perform import Commit, LoopContext, run_loop
@@ -24,6 +25,7 @@ __all__ = [
     "LoopContext",
     "LoopState",
     "OpenGate",
+    "answered",
     "current_tool_call",
     "next_action",
     "run_loop",

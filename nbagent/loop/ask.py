@@ -72,25 +72,27 @@ class _Try:
             error_type=type(error).__name__ if error is not None else None,
             error=str(error) if error is not None else None,
         )
-        if reply is None:
-            return call
-        return replace(
-            call,
-            response_model=reply.response_model,
-            response_id=reply.response_id,
-            finish_reason=reply.finish_reason,
-            usage=reply.usage,
-            usage_source=reply.usage_source,
-            cost_usd=self._cost_usd(reply),
-        )
+        return call if reply is None else answered(call, reply)
 
-    def _cost_usd(self, reply: ReplyFinished) -> float | None:
-        """The price of the model that answered, else of the one that was asked: an alias is not on every list."""
-        answered, asked = reply.response_model, self.model.id
-        cost = price_usd(self.model.provider, answered or asked, reply.usage)
-        if cost is None and answered not in {None, asked}:
-            cost = price_usd(self.model.provider, asked, reply.usage)
-        return cost
+
+def answered(call: ModelCall, reply: ReplyFinished) -> ModelCall:
+    """Return the call with what its reply says.
+
+    It costs what the model that answered costs, else the one that was asked: an alias is not on every list.
+    """
+    by, asked = reply.response_model, call.request_model
+    cost = price_usd(call.provider, by or asked, reply.usage)
+    if cost is None and by not in {None, asked}:
+        cost = price_usd(call.provider, asked, reply.usage)
+    return replace(
+        call,
+        response_model=by,
+        response_id=reply.response_id,
+        finish_reason=reply.finish_reason,
+        usage=reply.usage,
+        usage_source=reply.usage_source,
+        cost_usd=cost,
+    )
 
 
 async def ask(

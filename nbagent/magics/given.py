@@ -18,13 +18,7 @@ if TYPE_CHECKING:
     from nbagent.context import Context
     from nbagent.magics.lines import Line
 
-# flag -> the option that it is the flag of, and the field of Limits
-_LIMITS = {
-    "max_total_tokens": "max_total_tokens",
-    "max_steps": "max_steps",
-    "max_cost": "max_cost_usd",
-    "max_output_tokens": "max_output_tokens",
-}
+_LIMITS = ("max_total_tokens", "max_steps", "max_cost", "max_output_tokens")
 _SETTINGS = ("temperature", "reasoning_effort")
 
 
@@ -116,12 +110,12 @@ def _told_apart(members: Sequence[Agent], line: str) -> list[Agent]:
 
 def changes_of(agent: Agent, options: Line) -> dict[str, Any]:
     """Return the fields of `agent` that the line's limits and model settings change, by name."""
-    from nbagent.agent import configured_limits
+    from nbagent.spec import LIMIT_FIELDS, configured_limits
 
     given = {name: value for name in _LIMITS if (value := getattr(options, name)) is not None}
     changes: dict[str, Any] = {}
     if given:
-        values = {_LIMITS[name]: settings.get(name, value) for name, value in given.items()}
+        values = {LIMIT_FIELDS[name]: settings.get(name, value) for name, value in given.items()}
         changes["limits"] = replace(agent.limits or configured_limits(), **values)
     tuned = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
     if "max_output_tokens" in given:

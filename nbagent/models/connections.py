@@ -46,9 +46,8 @@ async def connection_to(base_url: str, key: str) -> Connection:
         task = of_loop[base_url, key] = loop.create_task(asyncio.to_thread(_connect, base_url, key))
     if task.done():
         return task.result()
-    return await asyncio.shield(
-        task
-    )  # a run that is cancelled meanwhile must not take the client from the others
+    # a run that is cancelled meanwhile must not take the client from the others
+    return await asyncio.shield(task)
 
 
 async def close_connections() -> None:

@@ -217,13 +217,13 @@ function cardView(el, state, on) {
 
   const banner = element("p", "banner");
   const text = document.createTextNode("");
-  const answer = element("div", "answer");
+  const [answer, prose] = ["answer", "prose"].map((name) => {
+    const made = element("div", name);
+    made.setAttribute("role", "region");
+    made.setAttribute("aria-label", "answer");
+    return made;
+  });
   answer.append(text);
-  answer.setAttribute("role", "region");
-  answer.setAttribute("aria-label", "answer");
-  const prose = element("div", "prose");
-  prose.setAttribute("role", "region");
-  prose.setAttribute("aria-label", "answer");
   const raw = element("details", "raw");
   raw.append(element("summary", "", "raw answer"));
   const structured = structuredView();

@@ -59,9 +59,8 @@ class Shown:
 
     def look(self) -> tuple[Row, str]:
         """Return the run's row and text as they are now; reads the store for a run of another kernel."""
-        self._record = (
-            self._record or self.run.record
-        )  # another kernel's run may have been adopted by this one
+        # another kernel's run may have been adopted by this one
+        self._record = self._record or self.run.record
         version = self._record.whole_version if self._record is not None else 0
         seen = Seen.of_record(self._record) if self._record is not None else Seen.of_output(self.run.output)
         row, text = row_of(seen), shown_text(seen.text)

@@ -1,23 +1,30 @@
 """The runtime: everything between a launch and a final row.
 
-`thread.py` is the background thread and its loop, `live.py` one unfinished run on it (`services.py` what it is given,
-`ending.py` how its end reads), `handle.py` the `Run` that a user holds (`outcome.py` what it tells of the end,
-`gathering.py` many at once, `stored.py` what the file has), `turns.py` who goes first (sessions, slots; `rates.py` per minute), `clock.py` a run's time limit,
-`listeners.py` who hears its events, `children.py` which run a launch comes from, `kin.py` what stops with it,
-`members.py` how a team's members are started and `budget.py` what all of it may cost, `mainthread.py` tools that need
-the main thread, `record.py` a run's rows on their way to the store and
-`handover.py` when they go, `launching.py` what a launch is given, `ticker.py` what happens once a second, `launch.py`
-the kernel's one `Runtime`, which ties them together. `recover.py` resumes and retries runs: `standing.py` says where one stands, `equip.py` finds
-its tools, schema and model again. `forecast.py` says what a launch would send and cost.
+`launch.py` is the kernel's one `Runtime`, which ties the others together. What happens to a run:
+
+launching.py   what a launch is given; `bulk.py` many of them at once, `forecast.py` what one would send and cost
+thread.py      the background thread and its loop; `mainthread.py` tools that need the main thread
+live.py        one unfinished run on it; `services.py` what it is given, `clock.py` its time limit, `ending.py` how
+               its end reads
+turns.py       who goes first: sessions and slots; `rates.py` per minute, `breath.py` rests for the user's own cells
+history.py     what of its session the model is shown; `reuse.py` an earlier answer in its place, by `cachekey.py`
+approvals.py   calls that wait for a person; `decisions.py` what people decide on them
+children.py    which run a launch comes from; `kin.py` what stops with it, `members.py` how a team's members are
+               started, `budget.py` what all of it may cost
+record.py      its rows on their way to the store; `handover.py` when they go, `ticker.py` what happens once a second
+listeners.py   who hears its events
+handle.py      the `Run` that a user holds; `outcome.py` what it tells of the end, `stored.py` what the file has,
+               `verbs.py` runs by their names
+recover.py     resume and retry; `standing.py` where a run stands, `equip.py` its tools, schema and model again
 """
 
 from nbagent.runtime.equip import Equipment
 from nbagent.runtime.forecast import Forecast, forecast
-from nbagent.runtime.gathering import gather
 from nbagent.runtime.handle import Run
 from nbagent.runtime.launch import Runtime, current
 from nbagent.runtime.launching import Crew, Launching
 from nbagent.runtime.listeners import Callbacks, RunEvents
+from nbagent.runtime.verbs import cancel_run, gather, get, resume
 
 __all__ = [
     "Callbacks",
@@ -28,7 +35,10 @@ __all__ = [
     "Run",
     "RunEvents",
     "Runtime",
+    "cancel_run",
     "current",
     "forecast",
     "gather",
+    "get",
+    "resume",
 ]

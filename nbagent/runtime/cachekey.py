@@ -27,9 +27,8 @@ from nbagent.runtime.launching import Crew
 from nbagent.spec import AgentSpec, TeamSpec
 from nbagent.tools import Tool
 
-KEY_VERSION = (
-    1  # part of every key: a change of what goes into it makes earlier answers misses, never wrong hits
-)
+# part of every key: a change of what goes into it makes earlier answers misses, never wrong hits
+KEY_VERSION = 1
 
 
 def cache_key(

@@ -256,9 +256,7 @@ class Run:
         try:
             with self._runtime.main.serving():
                 while not future.done():
-                    await asyncio.wait(
-                        {future}, timeout=WAKE_S
-                    )  # cancels nothing when it is cancelled itself
+                    await asyncio.wait({future}, timeout=WAKE_S)  # cancels nothing if it is cancelled
                     if not future.done():
                         self.tell_of_pause()
         except asyncio.CancelledError as stop:
@@ -327,7 +325,7 @@ class Run:
     ) -> tuple[PendingApproval, ...]:
         """Let a tool call that waits for a person run, or all that wait; return those that this approved.
 
-        `arguments` replace the model's, by name, for one call. From any kernel: a run that another kernel works on
+        `arguments` take the place of all of the model's, for one call. From any kernel: a run that another kernel works on
         hears it within a second; a paused run whose kernel is gone is adopted and goes on here, with `agent` for
         the tools and model that the notebook does not define. Raises ConfigurationError (nothing waits, a tool is
         missing or has changed), UnknownNameError and StoreError.

@@ -22,9 +22,8 @@ from nbagent.threads import in_own_thread
 if TYPE_CHECKING:
     from nbagent.runtime.live import LiveRun
 
-_STANDS = frozenset(
-    {RunStatus.completed, RunStatus.error, RunStatus.timeout}
-)  # these ends are not tried again
+# these ends are not tried again
+_STANDS = frozenset({RunStatus.completed, RunStatus.error, RunStatus.timeout})
 
 
 class Members:

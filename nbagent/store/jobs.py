@@ -24,9 +24,7 @@ from nbagent.store.writes import (
 )
 
 SPACING_S = 0.2  # between batches of what nobody waits for
-WAITED_SPACING_S = (
-    0.02  # between batches in which somebody waits for a row: a tool that must not start before it
-)
+WAITED_SPACING_S = 0.02  # between batches in which somebody waits: a tool must not start before its row
 SPACING_PER_RUN_S = 0.005  # less where few runs are under way: their number bounds what a batch can gather
 BATCH = 500
 

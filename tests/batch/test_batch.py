@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 import nbagent as nb
 from nbagent import WaitTimeout
+from nbagent.batch.batch import WAKE_S
 from nbagent.errors import PromptError, TemplateError, UnknownOptionError
 from nbagent.runtime import current
 from tests.batch.server import SCHEMA, TEMPLATE, Reviews, answer_to, group_answer, prompt_of
@@ -147,6 +148,26 @@ def test_results_come_as_they_end(agent, provider, table):
     assert sorted(asyncio.run(collect())) == sorted(table.index)
     batch = agent.map(table, TEMPLATE, output_schema=Review)
     assert {type(result.content) for result in batch} == {Review}
+
+
+def test_waiting_for_results_leaves_no_tasks(agent, provider, table):
+    """However long no row ends, an iteration that waits for one has one task, and none when it is given up."""
+    gate = Gate()
+    provider.otherwise((Wait(gate), *text_reply("late")))
+
+    async def wait() -> list[int]:
+        batch = agent.map(table, TEMPLATE)
+        asked = asyncio.ensure_future(anext(aiter(batch)))
+        await asyncio.wait({asked}, timeout=4 * WAKE_S)
+        counts = [len(asyncio.all_tasks())]
+        asked.cancel()
+        await asyncio.wait({asked})
+        batch.cancel()
+        return [*counts, len(asyncio.all_tasks())]
+
+    meanwhile, afterwards = asyncio.run(wait())
+    assert meanwhile <= 3
+    assert afterwards == 1
 
 
 def test_cancel_stops_what_is_in_flight_and_asks_no_more(agent, provider, table):

@@ -7,10 +7,12 @@ Jupyter's and IPython's configuration live in the test's own folder.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nbagent-tests"
 
 _SECRET_ENDINGS = ("_API_KEY", "_BASE_URL", "_API_TOKEN")
 _OPTION_STARTS = ("NBAGENT_", "OPENAI_", "JUPYTER", "IPYTHON")
@@ -28,6 +30,17 @@ HARNESS_OPTIONS = frozenset(
 def is_private(name: str) -> bool:
     """Say whether an environment variable is a key or an option that a test must not inherit."""
     return name.startswith(_OPTION_STARTS) or name.endswith(_SECRET_ENDINGS)
+
+
+def keep_bytecode() -> None:
+    """Let this process and those that it starts keep compiled modules, in our cache where the tree is to have none.
+
+    A kernel's imports are compiled in two seconds and read in one, and a session starts hundreds of processes.
+    """
+    if sys.dont_write_bytecode:
+        sys.dont_write_bytecode = False
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(CACHE / "bytecode")
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def isolated_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -7,8 +7,8 @@
     kernel.click(card, {"command": "cancel"})          a custom message, as a click sends it
     kernel.wait_for(lambda: ..., what="the run ends")  woken by each message that arrives, nothing polls
 
-The sockets and their one thread are `wire.py`, the folds to outputs and widget states `outputs.py`. All of
-this runs on the test's thread.
+The sockets and their one thread are `wire.py`, the folds to outputs and widget states `outputs.py`, the start of a
+process that has done its imports `warm.py`. All of this runs on the test's thread.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from typing import Any, Self, TypeVar
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
+from tests.harness import warm
 from tests.harness.environment import isolated_environment
 from tests.harness.outputs import Comm, ExecResult, comms_of, exec_result
 from tests.harness.wire import Message, Wire
 
 START_TIMEOUT_S = 60.0
+SUBSCRIPTION_S = 0.1  # what an idle message takes at most after its reply, once the output channel is there
 T = TypeVar("T")
 
 
@@ -62,11 +64,17 @@ class RealKernel:
     """A kernel process of its own, in a project folder of its own, with a store of its own."""
 
     def __init__(
-        self, folder: Path, *, python: str = sys.executable, env: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        python: str = sys.executable,
+        env: Mapping[str, str] | None = None,
+        cold: bool = False,
     ) -> None:
         """Prepare a kernel of `python` under `folder`; `start`, or `with`, starts it.
 
-        Two kernels share a store when both get the same `env={"NBAGENT_STORE": ...}`.
+        Two kernels share a store when both get the same `env={"NBAGENT_STORE": ...}`. The process has nbagent
+        and what it needs imported; `cold=True` starts it as Jupyter does, where imports are what is tested.
         """
         self.project = folder / "project"
         self.project.mkdir(parents=True, exist_ok=True)
@@ -77,7 +85,12 @@ class RealKernel:
         self._manager = KernelManager()
         argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         # the spec is given instead of found: this kernel is the one of `python`, wherever that is installed
-        self._manager._kernel_spec = KernelSpec(argv=argv, display_name="test", language="python")
+        self._manager._kernel_spec = KernelSpec(
+            argv=argv,
+            display_name="test",
+            language="python",
+            metadata={} if cold else {"kernel_provisioner": {"provisioner_name": warm.NAME}},
+        )
 
     # -- life ---------------------------------------------------------------------------------------------
 
@@ -89,7 +102,11 @@ class RealKernel:
         client = self._manager.client()
         client.start_channels(hb=False, stdin=False)
         self.wire.open(client)
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.shutdown()
+            raise
         return self
 
     def __enter__(self) -> Self:
@@ -138,8 +155,9 @@ class RealKernel:
             if not self._manager.is_alive():
                 break
             probe = self.wire.send("shell", "kernel_info_request", {})
-            # asked again each second: a subscription to the output channel may come after the first answer
-            if self.wire.wait_for(lambda probe=probe: self.wire.is_complete(probe), 1.0):
+            self.wire.wait_for(lambda probe=probe: self.wire.is_replied(probe), 1.0)
+            # asked again at once: a subscription to the output channel may come after the first answer
+            if self.wire.wait_for(lambda probe=probe: self.wire.is_complete(probe), SUBSCRIPTION_S):
                 return
         log = Path(self._log.name).read_text()[-2000:]
         msg = f"the kernel of {self.python} did not answer within {START_TIMEOUT_S} s; its log ends with:\n{log}"

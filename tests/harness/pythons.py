@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.harness.environment import REPOSITORY
+from tests.harness.environment import CACHE, REPOSITORY
 
 VARIABLE = "NBAGENT_IPYKERNEL6_PYTHON"
 REQUIREMENT = "ipykernel>=6.31,<7"
@@ -74,10 +74,9 @@ def _environment(name: str, base: str, install: Sequence[str]) -> Path:
 
 def _cache_folder(name: str, base: str, install: Sequence[str]) -> Path:
     """Return a folder named after all that decides what is installed in it."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nbagent-tests"
     files = [REPOSITORY / "pyproject.toml", *(REPOSITORY / "binder").iterdir()]
     decides = b"".join(path.read_bytes() for path in files) + f"{sys.version}{base}{install}".encode()
-    return cache / f"{name}-{hashlib.sha256(decides).hexdigest()[:12]}"
+    return CACHE / f"{name}-{hashlib.sha256(decides).hexdigest()[:12]}"
 
 
 def _run(command: Sequence[str]) -> None:

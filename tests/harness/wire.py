@@ -89,6 +89,11 @@ class Wire:
         with self._changed:
             return list(self._messages)
 
+    def is_replied(self, msg_id: str) -> bool:
+        """Say whether a shell request was replied to."""
+        with self._changed:
+            return msg_id in self._replied
+
     def is_complete(self, msg_id: str) -> bool:
         """Say whether a shell request was replied to and the output channel has gone idle for it."""
         with self._changed:

@@ -121,7 +121,7 @@ def test_nothing_is_sent_once_nothing_runs(kernel):
     wait_for_status(kernel, "completed")
     code = "from nbagent import runtime\nfrom nbagent.panel import shown\n"
     code += "async def stopped(): await shown._flusher._task\n"
-    code += "runtime.current().thread.submit(stopped()).result(5)"
+    code += "runtime.current().thread.submit(stopped()).result(20)"
     kernel.run(code)
     assert card_of(kernel).state["card"]["row"]["status"] == "completed"
     assert kernel.run("shown._flusher._shown, shown._flusher._task.done()").text == "([], True)"
@@ -174,7 +174,7 @@ def test_a_result_at_the_end_of_a_cell_is_its_answer(kernel):
     assert [o["data"] for o in first.outputs] == [o["data"] for o in second.outputs]
 
 
-def test_loading_is_light_and_unloading_takes_everything_back(kernel):
+def test_loading_is_light_and_unloading_takes_everything_back(cold_kernel):
     """`load` starts no thread and imports no widget; twice is once; `unload` leaves nothing."""
     code = "import sys, threading; before = threading.active_count()\nfrom nbagent import kernel as glue\n"
     code += "ip = get_ipython(); hooks = len(ip.events.callbacks['post_run_cell'])\n"
@@ -186,7 +186,7 @@ def test_loading_is_light_and_unloading_takes_everything_back(kernel):
     code += "glue.unload(ip); glue.unload(ip)\n"
     code += "assert len(ip.events.callbacks['post_run_cell']) == hooks\n"
     code += "glue.REQUEST in ip.kernel.control_handlers"
-    assert kernel.run(code).text == "False"
+    assert cold_kernel.run(code).text == "False"
 
 
 def test_the_cell_id_is_the_front_ends(kernel):

@@ -1,9 +1,13 @@
 """The kernel harness shows what a notebook shows, on both kernels of the matrix."""
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
+
+from tests.harness.kernel import RealKernel
 
 pytestmark = pytest.mark.kernel
 
@@ -35,6 +39,41 @@ def test_the_matrix_runs_the_kernels_it_names(kernel, kernel_version):
     """Each leg of the matrix is the ipykernel that its name says."""
     major = kernel.run("import ipykernel; ipykernel.version_info[0]").text
     assert major == kernel_version.removeprefix("ipykernel")
+
+
+def test_a_kernel_has_done_its_imports_and_shares_no_state(kernel, kernel_python, tmp_path):
+    """What one kernel does to its variables, modules and environment is not seen in another."""
+    with RealKernel(tmp_path / "other", python=kernel_python) as other:
+        other.run(
+            "import os, sys, nbagent; x = nbagent.x = 1; os.environ['X'] = '1'; sys.modules['x'] = nbagent"
+        )
+        kernel.run("import os, sys, nbagent")
+        seen = "[name in where for name, where in (('x', globals()), ('x', vars(nbagent)), ('X', os.environ), ('x', sys.modules))]"
+        assert other.run(seen).text == "[True, True, True, True]"
+        assert kernel.run(seen).text == "[False, False, False, False]"
+        assert kernel.run("{'nbagent.runtime', 'openai', 'pandas'} <= set(sys.modules)").text == "True"
+
+
+def test_a_kernel_is_what_jupyter_starts(kernel, cold_kernel):
+    """Imports apart, it is as a cold one: name, arguments, module path, folder, session; and what pandas asks of it."""
+    itself = "import os, signal, sys, threading\n"
+    itself += "__name__, sys.argv[:2], sys.path, os.getcwd(), sys.flags, os.getpid() == os.getpgid(0) == os.getsid(0), "
+    itself += "[signal.getsignal(n) for n in (signal.SIGCHLD, signal.SIGTERM)], sorted(os.environ), "
+    itself += "sorted(type(thread).__name__ for thread in threading.enumerate())"
+    found = [one.run(itself).text.replace(str(one.project), "HERE") for one in (kernel, cold_kernel)]
+    assert found[0] == found[1]
+    options = "import pandas; print(pandas.describe_option('', _print_desc=False))"
+    assert kernel.run(options).stdout.lower() == cold_kernel.run(options).stdout.lower()  # UTF-8 is utf-8
+    kept_out = "sorted({'IPython.core.getipython', 'anywidget', 'duckdb', 'ipywidgets'} & set(sys.modules))"
+    assert kernel.run(kept_out).text == cold_kernel.run(kept_out).text == "['IPython.core.getipython']"
+
+
+def test_a_cold_kernel_has_imported_nothing_of_nbagent(cold_kernel):
+    """It is started as Jupyter starts one."""
+    code = (
+        "import sys; sorted(name for name in sys.modules if name.startswith(('nbagent', 'openai', 'duckdb')))"
+    )
+    assert cold_kernel.run(code).text == "[]"
 
 
 def test_a_cell_gives_value_streams_and_error(kernel):
@@ -113,3 +152,11 @@ def test_no_key_and_no_option_of_the_developer_reaches_a_kernel(kernel, tmp_path
     code = "[n for n in os.environ if n.startswith(('NBAGENT', 'OPENAI')) or n.endswith('_API_KEY')]"
     assert kernel.run("import os; " + code).text == "['NBAGENT_STORE']"
     assert kernel.store.is_relative_to(tmp_path)
+
+
+def test_processes_that_tests_start_keep_compiled_modules():
+    """Also where the developer's environment says not to write any: then they are kept outside of the tree."""
+    code = "import sys; print(sys.dont_write_bytecode, sys.pycache_prefix)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["False", str(sys.pycache_prefix)]
+    assert sys.dont_write_bytecode is False

@@ -255,7 +255,7 @@ def test_a_bad_value_in_config_is_said_and_changes_nothing(shell: RealKernel) ->
 
 def test_the_demo_model_answers_when_none_is_set(tmp_path: Path) -> None:
     """Without a model and a key the demo answers, said once; it ends with its kernel, also by SIGKILL."""
-    with RealKernel(tmp_path / "kernel", env=KEYLESS) as kernel:
+    with RealKernel(tmp_path / "kernel", env=KEYLESS, cold=True) as kernel:
         kernel.run("%load_ext nbagent")
         told = kernel.run(
             "%%agent_bg -o answer\nWhat is the capital of France? Answer in one sentence."
@@ -292,7 +292,7 @@ def test_a_launched_cell_survives_sigkill(shell: RealKernel, provider: ScriptedP
 
 def test_loading_is_silent_idempotent_and_starts_nothing(tmp_path: Path) -> None:
     """`%load_ext` twice prints nothing, starts no thread, opens no file, and imports nothing heavy."""
-    with RealKernel(tmp_path / "kernel") as kernel:
+    with RealKernel(tmp_path / "kernel", cold=True) as kernel:
         kernel.run("import sys, threading\nbefore = set(threading.enumerate())")
         loaded = kernel.run("%load_ext nbagent\n%reload_ext nbagent")
         assert loaded.outputs == ()

@@ -20,12 +20,12 @@ def agent(provider: ScriptedProvider) -> Agent:
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], bool]], None]:
-    """Wait until something that has no event of its own holds, for at most five seconds."""
+    """Wait until something that has no event of its own holds, for at most 20 seconds."""
 
     def wait(holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while not holds():
-            assert time.monotonic() < deadline, "it did not happen within 5 s"
+            assert time.monotonic() < deadline, "it did not happen within 20 s"
             time.sleep(0.002)
 
     return wait

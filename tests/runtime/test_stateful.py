@@ -61,6 +61,7 @@ class Interleavings(RuleBasedStateMachine):
     """What a person and the world may do to runs. Which run it meets in which state is left to chance."""
 
     jobs = Bundle("jobs")
+    checked = 0  # runs whose end, history and usage were compared, in all machines of this process
 
     def __init__(self, provider: ScriptedProvider, folder: Path) -> None:
         super().__init__()
@@ -235,6 +236,7 @@ class Interleavings(RuleBasedStateMachine):
             self.check_usage()
             self.check_turns()
             check_nothing_is_left()
+            Interleavings.checked += sum(len(job.runs) for job in self.desk.jobs)
         finally:
             current()._stores.pop(self.store.path).close()
 
@@ -391,6 +393,7 @@ EXAMPLES = settings(
 def test_random_interleavings(machine: Callable[[], Interleavings]) -> None:
     """Whatever happens in whatever order: ends are final and single, histories and tokens right, nothing is left."""
     run_state_machine_as_test(machine, settings=EXAMPLES)
+    assert Interleavings.checked >= EXAMPLES.max_examples
 
 
 @pytest.mark.soak
@@ -399,3 +402,4 @@ def test_many_random_interleavings(machine: Callable[[], Interleavings]) -> None
     """The same for many more, other ones each time."""
     many = settings(EXAMPLES, max_examples=1000, stateful_step_count=40, derandomize=False)
     run_state_machine_as_test(machine, settings=many)
+    assert Interleavings.checked >= many.max_examples

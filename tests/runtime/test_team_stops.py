@@ -37,7 +37,9 @@ def priced() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_priced")
-def test_a_cost_limit_reached_in_the_middle_stops_members_at_work(provider: ScriptedProvider) -> None:
+def test_a_cost_limit_reached_in_the_middle_stops_members_at_work(
+    provider: ScriptedProvider, until: Until
+) -> None:
     """The call that passes it is paid and kept, who is at work is stopped with its text, nothing more is asked."""
     url = provider.base_url
     gate = Gate()
@@ -49,6 +51,7 @@ def test_a_cost_limit_reached_in_the_middle_stops_members_at_work(provider: Scri
     )
     run = team(url, "ann", "bob", limits=Limits(model_retries=0, max_cost_usd=1.5 * COST)).start("Go")
     (bob,) = [one for one in provider.wait_for_requests(3) if one.body["model"] == "bob"]
+    until(lambda: [one.content for one in run.member_responses][1:] == ["so far"])
     gate.open()
     assert bob.disconnected.wait(T)
     output = run.wait(timeout=T)
