@@ -13,7 +13,8 @@ from PIL import Image
 from playwright.sync_api import Locator
 
 from tests.browser.test_panel import PAYING_TEAM, own_store
-from tests.harness.lab import Lab, LabServer, NotebookPage, launch_chromium
+from tests.harness.lab import Lab, NotebookPage, launch_chromium
+from tests.harness.lab_server import LabServer
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"
 COLOURS = 128  # of a picture: flat surfaces and text need no more, small dots want their own

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from tests.harness.lab import POLLING_MS
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 LOAD = """
@@ -93,7 +95,10 @@ def wait_for_growth(notebook, index: int) -> None:
     answer = card(notebook, index).locator(".nbagent-answer").element_handle()
     length = len(answer.text_content())
     notebook.page.wait_for_function(
-        "([el, n]) => el.textContent.length > n", arg=[answer, length], timeout=10_000
+        "([el, n]) => el.textContent.length > n",
+        arg=[answer, length],
+        polling=POLLING_MS,
+        timeout=10_000,
     )
 
 
@@ -251,13 +256,16 @@ def test_the_card_can_be_reached_and_read_without_a_mouse(lab):
     shown = card(notebook, 1)
     assert shown.get_by_role("status").inner_text() == "running"
     moves = "el => getComputedStyle(el, '::before').animationName"
+    notebook.page.emulate_media(reduced_motion="no-preference")
     assert shown.locator(".nbagent-chip").evaluate(moves) == "nbagent-breathe"
     notebook.page.emulate_media(reduced_motion="reduce")
     assert shown.locator(".nbagent-chip").evaluate(moves) == "none"
     answer = shown.get_by_role("region", name="answer")
     assert answer.get_attribute("aria-live") is None
     overflows = "el => el.tabIndex === 0 && el.scrollHeight > el.clientHeight + 100"
-    notebook.page.wait_for_function(overflows, arg=answer.element_handle(), timeout=40_000)
+    notebook.page.wait_for_function(
+        overflows, arg=answer.element_handle(), polling=POLLING_MS, timeout=40_000
+    )
     at_bottom = "el => el.scrollHeight - el.scrollTop - el.clientHeight < 40"
     assert answer.evaluate(at_bottom)
     answer.evaluate("el => { el.scrollTop = 0; }")

@@ -64,3 +64,17 @@ def test_both_themes_take_effect(lab):
     assert notebook.screenshot("harness-dark").stat().st_size > 1000
     notebook.theme("light")
     assert dark != notebook.page.evaluate(background)
+
+
+def test_a_page_is_handed_on_as_good_as_new(lab):
+    """The next test's notebook stands alone in the page, in the light theme, with a kernel of its own."""
+    first = lab.open(["x = 1"])
+    first.run_cell(0)
+    first.theme("dark")
+    lab.close_pages(keep=True)
+    second = lab.open(["x"])
+    assert second.page is first.page
+    assert second.page.locator(".jp-Notebook").count() == 1
+    assert second.page.evaluate("() => document.body.dataset.jpThemeLight") == "true"
+    second.run_cell(0)
+    assert "NameError" in second.text(0)

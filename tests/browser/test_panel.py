@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -109,6 +110,13 @@ def click(notebook, index: int, title: str, status: str, word: str) -> None:
     row(notebook, index, title, status).get_by_role("button", name=f"{word} {title}").click()
 
 
+def search(notebook, index: int, text: str) -> None:
+    """Filter by a text and wait until the rows are those found: before that a row may be about to go."""
+    notebook.output(index).get_by_role("searchbox").fill(text)
+    found = notebook.output(index).locator(".nbagent-totals", has_text=re.compile(r"\b\d+ of \d+ runs"))
+    found.wait_for(timeout=10_000)
+
+
 def test_each_of_two_kernels_shows_both_kernels_runs_and_cancels_across(lab):
     """Two notebooks on one store: each panel has both runs with their text, and a click in one ends the other's run."""
     one, two = (
@@ -122,11 +130,11 @@ def test_each_of_two_kernels_shows_both_kernels_runs_and_cancels_across(lab):
         for title in ("rivers", "bridges"):
             row(notebook, 2, title, "running").wait_for(timeout=20_000)
             said(row(notebook, 2, title, "running")).wait_for(timeout=20_000)
-    click(one, 2, "bridges", "running", "Cancel")
-    click(two, 2, "rivers", "running", "Cancel")
     began = time.monotonic()
-    for notebook in (one, two):
-        for title in ("rivers", "bridges"):
+    # one after the other: a row that ends moves below the running ones, and the click on its neighbour would miss
+    for clicked, title in ((one, "bridges"), (two, "rivers")):
+        click(clicked, 2, title, "running", "Cancel")
+        for notebook in (one, two):
             row(notebook, 2, title, "cancelled").wait_for(timeout=15_000)
     print(f"cancelled across kernels, seen in both panels: {time.monotonic() - began:.2f} s")
     for notebook in (one, two):
@@ -148,7 +156,7 @@ def test_a_failed_run_is_resumed_by_a_click_and_a_refused_one_says_why(lab):
     opened = notebook.output(2).get_by_role("article", name="opened run")
     opened.locator(".nbagent-prose strong", has_text="Done").wait_for(timeout=10_000)
     notebook.page.keyboard.press("Escape")
-    notebook.output(2).get_by_role("searchbox").fill("run-000020")
+    search(notebook, 2, "run-000020")
     click(notebook, 2, "analyst", "interrupted", "Resume")
     trouble = notebook.output(2).get_by_role("alert")
     trouble.locator(".nbagent-what", has_text="resume failed").wait_for(timeout=10_000)

@@ -10,18 +10,13 @@ from importlib import resources
 import pytest
 
 from tests.browser.test_card import PAYING
+from tests.browser.test_panel import own_store, search
 from tests.harness.environment import REPOSITORY
+from tests.harness.lab import POLLING_MS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-LOAD = "import nbagent as nb\nnb.load_ipython_extension(get_ipython())"
 LONG = 'run = nb.Agent(model="demo:assistant", name="writer").start("write 5,000 words about rivers", label="rivers")'
-SHORT = 'run = nb.Agent(model="demo:assistant").start("What is the capital of France?", label="capital"); run.wait();'
-
-
-def own_store(name: str) -> str:
-    """A first cell that takes a store of its own: one server's kernels share theirs otherwise."""
-    return f"import os; os.environ['NBAGENT_STORE'] = os.path.abspath('{name}.duckdb')\n" + LOAD
 
 
 def line(notebook, index: int, title: str):
@@ -41,7 +36,10 @@ def wait_for_growth(notebook, index: int, title: str) -> None:
     """Wait until the row's text is another one than now."""
     says = line(notebook, index, title).locator(".nbagent-c-says").element_handle()
     notebook.page.wait_for_function(
-        "([el, was]) => el.textContent !== was", arg=[says, says.text_content()], timeout=20_000
+        "([el, was]) => el.textContent !== was",
+        arg=[says, says.text_content()],
+        polling=POLLING_MS,
+        timeout=20_000,
     )
 
 
@@ -256,7 +254,10 @@ def test_an_opened_run_streams_and_is_cancelled_on_its_card(lab):
     answer.get_by_text("Every account of rivers").wait_for(timeout=20_000)
     length = len(answer.inner_text())
     notebook.page.wait_for_function(
-        "([el, n]) => el.textContent.length > n", arg=[answer.element_handle(), length], timeout=20_000
+        "([el, n]) => el.textContent.length > n",
+        arg=[answer.element_handle(), length],
+        polling=POLLING_MS,
+        timeout=20_000,
     )
     opened.get_by_role("button", name="Cancel rivers").click()
     opened.locator(".nbagent-card[data-status=cancelled]").wait_for(timeout=5000)
@@ -334,7 +335,7 @@ def test_axe_finds_no_serious_violation_in_either_theme(lab):
         notebook.run_cell(index)
     wait_for_status(notebook, 1, "view", "completed")
     line(notebook, 1, "labels").locator(".nbagent-twist").click()
-    notebook.output(1).get_by_role("searchbox").fill("nvda")
+    search(notebook, 1, "nvda")
     line(notebook, 1, "view").locator(".nbagent-c-says").click()
     opened = notebook.output(1).get_by_role("article", name="opened run")
     opened.locator(".nbagent-prose table").wait_for(timeout=10_000)

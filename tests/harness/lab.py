@@ -1,39 +1,32 @@
-"""A real JupyterLab in a real Chromium: `LabServer`, `Browser`, `NotebookPage`.
+"""A real JupyterLab in a real Chromium: `Lab`, `NotebookPage`; the server is `lab_server.py`.
 
-    notebook = lab.open(["1 + 1", "panel"])       a notebook with these cells, opened in a page of its own
+    notebook = lab.open(["1 + 1", "panel"])       a notebook with these cells, alone in a page
     notebook.run_cell(0); notebook.text(0)        '2'
     notebook.start_cell(1); notebook.wait_cell(1) for a cell that blocks
     notebook.output(1).get_by_role("button")      a Playwright locator inside the cell's output
     notebook.theme("dark"); notebook.screenshot("panel-dark")
 
 Playwright's synchronous API keeps an event loop on the test's thread, where `asyncio.run` then fails: the
-fixtures in `tests/browser/conftest.py` end with that folder. JupyterLab runs with its application object
-exposed, so that a notebook is driven by Lab's own commands and not by guesses about its HTML.
+fixtures in `tests/browser/conftest.py` end with that folder.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
 import shutil
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-import nbformat
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
-from tests.harness.environment import isolated_environment
+from tests.harness.lab_server import LabServer
 
 ARTIFACTS = Path(__file__).resolve().parents[1] / "browser" / "artifacts"
-START_TIMEOUT_S = 60.0
+# asked at each frame, as Playwright does by itself, a page draws frames that nothing else asks for
+POLLING_MS = 50
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_ARGS = (
     "--no-sandbox",  # the suite also runs as root
@@ -45,13 +38,6 @@ CHROMIUM_ARGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-# "none" keeps every cell in the page, also those scrolled out of view
-_USER_SETTINGS: Mapping[str, Mapping[str, object]] = {
-    "notebook-extension/tracker": {"windowingMode": "none", "autoStartDefaultKernel": True},
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-    "docmanager-extension/plugin": {"autosave": False},
-    "extensionmanager-extension/plugin": {"enabled": False, "disclaimed": False},
-}
 _THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
@@ -62,110 +48,6 @@ def chromium() -> str:
         msg = "no Chromium found; install it (Debian: apt-get install chromium) or set NBAGENT_CHROMIUM"
         raise RuntimeError(msg)
     return found
-
-
-class LabServer:
-    """One JupyterLab server with its own root folder, configuration, store and kernels."""
-
-    def __init__(self, folder: Path, *, env: Mapping[str, str] | None = None) -> None:
-        """Prepare a server under `folder`; `start`, or `with`, starts it."""
-        self.root = folder / "root"
-        self.root.mkdir(parents=True, exist_ok=True)
-        self.env = isolated_environment(folder, env)
-        self.token = "a-token-for-this-test"  # noqa: S105  a secret would protect nothing here
-        self.port = 0
-        self.log: list[str] = []
-        self._listening = threading.Event()
-        self._process: subprocess.Popen[str] | None = None
-        self._log_reader: threading.Thread | None = None
-        _write_settings(Path(self.env["JUPYTER_CONFIG_DIR"]) / "lab" / "user-settings")
-
-    def start(self) -> Self:
-        """Start and wait for the line that says where the server listens."""
-        command = [
-            sys.executable,
-            "-m",
-            "jupyterlab",
-            "--no-browser",
-            "--allow-root",
-            "--expose-app-in-browser",
-            "--ServerApp.ip=127.0.0.1",
-            "--ServerApp.port=0",
-            f"--IdentityProvider.token={self.token}",
-            f"--ServerApp.root_dir={self.root}",
-            "--LabApp.news_url=None",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            "--LabApp.extension_manager=readonly",
-        ]
-        self._process = subprocess.Popen(
-            command,
-            env=self.env,
-            cwd=self.root,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self._log_reader = threading.Thread(target=self._read_log, name="lab-log", daemon=True)
-        self._log_reader.start()
-        if not self._listening.wait(START_TIMEOUT_S) or not self.port:
-            self.stop()
-            raise RuntimeError("JupyterLab did not start:\n" + "".join(self.log[-40:]))
-        return self
-
-    def _read_log(self) -> None:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        with self._process.stdout as lines:
-            for line in lines:
-                self.log.append(line)
-                found = re.search(r"http://127\.0\.0\.1:(\d+)/lab\?token=", line)
-                if found:
-                    self.port = int(found[1])
-                    self._listening.set()
-        self._listening.set()  # it ended: do not keep `start` waiting
-
-    def stop(self) -> None:
-        """End the server, which ends its kernels; then whatever is left of its process group."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(5)
-        if self._log_reader is not None:
-            self._log_reader.join(10)  # its end closes the pipe
-
-    def __enter__(self) -> Self:
-        """Start."""
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self.stop()
-
-    def write_notebook(self, cells: Sequence[str], name: str) -> str:
-        """Write a notebook of code cells into the root folder and return its path there."""
-        notebook = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(source) for source in cells],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-        )
-        nbformat.write(notebook, self.root / name)
-        return name
-
-    def url(self, path: str) -> str:
-        """Return the address that opens a file of the root folder, with nothing of an earlier workspace."""
-        return f"http://127.0.0.1:{self.port}/lab/tree/{path}?reset&token={self.token}"
-
-
-def _write_settings(folder: Path) -> None:
-    for plugin, settings in _USER_SETTINGS.items():
-        file = folder / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(settings))
 
 
 class NotebookPage:
@@ -188,6 +70,7 @@ class NotebookPage:
                     && shown.sessionContext.isReady && shown.sessionContext.session?.kernel?.status === "idle";
             }""",
             arg=self.path,
+            polling=POLLING_MS,
             timeout=45_000,
         )
 
@@ -210,18 +93,21 @@ class NotebookPage:
             """index => {
                 const shown = jupyterapp.shell.currentWidget;
                 shown.content.activeCellIndex = index;
-                window.nbagentTestRuns ??= {};
-                window.nbagentTestRuns[index] = "running";
-                jupyterapp.commands.execute("notebook:run-cell").finally(
-                    () => { window.nbagentTestRuns[index] = "done"; });
+                const run = {running: true};
+                run.end = jupyterapp.commands.execute("notebook:run-cell").catch(() => {}).then(
+                    () => { run.running = false; });
+                window.nbagentTestRuns = {...window.nbagentTestRuns, [index]: run};
             }""",
             index,
         )
 
     def wait_cell(self, index: int, timeout_s: float = 30.0) -> None:
-        """Wait for the end of a started cell."""
-        self.page.wait_for_function(
-            "index => window.nbagentTestRuns?.[index] === 'done'", arg=index, timeout=timeout_s * 1000
+        """Wait for the end of a started cell; an error that says so when it does not come."""
+        self.page.evaluate(
+            """([index, ms]) => Promise.race([window.nbagentTestRuns[index].end, new Promise((_, fail) => {
+                setTimeout(() => fail(new Error(`cell ${index} still runs after ${ms} ms`)), ms);
+            })])""",
+            [index, timeout_s * 1000],
         )
 
     def run_cell(self, index: int, timeout_s: float = 30.0) -> None:
@@ -231,7 +117,7 @@ class NotebookPage:
 
     def is_running(self, index: int) -> bool:
         """Say whether a started cell has not ended yet."""
-        return bool(self.page.evaluate("index => window.nbagentTestRuns?.[index] === 'running'", index))
+        return bool(self.page.evaluate("index => Boolean(window.nbagentTestRuns?.[index]?.running)", index))
 
     def outputs(self, index: int) -> list[dict[str, Any]]:
         """Return a cell's outputs as the notebook's model holds them (what saving would write)."""
@@ -290,36 +176,78 @@ def _plain(output: Mapping[str, Any]) -> str:
 
 
 class Lab:
-    """A server and a browser together: what a browser test holds."""
+    """A server and a browser together: what a browser test holds.
+
+    Loading JupyterLab is the dearest thing that a browser does, so a page is loaded once and handed on: one
+    test's notebook is closed in it, the next test's is opened in it, each with a kernel of its own.
+    """
 
     def __init__(self, server: LabServer, browser: Browser) -> None:
         """Join a running server and a running browser."""
         self.server = server
         self.browser = browser
         self._opened = 0
+        self._kept: Page | None = None  # a page with JupyterLab and no notebook, for whoever asks next
+        self._first: Page | None = None  # the first page of the test that runs, to be kept after it
 
     def open(self, cells: Sequence[str] = ("",), *, width: int = 1200, height: int = 900) -> NotebookPage:
-        """Open a new notebook with these code cells in a fresh browser profile."""
+        """Open a new notebook with these code cells: a test's first in the kept page, any other in one of its own."""
         self._opened += 1
-        return self.open_notebook(
-            self.server.write_notebook(cells, f"test-{self._opened}.ipynb"), width=width, height=height
-        )
+        path = self.server.write_notebook(cells, f"test-{self._opened}.ipynb")
+        if self._kept is None:
+            return self.open_notebook(path, width=width, height=height)
+        page, self._first, self._kept = self._kept, self._kept, None
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate("path => { jupyterapp.commands.execute('docmanager:open', {path}); }", path)
+        return NotebookPage(page, path)
 
     def open_notebook(self, path: str, *, width: int = 1200, height: int = 900) -> NotebookPage:
         """Open a notebook of the server's root folder in a fresh browser profile."""
-        context = self.browser.new_context(viewport={"width": width, "height": height})
+        # without a graphics card each frame of an animation is drawn by a processor
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height}, reduced_motion="reduce"
+        )
         page = context.new_page()
         page.goto(self.server.url(path))
+        self._first = self._first or page
         return NotebookPage(page, path)
 
-    def close_pages(self) -> None:
-        """End the kernels, then close all pages."""
+    def close_pages(self, *, keep: bool = False) -> None:
+        """End the kernels, then close all pages; with `keep` but one, made as good as new, for the next test."""
+        first, self._first, self._kept = self._first, None, None
         for context in list(self.browser.contexts):
             for page in context.pages:
                 # a page that a test has broken has no application left to ask; the server ends the rest
                 with contextlib.suppress(PlaywrightError):
-                    page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
-            context.close()
+                    page.evaluate(_CLEAR)
+                    if keep and page is first:
+                        _renew(page)
+                        self._kept = page
+            if self._kept not in context.pages:
+                context.close()
+
+
+# a notebook that is closed before its kernel ends has nothing to say about that end; a page that was loaded again
+# may still be about to restore what it showed
+_CLEAR = """async () => {
+    for (const shown of [...jupyterapp.shell.widgets("main")].filter((one) => one.context)) {
+        shown.context.model.dirty = false;
+        shown.close();
+    }
+    await jupyterapp.serviceManager.sessions.shutdownAll();
+    if (document.body.dataset.jpThemeLight !== "true")
+        await jupyterapp.commands.execute("apputils:change-theme", {theme: "JupyterLab Light"});
+    const reloaded = performance.getEntriesByType("navigation")[0].type === "reload";
+    if (reloaded || document.querySelector(".jp-Dialog, .jp-Notebook") || window.pwned !== undefined)
+        throw new Error("this page is not as it was");
+    delete window.nbagentTestRuns;
+}"""
+
+
+def _renew(page: Page) -> None:
+    """Take back what a test has set for its page."""
+    page.emulate_media(reduced_motion="reduce")
+    page.mouse.move(0, 0)
 
 
 def launch_chromium(args: Iterable[str] = CHROMIUM_ARGS) -> tuple[Any, Browser]:
