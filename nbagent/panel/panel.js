@@ -25,6 +25,7 @@ const ROW_PX = 34;
 const ROWS_SEEN = 12;
 const ROWS_SEEN_BESIDE = 6; // while a run is open below
 const SPARE_ROWS = 6; // drawn above and below what is in sight
+const MOVED_MS = 300; // a row that has just moved under the pointer, or got another button, hears no click
 const SAID_MS = 12000;
 const RATE_MS = 60 * 1000; // a batch's speed is that of its last minute
 const ENDED = new Set(["completed", "error", "cancelled", "timeout", "interrupted", "incomplete"]); // the last: of a batch
@@ -1203,9 +1204,17 @@ function gridView({ onSort, onKey, onClick, onScroll }) {
 
   el.addEventListener("scroll", onScroll, { passive: true });
   el.addEventListener("keydown", (event) => event.target === el && onKey(event));
+  const offered = (line) => line && `${line.dataset.key} ${line.querySelector("[data-part=action]").dataset.command}`;
+  let pressed = null;
+  sizer.addEventListener("pointerdown", (event) => {
+    const line = event.target.closest(".nbagent-line");
+    pressed = line?.hasAttribute("data-moved") ? null : offered(line);
+  });
   sizer.addEventListener("click", (event) => {
     const line = event.target.closest(".nbagent-line");
     const part = event.target.closest("[data-part]")?.dataset.part ?? "row";
+    // what was meant may have moved on under the pointer; a key or a script says what it means
+    if (part === "action" && event.detail && pressed !== offered(line)) return;
     // a text that was just selected is being copied, not opened
     if (line && !(part === "row" && String(getSelection()))) onClick(line.dataset.key, part);
   });
@@ -1303,6 +1312,7 @@ function rowView(home, id) {
   home.append(el);
 
   let depthShown = -1;
+  let moved = 0;
   const put = (node, value) => node.textContent === value || (node.textContent = value);
   const set = (name, value) => el.getAttribute(name) === value || el.setAttribute(name, value);
 
@@ -1314,6 +1324,7 @@ function rowView(home, id) {
       const facts = factsOf(node, at);
       const run = node.row?.cells;
       const now = state.stoppedMs ?? Date.now() + state.skewMs;
+      const offeredBefore = el.hidden || !el.dataset.key ? "" : `${el.dataset.key} ${button.dataset.command}`;
       el.hidden = false;
       el.style.transform = `translateY(${number * ROW_PX}px)`;
       if (depth !== depthShown) el.style.setProperty("--nb-depth", (depthShown = depth));
@@ -1342,6 +1353,11 @@ function rowView(home, id) {
       button.setAttribute("aria-disabled", String(!name));
       button.setAttribute("aria-label", `${word} ${facts.title}`);
       button.dataset.command = name;
+      if (offeredBefore && offeredBefore !== `${node.key} ${name}`) {
+        el.setAttribute("data-moved", "");
+        clearTimeout(moved);
+        moved = setTimeout(() => el.removeAttribute("data-moved"), MOVED_MS);
+      }
     },
   };
 

@@ -104,10 +104,15 @@ def said(line):
     return line.locator(".nbagent-c-says:not([data-prompt])")
 
 
+def settled(line):
+    """The row, once it has stood still: one that has just moved under the pointer hears no click."""
+    return line.and_(line.page.locator(":not([data-moved])"))
+
+
 def click(notebook, index: int, title: str, status: str, word: str) -> None:
     """Click a row's button, which for Retry and Resume is there when it is looked for."""
     row(notebook, index, title, status).hover()
-    row(notebook, index, title, status).get_by_role("button", name=f"{word} {title}").click()
+    settled(row(notebook, index, title, status)).get_by_role("button", name=f"{word} {title}").click()
 
 
 def search(notebook, index: int, text: str) -> None:
@@ -188,7 +193,7 @@ def test_trouble_of_the_store_is_shown_while_it_lasts(lab):
         said(row(notebook, 1, "rivers", "running")).wait_for(timeout=20_000)
         holder.stdin.close()
     trouble.wait_for(state="hidden", timeout=20_000)
-    row(notebook, 1, "rivers", "running").get_by_role("button", name="Cancel rivers").click()
+    click(notebook, 1, "rivers", "running", "Cancel")
     row(notebook, 1, "rivers", "cancelled").wait_for(timeout=10_000)
 
 

@@ -10,7 +10,7 @@ from importlib import resources
 import pytest
 
 from tests.browser.test_card import PAYING
-from tests.browser.test_panel import own_store, search
+from tests.browser.test_panel import own_store, search, settled
 from tests.harness.environment import REPOSITORY
 from tests.harness.lab import POLLING_MS
 
@@ -52,15 +52,46 @@ def test_a_run_is_seen_cancelled_and_retried_by_clicks(lab):
     notebook.run_cell(2)
     wait_for_status(notebook, 1, "rivers", "running")
     wait_for_growth(notebook, 1, "rivers")
-    line(notebook, 1, "rivers").get_by_role("button", name="Cancel rivers").click()
+    settled(line(notebook, 1, "rivers")).get_by_role("button", name="Cancel rivers").click()
     wait_for_status(notebook, 1, "rivers", "cancelled", 5)
     line(notebook, 1, "rivers").hover()
-    line(notebook, 1, "rivers").get_by_role("button", name="Retry rivers").click()
+    settled(line(notebook, 1, "rivers")).get_by_role("button", name="Retry rivers").click()
     wait_for_status(notebook, 1, "rivers", "running")
     assert "1 running · 2 runs" in notebook.output(1).locator(".nbagent-totals").inner_text()
     notebook.output(1).get_by_role("button", name="Cancel it").click()
     notebook.output(1).locator(".nbagent-line[data-status=running]:not([hidden])").wait_for(state="detached")
     assert notebook.errors == []
+
+
+# as a hand does that is about to click as the rows move: at the first change of the row under it, on the same place
+CLICK_AS_IT_MOVES = """el => {
+    window.clicked = new Promise(resolve => new MutationObserver((_, seen) => {
+        seen.disconnect();
+        const button = el.querySelector("[data-part=action]");
+        for (const [kind, Kind] of [["pointerdown", PointerEvent], ["click", MouseEvent]])
+            button.dispatchEvent(new Kind(kind, {bubbles: true, detail: 1}));
+        resolve(`${button.textContent} ${el.dataset.key}`);
+    }).observe(el, {attributeFilter: ["data-moved"]}));
+}"""
+
+
+def test_a_click_on_a_row_that_has_just_moved_does_nothing(lab):
+    """A new run comes in above another: a click that was meant for the one before hits neither."""
+    notebook = lab.open([own_store("moves"), "%agent", LONG, LONG.replace("rivers", "bridges")])
+    for index in range(3):
+        notebook.run_cell(index)
+    wait_for_status(notebook, 1, "rivers", "running")
+    line(notebook, 1, "rivers").evaluate(CLICK_AS_IT_MOVES)
+    notebook.run_cell(3)
+    wait_for_status(notebook, 1, "bridges", "running")
+    clicked = notebook.page.evaluate("() => window.clicked")
+    assert clicked.startswith("Cancel ")
+    wait_for_growth(notebook, 1, "rivers")
+    wait_for_growth(notebook, 1, "bridges")
+    assert "2 running · 2 runs" in notebook.output(1).locator(".nbagent-totals").inner_text()
+    for title in ("rivers", "bridges"):
+        settled(line(notebook, 1, title)).get_by_role("button", name=f"Cancel {title}").click()
+        wait_for_status(notebook, 1, title, "cancelled", 5)
 
 
 @pytest.mark.parametrize("busy", ["import time; time.sleep(20)", "while True: pass"])
@@ -74,7 +105,7 @@ def test_the_table_lives_beside_a_busy_cell(lab, busy):
     wait_for_growth(notebook, 1, "rivers")
     assert notebook.is_running(3)
     began = time.monotonic()
-    line(notebook, 1, "rivers").get_by_role("button", name="Cancel rivers").click()
+    settled(line(notebook, 1, "rivers")).get_by_role("button", name="Cancel rivers").click()
     wait_for_status(notebook, 1, "rivers", "cancelled", 5)
     took_s = time.monotonic() - began
     print(f"click to cancelled beside {busy!r}: {took_s:.3f} s")
@@ -94,7 +125,7 @@ def test_a_second_view_a_reload_and_a_lost_kernel_show_the_truth(lab):
     notebook.save()
     notebook.reload()
     wait_for_growth(notebook, 2, "rivers")
-    line(notebook, 2, "rivers").get_by_role("button", name="Cancel rivers").click()
+    settled(line(notebook, 2, "rivers")).get_by_role("button", name="Cancel rivers").click()
     for view in (1, 2):
         wait_for_status(notebook, view, "rivers", "cancelled", 5)
     static = notebook.outputs(1)[1]["data"]

@@ -43,6 +43,11 @@ def keep_bytecode() -> None:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+def is_measured() -> bool:
+    """Say whether coverage is measured: a process that is killed, or that has imported before, leaves no figures."""
+    return "COVERAGE_PROCESS_CONFIG" in os.environ
+
+
 def isolated_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment for a child process whose Jupyter, IPython and nbagent files live under `home`."""
     env = {name: value for name, value in os.environ.items() if not is_private(name)}

@@ -26,7 +26,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
 from tests.harness import warm
-from tests.harness.environment import isolated_environment
+from tests.harness.environment import is_measured, isolated_environment
 from tests.harness.outputs import Comm, ExecResult, comms_of, exec_result
 from tests.harness.wire import Message, Wire
 
@@ -89,7 +89,7 @@ class RealKernel:
             argv=argv,
             display_name="test",
             language="python",
-            metadata={} if cold else {"kernel_provisioner": {"provisioner_name": warm.NAME}},
+            metadata={} if cold or is_measured() else {"kernel_provisioner": {"provisioner_name": warm.NAME}},
         )
 
     # -- life ---------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ class RealKernel:
     def shutdown(self, *, now: bool = True) -> None:
         """End the process and close the sockets; safe to call twice. `now=False` asks first, as a server does."""
         if self._manager.has_kernel:
-            self._manager.shutdown_kernel(now=now)
+            self._manager.shutdown_kernel(now=now and not is_measured())
         self.wire.close()
         self._log.close()
 
