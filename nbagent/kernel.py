@@ -62,12 +62,6 @@ def current_cell_id() -> str | None:
     return str(cell_id) if cell_id else None
 
 
-def user_namespace() -> dict[str, Any]:
-    """Return the notebook's variables, the dict itself; an empty dict in plain Python."""
-    ip = shell()
-    return ip.user_ns if ip is not None else {}
-
-
 # ------------------------------------------------------------------- loading
 
 

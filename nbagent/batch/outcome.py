@@ -15,8 +15,7 @@ NOT_ASKED = "not asked"  # the status of a row that the batch ended before; no r
 class Outcome:
     """A row's end: a run's final `status`, or "not asked". `content` is text or plain data; unknown is None.
 
-    `reused`: an earlier batch had asked it. `copied`: another row of this batch has the same prompt; its run counts
-    there. `prompt` is kept where the row can be asked again.
+    `reused`: an earlier batch had asked it. `prompt` is kept where the row can be asked again.
     """
 
     status: str
@@ -28,7 +27,6 @@ class Outcome:
     duration_s: float | None = None
     run_id: str | None = None
     reused: bool = False
-    copied: bool = False
     prompt: str | None = None
 
     @property
@@ -38,7 +36,7 @@ class Outcome:
 
     def copy(self) -> Outcome:
         """Return the same for another row with this prompt, which costs nothing more."""
-        return replace(self, cost_usd=None if self.cost_usd is None else 0.0, copied=True)
+        return replace(self, cost_usd=None if self.cost_usd is None else 0.0)
 
 
 def outcome_of(record: RunRecord) -> Outcome:

@@ -11,7 +11,6 @@ from nbagent.errors import UnknownOptionError, close_match
 from nbagent.run import RunStatus
 from nbagent.store import Chosen
 
-Some = str | Iterable[str] | None
 Since = str | datetime | date | timedelta | None
 _STATUSES = tuple(status.value for status in RunStatus)
 

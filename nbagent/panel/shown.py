@@ -137,7 +137,6 @@ class Flusher:
     def __init__(self) -> None:
         self._shown: list[Shown] = []
         self._task: asyncio.Task[None] | None = None
-        self.ticks = 0
 
     def add(self, shown: Shown) -> None:
         """Flush this one until its run has ended."""
@@ -155,7 +154,6 @@ class Flusher:
         while self._shown:
             await asyncio.sleep(pause_after(took_s, pause_s))
             began = time.perf_counter()
-            self.ticks += 1
             for shown in tuple(self._shown):
                 if not await _flushed(shown):
                     self._shown.remove(shown)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import concurrent.futures
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from nbagent.errors import NoRecordedAnswerError, StoreError
 from nbagent.events import (
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from nbagent.runtime.live import LiveRun
     from nbagent.schemas import OutputSchema
 
-CacheMode = Literal["off", "use", "refresh", "replay"]
 READING: frozenset[str] = frozenset({"use", "replay"})  # the modes that look for an earlier answer
 _PROMPT_SHOWN = 60
 
