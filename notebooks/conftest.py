@@ -25,3 +25,5 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         del os.environ[name]
     folder = item.config._tmp_path_factory.mktemp(item.path.stem)
     os.environ["NBAGENT_STORE"] = str(folder / "runs.duckdb")
+    # coverage counts a kernel as it does every process: nbval need not start it there once more
+    item.config.option.cov_source = None

@@ -69,12 +69,13 @@ class RealKernel:
         *,
         python: str = sys.executable,
         env: Mapping[str, str] | None = None,
-        cold: bool = False,
+        cold: bool | None = None,
     ) -> None:
         """Prepare a kernel of `python` under `folder`; `start`, or `with`, starts it.
 
         Two kernels share a store when both get the same `env={"NBAGENT_STORE": ...}`. The process has nbagent
-        and what it needs imported; `cold=True` starts it as Jupyter does, where imports are what is tested.
+        and what it needs imported; `cold=True` starts it as Jupyter does, where imports are what is tested (and,
+        if nothing is said, where coverage is measured).
         """
         self.project = folder / "project"
         self.project.mkdir(parents=True, exist_ok=True)
@@ -89,7 +90,9 @@ class RealKernel:
             argv=argv,
             display_name="test",
             language="python",
-            metadata={} if cold or is_measured() else {"kernel_provisioner": {"provisioner_name": warm.NAME}},
+            metadata={}
+            if (is_measured() if cold is None else cold)
+            else {"kernel_provisioner": {"provisioner_name": warm.NAME}},
         )
 
     # -- life ---------------------------------------------------------------------------------------------

@@ -41,31 +41,41 @@ def test_the_matrix_runs_the_kernels_it_names(kernel, kernel_version):
     assert major == kernel_version.removeprefix("ipykernel")
 
 
-def test_a_kernel_has_done_its_imports_and_shares_no_state(kernel, kernel_python, tmp_path):
+@pytest.fixture
+def forked(kernel_python, tmp_path):
+    """A kernel that is a fork, measured or not."""
+    with RealKernel(tmp_path / "forked", python=kernel_python, cold=False) as running:
+        yield running
+
+
+def test_a_kernel_has_done_its_imports_and_shares_no_state(forked, kernel_python, tmp_path):
     """What one kernel does to its variables, modules and environment is not seen in another."""
-    with RealKernel(tmp_path / "other", python=kernel_python) as other:
+    with RealKernel(tmp_path / "other", python=kernel_python, cold=False) as other:
         other.run(
             "import os, sys, nbagent; x = nbagent.x = 1; os.environ['X'] = '1'; sys.modules['x'] = nbagent"
         )
-        kernel.run("import os, sys, nbagent")
+        forked.run("import os, sys, nbagent")
         seen = "[name in where for name, where in (('x', globals()), ('x', vars(nbagent)), ('X', os.environ), ('x', sys.modules))]"
         assert other.run(seen).text == "[True, True, True, True]"
-        assert kernel.run(seen).text == "[False, False, False, False]"
-        assert kernel.run("{'nbagent.runtime', 'openai', 'pandas'} <= set(sys.modules)").text == "True"
+        assert forked.run(seen).text == "[False, False, False, False]"
+        assert forked.run("{'nbagent.runtime', 'openai', 'pandas'} <= set(sys.modules)").text == "True"
 
 
-def test_a_kernel_is_what_jupyter_starts(kernel, cold_kernel):
+def test_a_kernel_is_what_jupyter_starts(forked, cold_kernel):
     """Imports apart, it is as a cold one: name, arguments, module path, folder, session; and what pandas asks of it."""
     itself = "import os, signal, sys, threading\n"
     itself += "__name__, sys.argv[:2], sys.path, os.getcwd(), sys.flags, os.getpid() == os.getpgid(0) == os.getsid(0), "
-    itself += "[signal.getsignal(n) for n in (signal.SIGCHLD, signal.SIGTERM)], sorted(os.environ), "
+    itself += (
+        "[getattr(of, '__name__', of) for of in map(signal.getsignal, (signal.SIGCHLD, signal.SIGTERM))], "
+    )
+    itself += "sorted(os.environ), "
     itself += "sorted(type(thread).__name__ for thread in threading.enumerate())"
-    found = [one.run(itself).text.replace(str(one.project), "HERE") for one in (kernel, cold_kernel)]
+    found = [one.run(itself).text.replace(str(one.project), "HERE") for one in (forked, cold_kernel)]
     assert found[0] == found[1]
     options = "import pandas; print(pandas.describe_option('', _print_desc=False))"
-    assert kernel.run(options).stdout.lower() == cold_kernel.run(options).stdout.lower()  # UTF-8 is utf-8
+    assert forked.run(options).stdout.lower() == cold_kernel.run(options).stdout.lower()  # UTF-8 is utf-8
     kept_out = "sorted({'IPython.core.getipython', 'anywidget', 'duckdb', 'ipywidgets'} & set(sys.modules))"
-    assert kernel.run(kept_out).text == cold_kernel.run(kept_out).text == "['IPython.core.getipython']"
+    assert forked.run(kept_out).text == cold_kernel.run(kept_out).text == "['IPython.core.getipython']"
 
 
 def test_a_cold_kernel_has_imported_nothing_of_nbagent(cold_kernel):
