@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -27,6 +29,7 @@ import nbagent as nb
 from nbagent import MCPServer
 from nbagent.mcp import close_servers
 from nbagent.runtime import current
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 model = nb.OpenAIChat(id="scripted-1", base_url=sys.argv[1], api_key="not-needed")
 server = MCPServer.stdio(sys.executable, sys.argv[2:])
 agent = nb.Agent(model=model, tools=[server])
@@ -34,15 +37,20 @@ print(agent.start("Go").wait(timeout=20).content, flush=True)
 """
 
 
-def client(code: str, provider: ScriptedProvider, *server: str) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def client(code: str, provider: ScriptedProvider, *server: str) -> Iterator[subprocess.Popen[str]]:
     """A process that has used a server in a run and then does `code`; it leads a process group."""
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", CLIENT + code, provider.base_url, PLAINSERVER, *server],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         process_group=0,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # a test that failed does not wait for it
 
 
 def is_alive(pid: int) -> bool:
