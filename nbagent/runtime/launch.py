@@ -208,6 +208,7 @@ class Runtime:
                 # a batch holds what it needs of its own runs; ten thousand of them are not kept whole
                 if not live.rejected and not live.lost and live.record.launch.batch_id is None:
                     self._finished[run_id] = live
+                    self._finished.move_to_end(run_id)  # another store may have had a run of this id
             while len(self._finished) > REMEMBERED:
                 self._finished.popitem(last=False)
 

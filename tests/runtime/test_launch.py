@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -299,3 +300,19 @@ def test_a_run_is_known_at_every_moment(agent: Agent, provider: ScriptedProvider
     looking.join()
     sys.setswitchinterval(interval)
     assert missed == []
+
+
+def test_a_run_whose_id_another_store_has_used_is_remembered(
+    agent: Agent, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, until: Until
+) -> None:
+    """Of the runs that a kernel remembers the ones that ended first go, and an id used again ended last."""
+    monkeypatch.setattr("nbagent.runtime.launch.REMEMBERED", 3)
+    provider.otherwise(text_reply("yes"))
+    for run_id in ("a", "b", "c"):
+        agent.start("Well?", run_id=run_id).wait(timeout=10)
+    monkeypatch.setenv("NBAGENT_STORE", str(tmp_path / "another.duckdb"))
+    for run_id in ("a", "d"):
+        agent.start("Well?", run_id=run_id).wait(timeout=10)
+    until(lambda: current().live("b") is None or current().live("a") is None)
+    assert [run_id for run_id in "abcd" if current().live(run_id) is not None] == ["a", "c", "d"]
+    current()._stores.pop(tmp_path / "another.duckdb").close()
