@@ -272,7 +272,7 @@ class Agent:
         del session_id  # an id is enough; the reference systems want both
         run = runtime.current().get(run_id)
         output = run.output
-        return await run.finished() if output.is_final else output
+        return await run.finished() if output.is_final and not run.done() else output
 
     async def acancel_run(self, *, run_id: str) -> bool:
         """Cancel a run; True if it was not over yet."""

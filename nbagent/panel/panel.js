@@ -1204,17 +1204,16 @@ function gridView({ onSort, onKey, onClick, onScroll }) {
 
   el.addEventListener("scroll", onScroll, { passive: true });
   el.addEventListener("keydown", (event) => event.target === el && onKey(event));
-  const offered = (line) => line && `${line.dataset.key} ${line.querySelector("[data-part=action]").dataset.command}`;
-  let pressed = null;
+  let pressed = null; // what the row under the pointer was offering
   sizer.addEventListener("pointerdown", (event) => {
     const line = event.target.closest(".nbagent-line");
-    pressed = line?.hasAttribute("data-moved") ? null : offered(line);
+    pressed = line && !line.hasAttribute("data-moved") ? line.dataset.offer : null;
   });
   sizer.addEventListener("click", (event) => {
     const line = event.target.closest(".nbagent-line");
     const part = event.target.closest("[data-part]")?.dataset.part ?? "row";
     // what was meant may have moved on under the pointer; a key or a script says what it means
-    if (part === "action" && event.detail && pressed !== offered(line)) return;
+    if (part === "action" && event.detail && pressed !== line.dataset.offer) return;
     // a text that was just selected is being copied, not opened
     if (line && !(part === "row" && String(getSelection()))) onClick(line.dataset.key, part);
   });
@@ -1324,7 +1323,7 @@ function rowView(home, id) {
       const facts = factsOf(node, at);
       const run = node.row?.cells;
       const now = state.stoppedMs ?? Date.now() + state.skewMs;
-      const offeredBefore = el.hidden || !el.dataset.key ? "" : `${el.dataset.key} ${button.dataset.command}`;
+      const offerBefore = el.hidden ? undefined : el.dataset.offer;
       el.hidden = false;
       el.style.transform = `translateY(${number * ROW_PX}px)`;
       if (depth !== depthShown) el.style.setProperty("--nb-depth", (depthShown = depth));
@@ -1353,7 +1352,8 @@ function rowView(home, id) {
       button.setAttribute("aria-disabled", String(!name));
       button.setAttribute("aria-label", `${word} ${facts.title}`);
       button.dataset.command = name;
-      if (offeredBefore && offeredBefore !== `${node.key} ${name}`) {
+      set("data-offer", `${node.key} ${name}`);
+      if (offerBefore !== undefined && offerBefore !== el.dataset.offer) {
         el.setAttribute("data-moved", "");
         clearTimeout(moved);
         moved = setTimeout(() => el.removeAttribute("data-moved"), MOVED_MS);

@@ -325,10 +325,10 @@ class Run:
     ) -> tuple[PendingApproval, ...]:
         """Let a tool call that waits for a person run, or all that wait; return those that this approved.
 
-        `arguments` take the place of all of the model's, for one call. From any kernel: a run that another kernel works on
-        hears it within a second; a paused run whose kernel is gone is adopted and goes on here, with `agent` for
-        the tools and model that the notebook does not define. Raises ConfigurationError (nothing waits, a tool is
-        missing or has changed), UnknownNameError and StoreError.
+        `arguments` take the place of all of the model's, for one call. From any kernel: a run that another kernel
+        works on hears it within a second; a paused run whose kernel is gone is adopted and goes on here, with
+        `agent` for the tools and model that the notebook does not define. Raises ConfigurationError (nothing waits,
+        a tool is missing or has changed), UnknownNameError and StoreError.
 
         >>> @tool(requires_approval=True)
         ... def pay(amount: int) -> str:

@@ -1,4 +1,4 @@
-"""Verbs over runs that a user names by handle, id or label: `get`, `gather`, `resume`, `cancel_run`. Used from any thread."""
+"""What a user does with runs by handle, id or label: get, gather, resume, cancel. Used from any thread."""
 
 from __future__ import annotations
 

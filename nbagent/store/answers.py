@@ -110,8 +110,8 @@ def import_recordings(store: Store, recordings: Sequence[Recording]) -> int:
     Those of the same key and run that were imported before are replaced. Returns once they are durable. Raises
     StoreError.
     """
-    done = f"importing {len(recordings)} answers"
-    count: int = store.write(ImportAnswers(tuple(recordings)), done, timeout_s=COMMIT_WAIT_S)
+    doing = f"importing {len(recordings)} answers"
+    count: int = store.write(ImportAnswers(tuple(recordings)), doing, timeout_s=COMMIT_WAIT_S)
     return count
 
 

@@ -68,8 +68,8 @@ def clear(wish: Clearing) -> int:
     current = runtime.current()
     if not wish.found.run_ids:
         return 0
-    done = f"deleting {_runs(len(wish))}"
-    count: int = current.store.write(ForgetRuns(wish.found.run_ids), done, timeout_s=COMMIT_WAIT_S)
+    doing = f"deleting {_runs(len(wish))}"
+    count: int = current.store.write(ForgetRuns(wish.found.run_ids), doing, timeout_s=COMMIT_WAIT_S)
     current.forget(wish.found.run_ids)
     return count
 

@@ -24,6 +24,7 @@ class Model:
     def check(self):
         pass
 """
+WHOLE = "print(*run.text.split())"
 FAILS_ONCE = (
     SCRIPTED
     + """
@@ -99,9 +100,11 @@ def row(notebook, index: int, title: str, status: str):
     return rows.filter(has=notebook.page.locator(f".nbagent-title >> text='{title}'")).first
 
 
-def said(line):
-    """The cell with the end of what a running model has said, once it has said something."""
-    return line.locator(".nbagent-c-says:not([data-prompt])")
+def said(line) -> str:
+    """The end of what a running model has said, once it has said something."""
+    says = line.locator(".nbagent-c-says:not([data-prompt])")
+    says.wait_for(timeout=20_000)
+    return says.inner_text().removeprefix("…").strip()
 
 
 def settled(line):
@@ -125,16 +128,17 @@ def search(notebook, index: int, text: str) -> None:
 def test_each_of_two_kernels_shows_both_kernels_runs_and_cancels_across(lab):
     """Two notebooks on one store: each panel has both runs with their text, and a click in one ends the other's run."""
     one, two = (
-        lab.open([own_store("both"), LONG.format(name), "%agent", "run.status.value"])
+        lab.open([own_store("both"), LONG.format(name), "%agent", "run.status.value", WHOLE])
         for name in ("rivers", "bridges")
     )
     for notebook in (one, two):
         for index in range(3):
             notebook.run_cell(index)
+    seen = {"rivers": set(), "bridges": set()}
     for notebook in (one, two):
-        for title in ("rivers", "bridges"):
+        for title, texts in seen.items():
             row(notebook, 2, title, "running").wait_for(timeout=20_000)
-            said(row(notebook, 2, title, "running")).wait_for(timeout=20_000)
+            texts.add(said(row(notebook, 2, title, "running")))
     began = time.monotonic()
     # one after the other: a row that ends moves below the running ones, and the click on its neighbour would miss
     for clicked, title in ((one, "bridges"), (two, "rivers")):
@@ -142,9 +146,11 @@ def test_each_of_two_kernels_shows_both_kernels_runs_and_cancels_across(lab):
         for notebook in (one, two):
             row(notebook, 2, title, "cancelled").wait_for(timeout=15_000)
     print(f"cancelled across kernels, seen in both panels: {time.monotonic() - began:.2f} s")
-    for notebook in (one, two):
+    for notebook, texts in zip((one, two), seen.values(), strict=True):
         notebook.run_cell(3)
         assert notebook.text(3) == "'cancelled'"
+        notebook.run_cell(4)
+        assert all(text and text in notebook.text(4) for text in texts), texts
         assert notebook.errors == []
 
 
@@ -175,7 +181,7 @@ HOLDS = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', f
 def test_trouble_of_the_store_is_shown_while_it_lasts(lab):
     """While another program has the file open the panel says who and what to do; the run goes on; then it is gone."""
     first = "\nnb.Agent(model='demo:assistant').start('What is the capital of France?').wait();"
-    notebook = lab.open([own_store("held") + first, "%agent", LONG.format("rivers")])
+    notebook = lab.open([own_store("held") + first, "%agent", LONG.format("rivers"), WHOLE])
     notebook.run_cell(0)
     notebook.run_cell(1)
     holder = subprocess.Popen(
@@ -190,11 +196,14 @@ def test_trouble_of_the_store_is_shown_while_it_lasts(lab):
         trouble = notebook.output(1).get_by_role("alert")
         trouble.locator(".nbagent-what", has_text=f"(pid {holder.pid})").wait_for(timeout=20_000)
         assert trouble.locator(".nbagent-todo").inner_text() != ""
-        said(row(notebook, 1, "rivers", "running")).wait_for(timeout=20_000)
+        text = said(row(notebook, 1, "rivers", "running"))
         holder.stdin.close()
     trouble.wait_for(state="hidden", timeout=20_000)
     click(notebook, 1, "rivers", "running", "Cancel")
     row(notebook, 1, "rivers", "cancelled").wait_for(timeout=10_000)
+    notebook.run_cell(3)
+    assert text
+    assert text in notebook.text(3)
 
 
 def test_a_members_call_is_approved_and_denied_on_its_teams_card(lab):

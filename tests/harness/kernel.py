@@ -84,15 +84,14 @@ class RealKernel:
         self.wire = Wire()
         self._log = (folder / "kernel.log").open("ab")
         self._manager = KernelManager()
+        cold = is_measured() if cold is None else cold
         argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         # the spec is given instead of found: this kernel is the one of `python`, wherever that is installed
         self._manager._kernel_spec = KernelSpec(
             argv=argv,
             display_name="test",
             language="python",
-            metadata={}
-            if (is_measured() if cold is None else cold)
-            else {"kernel_provisioner": {"provisioner_name": warm.NAME}},
+            metadata={} if cold else {"kernel_provisioner": {"provisioner_name": warm.NAME}},
         )
 
     # -- life ---------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ class Row:
     tokens: int | None = None
     idle_s: float = 5.0
     after_s: float = 0.0
-    within_s: float = 4.0  # below `idle_s`: it was not silence that ended it
+    within_s: float = 1.5
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -88,9 +88,9 @@ TABLE = [
     Row(id="429 retry-after-ms", answers=lambda w: [error(429, "x", headers={"retry-after-ms": "150", "retry-after": "9"}), w.text_reply("Paris")], content=PARIS, retries=1, requests=2, after_s=0.15),
     failing("429 retry-after too long", error(429, "x", headers={"retry-after": "3600"}), says="(429)", retries=3),
     failing("429 quota", error(429, "no quota", code="insufficient_quota"), says="has no quota left", retries=2),
-    Row(id="429 twice, then an answer", answers=lambda w: [*[error(429, "x")] * 2, w.text_reply("Paris")], content=PARIS, retries=2, requests=3, after_s=1.0),
+    Row(id="429 twice, then an answer", answers=lambda w: [*[error(429, "x")] * 2, w.text_reply("Paris")], content=PARIS, retries=2, requests=3, after_s=1.0, within_s=3.0),
     failing("500", error(500, "boom"), says="failed (500): boom"),
-    Row(id="500, then an answer", answers=lambda w: [error(500, "x"), w.text_reply("Paris")], content=PARIS, retries=1, requests=2, after_s=0.3),
+    Row(id="500, then an answer", answers=lambda w: [error(500, "x"), w.text_reply("Paris")], content=PARIS, retries=1, requests=2, after_s=0.3, within_s=2.0),
     failing("502 web page", answer(502, HTML), says="a web page ('Welcome to the portal')"),
     failing("503", error(503, "loading"), says="is overloaded (503)"),
     Row(id="503 retry-after", answers=lambda w: [error(503, "x", headers={"retry-after": "0.2"}), w.text_reply("Paris")], content=PARIS, retries=1, requests=2, after_s=0.2),
@@ -114,8 +114,8 @@ TABLE = [
     failing("dropped after the head", (Head(), Drop(reset=False)), says="dropped the connection"),
     Row(id="dropped in mid-chunk", answers=lambda w: [(DropAt(150), *w.text_reply("Paris"))], status="error", stop="error", says="dropped the connection"),
     Row(id="dropped in mid-text", answers=lambda w: begun(w, Drop(reset=False)), status="error", stop="error", says="dropped the connection"),
-    Row(id="dropped, then an answer", answers=lambda w: [*begun(w, Drop(reset=False)), w.text_reply("Paris")], content=PARIS, retries=1, requests=2),
-    Row(id="dropped for good", answers=lambda _: [(Drop(),)] * 2, status="error", stop="error", says="dropped the connection", retries=1, requests=2),
+    Row(id="dropped, then an answer", answers=lambda w: [*begun(w, Drop(reset=False)), w.text_reply("Paris")], content=PARIS, retries=1, requests=2, within_s=2.5),
+    Row(id="dropped for good", answers=lambda _: [(Drop(),)] * 2, status="error", stop="error", says="dropped the connection", retries=1, requests=2, within_s=2.5),
     # silence
     failing("silence before the head", (Silence(),), says="sent nothing for 0.2 s", status="timeout", stop="idle_timeout", idle_s=0.2, retries=2, after_s=0.2),
     failing("silence after the head", (Head(), Raw(b": hi\n\n"), Silence()), says="sent nothing for 0.2 s", status="timeout", stop="idle_timeout", idle_s=0.2),
