@@ -24,6 +24,7 @@ MIGRATIONS: Sequence[str] = (
     "first_days.sql",
     "first_days_filled.sql",
     "batches.sql",
+    "fuller_rows.sql",
 )
 
 
