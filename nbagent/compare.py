@@ -123,6 +123,7 @@ def _row(cell: _Cell, output: RunOutput) -> dict[str, Any]:
         "contender": cell.contender,
         "repeat": cell.repeat,
         "status": output.status.value,
+        "stop_reason": output.stop_reason,
         "answer": output.content,
         "error": output.error,
         **{name: getattr(output.metrics, name) for name in _MEASURED},

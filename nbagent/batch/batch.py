@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nbagent.batch.feed import Ask, Feed
-from nbagent.batch.frame import frame_of, given_frame, typed
+from nbagent.batch.frame import frame_of, given_frame, typed, with_raw_answers
 from nbagent.batch.gate import PacedSlots
 from nbagent.batch.grouping import group_schema
 from nbagent.batch.jobs import JobFeed
-from nbagent.batch.outcome import Outcome
+from nbagent.batch.outcome import spent_on
 from nbagent.batch.plan import Plan
 from nbagent.batch.progress import bar_of
 from nbagent.batch.prompts import RowKeys
@@ -112,8 +112,13 @@ class Batch:
 
     @property
     def notices(self) -> list[str]:
-        """What happened to the batch as a whole, in sentences: slowed down, stopped at a limit, ..."""
-        return list(self._results.notices)
+        """What happened to the batch as a whole, in sentences: slowed down, stopped at a limit, answers cut, ..."""
+        cut = self._results.cut
+        few = "1 answer was" if cut == 1 else f"{cut} answers were"
+        said = (
+            f"{few} cut off at the output token limit (`stop_reason`): raise max_output_tokens and map again"
+        )
+        return [*self._results.notices, *([said] if cut else [])]
 
     def done(self) -> bool:
         """True once every row has its end and each run's end is committed."""
@@ -183,9 +188,11 @@ class Batch:
         """Return the rows so far as a DataFrame with the index of the rows given.
 
         Columns: those of the rows given (unless `join=False`; a generator's are not kept), the answer's fields, or
-        `content` where it is no record, then `status` (`not asked`: the batch ended before that row), `error`,
-        `cost_usd` (US dollars of the row's run, whenever it was asked; 0 where another row with the same prompt
-        paid), `duration_s` and `run_id`. A field with the name of a column is `answer.NAME`.
+        `content` where it is no record, then `status` (`not asked`: the batch ended before that row), `stop_reason`
+        (`max_output_tokens`: the answer is cut), `from_earlier` (an earlier batch had the answer), `error`,
+        `error_type`, `cost_usd` (US dollars that this batch has spent on the row, failed tries and its part of a
+        group's included; 0 where it is from earlier or another row with the same prompt paid), `duration_s` and
+        `run_id`. A field with the name of a column is `answer.NAME`.
         """
         import pandas as pd
 
@@ -201,10 +208,14 @@ class Batch:
         return frame_of(outcomes, answers, index, given if join else None)
 
     def failed(self) -> pd.DataFrame:
-        """Return the rows that have failed so far; rows that were not asked are not among them."""
-        frame = self.to_frame()
-        failed = [one is not None and _has_failed(one) for one in self._results.outcomes]
-        return frame[[*failed, *([False] * (len(frame) - len(failed)))]]
+        """Return the rows that have failed so far, with what the model said as `raw_answer`.
+
+        Rows that were not asked or that a person cancelled are not among them.
+        """
+        frame, outcomes = self.to_frame(), list(self._results.outcomes)
+        failed = [one is not None and one.has_failed for one in outcomes][: len(frame)]
+        found = frame[[*failed, *([False] * (len(frame) - len(failed)))]]
+        return with_raw_answers(found, [one for one in outcomes if one is not None and one.has_failed])
 
     def __iter__(self) -> Iterator[RowResult]:
         """Yield each row's result as it comes, in the order of their ends, and wait for the next."""
@@ -266,20 +277,20 @@ class Batch:
     def retry_failed(self) -> Batch:
         """Ask the rows that failed once more, in the background, and return this batch; the others keep their answers.
 
-        Rows whose prompt could not be made stay as they are. While the batch is at work nothing is asked again.
+        What they have cost counts on: `max_cost` bounds the batch over all of its tries. Rows whose prompt could not
+        be made stay as they are. While the batch is at work nothing is asked again.
         """
         if not self.done():
             return self
         results = self._results
         keys = RowKeys()
         asks = [
-            Ask((position,), (one.prompt,), (keys.key_of(one.prompt)[0],))
+            Ask((position,), (one.prompt,), (one.key or keys.key_of(one.prompt)[0],), spent_on(one), one)
             for position, one in enumerate(results.outcomes)
-            if one is not None and _has_failed(one) and one.prompt is not None
+            if one is not None and one.has_failed and one.prompt is not None
         ]
         if asks:
             results.reopen([ask.positions[0] for ask in asks])
-            self._feed.spending.reset()
             self._work(self._feed.ask_again(asks))
         return self
 
@@ -371,10 +382,6 @@ def batches() -> list[Batch]:
 
 
 _batches: weakref.WeakValueDictionary[str, Batch] = weakref.WeakValueDictionary()
-
-
-def _has_failed(outcome: Outcome) -> bool:
-    return (not outcome.is_good and outcome.run_id is not None) or outcome.status == "error"
 
 
 def _shielded(working: concurrent.futures.Future[None]) -> concurrent.futures.Future[None]:

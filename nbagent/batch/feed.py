@@ -14,7 +14,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nbagent.batch.grouping import MISSING, group_prompt, split_answers
-from nbagent.batch.outcome import NOT_ASKED, Outcome, outcome_of, outcome_of_answer
+from nbagent.batch.outcome import (
+    NOT_ASKED,
+    NOTHING_SPENT,
+    Outcome,
+    Spent,
+    outcome_of,
+    outcome_of_answer,
+    spent_on,
+)
 from nbagent.batch.plan import Plan
 from nbagent.batch.prompts import RowKeys
 from nbagent.batch.results import Results
@@ -34,11 +42,16 @@ JOINT = "+"  # between the keys of rows that shared a prompt
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One prompt to send: of one row, or of several."""
+    """One prompt to send: of one row, or of several.
+
+    `spent` is what a row has cost already, `earlier` the outcome that it keeps where it is not asked again after all.
+    """
 
     positions: tuple[int, ...]
     prompts: tuple[str, ...]
     keys: tuple[str, ...]
+    spent: Spent = NOTHING_SPENT
+    earlier: Outcome | None = None
 
 
 class Feed:
@@ -155,7 +168,7 @@ class Feed:
         try:
             prompt = self._plan.prompts.of_row(label, row)
         except NBAgentError as error:
-            self._put(position, Outcome(status="error", error=str(error)))
+            self._put(position, Outcome(status="error", error=str(error), error_type=type(error).__name__))
             return
         key, before = self._keys.key_of(prompt)
         if before and self._plan.dedupe:
@@ -279,22 +292,19 @@ class Feed:
     def _settle(self, ask: Ask, outcome: Outcome) -> None:
         """Give the rows of a prompt their outcomes; ask a row alone that its group's answer left out."""
         if len(ask.positions) == 1:
-            self._put_first(ask.positions[0], ask.keys[0], outcome)
+            self._put_first(ask.positions[0], ask.keys[0], outcome.after(ask.spent))
             return
         rows = self._split(outcome, len(ask.positions))
         for position, prompt, key, row in zip(ask.positions, ask.prompts, ask.keys, rows, strict=True):
             if row is not None:
                 self._put_first(position, key, replace(row, prompt=None if row.is_good else prompt))
             else:
-                self._ready.append(Ask((position,), (prompt,), (key,)))
+                share = _share(outcome, len(ask.positions))
+                self._ready.append(Ask((position,), (prompt,), (key,), spent_on(share)))
 
     def _split(self, outcome: Outcome, count: int) -> list[Outcome | None]:
         """Return each row's part of a group's outcome, None for a row that is to be asked alone."""
-        share = replace(
-            outcome,
-            cost_usd=None if outcome.cost_usd is None else outcome.cost_usd / count,
-            total_tokens=None if outcome.total_tokens is None else outcome.total_tokens // count,
-        )
+        share = _share(outcome, count)
         if outcome.is_good:
             answers = split_answers(outcome.content, count, self._plan.output_schema)
             return [None if one is MISSING else replace(share, content=one) for one in answers]
@@ -303,6 +313,8 @@ class Feed:
 
     def _put_first(self, position: int, key: str, outcome: Outcome) -> None:
         """Give a row its outcome, and those with the same prompt."""
+        if not outcome.is_good:
+            outcome = replace(outcome, key=key)
         self._put(position, outcome)
         if self._plan.dedupe:
             waiting = self._same.get(key)
@@ -324,5 +336,15 @@ class Feed:
     def _leave_ready(self) -> None:
         for ask in self._ready:
             for position, key, prompt in zip(ask.positions, ask.keys, ask.prompts, strict=True):
-                self._put_first(position, key, Outcome(status=NOT_ASKED, error=self._stopped, prompt=prompt))
+                left = Outcome(status=NOT_ASKED, error=self._stopped, prompt=prompt).after(ask.spent)
+                self._put_first(position, key, ask.earlier or left)
         self._ready.clear()
+
+
+def _share(outcome: Outcome, count: int) -> Outcome:
+    """Return one row's part of what a group's run has cost."""
+    return replace(
+        outcome,
+        cost_usd=None if outcome.cost_usd is None else outcome.cost_usd / count,
+        total_tokens=None if outcome.total_tokens is None else outcome.total_tokens // count,
+    )

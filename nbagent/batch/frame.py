@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from nbagent.batch.outcome import NOT_ASKED, Outcome
 from nbagent.batch.rows import Row
 from nbagent.run import RunStatus
@@ -18,13 +20,20 @@ if TYPE_CHECKING:
 
 CONTENT = "content"  # the column of an answer that is no record
 STATUSES = (*(status.value for status in RunStatus), NOT_ASKED)
-MEASURES = ("status", "error", "cost_usd", "duration_s", "run_id")
+MEASURES = (
+    "status", "stop_reason", "from_earlier", "error", "error_type", "cost_usd", "duration_s", "run_id"
+)  # fmt: skip
+RAW_ANSWER = "raw_answer"
 _DTYPES: dict[str, Any] = {
+    "stop_reason": "string",
+    "from_earlier": "boolean",
     "error": "string",
+    "error_type": "string",
     "cost_usd": "Float64",
     "duration_s": "Float64",
     "run_id": "string",
 }
+_FIELDS = {"from_earlier": "reused"}
 
 
 def typed(outcome: Outcome, schema: OutputSchema | None) -> Any:
@@ -66,10 +75,12 @@ def frame_of(
         column = pd.Series([one.get(name) for one in fields], index=index, dtype=object)
         columns[f"answer.{name}" if name in taken else name] = column.infer_objects().convert_dtypes()
     statuses = [one.status if one is not None else RunStatus.pending.value for one in outcomes]
-    columns["status"] = pd.Categorical(statuses, categories=list(STATUSES))
+    occurring = [status for status in STATUSES if status in set(statuses)]
+    columns["status"] = pd.Categorical(statuses, categories=occurring)
     for name, dtype in _DTYPES.items():
+        field = _FIELDS.get(name, name)
         columns[name] = pd.array(
-            [None if one is None else getattr(one, name) for one in outcomes], dtype=dtype
+            [None if one is None else getattr(one, field) for one in outcomes], dtype=dtype
         )
     answered = pd.DataFrame(columns, index=index)
     if given is None:
@@ -78,6 +89,22 @@ def frame_of(
     return pd.concat(
         [given.drop(columns=[name for name in MEASURES if name in given.columns]), answered], axis=1
     )
+
+
+def with_raw_answers(frame: pd.DataFrame, outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Return rows that failed with what the model said to each: text as it came, None where nothing did."""
+    import pandas as pd
+
+    said = [
+        one.content if one.content is None or isinstance(one.content, str) else json_of(one.content)
+        for one in outcomes
+    ]
+    return frame.assign(**{RAW_ANSWER: pd.array(said, dtype="string")})
+
+
+def json_of(value: Any) -> str:
+    """Return plain data as JSON text."""
+    return orjson.dumps(value, default=str).decode()
 
 
 def given_frame(table: Any, count: int) -> pd.DataFrame | None:

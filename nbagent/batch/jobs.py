@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from nbagent.batch.feed import Ask, Feed
-from nbagent.batch.outcome import NOT_ASKED, Outcome
+from nbagent.batch.outcome import CUT, NOT_ASKED, Outcome
 from nbagent.batch.rows import Numbered
 from nbagent.errors import ModelError, StoreError
 from nbagent.events import Message, ModelCall
@@ -187,7 +187,9 @@ class JobFeed(Feed):
             reply = await self._files.reply_of(line)
             outcome = self._outcome_of(reply)
         except ModelError as error:
-            outcome = Outcome(status="error", error=str(error))
+            outcome = Outcome(
+                status="error", stop_reason="error", error=str(error), error_type=type(error).__name__
+            )
         call = self._call(reply, outcome, created_at, duration_s)
         end = _end(outcome, self._plan)
         run_id, written = self._alone.keep(ask.prompts[0], ask.keys[0], call=call, end=end)
@@ -204,16 +206,28 @@ class JobFeed(Feed):
     def _outcome_of(self, reply: ReplyFinished) -> Outcome:
         schema = self._plan.output_schema
         if reply.refusal is not None:
-            return Outcome(status="error", content=reply.text, error=f"the model refused: {reply.refusal}")
-        if schema is None:
-            return Outcome(status="completed", content=reply.text)
-        try:
             return Outcome(
-                status="completed", content=schema.validate_text(reply.text).data, output_valid=True
+                status="error",
+                content=reply.text,
+                stop_reason="refusal",
+                error=f"the model refused: {reply.refusal}",
+                error_type="Refusal",
             )
+        if schema is None:
+            ended = CUT if reply.finish_reason == "length" else "end"
+            return Outcome(status="completed", content=reply.text, stop_reason=ended)
+        try:
+            data = schema.validate_text(reply.text).data
         except InvalidOutputError as error:
-            said = f"the answer does not fit {schema.name}: {'; '.join(error.problems[:5])}"
-            return Outcome(status="error", content=reply.text, output_valid=False, error=said)
+            return Outcome(
+                status="error",
+                content=reply.text,
+                output_valid=False,
+                stop_reason="invalid_output",
+                error=f"the answer does not fit {schema.name}: {'; '.join(error.problems[:5])}",
+                error_type=type(error).__name__,
+            )
+        return Outcome(status="completed", content=data, output_valid=True, stop_reason="end")
 
     def _call(
         self, reply: ReplyFinished | None, outcome: Outcome, started_at: datetime, duration_s: float
@@ -234,7 +248,8 @@ class JobFeed(Feed):
         for key, ask in list(self._waiting.items()):
             status = "error" if why is None else "cancelled" if key in submitted else NOT_ASKED
             said = why or "the provider's batch ended without an answer to this row"
-            self._settle(ask, Outcome(status=status, error=said, prompt=ask.prompts[0]))
+            kept = ask.earlier if status == NOT_ASKED else None
+            self._settle(ask, kept or Outcome(status=status, error=said, prompt=ask.prompts[0]))
         self._waiting.clear()
         self._submitted.clear()
 
@@ -242,13 +257,13 @@ class JobFeed(Feed):
 def _end(outcome: Outcome, plan: Any) -> dict[str, Any]:
     """A run's end as the store has it."""
     good, schema = outcome.is_good, plan.output_schema
-    invalid = outcome.output_valid is False
     return {
         "status": outcome.status,
-        "stop_reason": "end" if good else "invalid_output" if invalid else "error",
+        "stop_reason": outcome.stop_reason,
         "content": outcome.content,
         "content_type": schema.content_type if good and schema is not None else "text",
         "output_valid": outcome.output_valid,
+        "error_type": outcome.error_type,
         "error": outcome.error,
         "mode_effective": "provider",
     }

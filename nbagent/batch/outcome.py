@@ -9,34 +9,80 @@ from nbagent.run import RunRecord
 from nbagent.store import Answered
 
 NOT_ASKED = "not asked"  # the status of a row that the batch ended before; no run has it
+CANCELLED = "cancelled"
+CUT = "max_output_tokens"  # the stop reason of an answer that is no whole one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """A row's end: a run's final `status`, or "not asked". `content` is text or plain data; unknown is None.
 
-    `reused`: an earlier batch had asked it. `prompt` is kept where the row can be asked again.
+    `reused`: an earlier batch had asked it, so that it costs this one nothing. `prompt` and `key` are kept where the
+    row can be asked again. `cost_usd` and `total_tokens` are all that was spent on the row, failed tries included.
     """
 
     status: str
     content: Any = None
     output_valid: bool | None = None
+    stop_reason: str | None = None
     error: str | None = None
+    error_type: str | None = None
     cost_usd: float | None = None
     total_tokens: int | None = None
     duration_s: float | None = None
     run_id: str | None = None
     reused: bool = False
     prompt: str | None = None
+    key: str | None = None
 
     @property
     def is_good(self) -> bool:
         """True for a row with an answer."""
         return self.status == "completed"
 
+    @property
+    def has_failed(self) -> bool:
+        """True for a row that was asked, or could not be, and has no answer; a person's cancel is no failure."""
+        return not self.is_good and self.status not in (CANCELLED, NOT_ASKED)
+
+    @property
+    def is_cut(self) -> bool:
+        """True for an answer that ended at the output token limit."""
+        return self.is_good and self.stop_reason == CUT
+
     def copy(self) -> Outcome:
         """Return the same for another row with this prompt, which costs nothing more."""
-        return replace(self, cost_usd=None if self.cost_usd is None else 0.0)
+        free = self.run_id is not None
+        return replace(self, cost_usd=0.0 if free else None, total_tokens=0 if free else None)
+
+    def after(self, spent: Spent) -> Outcome:
+        """Return the same with what earlier tries of the row have cost."""
+        return replace(
+            self,
+            cost_usd=_sum(self.cost_usd, spent.cost_usd),
+            total_tokens=_sum(self.total_tokens, spent.total_tokens),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was spent on a row before it is asked again; unknown is None."""
+
+    cost_usd: float | None = None
+    total_tokens: int | None = None
+
+
+NOTHING_SPENT = Spent()
+
+
+def spent_on(outcome: Outcome) -> Spent:
+    """Return what was spent on a row with this outcome."""
+    return Spent(outcome.cost_usd, outcome.total_tokens)
+
+
+def _sum(one: Any, other: Any) -> Any:
+    """Add up what is known, None where nothing is."""
+    return other if one is None else one if other is None else one + other
 
 
 def outcome_of(record: RunRecord) -> Outcome:
@@ -51,7 +97,9 @@ def outcome_of(record: RunRecord) -> Outcome:
         status=record.status.value,
         content=end.content if end.content is not None or good else (record.text or None),
         output_valid=end.output_valid,
+        stop_reason=end.stop_reason,
         error=end.error,
+        error_type=end.error_type,
         cost_usd=whole.cost_usd if whole else (sum(costs) if costs else None),
         total_tokens=whole.total_tokens if whole else (sum(tokens) if tokens else None),
         duration_s=(end.finished_at - record.started_at).total_seconds() if record.started_at else None,
@@ -66,8 +114,9 @@ def outcome_of_answer(answered: Answered) -> Outcome:
         status="completed",
         content=answered.content,
         output_valid=answered.output_valid,
-        cost_usd=answered.cost_usd,
-        total_tokens=answered.total_tokens,
+        stop_reason=answered.stop_reason,
+        cost_usd=0.0,
+        total_tokens=0,
         duration_s=answered.duration_s,
         run_id=answered.run_id,
         reused=True,

@@ -22,7 +22,7 @@ def bar_of(progress: Callable[[], BatchProgress]) -> Iterator[Callable[[], None]
         def refresh() -> None:
             now = progress()
             bar.total = now.total
-            bar.n = now.done + now.failed + now.not_asked
+            bar.n = now.ended
             bar.set_postfix_str(_beside(now), refresh=False)
             bar.refresh()
 
@@ -32,6 +32,7 @@ def bar_of(progress: Callable[[], BatchProgress]) -> Iterator[Callable[[], None]
 def _beside(now: BatchProgress) -> str:
     """What the bar itself does not say."""
     parts = [f"{now.failed} failed"] if now.failed else []
+    parts += [f"{now.cancelled} cancelled"] if now.cancelled else []
     parts += [f"{now.not_asked} not asked"] if now.not_asked else []
     parts += [f"${now.cost_usd:.4f}"] if now.cost_usd else []
     parts += [f"slowed to {now.pace_per_s:.1f}/s"] if now.pace_per_s is not None else []

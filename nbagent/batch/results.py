@@ -8,27 +8,34 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from nbagent.batch.outcome import NOT_ASKED, Outcome
+from nbagent.batch.outcome import CANCELLED, NOT_ASKED, Outcome
 
-RATE_OVER = 200  # the rate is that of the last rows: the first seconds of a batch say little about its end
+# the rate is that of the last rows, and of the last seconds where they hold enough of them
+RATE_OVER = 200
+RECENT_S = 30.0
+FEW = 5
+SETTLED_S = 1.0  # before, a rate says nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchProgress:
     """Where a batch stands. `total` and what follows from it is None while a generator still gives rows.
 
-    `done` rows have an answer (`reused` of them from an earlier batch), `failed` ones have none, `not_asked` ones were
-    left out because the batch ended before them. `cost_usd` and `tokens` are what this batch has spent itself;
-    `pace_per_s` is how many requests a second it sends at most while the provider limits it.
+    `done` rows have an answer (`reused` of them from an earlier batch), `failed` ones have none, `cancelled` ones were
+    stopped by a person, `not_asked` ones were left out because the batch ended before them; `statuses` counts the
+    statuses that occur. `cost_usd` and `tokens` are what this batch has spent itself, on failed tries too.
+    `rate_per_s` counts rows asked, lately; 0 in the first second. `pace_per_s` is how many requests a second it sends
+    at most while the provider limits it.
     """
 
     total: int | None
     done: int
     failed: int
+    cancelled: int
     not_asked: int
     running: int
     reused: int
@@ -38,11 +45,17 @@ class BatchProgress:
     rate_per_s: float
     pace_per_s: float | None
     finished: bool
+    statuses: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def left(self) -> int | None:
         """Rows that have no end yet."""
-        return None if self.total is None else self.total - self.done - self.failed - self.not_asked
+        return None if self.total is None else self.total - self.ended
+
+    @property
+    def ended(self) -> int:
+        """Rows that have an end, whichever."""
+        return self.done + self.failed + self.cancelled + self.not_asked
 
     @property
     def eta_s(self) -> float | None:
@@ -68,6 +81,7 @@ class BatchProgress:
     def _others(self) -> list[tuple[str, int]]:
         return [
             ("failed", self.failed),
+            ("cancelled", self.cancelled),
             ("not asked", self.not_asked),
             ("from earlier", self.reused),
             ("running", self.running),
@@ -92,10 +106,13 @@ class Results:
         self.finished = False
         self.changed = threading.Condition()
         self._wakes: list[Callable[[], object]] = []
+        self.cut = 0  # answers that ended at the output token limit
+        self._reused = 0
         self._counts: Counter[str] = Counter()
         self._began_s = time.monotonic()
         self._ended_s: float | None = None
-        self._last: deque[float] = deque(maxlen=RATE_OVER)
+        self._asked = 0
+        self._last: deque[float] = deque([self._began_s], maxlen=RATE_OVER + 1)
 
     # the background loop ------------------------------------------------------------------------------
 
@@ -112,6 +129,7 @@ class Results:
             self.arrived.append(position)
             self._count(outcome, 1)
             if not outcome.reused and outcome.status != NOT_ASKED:
+                self._asked += 1
                 self._last.append(time.monotonic())
         self._wake()
 
@@ -124,11 +142,14 @@ class Results:
                 self._count(outcome, -1)
                 self.outcomes[position] = None
             self.finished, self._ended_s = False, None
-            self._began_s = time.monotonic()
+            self._began_s, self._asked = time.monotonic(), 0
+            self._last.clear()
+            self._last.append(self._began_s)
 
     def note(self, text: str) -> None:
         """Keep a sentence for the person."""
-        self.notices.append(text)
+        if text not in self.notices:
+            self.notices.append(text)
         self._wake()
 
     def finish(self) -> None:
@@ -141,9 +162,9 @@ class Results:
         self._wake()
 
     def _count(self, outcome: Outcome, by: int) -> None:
-        kind = "done" if outcome.is_good else "not_asked" if outcome.status == NOT_ASKED else "failed"
-        self._counts[kind] += by
-        self._counts["reused"] += by * outcome.reused
+        self._counts[outcome.status] += by
+        self._reused += by * outcome.reused
+        self.cut += by * outcome.is_cut
 
     def _wake(self) -> None:
         with self.changed:
@@ -171,20 +192,41 @@ class Results:
     ) -> BatchProgress:
         """Where the batch stands now."""
         with self.changed:
-            counts, last = dict(self._counts), list(self._last)
+            counts = {status: count for status, count in self._counts.items() if count}
             now_s = self._ended_s if self._ended_s is not None else time.monotonic()
-        span_s = now_s - last[0] if len(last) == RATE_OVER else now_s - self._began_s
+            rate_per_s = self._rate_per_s(now_s)
+        done, cancelled, not_asked = (counts.get(one, 0) for one in ("completed", CANCELLED, NOT_ASKED))
         return BatchProgress(
             total=self.total,
-            done=counts.get("done", 0),
-            failed=counts.get("failed", 0),
-            not_asked=counts.get("not_asked", 0),
+            done=done,
+            failed=sum(counts.values()) - done - cancelled - not_asked,
+            cancelled=cancelled,
+            not_asked=not_asked,
             running=running,
-            reused=counts.get("reused", 0),
+            reused=self._reused,
+            statuses=counts,
             cost_usd=cost_usd,
             tokens=tokens,
             elapsed_s=now_s - self._began_s,
-            rate_per_s=len(last) / span_s if span_s > 0 else 0.0,
+            rate_per_s=rate_per_s,
             pace_per_s=pace_per_s,
             finished=self.finished,
         )
+
+    def _rate_per_s(self, now_s: float) -> float:
+        """Return the rows a second: lately while it goes on, over all of them once it has ended."""
+        if self._ended_s is not None:
+            elapsed_s = self._ended_s - self._began_s
+            return self._asked / elapsed_s if elapsed_s > 0 else 0.0
+        if now_s - self._began_s < SETTLED_S:
+            return 0.0
+        return recent_rate(self._last, now_s)
+
+
+def recent_rate(times: Sequence[float], now_s: float) -> float:
+    """Return how many a second came lately; the first of `times` is when the first of them began."""
+    recent = [one for one in times if one >= now_s - RECENT_S]
+    if len(recent) <= FEW:
+        recent = list(times)[-FEW - 1 :]
+    span_s = now_s - recent[0] if recent else 0.0
+    return (len(recent) - 1) / span_s if span_s > 0 else 0.0

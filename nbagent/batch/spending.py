@@ -11,7 +11,7 @@ from nbagent.batch.plan import BatchLimits
 
 
 class Spending:
-    """What a batch has spent on `asked` finished runs, against its limits."""
+    """What a batch has spent on `asked` finished runs, against its limits; asking rows again spends of the same."""
 
     def __init__(self, limits: BatchLimits) -> None:
         self._limits = limits
@@ -26,10 +26,6 @@ class Spending:
         self.cost_usd += outcome.cost_usd or 0.0
         self.cost_known = self.cost_known or outcome.cost_usd is not None
         self.tokens += outcome.total_tokens or 0
-
-    def reset(self) -> None:
-        """Begin anew: rows that failed are asked again because a person wants it."""
-        self.cost_usd, self.tokens, self.asked = 0.0, 0, 0
 
     def may_ask(self, in_flight: int) -> bool:
         """Say whether one more run beside those in flight is expected to stay within the limits."""

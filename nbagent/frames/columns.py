@@ -267,6 +267,7 @@ COMPARISON: Columns = (
     *_columns("category", "", contender="the agent or model that was asked, by its name in the call"),
     *_columns("Int64", "", repeat="which time, from 1"),
     *_columns("status", "", status="how the run ended"),
+    *_columns("category", "", stop_reason="why it stopped; max_output_tokens: the answer is cut"),
     *_columns("object", "", answer="the answer: text or the typed value"),
     *_columns("string", "", error="what it failed with"),
     *_columns(

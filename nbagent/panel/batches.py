@@ -28,7 +28,7 @@ def _standing(progress: Any) -> Mapping[str, Any]:
     return {
         "total": progress.total,
         "done": progress.done,
-        "failed": progress.failed,
+        "failed": progress.failed + progress.cancelled,  # the front end knows which runs were cancelled
         "not_asked": progress.not_asked,
         "rate": None if progress.finished else float(f"{progress.rate_per_s:.2g}"),
         "finished": progress.finished,

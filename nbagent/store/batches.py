@@ -21,14 +21,10 @@ _ANSWERED = """
 with asked as (
     select l.run_id, l.created_at, l.details ->> '$.row_key' as row_key
     from launches l join batches b using (batch_id) where b.batch_key = ?
-), paid as (
-    select run_id, sum(cost_usd) as cost_usd, sum(total_tokens)::bigint as total_tokens
-    from model_calls where run_id in (select run_id from asked) group by run_id
 )
-select a.run_id, a.row_key, e.content, e.content_type, e.output_valid, e.started_at, e.finished_at,
-       paid.cost_usd, paid.total_tokens
-from asked a join attempt_ends e using (run_id) left join paid using (run_id)
-where e.status = 'completed' order by a.created_at"""
+select a.run_id, a.row_key, e.content, e.content_type, e.output_valid, e.stop_reason, e.started_at, e.finished_at
+from asked a join attempt_ends e using (run_id)
+where e.status = 'completed' and e.stop_reason <> 'max_output_tokens' order by a.created_at"""
 _DETAILS = "select details from batches where batch_key = ? order by created_at"
 
 
@@ -40,13 +36,12 @@ class Answered:
     row_key: str
     content: Any
     output_valid: bool | None
+    stop_reason: str
     duration_s: float | None
-    cost_usd: float | None
-    total_tokens: int | None
 
 
 def answered_rows(store: Store, batch_key: str) -> list[Answered]:
-    """Every completed run of the batches with this key, oldest first. Raises StoreError."""
+    """Every run of the batches with this key that has a whole answer, oldest first. Raises StoreError."""
     return [_answered(row) for row in store.read(_ANSWERED, [batch_key]) if row["row_key"]]
 
 
@@ -61,7 +56,6 @@ def _answered(row: Mapping[str, Any]) -> Answered:
         row_key=row["row_key"],
         content=content_of(row),
         output_valid=row["output_valid"],
+        stop_reason=row["stop_reason"],
         duration_s=seconds_between(row["started_at"], row["finished_at"]),
-        cost_usd=row["cost_usd"],
-        total_tokens=row["total_tokens"],
     )

@@ -240,7 +240,9 @@ class _Batch:
         """Say in the same transaction what makes the run an answer for later ones, or whose answer it was given."""
         if write.cached_from is not None:
             self.statements.append((_CACHED, [write.cached_from, write.run_id]))
-        elif write.keys is not None and write.end["status"] == "completed":
+        elif (
+            write.keys is not None and write.end["stop_reason"] == "end"
+        ):  # an answer that was cut is no answer
             since = rows.naive(write.end.get("finished_at")) or rows.utc_now()
             keys = write.keys
             self._row("answers", (keys.cache_key, keys.session_key, write.run_id, since, None))

@@ -43,7 +43,10 @@ def test_the_result_is_the_table_with_typed_answers(agent, provider, table):
         "label",
         "words",
         "status",
+        "stop_reason",
+        "from_earlier",
         "error",
+        "error_type",
         "cost_usd",
         "duration_s",
         "run_id",
@@ -182,7 +185,7 @@ def test_cancel_stops_what_is_in_flight_and_asks_no_more(agent, provider, table)
     assert set(frame["error"].dropna()) == {"the batch was cancelled"}
     assert len(provider.requests) == 5
     assert not batch.cancel()
-    assert str(batch.progress) == "0 of 20 done, 5 failed, 15 not asked"
+    assert str(batch.progress) == "0 of 20 done, 5 cancelled, 15 not asked"
 
 
 def test_failed_rows_are_rows_and_can_be_asked_again(agent, provider, table):

@@ -49,7 +49,7 @@ def test_a_batch_is_one_row_that_is_replaced(store: Store) -> None:
 
 
 def test_only_completed_rows_of_the_same_key_are_answers(store: Store) -> None:
-    """Rows of other keys, failed ones and unfinished ones are asked anew; content comes back as data."""
+    """Rows of other keys, failed, cut and unfinished ones are asked anew; content comes back as data."""
     for key in ("k", "other"):
         store.submit(BatchRecord(batch_id=f"b-{key}", batch_key=key, created_at=NOW, owner=store.owner))
     for run_id, batch, status in (
@@ -57,12 +57,13 @@ def test_only_completed_rows_of_the_same_key_are_answers(store: Store) -> None:
         ("2", "b-k", "error"),
         ("3", "b-other", "completed"),
         ("4", "b-k", ""),
+        ("5", "b-k", "cut"),
     ):
         store.submit(launch(run_id, batch, f"row-{run_id}"))
         if status:
             end = {
-                "status": status,
-                "stop_reason": "end",
+                "status": status.replace("cut", "completed"),
+                "stop_reason": "max_output_tokens" if status == "cut" else "end",
                 "content": {"x": 1},
                 "content_type": "json",
                 "started_at": NOW,
@@ -77,4 +78,4 @@ def test_only_completed_rows_of_the_same_key_are_answers(store: Store) -> None:
             )
     (found,) = answered_rows(store, "k")
     assert (found.run_id, found.row_key, found.content, found.output_valid) == ("1", "row-1", {"x": 1}, True)
-    assert (found.duration_s, found.cost_usd, found.total_tokens) == (0.0, None, None)
+    assert (found.duration_s, found.stop_reason) == (0.0, "end")
