@@ -10,8 +10,11 @@ is imported with the first prompt that needs it.
 from __future__ import annotations
 
 import functools
+import os
 import re
-from collections.abc import Mapping
+import string
+from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbagent.errors import TemplateError, close_match
@@ -26,25 +29,12 @@ if TYPE_CHECKING:
 _MARKS = ("{{", "{%", "{#")
 _FILE = "<template>"  # jinja2's name for a template without a file, in tracebacks
 _RAW_HINT = "correct it, or keep braces as text with {% raw %}...{% endraw %}"
-_BUILTINS = (
-    abs,
-    all,
-    any,
-    enumerate,
-    float,
-    int,
-    len,
-    list,
-    max,
-    min,
-    repr,
-    round,
-    set,
-    sorted,
-    str,
-    sum,
-    zip,
-)
+# functions of Python that a template may use; its types come as functions too (`_environment`), for a type's own
+# methods (`str.format`) get around the sandbox
+_FUNCTIONS = (abs, all, any, len, max, min, repr, round, sorted, sum)
+_TYPES = (dict, enumerate, float, int, list, range, set, str, zip)
+_FORMATTING = frozenset({"format", "format_map", "vformat", "get_field"})
+_OF_JINJA = ("cycler", "joiner", "namespace")
 
 
 def render(template: str, names: Mapping[str, Any]) -> str:
@@ -57,6 +47,11 @@ def render(template: str, names: Mapping[str, Any]) -> str:
         return template
     compiled, used = _compiled(template)
     values = {name: names[name] for name in used if name in names}
+    for name, value in values.items():
+        if isinstance(value, type(os.environ)):
+            raise TemplateError(
+                f"{name!r} is the environment, which no template reads", "put the one value into a variable"
+            )
     try:
         return compiled.render(values)
     except Exception as error:  # noqa: BLE001 - a template calls any code of the user's values
@@ -78,9 +73,9 @@ def variables_in(template: str) -> set[str]:
 @functools.cache
 def _environment() -> SandboxedEnvironment:
     from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from jinja2.sandbox import safe_range
 
-    environment = ImmutableSandboxedEnvironment(
+    environment = _environment_class()(
         undefined=StrictUndefined,
         finalize=_shown,
         autoescape=False,  # a prompt is no HTML
@@ -88,8 +83,69 @@ def _environment() -> SandboxedEnvironment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update({function.__name__: function for function in _BUILTINS})
+    kept = {name: _as_function(environment.globals[name]) for name in _OF_JINJA}
+    environment.globals.clear()
+    environment.globals.update(kept)
+    environment.globals.update({function.__name__: function for function in _FUNCTIONS})
+    environment.globals.update({kind.__name__: _as_function(kind) for kind in _TYPES if kind is not range})
+    environment.globals["range"] = safe_range
     return environment
+
+
+@functools.cache
+def _environment_class() -> type[SandboxedEnvironment]:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Environment(ImmutableSandboxedEnvironment):
+        """jinja2's sandbox, with the ways closed that lead from a notebook's own values to the environment."""
+
+        def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+            return super().is_safe_attribute(obj, attr, value) and not _leads_out(obj, attr, value)
+
+        def is_safe_callable(self, obj: Any) -> bool:
+            return super().is_safe_callable(obj) and not _reads_unguarded(obj)
+
+    return Environment
+
+
+def _leads_out(obj: Any, attr: str, value: Any) -> bool:
+    """Say whether an attribute is a way to the environment or out of a module into another package's.
+
+    A module that the user imported is a name like any other, and so are its own submodules; what that module has
+    imported for itself (`pandas.io.common.os`) is not.
+    """
+    if isinstance(value, ModuleType):
+        own = isinstance(obj, ModuleType) and value.__name__.startswith(f"{obj.__name__}.")
+        return not own and value is not os.path
+    if isinstance(value, type(os.environ)) or any(value is one for one in _READERS):
+        return True
+    return attr in _FORMATTING and (isinstance(obj, string.Formatter) or _is_text_type(obj))
+
+
+def _reads_unguarded(function: Any) -> bool:
+    """Say whether this reads the environment, or is a text type's own `format`: jinja2 guards only a text's."""
+    owner = getattr(function, "__objclass__", None)
+    name = getattr(function, "__name__", "")
+    return (name in _FORMATTING and _is_text_type(owner)) or any(function is one for one in _READERS)
+
+
+def _is_text_type(obj: Any) -> bool:
+    return isinstance(obj, type) and issubclass(obj, str | string.Formatter)
+
+
+_READERS = tuple(
+    getattr(os, name) for name in ("getenv", "getenvb", "get_exec_path", "popen", "system") if hasattr(os, name)
+)
+
+
+def _as_function(kind: Any) -> Callable[..., Any]:
+    """Return a function that makes what the type makes: it can be called, and has no methods to reach."""
+
+    def make(*args: Any, **kwargs: Any) -> Any:
+        return kind(*args, **kwargs)
+
+    make.__name__ = make.__qualname__ = kind.__name__
+    return make
 
 
 @functools.lru_cache(maxsize=256)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import string
 import subprocess
 import sys
 
@@ -108,6 +110,75 @@ def test_the_sandbox_leaves_values_unchanged():
     with pytest.raises(TemplateError):
         render("{{ cities.clear() }}", NAMES)
     assert NAMES["cities"] == ["Paris", "Rome"]
+
+
+SECRET = "sk-of-the-environment"
+REACHED = {
+    "f": fails,
+    "os": os,
+    "environ": os.environ,
+    "getenv": os.getenv,
+    "pd": pd,
+    "sys": sys,
+    "string": string,
+    "formatter": string.Formatter(),
+    "Text": type("Text", (str,), {}),
+    "broken": Broken(),
+}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ str.format('{0.__globals__[os].environ[NBAGENT_SECRET]}', f) }}",
+        "{{ str.format_map('{f.__globals__[os].environ[NBAGENT_SECRET]}', {'f': f}) }}",
+        "{{ Text.format('{0.__globals__[os].environ[NBAGENT_SECRET]}', f) }}",
+        "{{ '{0.__globals__[os].environ[NBAGENT_SECRET]}'.format(f) }}",
+        "{{ ('{0.__glo' ~ 'bals__[os].environ[NBAGENT_SECRET]}').format(f) }}",
+        "{{ ('{0.__globals__[os].environ[NBAGENT_SECRET]}' | attr('format'))(f) }}",
+        "{{ sorted([f], key='{0.__globals__[os].environ[NBAGENT_SECRET]}'.format) }}",
+        "{{ formatter.vformat('{0.__globals__[os].environ[NBAGENT_SECRET]}', [f], {}) }}",
+        "{{ string.Formatter().format('{0.__globals__[os].environ[NBAGENT_SECRET]}', f) }}",
+        "{{ f.__globals__['os'].environ['NBAGENT_SECRET'] }}",
+        "{{ f | attr('__globals__') }}",
+        "{{ broken.__init__.__globals__ }}",
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ str.__init__.__globals__ }}",
+        "{{ str.mro() }}",
+        "{{ int.from_bytes(b'x') }}",
+        "{{ lipsum.__globals__['os'].environ['NBAGENT_SECRET'] }}",
+        "{{ cycler.__init__.__globals__.os.environ['NBAGENT_SECRET'] }}",
+        "{{ self._TemplateReference__context }}",
+        "{{ pd.io.common.os.environ['NBAGENT_SECRET'] }}",
+        "{{ sys.modules['os'].environ['NBAGENT_SECRET'] }}",
+        "{{ os.environ['NBAGENT_SECRET'] }}",
+        "{{ os.getenv('NBAGENT_SECRET') }}",
+        "{{ os | attr('environ') }}",
+        "{{ environ['NBAGENT_SECRET'] }}",
+        "{{ getenv('NBAGENT_SECRET') }}",
+    ],
+)
+def test_no_template_reaches_an_environment_variable(template, monkeypatch):
+    """The sandbox's known ways out are closed, also from modules and types that the notebook has imported."""
+    monkeypatch.setenv("NBAGENT_SECRET", SECRET)
+    with pytest.raises(TemplateError):
+        render(template, REACHED)
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{ str(1) ~ int('3') ~ float(2) ~ list((1, 2)) }}", "132.0[1, 2]"),
+        ("{{ dict(a=1) }} {{ zip([1], [2]) | list }} {{ range(3) | list }}", "{'a': 1} [(1, 2)] [0, 1, 2]"),
+        ("{% set ns = namespace(x=1) %}{% set ns.x = 2 %}{{ ns.x }}", "2"),
+        ("{% set turn = cycler('a', 'b') %}{{ turn.next() }}{{ turn.next() }}", "ab"),
+        ("{{ 'a{}'.format(1) }} {{ '%d' | format(2) }}", "a1 2"),
+        ("{{ os.path.basename('/a/b') }} {{ pd.api.types.is_number(1) }}", "b True"),
+    ],
+)
+def test_what_a_template_needs_of_python_is_there(template, text):
+    """Types are called as before, and modules of the notebook give what is their own."""
+    assert render(template, REACHED) == text
 
 
 @given(st.text(), st.text())

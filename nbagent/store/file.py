@@ -8,6 +8,7 @@ All of it runs on the writer thread, except `cursor`'s result, which a reader's 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import threading
@@ -209,6 +210,11 @@ def trouble_of(error: BaseException, path: Path) -> BaseException:
     """Say in our words why the file cannot be used; what is no such reason is given back as it is."""
     import duckdb
 
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return StoreError(
+            f"the record {str(path)!r} cannot be used: {error.filename!r} is a symbolic link, which is not followed",
+            "remove that link, and see who else can write in the folder; rows wait in memory until then",
+        )
     if isinstance(error, OSError):
         return StoreError(
             f"the record {str(path)!r} cannot be written: {error.strerror or error}",

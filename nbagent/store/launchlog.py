@@ -20,7 +20,7 @@ import orjson
 
 from nbagent.store.columns import COLUMNS, Row
 from nbagent.store.jobs import Jobs
-from nbagent.store.lockfile import try_lock
+from nbagent.store.lockfile import OPEN_FLAGS, try_lock
 from nbagent.store.memory import Memory
 from nbagent.store.rows import launch_row
 from nbagent.store.writes import Launch
@@ -31,7 +31,7 @@ SLOW_S = 1.0  # a disk that takes longer than this for a line ...
 AVOID_S = 10.0  # ... is left to the writer thread for this long: a launch waits 2 s at most
 
 _NAMES = tuple(COLUMNS["launches"])
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | OPEN_FLAGS
 _sync = getattr(os, "fdatasync", os.fsync)
 
 

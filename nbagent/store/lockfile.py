@@ -47,6 +47,10 @@ else:
         fcntl.flock(fd, fcntl.LOCK_UN)
 
 
+# a name beside the record that somebody has made a link of must not lead us into another file
+OPEN_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
 def try_lock(fd: int) -> bool:
     """Lock a file of one's own, if nobody else has it, for as long as the descriptor or this process lives."""
     return _take(fd, wait=False)
@@ -104,7 +108,7 @@ class LockFile:
                 return os.pread(held, 64, 0)
             return b""
         try:
-            fd = os.open(self._lock_path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            fd = os.open(self._lock_path, os.O_RDONLY | OPEN_FLAGS)
         except OSError:
             return b""
         try:
@@ -154,4 +158,4 @@ class LockFile:
 
 
 def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+    return os.open(path, os.O_RDWR | os.O_CREAT | OPEN_FLAGS, 0o600)

@@ -15,7 +15,7 @@ import orjson
 
 from nbagent.errors import StoreDamagedError
 from nbagent.store.columns import COLUMNS, Row
-from nbagent.store.lockfile import try_lock, unlock
+from nbagent.store.lockfile import OPEN_FLAGS, try_lock, unlock
 from nbagent.store.writes import Logged
 
 _NAMES = tuple(COLUMNS["launches"])
@@ -37,7 +37,9 @@ class OtherLogs:
         start = f"{self._database.name}.launches"
         with os.scandir(self._database.parent) as found:
             paths = [
-                Path(one.path) for one in found if one.name.startswith(start) and _DAMAGED not in one.name
+                Path(one.path)
+                for one in found
+                if one.name.startswith(start) and _DAMAGED not in one.name and not one.is_symlink()
             ]
         for path in paths:
             if path != self._own:
@@ -46,7 +48,7 @@ class OtherLogs:
 
     def _read(self, path: Path) -> None:
         try:
-            fd = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+            fd = os.open(path, os.O_RDWR | OPEN_FLAGS)
         except FileNotFoundError:  # its process has just ended
             return
         try:
@@ -86,7 +88,7 @@ class OtherLogs:
     def _set_aside(self) -> str:
         stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
         aside = self._database.with_name(f"{self._database.name}{_DAMAGED}{stamp}")
-        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_FLAGS, 0o600)
         with os.fdopen(fd, "wb") as file:
             file.write(b"\n".join(self._unreadable))
         return str(

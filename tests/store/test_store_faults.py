@@ -33,6 +33,42 @@ def test_a_full_disk_keeps_rows_in_memory(path: Path) -> None:
         assert one.ask("trouble", timeout_s=0) is None
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize("name", ["runs.duckdb.lock", "runs.duckdb.gate"])
+@pytest.mark.parametrize("there", [True, False], ids=["a file", "nothing"])
+def test_a_link_in_the_place_of_a_lock_is_not_followed(path: Path, name: str, there: bool) -> None:  # noqa: FBT001
+    """A name beside the record that somebody made a link of leads into no other file; two lines say so."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    victim = path.parent / "victim.txt"
+    if there:
+        victim.write_text("of somebody else, and longer than what a holder of the lock signs with")
+    before = victim.read_text() if there else None
+    (path.parent / name).symlink_to(victim)
+    store = Store(path)
+    try:
+        store.submit(LAUNCH)
+        with pytest.raises(StoreError, match="symbolic link") as caught:
+            store.read("select 1", timeout_s=1)
+        assert len(str(caught.value).splitlines()) == 2
+    finally:
+        store.close()
+    assert (victim.read_text() if victim.exists() else None) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_link_that_looks_like_a_launch_log_is_left_alone(store: Store, path: Path) -> None:
+    """Another process's log is read only where it is a file; a link is neither read, nor deleted, nor in the way."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    victim = path.parent / "victim.txt"
+    victim.write_text("mine\n")
+    link = path.parent / "runs.duckdb.launches-0000"
+    link.symlink_to(victim)
+    store.submit(LAUNCH).result(10)
+    assert store.read("select run_id from launches")[0]["run_id"] == "r"
+    assert link.is_symlink()
+    assert victim.read_text() == "mine\n"
+
+
 @pytest.mark.skipif(os.name == "nt" or os.getuid() != 0, reason="only root can drop its rights")
 def test_a_folder_that_cannot_be_written_is_said() -> None:
     """Without the right to write, rows wait with a sentence, and reading says the same."""
