@@ -134,7 +134,9 @@ def _is_text_type(obj: Any) -> bool:
 
 
 _READERS = tuple(
-    getattr(os, name) for name in ("getenv", "getenvb", "get_exec_path", "popen", "system") if hasattr(os, name)
+    getattr(os, name)
+    for name in ("getenv", "getenvb", "get_exec_path", "popen", "system")
+    if hasattr(os, name)
 )
 
 

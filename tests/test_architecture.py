@@ -28,7 +28,7 @@ LAYERS: dict[int, tuple[str, ...]] = {
     3: ("loop", "delegate", "adapters", "mcp", "store", "models", "traces"),
     2: ("spec", "tools", "schemas", "template", "context", "demo"),
     1: ("events", "run", "rendering"),
-    0: ("errors", "settings", "threads"),
+    0: ("errors", "jsontext", "settings", "threads"),
 }
 LAYER_OF = {room: layer for layer, rooms in LAYERS.items() for room in rooms}
 
@@ -59,9 +59,10 @@ ONLY: dict[str, frozenset[str]] = {
     # a server of its own, in a process of its own: an outsider that happens to ship with the package
     "demo": frozenset({"errors", "settings"}),
     "errors": frozenset(),
+    "jsontext": frozenset(),
     "threads": frozenset(),
     # frames read the record; they do not know who made it
-    "frames": frozenset({"errors", "settings", "events", "run", "schemas", "store", "runtime"}),
+    "frames": frozenset({"errors", "jsontext", "settings", "events", "run", "schemas", "store", "runtime"}),
 }
 
 ANYWHERE = frozenset({"orjson", "pydantic", "pydantic_core", "typing_extensions"})

@@ -112,7 +112,7 @@ def test_the_sandbox_leaves_values_unchanged():
     assert NAMES["cities"] == ["Paris", "Rome"]
 
 
-SECRET = "sk-of-the-environment"
+SECRET = "sk-of-the-environment"  # noqa: S105 - a stand-in
 REACHED = {
     "f": fails,
     "os": os,

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import orjson
-
 from nbagent.batch.prompts import Prompts
 from nbagent.errors import UnknownOptionError
+from nbagent.jsontext import dump_json
 from nbagent.runtime import Crew
 from nbagent.schemas import OutputSchema
 from nbagent.spec import AgentSpec, TeamSpec
@@ -88,7 +87,7 @@ class Plan:
     def key(self) -> str:
         """The same for batches whose answers to one prompt may stand for each other."""
         known = {"spec": _asked(self.crew.spec), "template": self.prompts.template}
-        return hashlib.sha256(orjson.dumps(known, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return hashlib.sha256(dump_json(known, sort_keys=True)).hexdigest()
 
 
 def _asked(spec: AgentSpec) -> dict[str, Any]:

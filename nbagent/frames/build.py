@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from nbagent.frames.columns import STATUSES, Column, Columns
+from nbagent.jsontext import load_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +64,7 @@ def _series(column: Column, found: Any, *, plain: bool) -> Any:
         case "object":
             return pd.Series(
                 [
-                    None if gone else (one if plain else orjson.loads(one))
+                    None if gone else (one if plain else load_json(one))
                     for one, gone in zip(data, mask, strict=True)
                 ],
                 dtype=object,

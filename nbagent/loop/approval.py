@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from nbagent.events import Message, PendingApproval, ToolCall, ToolRequest
+from nbagent.jsontext import dump_json
 from nbagent.spec import AgentSpec
 from nbagent.threads import in_own_thread
 from nbagent.tools import Tool, parse_arguments, plain_arguments
@@ -61,7 +60,7 @@ class Guarded:
         """Return the call with what a person made of its arguments; None leaves them."""
         if arguments is None or self.call is None:
             return self
-        text = orjson.dumps(arguments, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        text = dump_json(arguments).decode()
         return Guarded(
             request=replace(self.request, arguments=text),
             call=replace(self.call, arguments=dict(arguments)),

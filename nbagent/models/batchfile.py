@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import orjson
-
 from nbagent.errors import ConfigurationError, ProviderRefusedError
+from nbagent.jsontext import dump_json, load_json
 from nbagent.models.connections import connection_to
 from nbagent.models.endpoint import NO_KEY
 from nbagent.models.faults import fault_of_exception, fault_of_reply, fault_of_status
@@ -60,8 +59,7 @@ class BatchFiles:
         target, path = await self._model.target(), self._model.wire.path
         body = self._model.whole_body(request, target)
         return (
-            orjson.dumps({"custom_id": custom_id, "method": "POST", "url": f"/v1{path}", "body": body})
-            + b"\n"
+            dump_json({"custom_id": custom_id, "method": "POST", "url": f"/v1{path}", "body": body}) + b"\n"
         )
 
     async def submit(self, lines: Sequence[bytes], *, note: Mapping[str, str]) -> Job:
@@ -96,7 +94,7 @@ class BatchFiles:
         found: list[Mapping[str, Any]] = []
         for file_id in job.files:
             content = (await self._asked(sdk.files.content(file_id))).content
-            found += [orjson.loads(line) for line in content.splitlines() if line.strip()]
+            found += [load_json(line) for line in content.splitlines() if line.strip()]
         return found
 
     async def reply_of(self, line: Mapping[str, Any]) -> ReplyFinished:
@@ -113,7 +111,7 @@ class BatchFiles:
         if isinstance(status, int) and status >= 400:  # noqa: PLR2004 - HTTP's own line
             raise fault_of_status(status, {}, body, target)
         reply = self._model.wire.reply(target)
-        reply.take([orjson.dumps(body)])
+        reply.take([dump_json(body)])
         if not reply.done and not reply.ended:
             raise fault_of_reply("it is cut short", target)
         return reply.finished()

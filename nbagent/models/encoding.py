@@ -6,12 +6,16 @@ Used by both wire formats; pure. orjson does the work, the standard library what
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from nbagent.jsontext import load_json
 from nbagent.models.faults import Target, fault_of_reply
+
+_LONG = re.compile(rb"\d{19}")
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
@@ -30,13 +34,18 @@ def loads(payload: bytes, target: Target) -> list[dict[str, Any]]:
     """
     found: list[Any]
     try:
-        found = [orjson.loads(payload)]
+        found = [load_json(payload) if _is_long(payload) else orjson.loads(payload)]
     except ValueError:
         found = _loads_leniently(payload, target)
     for chunk in found:
         if type(chunk) is not dict:
             raise fault_of_reply(f"a chunk of it is no JSON object: {chunk!r:.60}", target)
     return found
+
+
+def _is_long(payload: bytes) -> bool:
+    """Say whether a payload has a count or an argument that orjson would round: an integer beyond 64 bits."""
+    return (b"usage" in payload or b"arguments" in payload) and _LONG.search(payload) is not None
 
 
 def _loads_leniently(payload: bytes, target: Target) -> list[Any]:

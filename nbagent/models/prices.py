@@ -23,6 +23,13 @@ def price_usd(provider: str, model: str, usage: Usage) -> float | None:
         return usage.cost_usd
     if usage.input_tokens is None or usage.output_tokens is None:
         return None
+    try:
+        return _from_tables(provider, model, usage)
+    except ArithmeticError:  # counts that a server made up, beyond what a float holds
+        return None
+
+
+def _from_tables(provider: str, model: str, usage: Usage) -> float | None:
     own = _own_prices().get(f"{provider}:{model}")
     if own is not None:
         return _priced(own, usage)

@@ -12,8 +12,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
-
+from nbagent.jsontext import dump_json
 from nbagent.panel.line import COLUMNS, Line, batch_of, is_final, is_older, line_of, line_of_stored
 from nbagent.run import RunRecord
 
@@ -139,7 +138,7 @@ class Board:
             return {
                 "seq": self._seq,
                 "columns": COLUMNS,
-                "lines": orjson.dumps(list(self._lines.values())).decode(),
+                "lines": dump_json(list(self._lines.values())).decode(),
                 "loaded": self._loaded,
                 "total": self._total,
                 "trouble": self._trouble,

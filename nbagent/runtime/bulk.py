@@ -12,9 +12,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from nbagent.events import Message, ModelCall
+from nbagent.jsontext import dump_json
 from nbagent.run import RunRecord
 from nbagent.runtime import children
 from nbagent.runtime.launching import Crew, Launching, mode_requested, run_launch, uuid7
@@ -80,7 +79,7 @@ class BulkLaunch:
         messages = [Message(role="user", content=prompt)]
         content = end.get("content")
         if content is not None:
-            text = content if isinstance(content, str) else orjson.dumps(content).decode()
+            text = content if isinstance(content, str) else dump_json(content).decode()
             messages.append(Message(role="assistant", content=text))
         finish = Finish(
             run_id=own["run_id"],

@@ -10,10 +10,9 @@ import concurrent.futures
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError, close_match
 from nbagent.events import PendingApproval
+from nbagent.jsontext import dump_json
 from nbagent.loop import Decision
 from nbagent.run import RunStatus
 from nbagent.runtime import recover
@@ -148,6 +147,6 @@ def _check_arguments(
     tools = [tool for tool in live.spec.tools if tool.name == calls[0].name]
     try:
         for tool in tools:
-            parse_arguments(tool, orjson.dumps(arguments, default=str).decode())
+            parse_arguments(tool, dump_json(arguments).decode())
     except ToolArgumentsError as error:
         raise ConfigurationError(error.what, "give them as the function takes them, by name") from None

@@ -12,9 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
-import orjson
-
 from nbagent.errors import ConfigurationError, NBAgentError
+from nbagent.jsontext import dump_json, load_json
 from nbagent.models import resolve_model
 from nbagent.models.protocol import Model
 from nbagent.runtime.launching import Crew
@@ -182,4 +181,4 @@ def _model(data: Mapping[str, Any], sources: Sequence[Equipment], problems: list
 
 def _plain(data: Any) -> Any:
     """Return data as it is when it has been stored and read again."""
-    return orjson.loads(orjson.dumps(data, default=str))
+    return load_json(dump_json(data))

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import orjson
-
 from nbagent.events import FilePart, Message, Usage
+from nbagent.jsontext import dump_json
 from nbagent.models.prices import price_usd
 from nbagent.models.protocol import Model, ModelRequest
 from nbagent.runtime.rates import CHARACTERS_PER_TOKEN, estimated_tokens
@@ -80,7 +79,7 @@ def _input_tokens(spec: AgentSpec, prompt: str, history: Sequence[Message]) -> i
     offers = [[tool.name, tool.description, tool.parameters] for tool in spec.tools]
     if spec.output_schema is not None:
         offers.append([spec.output_schema.name, spec.output_schema.json_schema])
-    described = len(orjson.dumps(offers, default=str)) if offers else 0
+    described = len(dump_json(offers)) if offers else 0
     return estimated_tokens(ModelRequest(messages=messages)) + described // CHARACTERS_PER_TOKEN
 
 

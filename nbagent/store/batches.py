@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from nbagent.jsontext import load_json
 from nbagent.run import seconds_between
 from nbagent.store.queries import content_of
 
@@ -47,7 +46,7 @@ def answered_rows(store: Store, batch_key: str) -> list[Answered]:
 
 def batch_details(store: Store, batch_key: str) -> list[Mapping[str, Any]]:
     """The `details` of every batch with this key, oldest first. Raises StoreError."""
-    return [orjson.loads(row["details"] or "{}") for row in store.read(_DETAILS, [batch_key])]
+    return [load_json(row["details"] or "{}") for row in store.read(_DETAILS, [batch_key])]
 
 
 def _answered(row: Mapping[str, Any]) -> Answered:

@@ -84,6 +84,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "provider_cost_usd": "double",
         "error_type": "varchar",
         "error": "varchar",
+        "large_counts": "json",
     },
     "tool_calls": {
         "run_id": "varchar",

@@ -1,6 +1,8 @@
 -- Migration 6: rows say more of how a run ended. Numbered and never edited once released.
 -- Columns are added at a table's end; what is shown of them stands in the views at the end of this file.
 
+alter table model_calls add column if not exists large_counts json;  -- token counts that no bigint holds, by column
+
 create or replace view attempts as
 with started as (
     select run_id, 1 as attempt, owner, created_at from launches

@@ -16,8 +16,7 @@ import secrets
 from pathlib import Path
 from time import monotonic
 
-import orjson
-
+from nbagent.jsontext import dump_json
 from nbagent.store.columns import COLUMNS, Row
 from nbagent.store.jobs import Jobs
 from nbagent.store.lockfile import OPEN_FLAGS, try_lock
@@ -67,8 +66,8 @@ class LaunchLog:
     def append(self, row: Row) -> bool:
         """Add a launch; `sync` makes it durable. False if the log does not take it."""
         try:
-            line = orjson.dumps(dict(zip(_NAMES, row, strict=True))) + b"\n"
-        except TypeError:  # text that is no UTF-8: the batch repairs it
+            line = dump_json(dict(zip(_NAMES, row, strict=True))) + b"\n"
+        except ValueError:  # text that is no UTF-8: the batch repairs it
             return False
         if len(line) > LINE_MAX:
             return False

@@ -28,6 +28,7 @@ class Memory:
     last_turn: dict[str, int] = field(default_factory=dict)  # session -> its highest turn
     cancels: set[str] = field(default_factory=set)  # run ids somebody asked to cancel
     decisions: tuple[DecisionRequest, ...] = ()  # what people decided on calls that wait
+    said: dict[str, str] = field(default_factory=dict)  # what people should hear of a run's rows
     placed: dict[str, tuple[str, int]] = field(default_factory=dict)  # our unfinished runs -> session, turn
 
     def begin(self, con: DuckDBPyConnection, *, others: bool) -> None:

@@ -11,9 +11,8 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-import orjson
-
 from nbagent.errors import StoreDamagedError
+from nbagent.jsontext import load_json
 from nbagent.store.columns import COLUMNS, Row
 from nbagent.store.lockfile import OPEN_FLAGS, try_lock, unlock
 from nbagent.store.writes import Logged
@@ -116,7 +115,7 @@ def _parsed(content: bytes) -> tuple[list[Row], list[bytes]]:
     *lines, _torn = content.split(b"\n")
     for line in lines:
         try:
-            data = orjson.loads(line)
+            data = load_json(line)
             data["created_at"] = datetime.fromisoformat(data["created_at"])
             rows.append(tuple(data.get(name) for name in _NAMES))
         except (ValueError, TypeError, KeyError, AttributeError):

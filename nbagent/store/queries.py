@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from nbagent.jsontext import load_json
 from nbagent.run import (
     AttemptTimes,
     RunMetrics,
@@ -99,8 +98,8 @@ def load_stopped(store: Store, key: str) -> StoppedRun | None:
         return StoppedRun(
             row=row,
             output=_output(ask, row, members=True),
-            spec=orjson.loads(row["spec"] or "{}"),
-            tags=orjson.loads(row["tags"] or "{}"),
+            spec=load_json(row["spec"] or "{}"),
+            tags=load_json(row["tags"] or "{}"),
             times=attempt_times(ask, row),
             own_session=own["own"] == "true",
             started={_call_of(one["started_by"]): one["run_id"] for one in ask(_STARTED, [row["run_id"]])},
@@ -108,7 +107,7 @@ def load_stopped(store: Store, key: str) -> StoppedRun | None:
 
 
 def _call_of(stored: str) -> tuple[int, str]:
-    step, tool_call_id = orjson.loads(stored)
+    step, tool_call_id = load_json(stored)
     return step, tool_call_id
 
 
@@ -204,4 +203,4 @@ def content_of(row: Mapping[str, Any]) -> Any:
     """The content of an end as text or plain data."""
     if row["content"] is None:
         return None
-    return row["content"] if row["content_type"] in (None, "text") else orjson.loads(row["content"])
+    return row["content"] if row["content_type"] in (None, "text") else load_json(row["content"])

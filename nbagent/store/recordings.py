@@ -11,9 +11,8 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, get_args
 
-import orjson
-
 from nbagent.events import CallStatus, FilePart, Message, Role, ToolCall, ToolRequest
+from nbagent.jsontext import dump_json, load_json
 from nbagent.run import STATUS_OF, RunOutput, RunStatus
 from nbagent.store.rows import clean
 from nbagent.store.writes import AnswerKeys
@@ -58,13 +57,13 @@ def recording_of(keys: AnswerKeys, output: RunOutput) -> Recording:
         "messages": [_spare(one) for one in output.messages[1:]],
         "tool_calls": [_spare(one) for one in output.tool_calls],
     }
-    plain: Recording = orjson.loads(orjson.dumps(clean(made), default=str))
+    plain: Recording = load_json(dump_json(clean(made)))
     return plain
 
 
 def recorded_output(recording: str | bytes | Mapping[str, Any]) -> RunOutput:
     """Return the run that a recording holds. Raises ValueError, in words, for what is no recording."""
-    data = orjson.loads(recording) if isinstance(recording, str | bytes) else recording
+    data = load_json(recording) if isinstance(recording, str | bytes) else recording
     if not isinstance(data, Mapping):
         raise ValueError("it is no JSON object")  # noqa: TRY004 - one kind of error for whatever is wrong
     _check(data)

@@ -10,12 +10,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from nbagent.events import FilePart, Message, ModelCall, PendingApproval, ToolCall, ToolRequest, Usage
+from nbagent.jsontext import dump_json, load_json
 from nbagent.store.columns import COLUMNS, Row
 from nbagent.store.writes import BatchRecord, DecisionRequest, Progress
 
+_BIGINT_MAX = 2**63 - 1
+_COUNTS = (
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
 _LAUNCH_SCALARS = frozenset(COLUMNS["launches"]) - {"details"}
 
 
@@ -38,7 +46,7 @@ def aware(at: datetime | None) -> datetime | None:
 
 def to_json(data: Any) -> str:
     """JSON text of plain data; what is no JSON becomes its str()."""
-    return orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return dump_json(data).decode()
 
 
 def clean(value: Any) -> Any:
@@ -52,6 +60,11 @@ def clean(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(map(clean, value))
     return value
+
+
+def bigint(number: int | None) -> int | None:
+    """Return a server's number for a position, None where no bigint holds it: then none is known."""
+    return number if number is None or abs(number) <= _BIGINT_MAX else None
 
 
 def launch_row(row: Mapping[str, Any], *, owner: str, turn: int) -> Row:
@@ -98,7 +111,7 @@ def progress_row(write: Progress) -> Row:
         utc_now(),
         write.partial_text,
         write.response_id,
-        write.last_sequence_number,
+        bigint(write.last_sequence_number),
         write.mode_effective,
         to_json(list(write.pending_approvals)) if write.pending_approvals else None,
     )
@@ -106,7 +119,7 @@ def progress_row(write: Progress) -> Row:
 
 def pending_approvals_of(row: Mapping[str, Any]) -> tuple[PendingApproval, ...]:
     """The calls that a row of the view `runs` says a person is waited for."""
-    return tuple(PendingApproval(**call) for call in orjson.loads(row["pending_approvals"] or "[]"))
+    return tuple(PendingApproval(**call) for call in load_json(row["pending_approvals"] or "[]"))
 
 
 def decision_row(write: DecisionRequest) -> Row:
@@ -132,7 +145,7 @@ def decision_of(row: Row) -> DecisionRequest:
         tool_call_id=tool_call_id,
         approved=approved,
         reason=reason,
-        arguments=None if arguments is None else orjson.loads(arguments),
+        arguments=None if arguments is None else load_json(arguments),
     )
 
 
@@ -151,13 +164,16 @@ def end_row(run_id: str, attempt: int, end: Mapping[str, Any]) -> Row:
         "content_type": content_type,
         "started_at": naive(end.get("started_at")),
         "finished_at": naive(end.get("finished_at")) or utc_now(),
+        "last_sequence_number": bigint(end.get("last_sequence_number")),
     }
     return tuple(given.get(name) for name in COLUMNS["attempt_ends"])
 
 
 def model_call_row(run_id: str, attempt: int, call: ModelCall) -> Row:
-    """One row of `model_calls`."""
+    """One row of `model_calls`; a count that no bigint holds is NULL in its column, and text in `large_counts`."""
     usage = call.usage
+    counts = {name: getattr(usage, name) for name in _COUNTS}
+    large = {name: str(count) for name, count in counts.items() if count is not None and count > _BIGINT_MAX}
     return (
         run_id,
         attempt,
@@ -173,22 +189,19 @@ def model_call_row(run_id: str, attempt: int, call: ModelCall) -> Row:
         naive(call.started_at),
         call.ttft_s,
         call.duration_s,
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.total_tokens,
-        usage.cache_read_tokens,
-        usage.cache_write_tokens,
-        usage.reasoning_tokens,
+        *(None if name in large else count for name, count in counts.items()),
         call.usage_source,
         call.cost_usd,
         usage.cost_usd,
         call.error_type,
         call.error,
+        to_json(large) if large else None,
     )
 
 
 def model_call_of(row: Mapping[str, Any]) -> ModelCall:
     """The record of a row of `model_calls`, its times aware."""
+    large = {name: int(count) for name, count in load_json(row["large_counts"] or "{}").items()}
     return ModelCall(
         step=row["step"],
         attempt=row["try_no"],
@@ -202,12 +215,7 @@ def model_call_of(row: Mapping[str, Any]) -> ModelCall:
         finish_reason=row["finish_reason"],
         ttft_s=row["ttft_s"],
         usage=Usage(
-            input_tokens=row["input_tokens"],
-            output_tokens=row["output_tokens"],
-            total_tokens=row["total_tokens"],
-            cache_read_tokens=row["cache_read_tokens"],
-            cache_write_tokens=row["cache_write_tokens"],
-            reasoning_tokens=row["reasoning_tokens"],
+            **({name: row[name] for name in _COUNTS} | large),
             cost_usd=row["provider_cost_usd"],
         ),
         usage_source=row["usage_source"],
@@ -272,8 +280,8 @@ def message_of(row: Mapping[str, Any]) -> Message:
         content=row["content"],
         name=row["name"],
         tool_call_id=row["tool_call_id"],
-        tool_requests=tuple(ToolRequest(**item) for item in orjson.loads(row["tool_requests"] or "[]")),
+        tool_requests=tuple(ToolRequest(**item) for item in load_json(row["tool_requests"] or "[]")),
         reasoning=row["reasoning"],
-        files=tuple(FilePart(**item) for item in orjson.loads(row["files"] or "[]")),
-        provider_items=tuple(orjson.loads(row["provider_items"] or "[]")),
+        files=tuple(FilePart(**item) for item in load_json(row["files"] or "[]")),
+        provider_items=tuple(load_json(row["provider_items"] or "[]")),
     )

@@ -298,7 +298,13 @@ class _Batch:
     def _add_calls(self, write: Finish | Append) -> None:
         run_id, attempt = write.run_id, write.attempt
         for call in write.model_calls:
-            self._row("model_calls", rows.model_call_row(run_id, attempt, call))
+            row = rows.model_call_row(run_id, attempt, call)
+            if row[-1] is not None:
+                self.memory.said[run_id] = (
+                    f"run {run_id!r} has token counts that no bigint of the record holds: {row[-1]}\n"
+                    "they are kept as text in model_calls.large_counts, and left out of sums"
+                )
+            self._row("model_calls", row)
         for tool_call in write.tool_calls:
             self._row("tool_calls", rows.tool_call_row(run_id, attempt, tool_call))
         if write.messages:

@@ -337,6 +337,8 @@ class Writer:
                 if not self._jobs.logged:
                     self.log.clear()
             self.file.notices += [str(one) for one in done[: len(found)] if isinstance(one, StoreError)]
+            self.file.notices += self.memory.said.values()
+            self.memory.said.clear()
             for job, result in zip(jobs, results, strict=False):
                 self._resolve(job, result)
 

@@ -11,10 +11,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from nbagent import runtime
 from nbagent.errors import RecordingError, UnknownNameError
+from nbagent.jsontext import dump_json, load_json
 from nbagent.models import provider_names, provider_row
 from nbagent.store import all_answers, import_recordings, recorded_output, recordings_of, replacing
 
@@ -43,7 +42,7 @@ def export_answers(path: str | os.PathLike[str], *, everything: bool = False) ->
             "run the notebook first" if everything else "run the notebook first, or say --all",
         )
     lines = [{_HEADER: VERSION}, *found]
-    text = b"".join(orjson.dumps(line, option=orjson.OPT_SORT_KEYS) + b"\n" for line in lines)
+    text = b"".join(dump_json(line, sort_keys=True) + b"\n" for line in lines)
     try:
         with replacing(Path(path).expanduser()) as beside:
             beside.write_bytes(_without_keys(text))
@@ -91,7 +90,7 @@ def _without_keys(text: bytes) -> bytes:
 
 def _check_header(path: str | os.PathLike[str], line: bytes) -> None:
     try:
-        version = orjson.loads(line)[_HEADER]
+        version = load_json(line)[_HEADER]
     except (ValueError, TypeError, KeyError, IndexError):
         raise RecordingError(
             f"{str(path)!r} line 1 is no header of recorded answers: {line[:60].decode(errors='replace')!r}",
@@ -105,11 +104,13 @@ def _check_header(path: str | os.PathLike[str], line: bytes) -> None:
 
 
 def _read(path: str | os.PathLike[str], number: int, line: bytes) -> dict[str, Any]:
+    what = "it is no JSON"
     try:
-        data = orjson.loads(line)
+        data = load_json(line)
+        what = ""
         recorded_output(data)
     except (ValueError, TypeError) as error:
-        what = "it is no JSON" if isinstance(error, orjson.JSONDecodeError) else str(error)
+        what = what or str(error)
         raise RecordingError(
             f"{str(path)!r} line {number} is no recorded answer: {what}",
             "correct or remove the line, or export the file again; nothing was imported",
