@@ -12,10 +12,21 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import orjson
+
 from nbagent.errors import ModelError, ProviderOverloadedError
 from nbagent.events import ToolRequest
 from nbagent.models.encoding import Pairing, loads, whole_text
 from nbagent.models.faults import Target, fault_of_error_object, fault_of_reply
+from nbagent.models.lenient import (
+    MISREADINGS,
+    fault_of_shape,
+    name_in,
+    objects_in,
+    take_text,
+    text_in,
+    whole_number,
+)
 from nbagent.models.protocol import (
     FinishReason,
     ModelEvent,
@@ -38,6 +49,8 @@ _FINISH_REASONS: dict[str, FinishReason] = {
     "refusal": "refusal",
     "error": "error",
 }
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+_SHORTEST_REPEAT = 16  # characters; fewer may well be said twice
 _STARTED = ReplyStarted()
 
 
@@ -48,6 +61,16 @@ class _OpenCall:
     id: str = ""
     name: str = ""
     arguments: list[str] = field(default_factory=list)
+
+    def is_whole(self) -> bool:
+        """True once the arguments are one JSON object."""
+        text = "".join(self.arguments).strip()
+        if not text.endswith("}"):
+            return False
+        try:
+            return isinstance(orjson.loads(text), dict)
+        except ValueError:
+            return False
 
 
 class ChatReply:
@@ -87,8 +110,7 @@ class ChatReply:
                     self.done = True
                     break
                 if payload:
-                    for chunk in loads(payload, self._target):
-                        self._take_chunk(chunk, texts, thoughts)
+                    self._take_payload(payload, texts, thoughts)
         except ModelError as fault:  # raised by `finished`: the text that came with it in one read is kept
             self._fault = fault
             self.done = True
@@ -114,7 +136,7 @@ class ChatReply:
                 f"provider {self._target.provider!r} gave up in mid-answer for lack of resources",
                 "try again later",
             )
-        requests = tuple(self._tool_request(call) for call in self._calls if call.name)
+        requests = self._tool_requests()
         finish = _FINISH_REASONS.get(reason, "stop")
         refusal = "".join(self._refusal) or None
         text = "".join(self._text) + ("\ufffd" if self._pairing.half else "")
@@ -139,27 +161,72 @@ class ChatReply:
             response_id=self._id or None,
         )
 
+    def _take_payload(self, payload: bytes, texts: list[str], thoughts: list[str]) -> None:
+        try:
+            for chunk in loads(payload, self._target):
+                self._take_chunk(chunk, texts, thoughts)
+        except MISREADINGS as error:
+            raise fault_of_shape(error, payload, self._target) from error
+
     def _take_chunk(self, chunk: dict[str, Any], texts: list[str], thoughts: list[str]) -> None:
         choices = chunk.get("choices")
         if chunk.get("error") or (not choices and _is_error(chunk)):
             raise fault_of_error_object(chunk.get("error") or chunk, self._target)
         if self._id is None and "choices" in chunk:
-            self._id, self._model = chunk.get("id") or "", chunk.get("model")
+            self._id, self._model = name_in(chunk.get("id")), name_in(chunk.get("model"))
         usage = chunk.get("usage") or chunk.get("x_groq")
         if choices:
-            choice = choices[0]
-            if choice.get("index"):  # nobody asked for a second choice
-                return
-            delta = choice.get("delta") or choice.get("message")
-            if delta:
-                self._take_delta(delta, texts, thoughts)
-            if choice.get("finish_reason") is not None:
-                self.finish_reason = str(choice["finish_reason"])
-            usage = usage or choice.get("usage")
-        if usage is not None:
+            for choice in objects_in(choices, "choices", self._target):
+                if choice.get("index") and whole_number(choice["index"]) != 0:
+                    continue  # nobody asked for a second choice
+                self._take_choice(choice, texts, thoughts)
+                usage = usage or choice.get("usage")
+        if isinstance(usage, Mapping):
             usage = usage.get("usage", usage)
-            if usage.keys() - {"id"}:  # x_groq opens with the request's id alone
+            if isinstance(usage, Mapping) and usage.keys() - {
+                "id"
+            }:  # x_groq opens with the request's id alone
                 self._usage = usage  # cumulative where it comes with every chunk: the last one counts
+
+    def _take_choice(self, choice: Mapping[str, Any], texts: list[str], thoughts: list[str]) -> None:
+        delta = choice.get("delta")
+        if choice.get("finish_reason") is not None:
+            self.finish_reason = str(choice["finish_reason"])
+            if type(delta) is dict and self._is_repeated(delta.get("content"), texts):
+                delta = {**delta, "content": None}
+        if type(delta) is dict:
+            self._take_delta(delta, texts, thoughts)
+        elif delta:
+            take_text(delta, texts, thoughts, self._target)
+        if (message := choice.get("message")) is not None:
+            self._take_message(message, texts, thoughts)
+
+    def _is_repeated(self, content: Any, texts: list[str]) -> bool:
+        """True where the last piece is all that came before it once more, and too long for that to be the text."""
+        return (
+            type(content) is str
+            and len(content) >= _SHORTEST_REPEAT
+            and len(self._text) + len(texts) > 1
+            and content == "".join(self._text) + "".join(texts)
+        )
+
+    def _take_message(self, message: Any, texts: list[str], thoughts: list[str]) -> None:
+        """Take a whole message: all there is, or in a stream what its pieces said already, once more."""
+        whole = message if isinstance(message, Mapping) else {"content": message}
+        text: list[str] = []
+        thought: list[str] = []
+        calls, self._calls, self._by_index = self._calls, [], {}
+        refusal, self._refusal = self._refusal, []
+        self._take_delta(whole, text, thought)
+        self._calls = self._calls or calls
+        self._refusal = self._refusal or refusal
+        here = "".join(self._text) + self._pairing.half + "".join(texts)
+        said, reasoned = "".join(text), "".join(thought)
+        if said.startswith(here):
+            texts.append(said[len(here) :])
+        if not self._reasoning and not thoughts and reasoned:
+            thoughts.append(reasoned)
+        texts[:] = [piece for piece in texts if piece]
 
     def _take_delta(self, delta: Mapping[str, Any], texts: list[str], thoughts: list[str]) -> None:
         content = delta.get("content")
@@ -167,55 +234,63 @@ class ChatReply:
             if type(content) is str:
                 texts.append(content)
             else:
-                _take_parts(content, texts, thoughts)
+                take_text(content, texts, thoughts, self._target)
         if len(delta) > 1 or not content:
-            thought = delta.get("reasoning_content") or delta.get("reasoning")
-            if thought and type(thought) is str:
-                thoughts.append(thought)
-            calls = delta.get("tool_calls")
-            if calls:
-                for call in calls:
+            for name in _REASONING_FIELDS:
+                if thought := delta.get(name):
+                    take_text(thought, thoughts, thoughts, self._target)
+                    break
+            if calls := delta.get("tool_calls"):
+                for call in objects_in(calls, "tool_calls", self._target):
                     self._take_call(call)
+            elif function := delta.get("function_call"):  # the word from before there were several
+                self._take_call({"index": 0, "function": function})
             if delta.get("refusal"):
-                self._refusal.append(delta["refusal"])
+                self._refusal.append(text_in(delta["refusal"], self._target))
 
     def _take_call(self, part: Mapping[str, Any]) -> None:
         function = part.get("function") or {}
-        name = function.get("name") or ""
-        call = self._call_of(part.get("index"), part.get("id") or "", name)
+        if not isinstance(function, Mapping):
+            raise fault_of_reply(f"the function of a tool call is {function!r:.60}, no object", self._target)
+        name, arguments = name_in(function.get("name")), function.get("arguments")
+        if arguments is not None and not isinstance(arguments, str):  # an object instead of its text
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        call = self._call_of(whole_number(part.get("index")), name_in(part.get("id")), name)
         if name and name != call.name:
             call.name += name
-        arguments = function.get("arguments")
-        if isinstance(arguments, str):
+        if arguments and not (name and call.is_whole() and arguments == "".join(call.arguments)):
             call.arguments.append(arguments)
-        elif arguments is not None:  # an object instead of its text
-            call.arguments.append(json.dumps(arguments, ensure_ascii=False))
 
-    def _call_of(self, index: Any, call_id: str, name: str) -> _OpenCall:
-        """Find the call that a part belongs to: by index, else by id, else the last open one."""
+    def _call_of(self, index: int | None, call_id: str, name: str) -> _OpenCall:
+        """Find the call that a part belongs to: by index, else by id, else the last open one; begin it where there is none."""
         found: _OpenCall | None = None
-        if isinstance(index, int):
+        if index is not None:
             found = self._by_index.get(index)
-            if found and name and found.name and call_id and found.id and call_id != found.id:
-                found = None  # servers that count every call as the first
         elif call_id:
             found = next((call for call in self._calls if call.id == call_id), None)
-        elif self._calls and not (name and self._calls[-1].name):
+        elif self._calls:
             found = self._calls[-1]
+        if found is not None and _is_another(found, call_id, name, counted=index is not None):
+            found = None
         if found is None:
             found = _OpenCall(id=call_id)
             self._calls.append(found)
-        if isinstance(index, int):
+        if index is not None:
             self._by_index[index] = found
         found.id = found.id or call_id
         return found
 
-    def _tool_request(self, call: _OpenCall) -> ToolRequest:
-        return ToolRequest(
-            tool_call_id=call.id or f"call_{uuid4().hex[:24]}",
-            name=call.name,
-            arguments="".join(call.arguments),
-        )
+    def _tool_requests(self) -> tuple[ToolRequest, ...]:
+        """Return the calls; one without an id, or with that of another, gets one of its own."""
+        made: dict[str, ToolRequest] = {}
+        for call in self._calls:
+            if call.name:
+                known = call.id if call.id not in made else ""
+                made_id = known or f"call_{uuid4().hex[:24]}"
+                made[made_id] = ToolRequest(
+                    tool_call_id=made_id, name=call.name, arguments="".join(call.arguments)
+                )
+        return tuple(made.values())
 
     def _events(self, texts: list[str], thoughts: list[str]) -> list[ModelEvent]:
         events: list[ModelEvent] = []
@@ -238,12 +313,15 @@ def _is_error(chunk: Mapping[str, Any]) -> bool:
     return chunk.get("object") == "error" or ("message" in chunk and ("code" in chunk or "type" in chunk))
 
 
-def _take_parts(content: Any, texts: list[str], thoughts: list[str]) -> None:
-    """Take content that comes as a list of parts instead of a string."""
-    for part in content if isinstance(content, list) else [content]:
-        if not isinstance(part, Mapping):
-            texts.append(str(part))
-        elif isinstance(part.get("text"), str):
-            (thoughts if part.get("type") in {"thinking", "reasoning"} else texts).append(part["text"])
-        elif part.get("type") == "thinking":
-            _take_parts(part.get("thinking") or [], thoughts, thoughts)
+def _is_another(found: _OpenCall, call_id: str, name: str, *, counted: bool) -> bool:
+    """True where a part with a name begins a call of its own, though its index, or nothing, says that it is `found`.
+
+    Some servers count every call as the first, and some give no ids: a call whose arguments are whole is over.
+    """
+    if not name or not found.name:
+        return False
+    if call_id and found.id:
+        return call_id != found.id
+    if found.is_whole():
+        return True
+    return not counted and not (name == found.name and found.arguments)

@@ -29,6 +29,8 @@ def encode(body: Mapping[str, Any]) -> bytes:
 def loads(payload: bytes, target: Target) -> list[dict[str, Any]]:
     """Return the JSON objects of one payload: one, but for servers that do not part their events.
 
+    Objects in a list count one by one, as Gemini wraps its errors; null is nothing.
+
     Raises:
         ProviderProtocolError: it is no JSON, or none that is an object.
     """
@@ -37,10 +39,13 @@ def loads(payload: bytes, target: Target) -> list[dict[str, Any]]:
         found = [load_json(payload) if _is_long(payload) else orjson.loads(payload)]
     except ValueError:
         found = _loads_leniently(payload, target)
-    for chunk in found:
+    if len(found) == 1 and type(found[0]) is dict:
+        return found
+    chunks = [one for item in found for one in (item if type(item) is list else [item]) if one is not None]
+    for chunk in chunks:
         if type(chunk) is not dict:
             raise fault_of_reply(f"a chunk of it is no JSON object: {chunk!r:.60}", target)
-    return found
+    return chunks
 
 
 def _is_long(payload: bytes) -> bool:
@@ -52,11 +57,12 @@ def _loads_leniently(payload: bytes, target: Target) -> list[Any]:
     try:
         # the standard library takes what orjson refuses and some servers send: NaN, half an emoji
         return [json.loads(payload)]
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     try:
-        return [json.loads(line) for line in payload.split(b"\n") if line]  # events not parted by blank lines
-    except ValueError:
+        # events that are not parted by blank lines
+        return [json.loads(line) for line in payload.split(b"\n") if line.strip()]
+    except (ValueError, RecursionError):
         shown = payload[:60].decode("utf-8", "replace")
         raise fault_of_reply(f"a chunk of it is no JSON: {shown!r}", target) from None
 

@@ -12,9 +12,10 @@ from typing import Any
 from uuid import uuid4
 
 from nbagent.events import ToolRequest
+from nbagent.models.lenient import name_in, whole_number
 
 
-def text_in(items: Iterable[Mapping[str, Any]]) -> str:
+def output_text(items: Iterable[Mapping[str, Any]]) -> str:
     """Return the text of all messages among `items`."""
     return "".join(part["text"] for part in _parts(items) if isinstance(part.get("text"), str))
 
@@ -28,20 +29,31 @@ def refusal_in(items: Iterable[Mapping[str, Any]]) -> str | None:
 def tool_requests_in(items: Iterable[Mapping[str, Any]]) -> tuple[ToolRequest, ...]:
     """Return the function calls among `items`."""
     return tuple(
-        _request(item.get("call_id") or item.get("id"), item["name"], item.get("arguments"))
+        _request(name_in(item.get("call_id")) or name_in(item.get("id")), item["name"], item.get("arguments"))
         for item in items
         if item.get("type") == "function_call" and item.get("name")
     )
+
+
+def same_item(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Say whether two items are the same thing told twice: of one type, and by an id or, without ids, by what they say."""
+    if one.get("type") != other.get("type"):
+        return False
+    for name in ("call_id", "id"):
+        if one.get(name) and other.get(name):
+            return bool(one[name] == other[name])
+    return one.get("type") != "function_call" or one.get("arguments") == other.get("arguments")
 
 
 def _parts(items: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     for item in items:
         if item.get("type", "message") == "message":
             content = item.get("content")
-            if isinstance(content, str):
-                yield {"text": content}
-            else:
-                yield from (part for part in content or () if isinstance(part, Mapping))
+            for part in content if isinstance(content, list) else [content]:
+                if isinstance(part, Mapping):
+                    yield part
+                elif isinstance(part, str):
+                    yield {"text": part}
 
 
 def _request(call_id: Any, name: Any, arguments: Any) -> ToolRequest:
@@ -79,12 +91,12 @@ class CallParts:
         item = event.get("item")
         if not isinstance(item, Mapping) or item.get("type") != "function_call":
             return False
-        call = _Call(str(item.get("id") or ""), str(item.get("call_id") or ""), str(item.get("name") or ""))
+        call = _Call(name_in(item.get("id")), name_in(item.get("call_id")), name_in(item.get("name")))
         if item.get("arguments"):
             call.arguments.append(_text(item["arguments"]))
         self._calls.append(call)
-        index = event.get("output_index")
-        if isinstance(index, int):
+        index = whole_number(event.get("output_index"))
+        if index is not None:
             self._by_index[index] = call
         return True
 
@@ -98,7 +110,7 @@ class CallParts:
         """Take a call's whole arguments."""
         call = self._find(event)
         if call is not None:
-            call.name = call.name or str(event.get("name") or "")
+            call.name = call.name or name_in(event.get("name"))
             if event.get("arguments") is not None:
                 call.arguments = [_text(event["arguments"])]
 
@@ -111,8 +123,8 @@ class CallParts:
         )
 
     def _find(self, event: Mapping[str, Any]) -> _Call | None:
-        index, item_id = event.get("output_index"), event.get("item_id")
-        found = self._by_index.get(index) if isinstance(index, int) else None
+        index, item_id = whole_number(event.get("output_index")), name_in(event.get("item_id"))
+        found = self._by_index.get(index) if index is not None else None
         if found is None and item_id:
             found = next((call for call in self._calls if call.item_id == item_id), None)
         return found or (self._calls[-1] if self._calls else None)

@@ -65,7 +65,7 @@ def tagged(items: Iterable[Mapping[str, Any]], provider: str, model: str) -> tup
     kept = list(items)
     while kept and kept[-1].get("type") == "reasoning":
         kept.pop()  # alone it is refused: what it led to never came
-    if all(item.get("type") in {"message", "function_call"} and "phase" not in item for item in kept):
+    if all(item.get("type") in ("message", "function_call") and "phase" not in item for item in kept):
         return ()  # the message itself says all of that
     return tuple({"maker": f"{provider}:{model}", "item": item} for item in kept)
 

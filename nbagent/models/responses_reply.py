@@ -13,6 +13,15 @@ from typing import Any, Literal
 from nbagent.errors import ModelError, ProviderRefusedError
 from nbagent.models.encoding import Pairing, loads, whole_text
 from nbagent.models.faults import Target, fault_of_error_object, fault_of_reply
+from nbagent.models.lenient import (
+    MISREADINGS,
+    fault_of_shape,
+    name_in,
+    objects_in,
+    take_text,
+    text_in,
+    whole_number,
+)
 from nbagent.models.protocol import (
     FinishReason,
     ModelEvent,
@@ -21,7 +30,7 @@ from nbagent.models.protocol import (
     ReplyStarted,
     TextPiece,
 )
-from nbagent.models.response_items import CallParts, refusal_in, text_in, tool_requests_in
+from nbagent.models.response_items import CallParts, output_text, refusal_in, same_item, tool_requests_in
 from nbagent.models.responses_body import tagged
 from nbagent.models.usage import usage_of
 
@@ -89,18 +98,7 @@ class ResponsesReply:
             for payload in payloads:
                 if payload == b"[DONE]" or not payload:
                     continue
-                for event in loads(payload, self._target):
-                    number = event.get("sequence_number")
-                    if type(number) is int:
-                        if self._after is not None and number <= self._after:
-                            continue
-                        self.sequence_number = number
-                    if event.get("type") == "response.output_text.delta":
-                        self._in_part = True
-                        if delta := event.get("delta"):
-                            texts.append(delta)
-                    else:
-                        begins |= self._take_other(event, texts, thoughts)
+                begins |= self._take_payload(payload, texts, thoughts)
         except ModelError as fault:  # raised by `finished`: the text that came with it in one read is kept
             self._fault = fault
             self.done = True
@@ -144,17 +142,41 @@ class ResponsesReply:
             return "content_filter" if self._incomplete == "content_filter" else "length"
         return "tool_calls" if called else "stop"
 
+    def _take_payload(self, payload: bytes, texts: list[str], thoughts: list[str]) -> bool:
+        """Take the events of a payload; True where one of them begins the reply without text."""
+        begins = False
+        try:
+            for event in loads(payload, self._target):
+                if (number := event.get("sequence_number")) is not None:
+                    number = whole_number(number)
+                    if number is not None:
+                        if self._after is not None and number <= self._after:
+                            continue
+                        self.sequence_number = number
+                if event.get("type") == "response.output_text.delta":
+                    self._in_part = True
+                    delta = event.get("delta")
+                    if type(delta) is str:
+                        texts.append(delta)
+                    elif delta:
+                        take_text(delta, texts, thoughts, self._target)
+                else:
+                    begins |= self._take_other(event, texts, thoughts)
+        except MISREADINGS as error:
+            raise fault_of_shape(error, payload, self._target) from error
+        return begins
+
     def _take_other(self, event: dict[str, Any], texts: list[str], thoughts: list[str]) -> bool:
         """Take an event that is no text delta; True where it begins the reply without text."""
         kind = event.get("type")
         response = event if event.get("object") == "response" else event.get("response")
         if kind in _THOUGHTS:
-            thoughts.append(str(event.get("delta") or ""))
+            thoughts.append(text_in(event.get("delta"), self._target))
         elif kind == "response.reasoning_summary_part.added":
             thoughts.extend(["\n\n"] if self._reasoning or thoughts else [])
         elif kind == "response.output_text.done":
-            if not self._in_part and event.get("text"):  # some servers send no deltas
-                texts.append(event["text"])
+            if not self._in_part:  # some servers send no deltas
+                take_text(event.get("text"), texts, thoughts, self._target)
             self._in_part = False
         elif isinstance(response, Mapping):
             return self._take_response(response, texts, str(kind))
@@ -172,34 +194,42 @@ class ResponsesReply:
         elif kind == "response.function_call_arguments.done":
             self._calls.settle(event)
         elif kind == "response.refusal.delta":
-            self._refusal.append(str(event.get("delta") or ""))
+            self._refusal.append(text_in(event.get("delta"), self._target))
             return True
         elif kind == "response.output_item.added":
             return self._calls.begin(event)
         elif kind == "response.output_item.done" and isinstance(item, Mapping):
-            self._items[index if isinstance(index, int) else len(self._items)] = item
+            self._items[self._place_of(item, whole_number(index))] = item
             return item.get("type") == "function_call"
         return False
 
+    def _place_of(self, item: Mapping[str, Any], index: int | None) -> int:
+        """Return where an item belongs; one that is not the same thing as what stands there goes to the end."""
+        there = self._items.get(index) if index is not None else None
+        if index is None or (there is not None and not same_item(there, item)):
+            return max(self._items, default=-1) + 1
+        return index
+
     def _take_response(self, response: Mapping[str, Any], texts: list[str], kind: str) -> bool:
         """Take a whole response object, of an event of that kind or retrieved; append text not seen so far."""
-        self.response_id = response.get("id") or self.response_id
-        self._model = response.get("model") or self._model
+        self.response_id = name_in(response.get("id")) or self.response_id
+        self._model = name_in(response.get("model")) or self._model
         if response.get("background") is not None:
             self.background = bool(response["background"])
-        named, status = kind.removeprefix("response."), response.get("status")
+        named, status = kind.removeprefix("response."), name_in(response.get("status"))
         # some call the last event completed whatever the response's status, some leave the status out
         self.status = named if named in _FINAL and status not in _FINAL else status or self.status
-        if response.get("usage"):
-            self._usage = response["usage"]
+        if isinstance(usage := response.get("usage"), Mapping) and usage:
+            self._usage = usage
         if not self.is_final:
             return False
         self.done = True
-        output = [item for item in response.get("output") or () if isinstance(item, Mapping)]
+        output = objects_in(response.get("output"), "output", self._target)
         if output:
             self._items = dict(enumerate(output))
-        self._incomplete = (response.get("incomplete_details") or {}).get("reason")
-        self._add_missing(text_in(output), texts)
+        details = response.get("incomplete_details")
+        self._incomplete = name_in(details.get("reason") if isinstance(details, Mapping) else details)
+        self._add_missing(output_text(output), texts)
         if self.status == "failed":
             raise fault_of_error_object(response.get("error") or {}, self._target)
         if self.status == "cancelled":

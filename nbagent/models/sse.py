@@ -7,13 +7,15 @@ nothing. Comments, event names, ids and retry hints are dropped: the providers s
 from __future__ import annotations
 
 _BOM = b"\xef\xbb\xbf"
+_DONE = b"[DONE]"
 
 
 class SSEDecoder:
     """Takes blocks in order; a payload comes out with the blank line that ends its event.
 
     Lines may end in LF, CRLF or CR. Several `data:` lines of one event are joined by LF, as the
-    specification has it.
+    specification has it, but for servers that part their events by one line end: where a line begins another JSON
+    object, or is the mark of the end, the object before it is a payload of its own.
     """
 
     __slots__ = ("_began", "_data", "_tail")
@@ -71,7 +73,14 @@ class SSEDecoder:
         data = self._data
         for line in lines:
             if line.startswith(b"data:"):
-                data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+                text = line[6:] if line.startswith(b"data: ") else line[5:]
+                if data and _begins_another(data, text):
+                    payloads.append(b"\n".join(data))
+                    data.clear()
+                if text == _DONE and not data:
+                    payloads.append(text)  # nothing follows, perhaps not even its blank line
+                else:
+                    data.append(text)
             elif not line:
                 if data:
                     payloads.append(b"\n".join(data) if len(data) > 1 else data[0])
@@ -79,3 +88,12 @@ class SSEDecoder:
             elif line == b"data":
                 data.append(b"")
         return payloads
+
+
+def _begins_another(data: list[bytes], text: bytes) -> bool:
+    """True where `text` cannot go on with the JSON in `data`: a whole object and one more are never one value."""
+    return (
+        text.startswith((b"{", _DONE))
+        and data[0].lstrip().startswith(b"{")
+        and data[-1].rstrip().endswith(b"}")
+    )
