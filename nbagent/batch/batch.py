@@ -296,7 +296,7 @@ class Batch:
 
     # ------------------------------------------------------------------ work
 
-    def start(self) -> None:
+    def begin(self) -> None:
         """Begin; called once, by `start_batch`."""
         self._record()
         self._work(self._feed.run())
@@ -372,7 +372,7 @@ def start_batch(plan: Plan, source: Source) -> Batch:
     if not source.runs_code and (first := source.peek()) is not None:
         plan.prompts.of_row(*first)
     batch = Batch(plan, source, str(uuid7()))
-    batch.start()
+    batch.begin()
     return batch
 
 

@@ -1,4 +1,4 @@
-"""What a person says of the runs they mean, made into the store's `Chosen`. Pure; called by the frames' functions."""
+"""What a person says of the runs they mean, made into the store's `Chosen`. Called by the frames' functions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from nbagent import runtime
 from nbagent.errors import UnknownOptionError, close_match
 from nbagent.run import RunStatus
-from nbagent.store import Chosen
+from nbagent.store import Chosen, named
 
 Since = str | datetime | date | timedelta | None
 _STATUSES = tuple(status.value for status in RunStatus)
@@ -24,15 +25,18 @@ class Filters:
     status: Any = None
     agent: Any = None
     tags: Mapping[str, str] | None = None
+    label: Any = None
+    batch: Any = None
 
 
 def chosen_of(filters: Filters) -> Chosen:
     """Return what the filters mean. Raises UnknownOptionError for what they cannot mean.
 
-    `session`, `agent` and `status` are one or several; agents by name or as objects that have one. `since` is a
-    time (one without a zone is UTC), a date, ISO text of either, or a timedelta back from now.
+    `session`, `agent`, `status`, `label` and `batch` are one or several; agents by name or as objects that have one,
+    batches by label, id or as they are. `since` is a time (one without a zone is UTC), a date, ISO text of either, or
+    a timedelta back from now.
     """
-    statuses = _several(filters.status, "value")
+    statuses = _several(filters.status, "status", "value")
     for status in statuses:
         if status not in _STATUSES:
             raise UnknownOptionError(
@@ -44,21 +48,75 @@ def chosen_of(filters: Filters) -> Chosen:
             f"tags is {filters.tags!r}", 'give it as a mapping, as in tags={"project": "q3"}'
         )
     return Chosen(
-        sessions=_several(filters.session, "session_id"),
-        agents=_several(filters.agent, "name"),
+        sessions=_several(filters.session, "session", "session_id"),
+        agents=_several(filters.agent, "agent", "name"),
+        labels=_several(filters.label, "label", "label"),
+        batches=_several(filters.batch, "batch", "batch_id"),
         statuses=statuses,
         since=_moment(filters.since),
         tags={str(name): str(value) for name, value in (filters.tags or {}).items()},
     )
 
 
-def _several(given: Any, attribute: str) -> tuple[str, ...]:
+def _several(given: Any, what: str, attribute: str) -> tuple[str, ...]:
     """One or several, by name or as objects that hold it; None is no filter, an empty list fits nothing."""
     if given is None:
         return ()
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    if isinstance(given, str) or hasattr(given, attribute) or not isinstance(given, Iterable):
         given = [given]
-    return tuple(str(getattr(one, attribute, one)) for one in given) or ("",)
+    return tuple(_name(one, what, attribute) for one in given) or ("",)
+
+
+def _name(one: Any, what: str, attribute: str) -> str:
+    name = getattr(one, attribute, one)
+    if not isinstance(name, str | int):
+        raise UnknownOptionError(
+            f"{what} is {one!r:.80}, which has no {attribute}", _GIVE.get(what, f"give a {what} by its name")
+        )
+    return str(name)
+
+
+_GIVE = {
+    "session": "give the session's id, or the Session",
+    "label": "give the label that the launch was given, as in label=... or -o NAME",
+    "batch": "give the Batch, its label or its id",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Which runs a person means by one thing: a run, or a batch (then `batch_id` is set)."""
+
+    chosen: Chosen
+    run_id: str | None = None
+    batch_id: str | None = None
+
+
+def meant_by(run: Any) -> Meant:
+    """Return which runs a handle, an output, a `Batch`, an id or a label means. Raises UnknownNameError.
+
+    A label means what had it last: a run, or a batch with all of its rows.
+    """
+    if not isinstance(run, str) and getattr(run, "run_id", None) is not None:
+        return _of_run(str(run.run_id))
+    if not isinstance(run, str) and getattr(run, "batch_id", None) is not None:
+        return _of_batch(str(run.batch_id))
+    if not isinstance(run, str):
+        raise UnknownOptionError(
+            f"{run!r:.80} is no run", "give a Run, a RunOutput, a Batch, or the id or label of one"
+        )
+    found = named(runtime.current().store, run)
+    if found is not None and found.is_batch:
+        return _of_batch(found.id)
+    return _of_run(runtime.current().get(run).run_id)
+
+
+def _of_run(run_id: str) -> Meant:
+    return Meant(Chosen(run_ids=[run_id]), run_id=run_id)
+
+
+def _of_batch(batch_id: str) -> Meant:
+    return Meant(Chosen(batches=[batch_id]), batch_id=batch_id)
 
 
 def _moment(since: Since) -> datetime | None:

@@ -24,6 +24,8 @@ def runs(
     status: Any = None,
     agent: Any = None,
     tags: Mapping[str, str] | None = None,
+    label: Any = None,
+    batch: Any = None,
     limit: int | None = None,
     here: bool = False,
 ) -> pd.DataFrame:
@@ -37,7 +39,9 @@ def runs(
       agent_name     status                            content
     0      guide  completed  The capital of Kenya is Nairobi.
     """
-    filters = Filters(session=session, since=since, status=status, agent=agent, tags=tags)
+    filters = Filters(
+        session=session, since=since, status=status, agent=agent, tags=tags, label=label, batch=batch
+    )
     store = runtime.current().store
     chosen = replace(chosen_of(filters), owner=store.owner if here else None)
     picked = store.arrays(*pick_runs(chosen, limit))["run_id"].tolist()

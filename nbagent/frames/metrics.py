@@ -20,11 +20,13 @@ is unknown is NA and never 0; `usage_known` and `cost_known` say how much is kno
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nbagent import runtime
+from nbagent.errors import UnknownOptionError
 from nbagent.frames.build import frame_of
-from nbagent.frames.choose import Filters, Since, chosen_of
+from nbagent.frames.choose import Filters, Since, chosen_of, meant_by
 from nbagent.frames.columns import (
     BY_AGENT,
     BY_MEMBER,
@@ -37,7 +39,7 @@ from nbagent.frames.columns import (
     Columns,
     documented,
 )
-from nbagent.store import Chosen, Query, list_family, list_messages, list_steps, measures
+from nbagent.store import Chosen, Query, list_family, list_messages, list_steps, measures, pick_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,12 +60,15 @@ class Counted(Protocol):
         status: Any = None,
         agent: Any = None,
         tags: Tags = None,
+        label: Any = None,
+        batch: Any = None,
     ) -> pd.DataFrame: ...
 
 
-_FILTERS = """The filters choose runs: `session`, `status` and `agent` take one or several (agents and sessions by name or
-    as objects), `since` a time, a date, ISO text or a timedelta back from now, `tags` a mapping that must all be
-    there. A wrong status, time or tag raises UnknownOptionError."""
+_FILTERS = """The filters choose runs: `session`, `status`, `agent`, `label` and `batch` take one or several (agents, sessions
+    and batches by name or as objects; a batch's label means the latest of that label), `since` a time, a date, ISO
+    text or a timedelta back from now, `tags` a mapping that must all be there. What a label or a batch means includes
+    the runs below. A wrong status, time or tag raises UnknownOptionError."""
 
 
 def _counted(name: str, query: Callable[[Chosen], Query], columns: Columns, said: str) -> Counted:
@@ -76,8 +81,12 @@ def _counted(name: str, query: Callable[[Chosen], Query], columns: Columns, said
         status: Any = None,
         agent: Any = None,
         tags: Tags = None,
+        label: Any = None,
+        batch: Any = None,
     ) -> pd.DataFrame:
-        filters = Filters(session=session, since=since, status=status, agent=agent, tags=tags)
+        filters = Filters(
+            session=session, since=since, status=status, agent=agent, tags=tags, label=label, batch=batch
+        )
         return _listed(query(chosen_of(filters)), columns)
 
     count.__name__ = count.__qualname__ = name
@@ -127,35 +136,44 @@ by_tool = _counted(
 def steps(run: Any, *, members: bool = False) -> pd.DataFrame:
     """Every model call and tool call of a run in the order of their start, one row each.
 
-    `run` is a handle, an output, a run id or a label; with `members` the steps of all runs below it come too.
-    Raises UnknownNameError for a run that nobody launched.
+    `run` is a handle, an output, a run id or a label, or a `Batch` or its label, for the steps of all of its rows;
+    with `members` the steps of all runs below come too. Raises UnknownNameError for a run that nobody launched.
     """
-    return _listed(list_steps([_run_id(run)], members=members), STEPS)
+    meant = meant_by(run)
+    if meant.run_id is not None:
+        return _listed(list_steps([meant.run_id], members=members), STEPS)
+    sql, params = pick_runs(replace(meant.chosen, rows_only=not members), None)
+    run_ids = runtime.current().store.arrays(sql, params)["run_id"].tolist()
+    return _listed(list_steps(run_ids, members=False), STEPS)
 
 
 @documented(MESSAGES)
 def messages(run: Any = None, *, session: Any = None) -> pd.DataFrame:
     """The messages of a run, or of a session's runs, or of all, in order, one row each.
 
-    `run` is a handle, an output, a run id or a label. Raises UnknownNameError for a run that nobody launched.
+    `run` is a handle, an output, a run id or a label, or a `Batch` or its label, for those of all of its rows.
+    Raises UnknownNameError for a run that nobody launched.
     """
     chosen = chosen_of(Filters(session=session))
     if run is not None:
-        chosen = Chosen(sessions=chosen.sessions, run_ids=[_run_id(run)])
+        chosen = replace(meant_by(run).chosen, sessions=chosen.sessions)
     return _listed(list_messages(chosen), MESSAGES)
 
 
 def family(run: Any) -> pd.DataFrame:
-    """A run and all runs below it, in launch order: agent, status and times."""
-    return _listed(list_family(_run_id(run)), FAMILY)
+    """A run and all runs below it, in launch order: agent, status and times.
+
+    Raises UnknownNameError for a run that nobody launched, and UnknownOptionError for a batch.
+    """
+    meant = meant_by(run)
+    if meant.run_id is None:
+        raise UnknownOptionError(
+            f"{run!r:.80} is a batch, and this is of one run",
+            "give one of its rows, by the run_id in its to_frame(); plot_latency(batch=...) and plot_cost take all",
+        )
+    return _listed(list_family(meant.run_id), FAMILY)
 
 
 def _listed(query: Query, columns: Columns) -> pd.DataFrame:
     sql, params = query
     return frame_of(columns, runtime.current().store.arrays(sql, params))
-
-
-def _run_id(run: Any) -> str:
-    if isinstance(run, str):
-        return runtime.current().get(run).run_id
-    return str(run.run_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbagent.frames import metrics
 
@@ -39,9 +39,9 @@ _SHOWN = (
 _DIGITS = {"cost_usd": 6, "cost_known": 2, "output_tokens_per_s": 1}
 
 
-def shown_metrics(by: str) -> pd.DataFrame:
+def shown_metrics(by: str, **filters: Any) -> pd.DataFrame:
     """Return the frame `by_<by>` with its main columns, rounded, the most expensive rows first."""
-    frame: pd.DataFrame = getattr(metrics, f"by_{by}")()
+    frame: pd.DataFrame = getattr(metrics, f"by_{by}")(**filters)
     columns = [
         name for name in _SHOWN if name in frame.columns and (name in _ALWAYS or frame[name].notna().any())
     ]

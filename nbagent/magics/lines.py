@@ -129,10 +129,17 @@ def _record(parser: LineParser) -> None:
     parser.add_argument("--all", action="store_true")
 
 
+def _choosing(parser: LineParser) -> None:
+    """Flags that choose runs by what they were called."""
+    parser.add_argument("--label", metavar="NAME")
+    parser.add_argument("--batch", metavar="NAME")
+
+
 def _clear(parser: LineParser) -> None:
     parser.add_argument("--older-than", metavar="7d|DATE")
     parser.add_argument("--status", choices=[status.value for status in RunStatus])
     parser.add_argument("--session", metavar="ID")
+    _choosing(parser)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--yes", action="store_true")
 
@@ -141,6 +148,8 @@ def _export(parser: LineParser) -> None:
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("--format", choices=("parquet", "csv", "jsonl"))
     parser.add_argument("--table", choices=("runs", "model_calls", "tool_calls", "messages"), default="runs")
+    parser.add_argument("--session", metavar="ID")
+    _choosing(parser)
 
 
 _UPKEEP = {"record": _record, "clear": _clear, "export": _export}
@@ -159,6 +168,9 @@ def _verb(verb: str) -> LineParser:
         parser.add_argument("runs", nargs="*", metavar="RUN")
     if verb == "list":
         parser.add_argument("--here", action="store_true")
+    if verb in ("list", "metrics"):
+        parser.add_argument("--session", metavar="ID")
+        _choosing(parser)
     if verb == "deny":
         parser.add_argument("--why", default="", metavar="TEXT")
     if verb == "wait":

@@ -34,10 +34,11 @@ def clear(_shell: InteractiveShell, arguments: Line) -> None:
     from nbagent import upkeep
 
     filters = {"older_than": arguments.older_than, "status": arguments.status, "session": arguments.session}
+    filters |= {"label": arguments.label, "batch": arguments.batch}
     if not any(filters.values()) and not arguments.all:
         raise UnknownOptionError(
             "%agent clear does not say which runs",
-            "say --older-than 7d, --status error, --session ID or --all",
+            "say --older-than 7d, --status error, --session ID, --label NAME, --batch NAME or --all",
         )
     wish = upkeep.to_clear(**filters)
     print(wish)
@@ -69,7 +70,8 @@ def export(_shell: InteractiveShell, arguments: Line) -> None:
     """Write a table of the record to a file."""
     from nbagent.upkeep import export_runs
 
-    rows = export_runs(arguments.file, format=arguments.format, table=arguments.table)
+    chosen = {"label": arguments.label, "batch": arguments.batch, "session": arguments.session}
+    rows = export_runs(arguments.file, format=arguments.format, table=arguments.table, **chosen)
     print(f"exported {rows} rows of {arguments.table} to {arguments.file}")
 
 

@@ -28,13 +28,18 @@ def _panel(_shell: InteractiveShell, _arguments: Line) -> None:
 def _list(_shell: InteractiveShell, arguments: Line) -> Any:
     from nbagent.frames import runs
 
-    return runs(here=arguments.here)
+    return runs(here=arguments.here, **_chosen(arguments))
 
 
 def _metrics(_shell: InteractiveShell, arguments: Line) -> Any:
     from nbagent.frames import shown_metrics
 
-    return shown_metrics(arguments.by)
+    return shown_metrics(arguments.by, **_chosen(arguments))
+
+
+def _chosen(arguments: Line) -> dict[str, Any]:
+    """The filters that the line gives."""
+    return {name: getattr(arguments, name) for name in ("session", "label", "batch")}
 
 
 def _models(_shell: InteractiveShell, _arguments: Line) -> Any:

@@ -22,7 +22,7 @@ batches.py      what batches have answered
 from nbagent.store import measures
 from nbagent.store.answers import Answer, all_answers, find_answer, import_recordings, recordings_of
 from nbagent.store.asking import FORMATS, replacing, write_table
-from nbagent.store.batches import Answered, answered_rows, batch_details
+from nbagent.store.batches import Answered, Named, answered_rows, batch_details, named
 from nbagent.store.forgetting import Clearable, clearable
 from nbagent.store.listings import (
     list_family,
@@ -79,6 +79,7 @@ __all__ = [
     "InterruptOrphans",
     "Launch",
     "Launched",
+    "Named",
     "NewAttempt",
     "Overview",
     "Progress",
@@ -103,6 +104,7 @@ __all__ = [
     "load_stopped",
     "load_turns",
     "measures",
+    "named",
     "newest_runs",
     "own_runs",
     "pick_runs",

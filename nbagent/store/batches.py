@@ -27,6 +27,35 @@ where e.status = 'completed' and e.stop_reason <> 'max_output_tokens' order by a
 _DETAILS = "select details from batches where batch_key = ? order by created_at"
 
 
+_NAMED_RUN = "select run_id from launches where run_id = ?"
+_NAMED_BATCH = "select batch_id from batches where batch_id = ?"
+_LABELLED = """
+select id, is_batch from (
+    select run_id as id, false as is_batch, created_at from launches where label = ? and batch_id is null
+    union all
+    select batch_id, true, created_at from batches where label = ?
+) order by created_at desc, id desc limit 1"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What an id or a label names: a run or a batch, by its id."""
+
+    id: str
+    is_batch: bool
+
+
+def named(store: Store, key: str) -> Named | None:
+    """What has this id, else what had this label last, a run or a batch; None for neither. Raises StoreError."""
+    with store.reader() as ask:
+        if ask(_NAMED_RUN, [key]):
+            return Named(id=key, is_batch=False)
+        if ask(_NAMED_BATCH, [key]):
+            return Named(id=key, is_batch=True)
+        found = ask(_LABELLED, [key, key])
+    return Named(id=found[0]["id"], is_batch=found[0]["is_batch"]) if found else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
     """A completed run of a batch: `content` is text or plain data; `row_key` says which row, or rows, it answers."""

@@ -23,6 +23,18 @@ Query = tuple[str, list[Any]]
 _LAST_OWNER = (
     "coalesce((select arg_max(s.owner, s.attempt) from attempt_starts s where s.run_id = l.run_id), l.owner)"
 )
+# what belongs to a label or a batch, the runs that these runs started included: they were paid for it
+_WITH_BELOW = """with recursive belonging as (
+    select run_id from launches where {top}
+    union
+    select o.run_id from launches o join belonging b on o.parent_run_id = b.run_id
+) select run_id from belonging"""
+_LABELLED = "label in (select unnest(?::varchar[]))"
+_OF_BATCHES = """batch_id in (
+    with named as (select unnest(?::varchar[]) as name)
+    select name from named
+    union
+    select arg_max(batch_id, created_at) from batches where label in (select name from named) group by label)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +45,10 @@ class Chosen:
     sessions: Sequence[str] = ()
     agents: Sequence[str] = ()
     statuses: Sequence[str] = ()
+    labels: Sequence[str] = ()  # runs with these labels, and all below them
+    batches: Sequence[str] = ()  # by id, or by label: the latest of it; their rows' runs, and all below them
     since: datetime | None = None
+    rows_only: bool = False  # of a batch: not the runs below its rows
     owner: str | None = None  # the process that works on it, or did last
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,6 +64,11 @@ class Chosen:
             if values:
                 conditions.append(f"l.{column} in (select unnest(?::varchar[]))")
                 params.append(list(values))
+        for top, names in ((_LABELLED, self.labels), (_OF_BATCHES, self.batches)):
+            if names:
+                below = top.replace("batch_id", "l.batch_id", 1) if self.rows_only else None
+                conditions.append(below or f"l.run_id in ({_WITH_BELOW.format(top=top)})")
+                params.append(list(names))
         if self.statuses:
             conditions.append(
                 "l.run_id in (select run_id from runs where status in (select unnest(?::varchar[])))"

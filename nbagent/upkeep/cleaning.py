@@ -40,27 +40,31 @@ class Clearing:
         return f"{_runs(len(self))} to delete ({statuses}), {when} UTC{below}{stays}"
 
 
-def to_clear(*, older_than: Any = None, status: Any = None, session: Any = None) -> Clearing:
+def to_clear(
+    *, older_than: Any = None, status: Any = None, session: Any = None, label: Any = None, batch: Any = None
+) -> Clearing:
     """Say which runs `clear_runs` with the same filters would delete. Raises UnknownOptionError and StoreError.
 
     `older_than` is a timedelta, a time or date, or text such as "7d", "12h" or "2026-11-01", and counts from the
-    launch; `status` and `session` are one or several.
+    launch; `status`, `session`, `label` and `batch` are one or several.
     """
-    chosen = chosen_of(Filters(status=status, session=session))
+    chosen = chosen_of(Filters(status=status, session=session, label=label, batch=batch))
     return Clearing(clearable(runtime.current().store, chosen, before=_before(older_than)))
 
 
-def clear_runs(*, older_than: Any = None, status: Any = None, session: Any = None) -> int:
+def clear_runs(
+    *, older_than: Any = None, status: Any = None, session: Any = None, label: Any = None, batch: Any = None
+) -> int:
     """Delete the runs that fit every filter, with all that was recorded of them; return how many went.
 
-    Teams go whole. A run that has not ended stays as long as the process that works on it lives. The answers of
+    Teams go whole, and `batch` takes one whole: its rows and itself. A run that has not ended stays as long as the process that works on it lives. The answers of
     deleted runs are given no more; imported ones stay. Raises as `to_clear`.
 
     >>> output = Agent(model="demo:assistant").run("Hello", session_id="scratch")
     >>> nb.clear_runs(session="scratch"), len(nb.runs(session="scratch"))
     (1, 0)
     """
-    return clear(to_clear(older_than=older_than, status=status, session=session))
+    return clear(to_clear(older_than=older_than, status=status, session=session, label=label, batch=batch))
 
 
 def clear(wish: Clearing) -> int:

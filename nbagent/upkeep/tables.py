@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from nbagent import runtime
 from nbagent.errors import UnknownOptionError, close_match
+from nbagent.frames.choose import Filters, chosen_of
 from nbagent.store import FORMATS, Chosen, Query, list_messages, list_picked, pick_runs, write_table
 
 TABLES = ("runs", "model_calls", "tool_calls", "messages")
 
 
-def export_runs(path: str | os.PathLike[str], *, format: str | None = None, table: str = "runs") -> int:  # noqa: A002 - the flag's name
+def export_runs(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,  # noqa: A002 - the flag's name
+    table: str = "runs",
+    **filters: Any,
+) -> int:
     """Write a table of the record to a parquet, csv or jsonl file; return how many rows.
 
     `format` is by default that of the file's name. `table` is "runs" (a row for each run with its tokens, cost and
-    times), "model_calls", "tool_calls" or "messages". Times are UTC. An existing file is replaced, whole or not at
+    times), "model_calls", "tool_calls" or "messages"; the filters choose the runs, as in `nb.metrics.by_model`
+    (`session`, `since`, `status`, `agent`, `tags`, `label`, `batch`). Times are UTC. An existing file is replaced, whole or not at
     all. Raises UnknownOptionError, ConfigurationError where the file cannot be written, and StoreError.
 
     >>> output = Agent(model="demo:assistant").run("Hello")
@@ -34,14 +44,21 @@ def export_runs(path: str | os.PathLike[str], *, format: str | None = None, tabl
         raise UnknownOptionError(
             f"no table {table!r}{close_match(table, TABLES)}", f"tables: {', '.join(TABLES)}"
         )
-    return write_table(runtime.current().store, _query(table), target, form)
+    known = [one.name for one in fields(Filters)]
+    for name in filters.keys() - set(known):
+        raise UnknownOptionError(
+            f"export_runs has no filter {name!r}{close_match(name, known)}", f"filters: {', '.join(known)}"
+        )
+    return write_table(runtime.current().store, _query(table, chosen_of(Filters(**filters))), target, form)
 
 
-def _query(table: str) -> Query:
+def _query(table: str, chosen: Chosen) -> Query:
     if table == "runs":
         store = runtime.current().store
-        picked = store.arrays(*pick_runs(Chosen(), None))["run_id"].tolist()
+        picked = store.arrays(*pick_runs(chosen, None))["run_id"].tolist()
         return list_picked(picked)
     if table == "messages":
-        return list_messages(Chosen())
-    return f"select * from {table} order by started_at, run_id", []  # noqa: S608 - a name of ours
+        return list_messages(chosen)
+    where, params = chosen.where()
+    picked_runs = f"select l.run_id from launches l where {where}"  # noqa: S608 - text of ours alone
+    return f"select * from {table} where run_id in ({picked_runs}) order by started_at, run_id", params  # noqa: S608 - a name of ours
