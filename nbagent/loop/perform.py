@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol, assert_never
 
@@ -31,6 +31,7 @@ from nbagent.loop.decide import REPAIR_PROMPT, Ask, CallTools, Finish, LoopState
 from nbagent.loop.execute import OnMainThread
 from nbagent.loop.gate import Charge, Gate
 from nbagent.loop.toolcalls import call_tool, with_tools
+from nbagent.models.call_ids import distinct_requests
 from nbagent.models.protocol import Model, ModelRequest, ReplyFinished, SchemaOffer, ToolOffer
 from nbagent.rendering import render_result
 from nbagent.spec import AgentSpec
@@ -157,6 +158,9 @@ class _Loop:
             self.context.emit(RunStarted(started_at=datetime.now(UTC)))
 
     def _take(self, reply: ReplyFinished, call: ModelCall) -> None:
+        requests = distinct_requests(reply.tool_requests)
+        if requests is not reply.tool_requests:
+            reply = replace(reply, tool_requests=requests)
         self.state.reply = reply
         self.state.total_tokens += call.usage.total_tokens or 0
         self.state.cost_usd += call.cost_usd or 0.0

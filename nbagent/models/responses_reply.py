@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from nbagent.errors import ModelError, ProviderRefusedError
+from nbagent.models.call_ids import distinct_items
 from nbagent.models.encoding import Pairing, loads, whole_text
 from nbagent.models.faults import Target, fault_of_error_object, fault_of_reply
 from nbagent.models.lenient import (
@@ -117,7 +118,7 @@ class ResponsesReply:
             raise fault_of_reply(
                 "its stream ended before the response did (no response.completed)", self._target
             )
-        items = [self._items[index] for index in sorted(self._items)]
+        items = distinct_items([self._items[index] for index in sorted(self._items)])
         requests = tool_requests_in(items) or self._calls.requests()
         refusal = refusal_in(items) or "".join(self._refusal) or None
         usage = usage_of(self._usage)

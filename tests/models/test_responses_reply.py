@@ -43,6 +43,18 @@ def test_text():
     assert finished.provider_items == ()
 
 
+@pytest.mark.parametrize("call_id", ["call_1", "", None])
+def test_calls_of_one_id_have_ids_of_their_own_in_the_items_too(call_id):
+    """What goes back to the provider names each call as its answer will."""
+    items = [wire.call("pay", {"n": n}) | {"id": "fc_1", "call_id": call_id} for n in (1, 2)]
+    thought = {"type": "reasoning", "id": "rs_1", "summary": []}
+    _, finished = read(wire.created(), wire.end("completed", thought, *items))
+    ids = [request.tool_call_id for request in finished.tool_requests]
+    assert len(set(ids)) == 2
+    kept = [made["item"] for made in finished.provider_items if made["item"]["type"] == "function_call"]
+    assert [item["call_id"] for item in kept] == ids
+
+
 def test_one_read_gives_one_piece():
     """All text of one read is one piece, with the start before it."""
     reply = ResponsesReply(TARGET)

@@ -67,16 +67,19 @@ def json_reply(value: Any, *, pieces: int = 3) -> Script:
 
 
 def tool_reply(
-    *calls: tuple[str, Mapping[str, Any]], before: Sequence[Step] = (), usage: Any = USAGE
+    *calls: tuple[str, Mapping[str, Any]],
+    before: Sequence[Step] = (),
+    usage: Any = USAGE,
+    ids: Sequence[str] = (),
 ) -> Script:
-    """Return a reply that asks for tools: `(name, arguments)` each, with ids `call_1`, `call_2` and so on."""
+    """Return a reply that asks for tools: `(name, arguments)` each, with `ids` or `call_1`, `call_2` and so on."""
     parts = [
         chunk(
             {
                 "tool_calls": [
                     {
                         "index": index,
-                        "id": f"call_{index + 1}",
+                        "id": ids[index] if ids else f"call_{index + 1}",
                         "type": "function",
                         "function": {"name": name, "arguments": json.dumps(arguments)},
                     }

@@ -287,6 +287,44 @@ def test_another_kernels_decision_is_heard_within_a_second(
     until(lambda: not current().store.read("select * from decision_requests"))
 
 
+IDS = [("call_1", "call_1"), ("", ""), ("x" * 64, "x" * 64), ("a_2", "a_2"), ("7", "7")]
+
+
+@pytest.mark.parametrize("ids", IDS)
+def test_two_calls_of_one_id_are_two(
+    clerk: Agent, provider: ScriptedProvider, until: Until, ids: tuple[str, str]
+) -> None:
+    """Both are shown, run and answered, and what goes back to the model names each by an id of its own."""
+    eve = {"amount": 2, "to": "Eve"}
+    provider.reply(tool_reply(("pay", PAY), ("pay", eve), ids=ids))
+    run = clerk.start("Pay both")
+    until(lambda: len(run.pending_approvals) == len(ids))
+    provider.reply(text_reply("done"))
+    assert len(run.approve()) == len(ids)
+    assert run.result(timeout=10).content == "done"
+    assert sorted(paid) == [(2, "Eve"), (5, "Bob")]
+    asked, *answers = provider.bodies[-1]["messages"][-3:]
+    sent = [call["id"] for call in asked["tool_calls"]]
+    assert [answer["tool_call_id"] for answer in answers] == sent
+    assert len(set(sent)) == len(ids)
+    assert all(0 < len(one) <= 64 for one in sent)
+    assert len(nb.sql("select * from tool_calls where run_id = ?", [run.run_id])) == len(ids)
+
+
+def test_one_of_two_calls_of_one_id_is_denied(clerk: Agent, provider: ScriptedProvider, until: Until) -> None:
+    """A decision with the id that is shown reaches that call alone."""
+    provider.reply(tool_reply(("pay", PAY), ("pay", {"amount": 2, "to": "Eve"}), ids=("c", "c")))
+    run = clerk.start("Pay both")
+    until(lambda: len(run.pending_approvals) > 1)
+    provider.reply(text_reply("done"))
+    bob, eve = run.pending_approvals
+    assert run.decide(Decision(approved=False), tool_call_id=eve.tool_call_id, step=1) == (eve,)
+    until(lambda: run.pending_approvals == (bob,))
+    run.approve(bob.tool_call_id)
+    assert run.result(timeout=10).content == "done"
+    assert paid == [(5, "Bob")]
+
+
 def test_a_decision_is_for_the_call_that_was_seen(
     clerk: Agent, provider: ScriptedProvider, until: Until
 ) -> None:

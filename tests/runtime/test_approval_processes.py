@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -70,9 +70,11 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[st
     return lambda: (tmp_path / "tools.log").read_text().splitlines()
 
 
-def child(provider: ScriptedProvider, then: str, amount: int = 5) -> subprocess.Popen[str]:
+def child(
+    provider: ScriptedProvider, then: str, amount: int = 5, ids: Sequence[str] = ()
+) -> subprocess.Popen[str]:
     """A process whose run is paused, and that does something `then`."""
-    provider.reply(tool_reply(("pay", {"amount": amount}), ("look", {}), ("pay", {"amount": 7})))
+    provider.reply(tool_reply(("pay", {"amount": amount}), ("look", {}), ("pay", {"amount": 7}), ids=ids))
     process = subprocess.Popen(
         [sys.executable, "-c", CHILD + then, provider.base_url],
         stdout=subprocess.PIPE,
@@ -118,6 +120,38 @@ def test_a_paused_run_stays_paused_and_who_approves_it_adopts_it(
     assert current().stored("mine") == output
     rows = nb.sql("select attempt, status, stop_reason from attempts order by attempt").values.tolist()
     assert rows == [[1, "interrupted", "kernel_died"], [2, "completed", "end"]]
+
+
+WAIT = "import time; time.sleep(60)"
+
+
+@pytest.mark.parametrize(
+    "ids", [("c", "c", "c"), ("", "", ""), ("x" * 64,) * 3], ids=["same", "none", "long"]
+)
+@pytest.mark.parametrize("then", [KILL, WAIT], ids=["left", "live"])
+def test_calls_of_one_id_are_decided_one_by_one_from_another_kernel(
+    provider: ScriptedProvider, ran: Callable[[], list[str]], ids: Sequence[str], then: str
+) -> None:
+    """Two calls to which a server gave one id are two: one approved and one denied, by the ids that are shown."""
+    process = child(provider, then, ids=ids)
+    try:
+        if then is KILL:
+            process.communicate(timeout=20)
+        provider.reply(text_reply("All done."))
+        run = nb.get("mine")
+        first, second = run.pending_approvals
+        assert [first.arguments, second.arguments] == [{"amount": 5}, {"amount": 7}]
+        assert first.tool_call_id != second.tool_call_id
+        agent = agent_on(provider.base_url) if then is KILL else None
+        run.approve(second.tool_call_id, agent=agent)
+        while [call.tool_call_id for call in run.pending_approvals] != [first.tool_call_id]:
+            time.sleep(0.005)
+        run.deny("not this one", first.tool_call_id)
+        assert run.wait(timeout=20).content == "All done."
+        assert ran() == ["look", "pay 7"]
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_left_run_is_cancelled_by_its_record(
