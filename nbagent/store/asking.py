@@ -1,24 +1,20 @@
-"""A person's SQL, and tables written to files: read only, and nobody waits long for it. On the caller's thread.
+"""A person's SQL, and tables written to files: nobody waits for either. On the caller's thread.
 
-A query first runs on the shared file, where most take milliseconds. One that takes longer than `SHARED_S` is stopped
-and runs anew on a private copy, so that other notebooks can write meanwhile; tables for files are read from such a
-copy at once. The copy is made inside the lock, by plain reading, while no process has the database open.
+Both are asked of private copies of the record (`readcopy.py`), so that other notebooks can write meanwhile, and a
+person's SQL cannot write at all.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbagent.errors import ConfigurationError, QueryError, StoreError
-from nbagent.store.file import damage_in, trouble_of
-from nbagent.store.lockfile import LockFile
+from nbagent.errors import ConfigurationError, QueryError
+from nbagent.store.file import damage_in
+from nbagent.store.readcopy import private_copy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +22,6 @@ if TYPE_CHECKING:
 
     from nbagent.store.store import Store
 
-SHARED_S = 1.0
 FORMATS: Mapping[str, str] = {
     "parquet": "format parquet",
     "csv": "format csv, header",
@@ -34,38 +29,23 @@ FORMATS: Mapping[str, str] = {
 }
 TABLES = 'ask runs, attempts, model_calls, tool_calls or messages; nb.sql("describe runs") shows the columns'
 _WRITES = "sql() only reads: use one select; %agent clear deletes runs, %agent export writes files"
+_REFUSED = ("read-only mode", "configuration has been locked", "disabled by configuration")
 
 
 def ask_frame(store: Store, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> pd.DataFrame:
-    """Run one query that only reads and give a DataFrame, times as DuckDB has them.
+    """Run one query on a copy that can only be read and give a DataFrame, times as DuckDB has them.
 
     `timeout_s` bounds the wait for the file, not the query. Raises QueryError for SQL that writes or is wrong, and
     StoreError where the file cannot be had.
     """
-    import duckdb
-
-    with store.connection(timeout_s=timeout_s) as cursor:
-        _check_reads(cursor, sql)
-        cursor.execute("begin transaction read only")
-        stop = threading.Timer(SHARED_S, cursor.interrupt)
-        stop.daemon = True
-        stop.start()
+    with store.read_only(timeout_s=timeout_s) as cursor:
+        _check_one(cursor, sql)
         try:
             return cursor.execute(sql, list(params)).df()
-        except duckdb.InterruptException:
-            pass
         except Exception as error:  # whatever DuckDB says of a person's SQL
             if damage_in(error, store.path) is not None:
                 raise  # and is told by the store
-            raise _cannot(error) from None
-        finally:
-            stop.cancel()
-    with private_copy(store) as con:
-        try:
-            con.execute("begin transaction read only")
-            return con.execute(sql, list(params)).df()
-        except Exception as error:  # noqa: BLE001 - the same
-            raise _cannot(error) from None
+            raise _cannot(error, sql) from None
 
 
 def write_table(store: Store, query: tuple[str, Sequence[Any]], path: Path, form: str) -> int:
@@ -80,7 +60,7 @@ def write_table(store: Store, query: tuple[str, Sequence[Any]], path: Path, form
         raise ConfigurationError(
             f"the folder of {str(path)!r} does not exist", "make it first, or give another path"
         )
-    with private_copy(store) as con:
+    with private_copy(store.writer) as con:
         con.execute(f"create temp table exported as {sql}", list(params))
         (found,) = con.execute("select count(*) from exported").fetchall()
         try:
@@ -106,58 +86,28 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
-@contextlib.contextmanager
-def private_copy(store: Store) -> Iterator[DuckDBPyConnection]:
-    """A connection on a copy of the record as it is now, deleted afterwards. Raises StoreError."""
-    import duckdb
-
-    store.flush()
-    with tempfile.TemporaryDirectory(prefix="nbagent-", ignore_cleanup_errors=True) as folder:
-        copy = Path(folder) / "runs.duckdb"
-        try:
-            _copy(store.path, copy)
-            con = duckdb.connect(str(copy), config={"python_enable_replacements": False})
-        except (OSError, duckdb.Error) as error:
-            found = trouble_of(error, store.path)
-            raise (found if isinstance(found, StoreError) else StoreError(str(error))) from error
-        try:
-            yield con
-        finally:
-            con.close()
-
-
-def _copy(path: Path, copy: Path) -> None:
-    lock = LockFile(path)
-    lock.acquire()
-    try:
-        for ending in ("", ".wal"):
-            source = path.with_name(path.name + ending)
-            if source.exists():
-                shutil.copyfile(source, copy.with_name(copy.name + ending))
-    finally:
-        lock.release()
-        lock.close()
-
-
-def _check_reads(cursor: DuckDBPyConnection, sql: str) -> None:
-    """Refuse everything but one select or explain: a read-only transaction alone can be ended by the text itself."""
+def _check_one(cursor: DuckDBPyConnection, sql: str) -> None:
+    """Refuse no query and several: only the last one's answer would be seen."""
     import duckdb
 
     try:
         found = cursor.extract_statements(sql)
     except duckdb.Error as error:
-        raise _cannot(error) from None
+        raise _cannot(error, sql) from None
     if not found:
         raise QueryError("the query is empty", TABLES)
-    reads = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
-    for statement in found:
-        if statement.type not in reads:
-            text = " ".join(statement.query.split())
-            raise QueryError(f"this would change more than it reads: {text:.80}", _WRITES)
     if len(found) > 1:
         raise QueryError(f"there are {len(found)} statements in one query", _WRITES)
 
 
-def _cannot(error: Exception) -> QueryError:
-    what = " ".join(str(error).split("LINE 1:")[0].split())
-    return QueryError(f"the record cannot answer this: {what}", TABLES)
+def _cannot(error: Exception, sql: str) -> QueryError:
+    import duckdb
+
+    text = str(error)
+    refused = isinstance(error, duckdb.PermissionException) or any(sign in text for sign in _REFUSED)
+    if refused:
+        return QueryError(f"this would do more than read the record: {' '.join(sql.split()):.80}", _WRITES)
+    return QueryError(
+        f"the record cannot answer this: {' '.join(text.split('LINE 1:', maxsplit=1)[0].split()):.500}",
+        TABLES,
+    )

@@ -23,7 +23,7 @@ from nbagent.store.migrations import migrate
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    Stats = tuple[Any, ...]
+Stats = tuple[Any, ...]
 
 _CONFIG = {
     "threads": 1,
@@ -74,7 +74,7 @@ class StoreFile:
             raise trouble_of(error, self.path) from error
         self.held.acquire()
         try:
-            self._stale |= others or self._stats() != self._seen
+            self._stale |= others or stats_of(self.path) != self._seen
             self._attach()
             migrate(self.con, self.path)
         except BaseException as error:
@@ -99,7 +99,7 @@ class StoreFile:
                     self.shut_down()
                 self._con = None
                 self._stale = True
-            self._seen = self._stats()
+            self._seen = stats_of(self.path)
         finally:
             self.held.release()
             self.lock.release()
@@ -123,36 +123,19 @@ class StoreFile:
 
     def changed(self) -> bool:
         """Whether somebody has written since our last turn, as far as can be seen from outside. Any thread."""
-        return self._stats() != self._seen or not self.lock.was_mine()
+        return stats_of(self.path) != self._seen or not self.lock.was_mine()
 
     def keep_private(self) -> None:
         """Let nobody but the user read the log that DuckDB has just begun beside the file."""
         with contextlib.suppress(OSError):
-            self._wal.chmod(0o600)
+            wal_of(self.path).chmod(0o600)
 
     def forget(self) -> None:
         """In a forked child: leave the parent's file alone, also when this interpreter ends."""
         if self._con is not None:
-            import ctypes
-
-            # its destructor would write into the parent's file
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._con))
+            let_it_be(self._con)
             self._con = None
         self.lock.forget()
-
-    @property
-    def _wal(self) -> Path:
-        return self.path.with_name(self.path.name + ".wal")
-
-    def _stats(self) -> Stats:
-        found: list[Any] = []
-        for path in (self.path, self._wal):
-            try:
-                stat = path.stat()
-                found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
-            except OSError:
-                found.append(None)
-        return tuple(found)
 
     def _attach(self) -> None:
         import duckdb
@@ -194,7 +177,11 @@ class StoreFile:
         """Rename what cannot be opened: the log alone if that is what is broken, else file and log."""
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
         moved = []
-        for path in [self._wal] if "WAL" in reason and self._wal.exists() else [self.path, self._wal]:
+        for path in (
+            [wal_of(self.path)]
+            if "WAL" in reason and wal_of(self.path).exists()
+            else [self.path, wal_of(self.path)]
+        ):
             aside = path.with_name(path.name.replace(self.path.stem, f"{self.path.stem}.damaged-{stamp}", 1))
             with contextlib.suppress(FileNotFoundError):
                 path.rename(aside)
@@ -204,6 +191,30 @@ class StoreFile:
             f"what could not be read is kept in {', '.join(moved)}",
         )
         self.notices.append(str(notice))
+
+
+def wal_of(path: Path) -> Path:
+    """DuckDB's own log beside a database, which is there after a crash, and while it is open."""
+    return path.with_name(path.name + ".wal")
+
+
+def stats_of(path: Path) -> Stats:
+    """What tells from outside whether a database was written to: inode, size and time of it and of its log."""
+    found: list[Any] = []
+    for one in (path, wal_of(path)):
+        try:
+            stat = one.stat()
+            found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
+        except OSError:
+            found.append(None)
+    return tuple(found)
+
+
+def let_it_be(con: DuckDBPyConnection) -> None:
+    """In a forked child: never close a connection of the parent's. Its destructor would write into the file."""
+    import ctypes
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(con))
 
 
 def trouble_of(error: BaseException, path: Path) -> BaseException:

@@ -72,8 +72,11 @@ class LockFile:
         self._turn = 0
         self._mine = b""
 
-    def acquire(self) -> bool:
-        """Wait for the lock. True if another process has had it since this one last did."""
+    def acquire(self, *, sign: bool = True) -> bool:
+        """Wait for the lock. True if another process has had it since this one last did.
+
+        Who only reads does not sign: nobody need look at the file again because of it.
+        """
         if self._lock is None or self._replaced():
             self.forget()
             self._lock = _open(self._lock_path)
@@ -85,7 +88,8 @@ class LockFile:
         finally:
             _drop(self._gate)
         others = not self.was_mine()
-        self._sign()
+        if sign:
+            self._sign()
         return others
 
     def release(self) -> None:

@@ -33,16 +33,8 @@ class OtherLogs:
 
     def read(self) -> bool:
         """Read them. True if there was a launch. Raises OSError where a log cannot be read; then `let_go`."""
-        start = f"{self._database.name}.launches"
-        with os.scandir(self._database.parent) as found:
-            paths = [
-                Path(one.path)
-                for one in found
-                if one.name.startswith(start) and _DAMAGED not in one.name and not one.is_symlink()
-            ]
-        for path in paths:
-            if path != self._own:
-                self._read(path)
+        for path in _others(self._database, self._own):
+            self._read(path)
         return bool(self.launches)
 
     def _read(self, path: Path) -> None:
@@ -96,6 +88,25 @@ class OtherLogs:
                 f"they are kept in {aside.name}",
             )
         )
+
+
+def others_hold(database: Path, own: Path) -> bool:
+    """Whether another process has launches that the database may not have. Any thread; opens no file."""
+    try:
+        return any(path.stat().st_size for path in _others(database, own))
+    except OSError:  # one that has just gone
+        return True
+
+
+def _others(database: Path, own: Path) -> list[Path]:
+    start = f"{database.name}.launches"
+    with os.scandir(database.parent) as found:
+        paths = [
+            Path(one.path)
+            for one in found
+            if one.name.startswith(start) and _DAMAGED not in one.name and not one.is_symlink()
+        ]
+    return [path for path in paths if path != own]
 
 
 def _content(fd: int) -> bytes:

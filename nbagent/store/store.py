@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nbagent.errors import StoreBusyError, StoreError
 from nbagent.store.asking import ask_frame
 from nbagent.store.file import damage_in
+from nbagent.store.readcopy import MOST_THREADS, ReadCopy
 from nbagent.store.rows import naive
 from nbagent.store.writer import Writer
 from nbagent.store.writes import CancelSeen, DecisionRequest, DecisionSeen, Launch, Write
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 Ask = Callable[..., list[dict[str, Any]]]
 
 MUCH_BYTES = 10_000_000
-MOST_THREADS = 4
 LOOK_EVERY_S = 1.0  # how often other processes' wishes are looked for
 LOOK_WAIT_S = 2.0  # and how long the look may wait for the file
 
@@ -39,6 +39,7 @@ class Store:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).expanduser().absolute()
         self._writer = Writer(self.path)
+        self._read_copy = ReadCopy(self._writer)
         self._looked = 0.0
 
     def __repr__(self) -> str:
@@ -69,6 +70,11 @@ class Store:
         """What a person should be told once: a damaged file that was set aside, a row that was refused."""
         notices, self._writer.file.notices[:] = list(self._writer.file.notices), []
         return notices
+
+    @property
+    def writer(self) -> Writer:
+        """The thread that writes, for what makes copies of the file."""
+        return self._writer
 
     def submit(self, write: Write) -> Future[Any]:
         """Hand over a write and return at once; the future is resolved when it is durable. See `writes.py`."""
@@ -121,14 +127,24 @@ class Store:
     @contextlib.contextmanager
     def connection(self, timeout_s: float = 10.0, *, flush: bool = True) -> Iterator[DuckDBPyConnection]:
         """A connection on the shared file, to be given back soon; with `flush` it sees all that was submitted before."""
-        with self._writer.reading(timeout_s, flush=flush) as cursor:
-            try:
-                yield cursor
-            except Exception as error:
-                found = damage_in(error, self.path)
-                if found is None:
-                    raise
-                raise found from error
+        with self._telling_damage(), self._writer.reading(timeout_s, flush=flush) as cursor:
+            yield cursor
+
+    @contextlib.contextmanager
+    def read_only(self, timeout_s: float = 10.0) -> Iterator[DuckDBPyConnection]:
+        """A connection for SQL that nobody knows: on a private copy (`readcopy.py`), with all that was submitted before."""
+        with self._telling_damage(), self._read_copy.connection(timeout_s) as cursor:
+            yield cursor
+
+    @contextlib.contextmanager
+    def _telling_damage(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            found = damage_in(error, self.path)
+            if found is None:
+                raise
+            raise found from error
 
     def frame(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> pd.DataFrame:
         """Run a person's query and give a DataFrame, times as UTC; see `asking.py`. Sees all that was submitted before."""
@@ -164,6 +180,7 @@ class Store:
 
     def close(self, timeout_s: float = 2.0) -> bool:
         """Flush and end the thread; a later write starts it again. False if rows were left in memory."""
+        self._read_copy.drop()
         return self._writer.stop(timeout_s)
 
     def cancel_requested(self, run_ids: Iterable[str]) -> set[str]:

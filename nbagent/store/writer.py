@@ -21,7 +21,7 @@ from nbagent.store.file import StoreFile, busy
 from nbagent.store.jobs import Job, Jobs
 from nbagent.store.launchlog import LaunchLog, row_for_log
 from nbagent.store.memory import Memory
-from nbagent.store.otherlogs import OtherLogs
+from nbagent.store.otherlogs import OtherLogs, others_hold
 from nbagent.store.owner import this_owner
 from nbagent.store.process import watch
 from nbagent.store.readers import Readers
@@ -59,6 +59,7 @@ class Writer:
         self._stopping = False
         self._wakes_at = _AWAKE  # when the thread looks for work by itself
         self._logged_at = 0.0
+        self._wanted = 0  # threads of this process that wait for the file's lock
         self._numbering = False  # this process has the file, and knows the sessions' last turns
         self._troubles = Troubles(self.path)
         self._swept_at: float | None = None
@@ -137,6 +138,28 @@ class Writer:
             with contextlib.suppress(Exception):
                 cursor.close()
             self._readers.done()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a turn of this process has gone well: the file is there, in this release's schema."""
+        return self.others_wrote > 0
+
+    @contextlib.contextmanager
+    def letting_go(self) -> Iterator[None]:
+        """Let a turn of this process end as soon as it has done its work: somebody waits for the file itself."""
+        with self._cond:
+            self._wanted += 1
+            self._cond.notify_all()
+        try:
+            yield
+        finally:
+            with self._cond:
+                self._wanted -= 1
+
+    def is_settled(self) -> bool:
+        """Whether a turn would bring nothing into the file: neither from here nor from other processes' logs."""
+        self._sweep()
+        return not self.waiting() and not others_hold(self.path, self.log.path)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was submitted before is committed or refused. False if the time ran out."""
@@ -228,6 +251,8 @@ class Writer:
         with self._cond:
             while True:
                 if self._is_over() or (while_read and not self._readers.reading):
+                    return False
+                if self._wanted and timeout_s is not None and not while_read:
                     return False
                 now = monotonic()
                 due = self._due()

@@ -22,7 +22,7 @@ from nbagent.errors import (
     UnknownNameError,
     UnknownOptionError,
 )
-from nbagent.store import Store, asking
+from nbagent.store import Store
 from nbagent.upkeep import to_clear
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
@@ -268,11 +268,8 @@ def test_sql_only_reads(agent: Agent, provider: ScriptedProvider, query: str) ->
     assert len(nb.sql("describe runs")) > 10
 
 
-def test_a_long_query_keeps_nobody_from_writing(
-    agent: Agent, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After a moment it goes on on a private copy: runs are launched and end meanwhile, and the answer comes."""
-    monkeypatch.setattr(asking, "SHARED_S", 0.1)
+def test_a_long_query_keeps_nobody_from_writing(agent: Agent, provider: ScriptedProvider) -> None:
+    """It is asked of a private copy: runs are launched and end meanwhile, and the answer comes."""
     answered(agent, provider, "a")
     found: list[int] = []
     slow = (
