@@ -18,7 +18,7 @@ from typing import Any, cast
 import orjson
 
 from nbagent.errors import MemberError
-from nbagent.events import Message, MessageAdded, ToolRequest
+from nbagent.events import Message, MessageAdded, ToolRequest, TypedAnswer
 from nbagent.loop import Finish, LoopContext, LoopState, run_loop
 from nbagent.models.protocol import Model, ReplyFinished
 from nbagent.rendering import cut, render_result
@@ -53,7 +53,7 @@ _GUIDES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How a member's run ended. `content` is its text, or plain data where its output was validated."""
+    """How a member's run ended. `content` is its text, or plain data where its output was validated (`typed`)."""
 
     run_id: str
     stop_reason: str
@@ -61,6 +61,7 @@ class Answer:
     output_valid: bool | None = None
     error: str | None = None
     partial: str = ""
+    typed: TypedAnswer | None = None
 
     @property
     def completed(self) -> bool:
@@ -181,7 +182,10 @@ class _Desk:
                 content=answer.content,
                 output_valid=answer.output_valid,
                 answered_by=answer.run_id,
+                typed=answer.typed,
             )
+        if answer.typed is not None:
+            return answer.typed.json
         return answer.content if isinstance(answer.content, str) else render_result(answer.content)
 
     def _check(self) -> None:

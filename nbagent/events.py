@@ -6,6 +6,7 @@ are folds over them. Unknown counts are None, never 0. Times are aware UTC datet
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -231,9 +232,22 @@ class NoticeGiven:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class TypedAnswer:
+    """An answer that fits its schema: its JSON as the model wrote it, and the `value` that one validation of it gave."""
+
+    json: str
+    value: Any = field(compare=False)
+
+    @property
+    def data(self) -> Any:
+        """The JSON as plain data."""
+        return json.loads(self.json)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished:
-    """The attempt's only end. `content` is the text, or the validated value as plain JSON data.
+    """The attempt's only end. `content` is the text, or a validated answer's JSON as plain data; `typed` is that answer.
 
     `answered_by` is the run of the member whose answer it is, where a team's leader passed it on.
     """
@@ -246,6 +260,7 @@ class RunFinished:
     traceback: str | None = None
     finished_at: datetime
     answered_by: str | None = None
+    typed: TypedAnswer | None = None
 
 
 Event = (

@@ -1,7 +1,7 @@
-"""Await a blocking function in a daemon thread of its own; and the event loop that the main thread offers.
+"""A blocking function in a daemon thread of its own, awaited or waited for; and the event loop that the main thread offers.
 
 Not an executor: an executor's threads are few, so that blocking calls would wait for each other, and are joined
-when the interpreter ends, so that a stuck one would keep the kernel from ending. Called on an event loop.
+when the interpreter ends, so that a stuck one would keep the kernel from ending.
 """
 
 from __future__ import annotations
@@ -65,3 +65,29 @@ async def in_own_thread(function: Callable[[], T], *, name: str = "nbagent-call"
 
     threading.Thread(target=work, name=name, daemon=True).start()
     return await future
+
+
+def within(function: Callable[[], T], limit_s: float, *, name: str = "nbagent-call") -> T:
+    """Run `function()` in a new daemon thread and wait for it, `limit_s` seconds at most. Not on an event loop.
+
+    Raises what the function raises, and TimeoutError where it has not ended: it then goes on, and its result is
+    thrown away.
+    """
+    ended: list[tuple[T | None, BaseException | None]] = []
+    context = contextvars.copy_context()
+
+    def work() -> None:
+        try:
+            ended.append((context.run(function), None))
+        except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the one who waits
+            ended.append((None, error))
+
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    thread.join(limit_s)
+    if not ended:
+        raise TimeoutError
+    result, error = ended[0]
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]

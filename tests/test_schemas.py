@@ -19,6 +19,7 @@ from nbagent.errors import SchemaError
 from nbagent.schemas import (
     InvalidOutputError,
     OutputSchema,
+    Stored,
     data_of,
     rebuild,
     rows_of,
@@ -279,7 +280,7 @@ def test_values_come_back_from_data_and_text(cities):
     data = json.loads(json.dumps(data_of(cities)))
     assert schema.value_of(data) == cities
     assert schema.validate_text(f"Here: {json.dumps({'items': data})}").value == cities
-    assert rebuild(type_name(list[City]), data, {"City": City}) == cities
+    assert rebuild(type_name(list[City]), Stored(json=None, data=data), {"City": City}) == cities
 
 
 @given(st.integers(), st.integers())
@@ -287,7 +288,7 @@ def test_computed_fields_do_not_hinder_the_way_back(width, height):
     """Data holds what was answered; what a model computes from it is computed again."""
     area = Area(width=width, height=height)
     assert data_of(area) == {"width": width, "height": height}
-    assert rebuild(type_name(Area), data_of(area), {}) == area
+    assert rebuild(type_name(Area), Stored(json=None, data=data_of(area)), {}) == area
 
 
 @pytest.mark.parametrize(
@@ -311,7 +312,7 @@ def test_computed_fields_do_not_hinder_the_way_back(width, height):
 def test_a_class_is_found_where_it_is_at_hand(content_type, namespace, rebuilt):
     """Stored data is the class again where the namespace or a loaded module has it and it fits, else plain data."""
     data = {"name": "Paris", "people": 2, "founded": None}
-    assert rebuild(content_type, data, namespace) == (PARIS if rebuilt else data)
+    assert rebuild(content_type, Stored(json=None, data=data), namespace) == (PARIS if rebuilt else data)
 
 
 def test_reading_a_record_imports_nothing_and_runs_nothing():
@@ -323,9 +324,10 @@ def test_reading_a_record_imports_nothing_and_runs_nothing():
             raise AssertionError("a property was touched")
 
     assert "antigravity" not in sys.modules
-    assert rebuild("antigravity.X", 1, {}) == 1
+    stored = Stored(json=None, data=1)
+    assert rebuild("antigravity.X", stored, {}) == 1
     assert "antigravity" not in sys.modules
-    assert rebuild("__main__.trap.City", 1, {"trap": Trap()}) == 1
+    assert rebuild("__main__.trap.City", stored, {"trap": Trap()}) == 1
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nbagent.batch.feed import Ask, Feed
-from nbagent.batch.frame import frame_of, given_frame, typed, with_raw_answers
+from nbagent.batch.frame import frame_of, given_frame, with_raw_answers
 from nbagent.batch.gate import PacedSlots
 from nbagent.batch.grouping import group_schema
 from nbagent.batch.jobs import JobFeed
@@ -204,7 +204,7 @@ class Batch:
         index = given.index if given is not None else pd.Index(results.labels[: len(outcomes)])
         if len(index) < len(outcomes):
             index = pd.RangeIndex(len(outcomes))
-        answers = [None if one is None else typed(one, self._plan.output_schema) for one in outcomes]
+        answers = [None if one is None else one.answer for one in outcomes]
         return frame_of(outcomes, answers, index, given if join else None)
 
     def failed(self) -> pd.DataFrame:
@@ -255,7 +255,7 @@ class Batch:
         return RowResult(
             index=self._results.labels[position],
             status=outcome.status,
-            content=typed(outcome, self._plan.output_schema),
+            content=outcome.answer,
             error=outcome.error,
             cost_usd=outcome.cost_usd,
             duration_s=outcome.duration_s,

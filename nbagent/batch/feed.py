@@ -7,6 +7,7 @@ record runs ahead; its outcome is given out when the store has it, so that what 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from nbagent.batch.results import Results
 from nbagent.batch.rows import Numbered, Source
 from nbagent.batch.spending import Spending
 from nbagent.errors import NBAgentError, StoreError
+from nbagent.schemas import InvalidOutputError, Stored, read_stored
 from nbagent.store import Answered, Store, answered_rows
 from nbagent.threads import in_own_thread
 
@@ -78,6 +80,7 @@ class Feed:
         self._lives: dict[str, LiveRun] = {}  # in flight
         self._uncommitted = 0
         self._published: deque[tuple[Ask, Outcome]] = deque()  # committed, filled on the store's thread
+        self._splitting: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._stopped: str | None = None  # why no further row is asked
         self._failure: BaseException | None = None  # what the source's code raised
@@ -129,15 +132,26 @@ class Feed:
         if self._plan.fresh or self._store.untouched:
             return
         try:
-            found = await in_own_thread(partial(answered_rows, self._store, self._plan.key))
+            self._answered.update(await in_own_thread(self._earlier_rows))
         except StoreError as error:
             self._results.note(f"earlier answers cannot be looked up, every row is asked: {error.what}")
-            return
-        for one in found:
-            self._answered.update(self._rows_of(one))
+
+    def _earlier_rows(self) -> dict[str, Outcome]:
+        """Read what earlier batches have answered, in the schema's type: this validates again, and takes its time."""
+        rows: dict[str, Outcome] = {}
+        for one in answered_rows(self._store, self._plan.key):
+            rows.update(self._rows_of(one))
+        return rows
 
     def _rows_of(self, one: Answered) -> dict[str, Outcome]:
-        outcome, keys = outcome_of_answer(one), one.row_key.split(JOINT)
+        keys = one.row_key.split(JOINT)
+        content, schema = one.content, self._plan.output_schema
+        if schema is not None and one.output_valid and len(keys) == 1:
+            # a class that has changed since, in a way its schema does not show, leaves the data
+            with contextlib.suppress(InvalidOutputError):
+                stored = Stored(json=one.answer_json, data=content, said=one.said)
+                content = read_stored(schema, stored).value
+        outcome = outcome_of_answer(one, content)
         if len(keys) == 1:
             return {keys[0]: outcome}
         return {
@@ -280,8 +294,14 @@ class Feed:
     def _publish(self) -> None:
         for _ in range(len(self._published)):
             ask, outcome = self._published[0]
-            self._uncommitted -= 1
-            self._settle(ask, outcome)
+            schema = self._plan.output_schema
+            if len(ask.positions) > 1 and schema is not None and schema.runs_code:
+                splitting = asyncio.create_task(self._settle_off_loop(ask, outcome))
+                self._splitting.add(splitting)
+                splitting.add_done_callback(self._splitting.discard)
+            else:
+                self._uncommitted -= 1
+                self._settle(ask, outcome)
             self._published.popleft()
         if self._published:  # more came meanwhile, and saw that the list was not empty
             asyncio.get_running_loop().call_soon(self._publish)
@@ -289,12 +309,23 @@ class Feed:
 
     # -------------------------------------------------------------- outcomes
 
+    async def _settle_off_loop(self, ask: Ask, outcome: Outcome) -> None:
+        """Settle a group whose answers are checked by the user's validators, one by one, in a thread."""
+        try:
+            rows = await in_own_thread(partial(self._split, outcome, len(ask.positions)))
+            self._settle_group(ask, outcome, rows)
+        finally:
+            self._uncommitted -= 1
+            self._woken.set()
+
     def _settle(self, ask: Ask, outcome: Outcome) -> None:
         """Give the rows of a prompt their outcomes; ask a row alone that its group's answer left out."""
         if len(ask.positions) == 1:
             self._put_first(ask.positions[0], ask.keys[0], outcome.after(ask.spent))
-            return
-        rows = self._split(outcome, len(ask.positions))
+        else:
+            self._settle_group(ask, outcome, self._split(outcome, len(ask.positions)))
+
+    def _settle_group(self, ask: Ask, outcome: Outcome, rows: list[Outcome | None]) -> None:
         for position, prompt, key, row in zip(ask.positions, ask.prompts, ask.keys, rows, strict=True):
             if row is not None:
                 self._put_first(position, key, replace(row, prompt=None if row.is_good else prompt))

@@ -13,7 +13,7 @@ import orjson
 from nbagent.batch.outcome import NOT_ASKED, Outcome
 from nbagent.batch.rows import Row
 from nbagent.run import RunStatus
-from nbagent.schemas import InvalidOutputError, OutputSchema, rows_of
+from nbagent.schemas import rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,25 +36,13 @@ _DTYPES: dict[str, Any] = {
 _FIELDS = {"from_earlier": "reused"}
 
 
-def typed(outcome: Outcome, schema: OutputSchema | None) -> Any:
-    """Return a row's answer in the schema's type; text without one; None where there is none."""
-    if not outcome.is_good or schema is None or not outcome.output_valid:
-        return outcome.content if outcome.is_good else None
-    try:
-        return schema.value_of(outcome.content)
-    except (
-        InvalidOutputError
-    ):  # of an earlier batch, whose class has changed since in a way its schema does not show
-        return outcome.content
-
-
 def answer_fields(value: Any) -> dict[str, Any]:
     """Return the columns of one row's answer: the fields of a record, else the answer itself as `content`."""
     if value is None:
         return {}
     rows = rows_of(value)
     if len(rows) != 1 or isinstance(value, list) or rows[0].keys() == {"value"}:
-        return {CONTENT: getattr(value, "value", value) if rows and rows[0].keys() == {"value"} else value}
+        return {CONTENT: rows[0]["value"] if len(rows) == 1 and not isinstance(value, list) else value}
     return rows[0]
 
 

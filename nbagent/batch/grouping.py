@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nbagent.schemas import InvalidOutputError, OutputSchema, data_of
+from nbagent.schemas import InvalidOutputError, OutputSchema, read_part
 
 _ASK = (
     "Below are {count} separate tasks, each between its own <task> tags and with a number. Do each by itself, as if "
@@ -28,7 +28,9 @@ def group_prompt(prompts: Sequence[str]) -> str:
 
 def group_schema(schema: OutputSchema | None) -> OutputSchema:
     """Return the schema of a group's answer: a list of numbers, each with the answer that one row has."""
-    one: dict[str, Any] = dict(schema.json_schema) if schema is not None else {"type": "string"}
+    one: dict[str, Any] = {"type": "string"}
+    if schema is not None and not schema.is_text:
+        one = dict(schema.json_schema)
     definitions = {name: one.pop(name) for name in _DEFINITIONS if name in one}
     one.pop("$schema", None)
     item = {
@@ -50,7 +52,7 @@ def group_schema(schema: OutputSchema | None) -> OutputSchema:
 
 
 def split_answers(content: Any, count: int, schema: OutputSchema | None) -> list[Any]:
-    """Return the answers of rows 1 to `count` as plain data, `MISSING` for each row to be asked alone."""
+    """Return the answers of rows 1 to `count`, typed, `MISSING` for each row to be asked alone. May run validators."""
     found: dict[int, list[Any]] = {}
     answers = content.get("answers") if isinstance(content, dict) else None
     for one in answers if isinstance(answers, list) else ():
@@ -72,9 +74,9 @@ MISSING = _Missing()
 def _only(answers: list[Any], schema: OutputSchema | None) -> Any:
     if len(answers) != 1:
         return MISSING
-    if schema is None:
+    if schema is None or schema.is_text:
         return answers[0] if isinstance(answers[0], str) else MISSING
     try:
-        return data_of(schema.value_of(answers[0]))
+        return read_part(schema, answers[0]).value
     except InvalidOutputError:
         return MISSING

@@ -19,11 +19,11 @@ from nbagent.batch.feed import Ask, Feed
 from nbagent.batch.outcome import CUT, NOT_ASKED, Outcome
 from nbagent.batch.rows import Numbered
 from nbagent.errors import ModelError, StoreError
-from nbagent.events import Message, ModelCall
+from nbagent.events import Message, ModelCall, TypedAnswer
 from nbagent.loop import answered
 from nbagent.models.batchfile import MOST_BYTES, MOST_LINES, PRICE_SHARE, BatchFiles, Job
 from nbagent.models.protocol import ModelRequest, ReplyFinished, SchemaOffer
-from nbagent.schemas import InvalidOutputError
+from nbagent.schemas import InvalidOutputError, check_text
 from nbagent.store import batch_details
 from nbagent.threads import in_own_thread
 
@@ -129,7 +129,7 @@ class JobFeed(Feed):
         return ModelRequest(
             messages=(*system, Message(role="user", content=prompt)),
             schema=SchemaOffer(name=schema.name, json_schema=schema.json_schema)
-            if schema is not None
+            if schema is not None and not schema.is_text
             else None,
             settings=spec.settings,
         )
@@ -183,15 +183,16 @@ class JobFeed(Feed):
         created_at = datetime.fromtimestamp(job.created_at, UTC)
         duration_s = float((job.ended_at or job.created_at) - job.created_at)
         reply: ReplyFinished | None = None
+        typed: TypedAnswer | None = None
         try:
             reply = await self._files.reply_of(line)
-            outcome = self._outcome_of(reply)
+            outcome, typed = await self._outcome_of(reply)
         except ModelError as error:
             outcome = Outcome(
                 status="error", stop_reason="error", error=str(error), error_type=type(error).__name__
             )
         call = self._call(reply, outcome, created_at, duration_s)
-        end = _end(outcome, self._plan)
+        end = {**_end(outcome, self._plan), "typed": typed}
         run_id, written = self._alone.keep(ask.prompts[0], ask.keys[0], call=call, end=end)
         outcome = replace(
             outcome,
@@ -203,23 +204,24 @@ class JobFeed(Feed):
         )
         return outcome, written
 
-    def _outcome_of(self, reply: ReplyFinished) -> Outcome:
+    async def _outcome_of(self, reply: ReplyFinished) -> tuple[Outcome, TypedAnswer | None]:
         schema = self._plan.output_schema
         if reply.refusal is not None:
-            return Outcome(
+            refused = Outcome(
                 status="error",
                 content=reply.text,
                 stop_reason="refusal",
                 error=f"the model refused: {reply.refusal}",
                 error_type="Refusal",
             )
-        if schema is None:
+            return refused, None
+        if schema is None or schema.is_text:
             ended = CUT if reply.finish_reason == "length" else "end"
-            return Outcome(status="completed", content=reply.text, stop_reason=ended)
+            return Outcome(status="completed", content=reply.text, stop_reason=ended), None
         try:
-            data = schema.validate_text(reply.text).data
+            typed = await check_text(schema, reply.text)
         except InvalidOutputError as error:
-            return Outcome(
+            invalid = Outcome(
                 status="error",
                 content=reply.text,
                 output_valid=False,
@@ -227,7 +229,9 @@ class JobFeed(Feed):
                 error=f"the answer does not fit {schema.name}: {'; '.join(error.problems[:5])}",
                 error_type=type(error).__name__,
             )
-        return Outcome(status="completed", content=data, output_valid=True, stop_reason="end")
+            return invalid, None
+        good = Outcome(status="completed", content=typed.value, output_valid=True, stop_reason="end")
+        return good, typed
 
     def _call(
         self, reply: ReplyFinished | None, outcome: Outcome, started_at: datetime, duration_s: float
@@ -261,7 +265,7 @@ def _end(outcome: Outcome, plan: Any) -> dict[str, Any]:
         "status": outcome.status,
         "stop_reason": outcome.stop_reason,
         "content": outcome.content,
-        "content_type": schema.content_type if good and schema is not None else "text",
+        "content_type": schema.content_type if good and outcome.output_valid else "text",
         "output_valid": outcome.output_valid,
         "error_type": outcome.error_type,
         "error": outcome.error,

@@ -15,7 +15,7 @@ CUT = "max_output_tokens"  # the stop reason of an answer that is no whole one
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A row's end: a run's final `status`, or "not asked". `content` is text or plain data; unknown is None.
+    """A row's end: a run's final `status`, or "not asked". `content` is text or the typed value; unknown is None.
 
     `reused`: an earlier batch had asked it, so that it costs this one nothing. `prompt` and `key` are kept where the
     row can be asked again. `cost_usd` and `total_tokens` are all that was spent on the row, failed tries included.
@@ -49,6 +49,11 @@ class Outcome:
     def is_cut(self) -> bool:
         """True for an answer that ended at the output token limit."""
         return self.is_good and self.stop_reason == CUT
+
+    @property
+    def answer(self) -> Any:
+        """The row's answer, None where it has none: the text of a row that failed is no answer."""
+        return self.content if self.is_good else None
 
     def copy(self) -> Outcome:
         """Return the same for another row with this prompt, which costs nothing more."""
@@ -95,7 +100,7 @@ def outcome_of(record: RunRecord) -> Outcome:
     whole = record.metrics if launch.kind == "team" else None  # its members' calls are its own
     return Outcome(
         status=record.status.value,
-        content=end.content if end.content is not None or good else (record.text or None),
+        content=_content(record),
         output_valid=end.output_valid,
         stop_reason=end.stop_reason,
         error=end.error,
@@ -108,11 +113,21 @@ def outcome_of(record: RunRecord) -> Outcome:
     )
 
 
-def outcome_of_answer(answered: Answered) -> Outcome:
-    """Return the outcome of a row that an earlier batch has asked."""
+def _content(record: RunRecord) -> Any:
+    end = record.end
+    assert end is not None
+    if end.typed is not None:
+        return end.typed.value
+    if end.content is not None or record.status.value == "completed":
+        return end.content
+    return record.text or None
+
+
+def outcome_of_answer(answered: Answered, content: Any) -> Outcome:
+    """Return the outcome of a row that an earlier batch has asked; `content` as the schema has it."""
     return Outcome(
         status="completed",
-        content=answered.content,
+        content=content,
         output_valid=answered.output_valid,
         stop_reason=answered.stop_reason,
         cost_usd=0.0,

@@ -168,7 +168,12 @@ RUNS: Columns = (
     *_columns("string", "", error="what it failed with"),
     *_columns("utc", "", created_at="when it was launched"),
     *_columns("Float64", "s", duration_s="time of the work, summed over attempts"),
-    *_columns("string", "", prompt="what was asked", content="the answer: text, or JSON for a typed one"),
+    *_columns(
+        "string",
+        "",
+        prompt="what was asked",
+        content="the answer: text, or for a typed one its JSON as the model wrote it",
+    ),
     *_columns(
         "Int64", "calls", model_calls="its own requests to models", tool_calls="its own calls of tools"
     ),

@@ -9,7 +9,7 @@ neither the store nor the runtime nor Jupyter. All of it runs on the background 
 
 from nbagent.loop.approval import Decision
 from nbagent.loop.ask import answered
-from nbagent.loop.decide import Ask, CallTools, Finish, LoopState, next_action
+from nbagent.loop.decide import Ask, CallTools, Check, Finish, LoopState, next_action
 from nbagent.loop.gate import Charge, Gate, OpenGate
 from nbagent.loop.perform import Commit, LoopContext, run_loop
 from nbagent.loop.toolcalls import current_tool_call, with_tools
@@ -18,6 +18,7 @@ __all__ = [
     "Ask",
     "CallTools",
     "Charge",
+    "Check",
     "Commit",
     "Decision",
     "Finish",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from nbagent.events import Message, ToolRequest
+from nbagent.events import Message, ToolRequest, TypedAnswer
 from nbagent.models.protocol import ReplyFinished, ResumePoint
 from nbagent.run import StopReason
 from nbagent.schemas import InvalidOutputError
@@ -26,7 +26,8 @@ class LoopState:
     calls that waited for a person. Its first model call
     goes on from the `partial` text of the last attempt, or takes up the call at `attached`.
 
-    `final` is an answer that a tool has given for the whole run: the model is not asked again.
+    `final` is an answer that a tool has given for the whole run: the model is not asked again. `checked` is what the
+    check of the reply's text against the output schema has found, None before it.
     """
 
     messages: list[Message] = field(default_factory=list)
@@ -41,6 +42,7 @@ class LoopState:
     partial: str = ""
     attached: ResumePoint | None = None
     final: Finish | None = None
+    checked: TypedAnswer | InvalidOutputError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +61,15 @@ class CallTools:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Check this text of a reply against the output schema, which may call the user's validators."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """End the attempt. `content` is the text, or plain data where the output was validated.
+    """End the attempt. `content` is the text, or plain data where the output was validated; `typed` is its value.
 
     `answered_by` is the member's run whose answer it is, where it is not the model's own.
     """
@@ -70,9 +79,10 @@ class Finish:
     output_valid: bool | None = None
     error: str | None = None
     answered_by: str | None = None
+    typed: TypedAnswer | None = None
 
 
-Action = Ask | CallTools | Finish
+Action = Ask | CallTools | Check | Finish
 
 
 def next_action(spec: AgentSpec, state: LoopState) -> Action:
@@ -96,7 +106,7 @@ def next_action(spec: AgentSpec, state: LoopState) -> Action:
         )
     if reply.tool_requests:
         return CallTools(requests=reply.tool_requests, guarded=_guarded(spec, state, reply.tool_requests))
-    if spec.output_schema is not None:
+    if spec.output_schema is not None and not spec.output_schema.is_text:
         return _structured(spec, state, reply)
     return Finish(
         stop_reason="max_output_tokens" if reply.finish_reason == "length" else "end", content=reply.text
@@ -136,14 +146,14 @@ def _stopped(stop_reason: StopReason, what: str, limit: str) -> Finish:
 def _structured(spec: AgentSpec, state: LoopState, reply: ReplyFinished) -> Action:
     """Accept a valid answer, send an invalid one back as often as allowed, then give up with its text kept."""
     assert spec.output_schema is not None
-    try:
-        validated = spec.output_schema.validate_text(reply.text)
-    except InvalidOutputError as error:
-        problems = "; ".join(error.problems[:MAX_PROBLEMS])
-    else:
-        return Finish(stop_reason="end", content=validated.data, output_valid=True)
+    checked = state.checked
+    if checked is None:
+        return Check(text=reply.text)
+    if isinstance(checked, TypedAnswer):
+        return Finish(stop_reason="end", content=checked.data, output_valid=True, typed=checked)
+    problems = "; ".join(checked.problems[:MAX_PROBLEMS])
     cut = reply.finish_reason == "length"
-    if cut or state.repairs >= spec.limits.output_retries:
+    if cut or not checked.repairable or state.repairs >= spec.limits.output_retries:
         why = "it was cut off at the output token limit: " if cut else ""
         return Finish(
             stop_reason="invalid_output",

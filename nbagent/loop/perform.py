@@ -27,13 +27,14 @@ from nbagent.events import (
 from nbagent.loop.approval import Approve, Guarded, ask_nobody, denied, guard
 from nbagent.loop.ask import ask
 from nbagent.loop.continuation import going_on
-from nbagent.loop.decide import REPAIR_PROMPT, Ask, CallTools, Finish, LoopState, next_action
+from nbagent.loop.decide import REPAIR_PROMPT, Ask, CallTools, Check, Finish, LoopState, next_action
 from nbagent.loop.execute import OnMainThread
 from nbagent.loop.gate import Charge, Gate
 from nbagent.loop.toolcalls import call_tool, with_tools
 from nbagent.models.call_ids import distinct_requests
 from nbagent.models.protocol import Model, ModelRequest, ReplyFinished, SchemaOffer, ToolOffer
 from nbagent.rendering import render_result
+from nbagent.schemas import InvalidOutputError, check_text
 from nbagent.spec import AgentSpec
 from nbagent.threads import in_own_thread
 
@@ -90,13 +91,15 @@ async def run_loop(spec: AgentSpec, model: Model, state: LoopState, context: Loo
         while True:
             context.check()
             action = next_action(spec, state)
-            if not isinstance(action, Finish):
+            if not isinstance(action, Finish | Check):
                 action = context.bound() or action
             match action:
                 case Ask():
                     await loop.ask(action)
                 case CallTools():
                     await loop.call_tools(action)
+                case Check():
+                    await loop.check(action)
                 case Finish():
                     loop.finish(action)
                     return
@@ -161,7 +164,7 @@ class _Loop:
         requests = distinct_requests(reply.tool_requests)
         if requests is not reply.tool_requests:
             reply = replace(reply, tool_requests=requests)
-        self.state.reply = reply
+        self.state.reply, self.state.checked = reply, None
         self.state.total_tokens += call.usage.total_tokens or 0
         self.state.cost_usd += call.cost_usd or 0.0
         self._add(
@@ -173,6 +176,14 @@ class _Loop:
                 provider_items=reply.provider_items,
             )
         )
+
+    async def check(self, action: Check) -> None:
+        """Learn what a reply's text is by the output schema."""
+        assert self.spec.output_schema is not None
+        try:
+            self.state.checked = await check_text(self.spec.output_schema, action.text)
+        except InvalidOutputError as error:
+            self.state.checked = error
 
     async def call_tools(self, action: CallTools) -> None:
         """Call the tools that have not answered yet.
@@ -243,6 +254,8 @@ class _Loop:
         failed = action.error is not None
         if action.answered_by is not None:  # a member's answer, said as the leader's own
             text = action.content if isinstance(action.content, str) else render_result(action.content)
+            if action.typed is not None:
+                text = action.typed.json
             self._add(Message(role="assistant", content=text))
             self.context.emit(TextAdded(text, self.state.step + 1))
         self.context.emit(
@@ -254,6 +267,7 @@ class _Loop:
                 error=action.error,
                 finished_at=datetime.now(UTC),
                 answered_by=action.answered_by,
+                typed=action.typed,
             )
         )
 
@@ -271,7 +285,7 @@ class _Loop:
                 ToolOffer(name=t.name, description=t.description, parameters=t.parameters) for t in spec.tools
             ),
             schema=SchemaOffer(name=schema.name, json_schema=schema.json_schema)
-            if schema is not None
+            if schema is not None and not schema.is_text
             else None,
             settings=spec.settings,
             idle_timeout_s=spec.limits.idle_timeout_s,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbagent.panel.line import cut, sendable
+from nbagent.run import shown
 from nbagent.schemas import data_of, rows_of
 
 TABLE_ROWS, TABLE_COLUMNS, CELL_LIMIT = 20, 12, 200
@@ -33,8 +34,8 @@ def structure_of(value: Any) -> Data:
 def _plain(value: Any) -> Any:
     try:
         return data_of(value)
-    except ValueError:  # half of a surrogate pair is in it; what is not plain is then shown as its text
-        return value
+    except Exception:  # noqa: BLE001 - half of a surrogate pair, or a serializer of the user: what is plain is shown
+        return value if isinstance(value, dict | list) else None
 
 
 def _form(table: Data | None, tree: Data | None) -> str:
@@ -78,8 +79,12 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _number(value)
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = value if isinstance(value, str) else shown(value, _json)
     return cut(text, CELL_LIMIT)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _number(value: float) -> str:
@@ -129,7 +134,7 @@ def _leaf(data: Any) -> Data:
         return {"kind": "word", "text": {None: "none", True: "true", False: "false"}[data]}
     if isinstance(data, int | float):
         return {"kind": "number", "text": _number(data)}
-    text = str(data)
+    text = shown(data, str)
     if len(text) > LEAF_LIMIT:
         text = f"{text[:LEAF_LIMIT]}… ({len(text):,} characters)"
     return {"kind": "text", "text": sendable(text)}

@@ -19,8 +19,8 @@ from nbagent.run.metrics import (
     sum_known,
 )
 from nbagent.run.order import in_asked_order
-from nbagent.run.output import RunOutput
-from nbagent.run.past import past_of, past_of_stored
+from nbagent.run.output import RunOutput, shown
+from nbagent.run.past import past_of, past_of_stored, text_of
 from nbagent.run.record import RunLaunch, RunRecord, without_texts
 from nbagent.run.status import STATUS_OF, RunStatus, StopReason
 
@@ -41,6 +41,8 @@ __all__ = [
     "past_of",
     "past_of_stored",
     "seconds_between",
+    "shown",
     "sum_known",
+    "text_of",
     "without_texts",
 ]

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from nbagent.events import Message, ModelCall, PendingApproval, ToolCall
 from nbagent.run.metrics import RunMetrics
 from nbagent.run.status import RunStatus
+
+
+def shown(value: Any, form: Callable[[Any], str] = repr) -> str:
+    """Return a value as text, whatever its class does when it is asked for that."""
+    try:
+        return form(value)
+    except Exception as error:  # noqa: BLE001 - the user's own class
+        return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
 
 
 class RunOutput(BaseModel):
@@ -57,10 +66,22 @@ class RunOutput(BaseModel):
     tool_calls: tuple[ToolCall, ...] = ()
     pending_approvals: tuple[PendingApproval, ...] = ()
     member_responses: tuple[RunOutput, ...] = ()
+    _answer_json: str | None = PrivateAttr(None)
+
+    @property
+    def answer_json(self) -> str | None:
+        """The JSON that a typed `content` was read from, as the model wrote it; None for text."""
+        return self._answer_json
+
+    def with_answer_json(self, text: str | None) -> RunOutput:
+        """Keep the JSON of a typed answer; called by whoever makes the snapshot. Returns the same."""
+        self._answer_json = text
+        return self
 
     def __repr__(self) -> str:
         cached = f", cached_from={self.cached_from!r}" if self.cached_from else ""
-        return f"RunOutput({self.status.value}, content={self.content!r}, run_id={self.run_id!r}{cached})"
+        content = shown(self.content)
+        return f"RunOutput({self.status.value}, content={content}, run_id={self.run_id!r}{cached})"
 
     def __str__(self) -> str:
         """The run in a few lines; `model_dump()` has all of it."""
@@ -68,7 +89,7 @@ class RunOutput(BaseModel):
         head = (
             f"{self.label or self.run_id}: {self.status.value}, {self.provider}:{self.model}, tokens {tokens}"
         )
-        return "\n".join([head, self.error or str(self.content)])
+        return "\n".join([head, self.error or shown(self.content, str)])
 
     @property
     def is_final(self) -> bool:

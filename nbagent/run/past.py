@@ -18,6 +18,7 @@ from nbagent.events import (
     ToolCall,
     ToolCallFinished,
     ToolCallStarted,
+    TypedAnswer,
 )
 from nbagent.run.output import RunOutput
 from nbagent.run.record import RunRecord
@@ -42,22 +43,31 @@ def past_of(record: RunRecord) -> list[Event]:
     return [*events, record.end] if record.end is not None else events
 
 
+def text_of(output: RunOutput) -> str:
+    """Return a stored run's text: the answer, or where that is typed the reply that it was read from."""
+    if not output.output_valid and type(output.content) is str:
+        return output.content
+    said = [m.content for m in output.messages if m.role == "assistant" and m.content]
+    return said[-1] if said else ""
+
+
 def past_of_stored(output: RunOutput) -> list[Event]:
     """Return a run that ended in another kernel as events; the text is that of its answer."""
     events: list[Event] = [RunStarted(started_at=output.started_at)] if output.started_at else []
     events += [AnswerReused(output.cached_from)] if output.cached_from else []
     events += _calls(output.model_calls, output.tool_calls)
     events += [MessageAdded(message=message) for message in output.messages]
-    answers = [m.content for m in output.messages if m.role == "assistant" and m.content]
-    text = output.content if isinstance(output.content, str) else "".join(answers[-1:])
-    if text:
+    content = output.content
+    typed = None if output.answer_json is None else TypedAnswer(output.answer_json, content)
+    if text := text_of(output):
         events.append(TextAdded(text, max((call.step for call in output.model_calls), default=1)))
     finished_at = output.finished_at or output.created_at
     if output.stop_reason is not None and finished_at is not None:
         events.append(
             RunFinished(
                 stop_reason=output.stop_reason,
-                content=output.content,
+                content=content if typed is None else typed.data,
+                typed=typed,
                 output_valid=output.output_valid,
                 error_type=output.error_type,
                 error=output.error,

@@ -47,10 +47,6 @@ class TypedOutput(Protocol):
         """The type's name as `module.QualName`."""
         ...
 
-    def value_of(self, data: Any) -> Any:
-        """Build the typed value from plain JSON data."""
-        ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLaunch:
@@ -91,7 +87,7 @@ class RunRecord:
     """
 
     __slots__ = (
-        "_pieces", "_text_of", "_typed", "cached_from", "end", "launch", "member_responses", "messages", "model_calls", "notices",
+        "_pieces", "_text_of", "cached_from", "end", "launch", "member_responses", "messages", "model_calls", "notices",
         "queue_position", "response_id", "retry_in_s", "reused_schema", "running_tools", "sequence_number", "started_at", "tool_calls", "version",
         "waiting", "waits_for",
     )  # fmt: skip
@@ -117,7 +113,6 @@ class RunRecord:
         self.sequence_number: int | None = None
         self._pieces: list[str] = []
         self._text_of = 0
-        self._typed: Any = None
 
     def apply(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case for each kind of event
         """Fold one event in; ignored after the end."""
@@ -230,11 +225,7 @@ class RunRecord:
         end = self.end
         if end is None or (end.content is None and not end.output_valid):
             return self.text
-        if not end.output_valid or self.output_schema is None:
-            return end.content
-        if self._typed is None:
-            self._typed = self.output_schema.value_of(end.content)
-        return self._typed
+        return end.content if end.typed is None else end.typed.value
 
     @property
     def output_schema(self) -> TypedOutput | None:
@@ -281,7 +272,8 @@ class RunRecord:
     def _as_it_stands(self, end: RunFinished | None) -> RunOutput:
         launch = self.launch
         texts, asked = launch.keeps_texts, self.tool_calls_as_asked()
-        return RunOutput(
+        typed = end.typed if end is not None and texts else None
+        output = RunOutput(
             run_id=launch.run_id,
             session_id=launch.session_id,
             status=self.status,
@@ -313,6 +305,7 @@ class RunRecord:
                 one.snapshot() if isinstance(one, RunRecord) else one for one in tuple(self.member_responses)
             ),
         )
+        return output.with_answer_json(typed.json) if typed is not None else output
 
     def tool_calls_as_asked(self) -> tuple[ToolCall, ...]:
         """Return the finished tool calls in the order of the model's requests; `tool_calls` is in that of their ends."""

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from nbagent.events import Message, ModelCall
-from nbagent.jsontext import dump_json
 from nbagent.run import RunRecord
 from nbagent.runtime import children
 from nbagent.runtime.launching import Crew, Launching, mode_requested, run_launch, uuid7
@@ -77,9 +76,9 @@ class BulkLaunch:
         self._submit({**own, "row_key": row_key, "mode_requested": "provider"})
         finished_at = call.started_at + timedelta(seconds=call.duration_s)
         messages = [Message(role="user", content=prompt)]
-        content = end.get("content")
-        if content is not None:
-            text = content if isinstance(content, str) else dump_json(content).decode()
+        typed = end.get("typed")
+        text = end.get("content") if typed is None else typed.json
+        if text is not None:
             messages.append(Message(role="assistant", content=text))
         finish = Finish(
             run_id=own["run_id"],

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nbagent.errors import RunIdInUseError, WaitTimeout, show_as
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision
-from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus
+from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus, text_of
 from nbagent.runtime import decisions, recover
 from nbagent.runtime.listeners import Mailbox, RunEvents, Source
 from nbagent.runtime.outcome import completed, person_needed, what_to_do
@@ -99,7 +99,8 @@ class Run:
     @property
     def text(self) -> str:
         """The answer's raw text so far."""
-        return self._live.record.text if self._live is not None else str(self.output.content or "")
+        live = self._live
+        return live.record.text if live is not None else text_of(self.output)
 
     @property
     def metrics(self) -> RunMetrics:
@@ -219,7 +220,10 @@ class Run:
             if self._live is None and self._final is None:  # lost to another process, which ends it
                 poll()
             elif future.set_running_or_notify_cancel():
-                future.set_result(self.output)
+                try:
+                    future.set_result(self.output)
+                except Exception as error:  # noqa: BLE001 - whoever waits must hear that there is no output
+                    future.set_exception(error)
 
         def poll() -> None:
             self._runtime.thread.submit(self._poll()).add_done_callback(settle)

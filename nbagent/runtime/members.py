@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -16,6 +17,8 @@ from nbagent.events import NoticeGiven
 from nbagent.loop import current_tool_call
 from nbagent.run import RunOutput, RunRecord, RunStatus
 from nbagent.runtime.launching import Crew, Launching
+from nbagent.runtime.stored import answer_of as stored_answer
+from nbagent.schemas import InvalidOutputError, OutputSchema, read_stored
 from nbagent.spec import TeamSpec
 from nbagent.threads import in_own_thread
 
@@ -41,7 +44,7 @@ class Members:
         crew = self._crew(place)
         before = self._found()
         if before is not None and before.status in _STANDS:
-            return answer_of_stored(before)
+            return await answer_of_stored(before, crew.spec.output_schema)
         try:
             child = await self._resumed(before, crew) if before is not None else None
             child = child or self._started(crew, task)
@@ -104,11 +107,16 @@ def answer_of(record: RunRecord) -> Answer:
         output_valid=end.output_valid,
         error=end.error,
         partial=record.text,
+        typed=end.typed,
     )
 
 
-def answer_of_stored(output: RunOutput) -> Answer:
+async def answer_of_stored(output: RunOutput, schema: OutputSchema | None) -> Answer:
     """Return how a run of an earlier attempt ended."""
+    typed = None
+    if output.output_valid and schema is not None:
+        with contextlib.suppress(InvalidOutputError):  # its class has changed: the data stands
+            typed = await in_own_thread(partial(read_stored, schema, stored_answer(output)))
     return Answer(
         run_id=output.run_id,
         stop_reason=output.stop_reason or "error",
@@ -116,4 +124,5 @@ def answer_of_stored(output: RunOutput) -> Answer:
         output_valid=output.output_valid,
         error=output.error,
         partial=output.content if isinstance(output.content, str) else "",
+        typed=typed,
     )

@@ -108,6 +108,7 @@ def finish_write(
         "stop_reason": end.stop_reason,
         "content": end.content if texts else None,
         "content_type": record.content_type if texts else "text",
+        "typed": end.typed if texts else None,
         "output_valid": end.output_valid,
         "error_type": end.error_type,
         "error": end.error,

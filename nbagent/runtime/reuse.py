@@ -25,13 +25,15 @@ from nbagent.events import (
     RunStarted,
     TextAdded,
     ToolCallFinished,
+    TypedAnswer,
 )
 from nbagent.run import RunOutput
 from nbagent.runtime.cachekey import cache_key
 from nbagent.runtime.handover import COMMIT_WAIT_S
 from nbagent.runtime.launching import Crew, check_models
 from nbagent.runtime.record import now
-from nbagent.schemas import InvalidOutputError
+from nbagent.runtime.stored import answer_of
+from nbagent.schemas import InvalidOutputError, read_stored
 from nbagent.store import AnswerKeys, find_answer
 from nbagent.threads import in_own_thread
 
@@ -103,7 +105,7 @@ class Reuse:
             self.close()
             return False
         try:
-            output = await self._found(live, keys)
+            output, typed = await self._found(live, keys)
             if output is None:
                 self._check_may_ask(live)
         except Exception as error:
@@ -111,7 +113,7 @@ class Reuse:
                 self.decided.set_exception(error)
             raise
         if output is not None:
-            _give(live, output)
+            _give(live, output, typed)
             if not self.decided.done():
                 self.decided.set_result(True)
         self.close()
@@ -127,43 +129,44 @@ class Reuse:
             raise _missed(live)
         check_models(Crew(spec=live.spec, model=live.model, members=live.members))
 
-    async def _found(self, live: LiveRun, keys: AnswerKeys | None) -> RunOutput | None:
-        """The newest answer that fits; None where there is none, or where it cannot be read and need not be."""
+    async def _found(
+        self, live: LiveRun, keys: AnswerKeys | None
+    ) -> tuple[RunOutput | None, TypedAnswer | None]:
+        """The newest answer that fits, with its value; None where there is none, or where it need not be read and cannot.
+
+        An answer from a file may have been edited: then it may not fit.
+        """
         if keys is None:
-            return None
+            return None, None
         try:
             found = await in_own_thread(partial(find_answer, live.services.store, keys))
         except StoreError as error:
             if self.mode == "replay":
                 raise
             live.emit(NoticeGiven(text=f"earlier answers cannot be read: {error.what}"))
-            return None
-        return found if found is not None and _fits(live, found) else None
+            return None, None
+        if found is None or not found.output_valid:
+            return found, None
+        schema = live.spec.output_schema or _members_schema(live.members, found.content_type)
+        if schema is None or schema.is_text:
+            return found, None
+        try:
+            return found, await in_own_thread(partial(read_stored, schema, answer_of(found)))
+        except InvalidOutputError:
+            return None, None
 
 
-def _fits(live: LiveRun, output: RunOutput) -> bool:
-    """Whether the answer has the run's schema; one from a file may have been edited."""
-    schema = live.spec.output_schema
-    if schema is None or not output.output_valid:
-        return True
-    try:
-        schema.value_of(output.content)
-    except InvalidOutputError:
-        return False
-    return True
-
-
-def _give(live: LiveRun, output: RunOutput) -> None:
+def _give(live: LiveRun, output: RunOutput, typed: TypedAnswer | None) -> None:
     """Let the run have happened as the one that was asked did, now and for nothing."""
     for member in output.member_responses:
         live.record.join(member)
     if live.spec.output_schema is None and output.output_valid:
         live.record.reused_schema = _members_schema(live.members, output.content_type)
-    for event in _events(output):
+    for event in _events(output, typed):
         live.emit(event)
 
 
-def _events(output: RunOutput) -> Iterator[Event]:
+def _events(output: RunOutput, typed: TypedAnswer | None) -> Iterator[Event]:
     at = now()
     said = output.messages[1:]
     texts = [message.content for message in said if message.role == "assistant" and message.content]
@@ -179,6 +182,7 @@ def _events(output: RunOutput) -> Iterator[Event]:
         stop_reason=output.stop_reason or "end",
         content=output.content,
         output_valid=output.output_valid,
+        typed=typed,
         finished_at=now(),
     )
 

@@ -1,4 +1,4 @@
-"""Runs as the store's file has them, with their answers in the types that the notebook or a module defines."""
+"""Runs as the store's file has them, with their answers in the types that the notebook or a module defines. Not on the loop."""
 
 from __future__ import annotations
 
@@ -7,21 +7,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbagent.run import RunOutput
-from nbagent.schemas import rebuild
+from nbagent.schemas import Stored, rebuild
 from nbagent.store import Store, load_run
 
 
 def load_typed(store: Store, key: str) -> RunOutput | None:
-    """Read a run by its id or label, members included; None if there is none. Raises StoreError. Any thread."""
+    """Read a run by its id or label, members included; None if there is none. Raises StoreError."""
     output = load_run(store, key)
-    return None if output is None else _typed(output, vars(sys.modules["__main__"]))
+    return None if output is None else typed_output(output, vars(sys.modules["__main__"]))
 
 
-def _typed(output: RunOutput, names: Mapping[str, Any]) -> RunOutput:
+def typed_output(output: RunOutput, names: Mapping[str, Any]) -> RunOutput:
     """Return a stored run whose content, and that of those under it, is of the type that `names` or a module define."""
     update: dict[str, Any] = {}
-    if output.output_valid and output.content is not None:
-        update["content"] = rebuild(output.content_type, output.content, names)
+    if output.output_valid and (output.content is not None or output.answer_json is not None):
+        update["content"] = rebuild(output.content_type, answer_of(output), names)
     if output.member_responses:
-        update["member_responses"] = tuple(_typed(one, names) for one in output.member_responses)
+        update["member_responses"] = tuple(typed_output(one, names) for one in output.member_responses)
     return output.model_copy(update=update) if update else output
+
+
+def answer_of(output: RunOutput) -> Stored:
+    """Return the typed answer of a run as the file has it; for one of an earlier release with the reply it stood in."""
+    said = [message.content for message in output.messages if message.role == "assistant" and message.content]
+    return Stored(json=output.answer_json, data=output.content, said=said[-1] if said else None)

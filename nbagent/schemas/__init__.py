@@ -1,27 +1,35 @@
 """Output schemas: what an answer must be, the check of what a model wrote, the way back from plain data, and rows.
 
-`OutputSchema.of` is called by the agent when a run is launched, `validate_text` by the loop on the background
-thread, `rebuild` and `to_frame` wherever a run is read, on any thread. pandas and jsonschema are imported with
-their first use.
+An answer is validated once and its value kept, with its JSON as the model wrote it; only another process, the cache
+or a resume validates that JSON again. `OutputSchema.of` is called by the agent when a run is launched, `check_text` by
+the loop, `rebuild` and `to_frame` wherever a run is read, on any thread but the loop's. pandas and jsonschema are
+imported with their first use.
 
-    define.py   a schema from a type or dict; text to value; value to data and back
-    answer.py   the JSON value in a model's text
-    names.py    types by name, as stored and as sent
-    rows.py     a value as rows of a table
+    define.py    a schema from a type or dict; text to value
+    answer.py    the JSON value in a model's text
+    usercode.py  whether a check calls functions of the user
+    deadline.py  those checks, off the loop and bounded; stored answers in their types again
+    names.py     types by name, as stored and as sent
+    rows.py      a value as rows of a table
 """
 
 from __future__ import annotations
 
 from nbagent.schemas.answer import InvalidOutputError
-from nbagent.schemas.define import OutputSchema, Validated, data_of, rebuild
+from nbagent.schemas.deadline import Stored, check_text, read_part, read_stored, rebuild
+from nbagent.schemas.define import OutputSchema, data_of, named
 from nbagent.schemas.names import type_name
 from nbagent.schemas.rows import rows_of, to_frame
 
 __all__ = [
     "InvalidOutputError",
     "OutputSchema",
-    "Validated",
+    "Stored",
+    "check_text",
     "data_of",
+    "named",
+    "read_part",
+    "read_stored",
     "rebuild",
     "rows_of",
     "to_frame",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from nbagent.errors import NBAgentError
@@ -17,17 +18,48 @@ _FENCE = re.compile(r"```[ \t]*[\w+-]*[ \t]*\r?\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 
 class InvalidOutputError(NBAgentError):
-    """An answer does not fit its schema; `problems` are lines to send back to the model."""
+    """An answer does not fit its schema; `problems` are lines to send back to the model, where that can help."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], *, repairable: bool = True) -> None:
         self.problems = list(problems)
+        self.repairable = repairable
         super().__init__(
             f"the answer does not fit its schema: {'; '.join(self.problems)}",
             "answer again with one JSON value that fits the schema, and nothing else",
         )
 
 
-def json_values(text: str, *, bare_text: bool) -> Iterator[Any]:
+@dataclass(frozen=True, slots=True)
+class JsonValue:
+    """A JSON value: its text as it was written, and the same as plain data."""
+
+    text: str
+    data: Any
+
+    @classmethod
+    def of(cls, data: Any) -> JsonValue:
+        """Return the value for plain data."""
+        return cls(json.dumps(data, ensure_ascii=False), data)
+
+    def only_member(self) -> JsonValue:
+        """Return the value of an object with one key, as it was written there; the last one of a key that comes twice."""
+        position, found = self.text.index("{"), ("", None)
+        while self.text[position] != "}":
+            _, position = _DECODER.raw_decode(self.text, self.text.index('"', position))
+            start = _after_space(self.text, self.text.index(":", position) + 1)
+            value, position = _DECODER.raw_decode(self.text, start)
+            found = (self.text[start:position], value)
+            position = _after_space(self.text, position)
+        return JsonValue(*found)
+
+
+def _after_space(text: str, position: int) -> int:
+    while text[position] in " \t\r\n":
+        position += 1
+    return position
+
+
+def json_values(text: str, *, bare_text: bool) -> Iterator[JsonValue]:
     """Yield the JSON values in `text`: the text itself, else those in code fences, else those between prose.
 
     `bare_text` says that a text without any JSON in it may itself be the value. Raises InvalidOutputError at
@@ -37,7 +69,7 @@ def json_values(text: str, *, bare_text: bool) -> Iterator[Any]:
     if not body:
         raise InvalidOutputError(["the answer is empty"])
     try:
-        whole = [_parsed(body)]
+        whole = [JsonValue(body, _parsed(body))]
     except ValueError as error:
         whole = []
         if body[0] in "{[" and _begins_json(body, 0) and _value_at(body, 0) is None:
@@ -45,7 +77,7 @@ def json_values(text: str, *, bare_text: bool) -> Iterator[Any]:
     if whole:
         yield from whole
     elif bare_text and body[0] != '"' and not set(body) & set("{[`"):
-        yield body
+        yield JsonValue.of(body)
     else:
         yield from list(_fenced_values(body)) or _values_between_prose(body)
 
@@ -61,10 +93,10 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON value")
 
 
-def _fenced_values(body: str) -> Iterator[Any]:
-    for block in _FENCE.findall(body):
+def _fenced_values(body: str) -> Iterator[JsonValue]:
+    for block in map(str.strip, _FENCE.findall(body)):
         try:
-            yield _parsed(block.strip())
+            yield JsonValue(block, _parsed(block))
         except ValueError:
             continue
 
@@ -87,14 +119,14 @@ def _value_at(body: str, start: int) -> tuple[Any, int] | None:
         return None
 
 
-def _values_between_prose(body: str) -> Iterator[Any]:
+def _values_between_prose(body: str) -> Iterator[JsonValue]:
     """Yield each object and list in prose; stop at one that is broken, whose parts would be a guess."""
     position = 0
     while opening := _OPENING.search(body, position):
         start = opening.start()
         found = _value_at(body, start)
         if found is not None:
-            yield found[0]
+            yield JsonValue(body[start : found[1]], found[0])
             position = found[1]
         elif _begins_json(body, start):
             raise InvalidOutputError(["the JSON in the answer is cut or broken"])

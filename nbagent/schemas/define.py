@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import sys
+import threading
 import types
 import typing
 from collections.abc import Mapping
@@ -18,9 +19,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 
 from nbagent.errors import SchemaError
+from nbagent.events import TypedAnswer
 from nbagent.rendering import json_schema_of
-from nbagent.schemas.answer import InvalidOutputError, json_values
-from nbagent.schemas.names import class_named, provider_name, short_name, type_name
+from nbagent.schemas.answer import InvalidOutputError, JsonValue, json_values
+from nbagent.schemas.names import provider_name, short_name, type_name
+from nbagent.schemas.usercode import runs_user_code
 
 _PROBLEMS = 20
 _DEFINITIONS = ("$defs", "definitions")
@@ -38,21 +41,14 @@ _SAYS_SOMETHING = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Validated:
-    """An answer that fits: `value` in the schema's type, `data` the same as plain JSON data."""
-
-    value: Any
-    data: Any
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSchema:
     """What an answer must be. `json_schema` always has an object at its root, as strict modes demand.
 
     `type` is the Python type, None for a JSON Schema dict. `wrapper` is the key under which a provider gets a
     schema whose root is no object: "items" for a list, "value" for the rest; answers are accepted with and
-    without it.
+    without it. `is_text`: any text is an answer as it stands, and there is nothing to check. `runs_code`: a check
+    calls functions of the user and may take any time (see `deadline.py`).
     """
 
     name: str
@@ -60,6 +56,7 @@ class OutputSchema:
     type: Any = None
     wrapper: Literal["items", "value"] | None = None
     adapter: TypeAdapter[Any] | None = field(default=None, repr=False, compare=False)
+    runs_code: bool = field(default=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, target: object) -> OutputSchema:
@@ -79,21 +76,32 @@ class OutputSchema:
         """What `content_type` in the store says of values of this schema."""
         return "json" if self.adapter is None else type_name(self.type)
 
-    def validate_text(self, text: str) -> Validated:
-        """Return the value that `text` holds; code fences and prose around one JSON value are left out.
+    @property
+    def is_text(self) -> bool:
+        """True for `str`: the reply's text is the answer."""
+        return self.type is str
 
-        Raises InvalidOutputError for text without JSON, JSON that is cut or broken (nothing is guessed), a value
-        that does not fit, and several different values that do.
+    def validate_text(self, text: str) -> TypedAnswer:
+        """Return the value that `text` holds, and its JSON as it stands there, without fences, prose and wrapper.
+
+        Each value found is validated once. Raises InvalidOutputError for text without JSON, JSON that is cut or
+        broken (nothing is guessed), a value that does not fit, and several different values that do; also for
+        whatever a validator of the user raises.
         """
-        fitting: list[Validated] = []
+        fitting: list[TypedAnswer] = []
+        seen: list[Any] = []
         first_error: InvalidOutputError | None = None
         for candidate in json_values(text, bare_text=self.wrapper == "value"):
+            data = self._bare(candidate).data
+            if any(_form(data) == _form(other) for other in seen):
+                continue
+            seen.append(data)
             try:
-                found = self._validated(candidate)
+                found = self.read(candidate)
             except InvalidOutputError as error:
                 first_error = first_error or error
                 continue
-            if all(found.data != other.data for other in fitting):
+            if self.adapter is None or not any(_same(found.value, other.value) for other in fitting):
                 fitting.append(found)
         if len(fitting) > 1:
             raise InvalidOutputError([f"{len(fitting)} different values fit the schema; give one"])
@@ -102,30 +110,41 @@ class OutputSchema:
         raise first_error or InvalidOutputError(["there is no JSON value in the answer"])
 
     def value_of(self, data: Any) -> Any:
-        """Return the typed value for plain JSON `data`, as read from the store; InvalidOutputError if it does not fit."""
-        return self._validated(data).value
+        """Return the typed value for plain JSON `data`; InvalidOutputError if it does not fit."""
+        return self.read(JsonValue.of(data)).value
 
-    def _validated(self, data: Any) -> Validated:
-        forms = [data]
-        if self.wrapper and isinstance(data, dict) and data.keys() == {self.wrapper}:
-            forms.insert(0, data[self.wrapper])
+    def read(self, given: JsonValue) -> TypedAnswer:
+        """Return the typed value of JSON as a model gives it, in our wrapper or without."""
+        bare = self._bare(given)
+        forms = [bare] if bare is given else [bare, given]
         problems: list[str] = []
         for form in forms:
-            found = self._problems_or_value(form)
-            if isinstance(found, Validated):
+            found = self.problems_or_value(form)
+            if isinstance(found, TypedAnswer):
                 return found
             problems = problems or found
         raise InvalidOutputError(_limited(problems))
 
-    def _problems_or_value(self, data: Any) -> Validated | list[str]:
+    def _bare(self, given: JsonValue) -> JsonValue:
+        if self.wrapper and isinstance(given.data, dict) and given.data.keys() == {self.wrapper}:
+            return given.only_member()
+        return given
+
+    def problems_or_value(self, given: JsonValue) -> TypedAnswer | list[str]:
+        """Return the typed value of JSON just as it stands, or what is wrong with it. One validation, of this text."""
         if self.adapter is None:
-            problems = _json_schema_problems(data, self._inner_schema())
-            return problems or Validated(data, data)
+            problems = _json_schema_problems(given.data, self._inner_schema())
+            return problems or TypedAnswer(given.text, given.data)
         try:
-            value = self.adapter.validate_json(pydantic_core.to_json(data), by_alias=True, by_name=True)
+            value = self.adapter.validate_json(given.text, by_alias=True, by_name=True)
         except ValidationError as error:
-            return [_problem(detail) for detail in error.errors(include_url=False, include_context=False)]
-        return Validated(value, data_of(value))
+            return _problems(error)
+        except BaseException as error:
+            # not the user's only where the person stops the very thread that checks
+            if isinstance(error, KeyboardInterrupt) and _on_main_thread():
+                raise
+            return [f"a validator raised {named(error)}"]
+        return TypedAnswer(given.text, value)
 
     def _inner_schema(self) -> Mapping[str, Any]:
         """The schema as the user wrote it, without our wrapper."""
@@ -136,23 +155,43 @@ class OutputSchema:
 
 
 def data_of(value: Any) -> Any:
-    """Return `value` as plain JSON data that `OutputSchema.value_of` turns back; fields by their Python names."""
+    """Return `value` as plain JSON data to look at; fields by their Python names, secrets masked.
+
+    A field whose serializer fails is shown as its text.
+    """
     return pydantic_core.to_jsonable_python(value, by_alias=False, round_trip=True, serialize_unknown=True)
 
 
-def rebuild(content_type: str, data: Any, namespace: Mapping[str, Any]) -> Any:
-    """Return `data` as the class that `content_type` names, or as it is where that class is not at hand.
-
-    The class is looked up in `namespace` (a notebook's variables) and in modules that are loaded already:
-    reading a record imports no code. Data that no longer fits its class stays plain.
-    """
-    target = class_named(content_type, namespace)
-    if target is None:
-        return data
+def named(error: BaseException) -> str:
+    """Return an exception as `KeyError: 5`, whatever its class does."""
     try:
-        return OutputSchema.of(target).value_of(data)
-    except (SchemaError, InvalidOutputError):
-        return data
+        said = str(error)
+    except Exception:  # noqa: BLE001 - the user's own class
+        said = ""
+    name = type(error).__name__
+    return f"{name}: {said:.300}" if said else name
+
+
+def _form(data: Any) -> str:
+    return json.dumps(data, sort_keys=True)
+
+
+def _same(one: Any, other: Any) -> bool:
+    try:
+        return type(one) is type(other) and bool(one == other)
+    except Exception:  # noqa: BLE001 - the user's own class
+        return False
+
+
+def _on_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _problems(error: ValidationError) -> list[str]:
+    try:
+        return [_problem(detail) for detail in error.errors(include_url=False, include_context=False)]
+    except Exception as second:  # noqa: BLE001 - an error of the user whose text or input cannot be shown
+        return [f"{error.title}: {error.error_count()} problems that cannot be shown: {named(second)}"]
 
 
 def _from_json_schema(target: Mapping[str, Any]) -> OutputSchema:
@@ -235,7 +274,8 @@ def _from_type(target: Any) -> OutputSchema:
             f"{short_name(target)} cannot be a schema: {reason}",
             "use a pydantic model, dataclass or TypedDict (of typing_extensions before Python 3.12), or a list of one",
         ) from None
-    return _wrapped(provider_name(short_name(target)), schema, target, adapter)
+    made = _wrapped(provider_name(short_name(target)), schema, target, adapter)
+    return dataclasses.replace(made, runs_code=runs_user_code(adapter.core_schema))
 
 
 def _is_instance(target: object) -> bool:

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ def rows_of(value: Any) -> list[dict[str, Any]]:
     of that list; its other fields are repeated on each row, as `parent.NAME` where the element has a field of
     that name. A typed object with nothing but an empty list of objects is no row, any other object is one row. Objects inside a row are flattened with dots (`city.name`), lists of
     plain values stay lists. A plain value is one row with the column `value`; None is no row. Dates and numbers
-    keep their Python types, enums become their values.
+    keep their Python types, enums become their values, secrets their mask. A computed field that fails is None.
     """
     plain = _shallow(value)
     if plain is None:
@@ -51,14 +51,24 @@ def _shallow(value: Any) -> Any:
     """Return objects as dicts and sequences as lists, one level deep; other values as they are."""
     if isinstance(value, BaseModel):
         names = [*type(value).model_fields, *type(value).model_computed_fields, *(value.model_extra or {})]
-        return {name: getattr(value, name) for name in names}
+        return {name: _read(value, name) for name in names}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+        return {item.name: _read(value, item.name) for item in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, list | tuple | set | frozenset):
         return list(value)
+    if isinstance(value, SecretStr | SecretBytes | Secret):
+        return str(value)
     return value.value if isinstance(value, enum.Enum) else value
+
+
+def _read(value: Any, name: str) -> Any:
+    """Return an attribute; None where the user's property, or a field that was deleted, raises."""
+    try:
+        return getattr(value, name)
+    except Exception:  # noqa: BLE001 - the user's own class: one bad cell costs no table
+        return None
 
 
 def _is_list_of_objects(item: Any) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nbagent.run import RunOutput, RunStatus, in_asked_order
-from nbagent.store.queries import content_of, read_run
+from nbagent.store.queries import answer_json, content_of, read_run
 from nbagent.store.recordings import Recording, recorded_output, recording_of
 from nbagent.store.rows import message_of, tool_call_of
 from nbagent.store.writes import AnswerKeys, ImportAnswers
@@ -26,7 +26,7 @@ _NEWEST = """
 """
 # each by an id as a plain value, which DuckDB finds by its index or its zone maps: the view `runs` costs 10 ms more
 _END = """
-    select stop_reason, content, content_type, output_valid, finished_at from attempt_ends
+    select stop_reason, content, content_type, content_source, output_valid, finished_at from attempt_ends
     where run_id = ? and status = 'completed' order by attempt desc limit 1
 """
 _TOOLS = "select * from tool_calls where run_id = ? order by attempt, step, started_at"
@@ -72,7 +72,7 @@ def _briefly(ask: Ask, run_id: str) -> RunOutput | None:
         return None
     end = ends[0]
     said = tuple(map(message_of, ask(_MESSAGES, [run_id])))
-    return RunOutput(
+    output = RunOutput(
         run_id=run_id,
         session_id="",
         status=RunStatus.completed,
@@ -84,6 +84,7 @@ def _briefly(ask: Ask, run_id: str) -> RunOutput | None:
         messages=said,
         tool_calls=in_asked_order(tuple(map(tool_call_of, ask(_TOOLS, [run_id]))), said),
     )
+    return output.with_answer_json(answer_json(end))
 
 
 def all_answers(store: Store, *, owner: str | None = None) -> list[Answer]:

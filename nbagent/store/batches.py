@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbagent.jsontext import load_json
 from nbagent.run import seconds_between
-from nbagent.store.queries import content_of
+from nbagent.store.queries import answer_json, content_of
 
 if TYPE_CHECKING:
     from nbagent.store.store import Store
@@ -21,9 +21,15 @@ with asked as (
     select l.run_id, l.created_at, l.details ->> '$.row_key' as row_key
     from launches l join batches b using (batch_id) where b.batch_key = ?
 )
-select a.run_id, a.row_key, e.content, e.content_type, e.output_valid, e.stop_reason, e.started_at, e.finished_at
+select a.run_id, a.row_key, e.content, e.content_type, e.content_source, e.output_valid, e.stop_reason, e.started_at,
+       e.finished_at
 from asked a join attempt_ends e using (run_id)
 where e.status = 'completed' and e.stop_reason <> 'max_output_tokens' order by a.created_at"""
+_SAID = """
+select run_id, arg_max(content, seq) as said from messages
+where role = 'assistant' and attempt > 0
+  and run_id in (select l.run_id from launches l join batches b using (batch_id) where b.batch_key = ?)
+group by run_id"""
 _DETAILS = "select details from batches where batch_key = ? order by created_at"
 
 
@@ -58,7 +64,11 @@ def named(store: Store, key: str) -> Named | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """A completed run of a batch: `content` is text or plain data; `row_key` says which row, or rows, it answers."""
+    """A completed run of a batch: `content` is text or plain data; `row_key` says which row, or rows, it answers.
+
+    A typed answer has its JSON as the model wrote it in `answer_json`; one of an earlier release has None there, and
+    the reply that it stood in as `said`.
+    """
 
     run_id: str
     row_key: str
@@ -66,11 +76,17 @@ class Answered:
     output_valid: bool | None
     stop_reason: str
     duration_s: float | None
+    answer_json: str | None = None
+    said: str | None = None
 
 
 def answered_rows(store: Store, batch_key: str) -> list[Answered]:
     """Every run of the batches with this key that has a whole answer, oldest first. Raises StoreError."""
-    return [_answered(row) for row in store.read(_ANSWERED, [batch_key]) if row["row_key"]]
+    with store.reader() as ask:
+        rows = [row for row in ask(_ANSWERED, [batch_key]) if row["row_key"]]
+        dumped = any(row["content_type"] != "text" and row["content_source"] is None for row in rows)
+        said = {one["run_id"]: one["said"] for one in ask(_SAID, [batch_key])} if dumped else {}
+    return [_answered(row, said.get(row["run_id"])) for row in rows]
 
 
 def batch_details(store: Store, batch_key: str) -> list[Mapping[str, Any]]:
@@ -78,7 +94,7 @@ def batch_details(store: Store, batch_key: str) -> list[Mapping[str, Any]]:
     return [load_json(row["details"] or "{}") for row in store.read(_DETAILS, [batch_key])]
 
 
-def _answered(row: Mapping[str, Any]) -> Answered:
+def _answered(row: Mapping[str, Any], said: str | None) -> Answered:
     return Answered(
         run_id=row["run_id"],
         row_key=row["row_key"],
@@ -86,4 +102,6 @@ def _answered(row: Mapping[str, Any]) -> Answered:
         output_valid=row["output_valid"],
         stop_reason=row["stop_reason"],
         duration_s=seconds_between(row["started_at"], row["finished_at"]),
+        answer_json=answer_json(row),
+        said=said,
     )

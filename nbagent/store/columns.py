@@ -57,6 +57,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "mode_effective": "varchar",
         "response_id": "varchar",
         "last_sequence_number": "bigint",
+        "content_source": "varchar",
     },
     "model_calls": {
         "run_id": "varchar",

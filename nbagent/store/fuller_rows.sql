@@ -2,6 +2,9 @@
 -- Columns are added at a table's end; what is shown of them stands in the views at the end of this file.
 
 alter table model_calls add column if not exists large_counts json;  -- token counts that no bigint holds, by column
+-- 'answer' where the content of a typed answer is its JSON as the model wrote it. NULL for text, and in rows of before
+-- this column: their typed content is a dump of the value that was validated, in the type's own field names.
+alter table attempt_ends add column if not exists content_source varchar;
 
 create or replace view attempts as
 with started as (
@@ -28,7 +31,8 @@ select
     coalesce(e.partial_text, case when e.status is null then p.partial_text end) as partial_text,
     coalesce(e.mode_effective, p.mode_effective)                      as mode_effective,
     coalesce(e.response_id, p.response_id)                            as response_id,
-    coalesce(e.last_sequence_number, p.last_sequence_number)          as last_sequence_number
+    coalesce(e.last_sequence_number, p.last_sequence_number)          as last_sequence_number,
+    e.content_source
 from started s
 left join attempt_ends e on e.run_id = s.run_id and e.attempt = s.attempt
 left join attempt_progress p on p.run_id = s.run_id and p.attempt = s.attempt;
@@ -72,7 +76,8 @@ select
     coalesce(e.last_sequence_number, p.last_sequence_number)          as last_sequence_number,
     l.cached_from,
     l.details -> '$.tags'                                             as tags,
-    l.details -> '$.spec'                                             as spec
+    l.details -> '$.spec'                                             as spec,
+    e.content_source
 from launches l
 left join (
     select run_id, max(attempt) as attempt, arg_max(owner, attempt) as owner

@@ -168,7 +168,8 @@ def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
         pending_approvals=pending_approvals_of(row) if paused else (),
         member_responses=tuple(_output(ask, child, members=True) for child in children),
     )
-    return output.model_copy(update={"metrics": _metrics(output, attempt_times(ask, row))})
+    output = output.model_copy(update={"metrics": _metrics(output, attempt_times(ask, row))})
+    return output.with_answer_json(answer_json(row))
 
 
 def _metrics(output: RunOutput, times: Sequence[AttemptTimes]) -> RunMetrics:
@@ -204,3 +205,9 @@ def content_of(row: Mapping[str, Any]) -> Any:
     if row["content"] is None:
         return None
     return row["content"] if row["content_type"] in (None, "text") else load_json(row["content"])
+
+
+def answer_json(row: Mapping[str, Any]) -> str | None:
+    """The JSON of a typed answer as the model wrote it; None for text, and where an earlier release kept a dump."""
+    content: str | None = row["content"] if row["content_source"] == "answer" else None
+    return content

@@ -51,12 +51,15 @@ def recording_of(keys: AnswerKeys, output: RunOutput) -> Recording:
         "prompt": output.prompt,
         "stop_reason": output.stop_reason,
         "content": output.content,
+        "answer_json": output.answer_json,
         "content_type": output.content_type,
         "output_valid": output.output_valid,
         "finished_at": output.finished_at,
         "messages": [_spare(one) for one in output.messages[1:]],
         "tool_calls": [_spare(one) for one in output.tool_calls],
     }
+    if output.answer_json is not None:
+        made["content"] = load_json(output.answer_json)
     plain: Recording = load_json(dump_json(clean(made)))
     return plain
 
@@ -68,7 +71,7 @@ def recorded_output(recording: str | bytes | Mapping[str, Any]) -> RunOutput:
         raise ValueError("it is no JSON object")  # noqa: TRY004 - one kind of error for whatever is wrong
     _check(data)
     finished_at = datetime.fromisoformat(data["finished_at"]) if data["finished_at"] else None
-    return RunOutput(
+    output = RunOutput(
         run_id=data["run_id"],
         session_id="",
         status=RunStatus.completed,
@@ -88,6 +91,19 @@ def recorded_output(recording: str | bytes | Mapping[str, Any]) -> RunOutput:
         ),
         tool_calls=tuple(_tool_call(one) for one in data["tool_calls"]),
     )
+    return output.with_answer_json(_answer_json(data))
+
+
+def _answer_json(data: Mapping[str, Any]) -> str | None:
+    """The answer as the model wrote it; a content that was edited in the file stands for itself."""
+    text = data.get("answer_json")
+    if not isinstance(text, str):
+        return None
+    try:
+        unchanged = clean(load_json(text)) == data["content"]
+    except ValueError:
+        unchanged = False
+    return text if unchanged else dump_json(data["content"]).decode()
 
 
 def _check(data: Mapping[str, Any]) -> None:

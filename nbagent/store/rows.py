@@ -150,10 +150,12 @@ def decision_of(row: Row) -> DecisionRequest:
 
 
 def end_row(run_id: str, attempt: int, end: Mapping[str, Any]) -> Row:
-    """One row of `attempt_ends`; content that is no text becomes JSON."""
+    """One row of `attempt_ends`; a typed answer is its JSON as the model wrote it, other content that is no text becomes JSON."""
     content_type = end.get("content_type") or "text"
-    content = end.get("content")
-    if content is not None and not (content_type == "text" and isinstance(content, str)):
+    content, typed = end.get("content"), end.get("typed")
+    if typed is not None:
+        content = typed.json
+    elif content is not None and not (content_type == "text" and isinstance(content, str)):
         content = to_json(content)
     given = {
         **end,
@@ -162,6 +164,7 @@ def end_row(run_id: str, attempt: int, end: Mapping[str, Any]) -> Row:
         "status": str(getattr(end["status"], "value", end["status"])),
         "content": content,
         "content_type": content_type,
+        "content_source": "answer" if typed is not None else None,
         "started_at": naive(end.get("started_at")),
         "finished_at": naive(end.get("finished_at")) or utc_now(),
         "last_sequence_number": bigint(end.get("last_sequence_number")),

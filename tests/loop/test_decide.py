@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
-from nbagent.events import ToolRequest
-from nbagent.loop import Ask, CallTools, Finish, LoopState, next_action
+from nbagent.events import ToolRequest, TypedAnswer
+from nbagent.loop import Ask, CallTools, Check, Finish, LoopState, next_action
 from nbagent.models.protocol import ReplyFinished
-from nbagent.schemas import OutputSchema
+from nbagent.schemas import InvalidOutputError, OutputSchema
 from nbagent.spec import AgentSpec, Limits
 
 
@@ -19,6 +19,7 @@ class City(BaseModel):
 
 PLAIN = AgentSpec(name="a", model="demo:assistant")
 TYPED = AgentSpec(name="a", model="demo:assistant", output_schema=OutputSchema.of(City))
+TEXT = AgentSpec(name="a", model="demo:assistant", output_schema=OutputSchema.of(str))
 TIGHT = AgentSpec(
     name="a",
     model="demo:assistant",
@@ -26,6 +27,7 @@ TIGHT = AgentSpec(
 )
 TOOL = ToolRequest(tool_call_id="1", name="price", arguments="{}")
 GOOD = '{"name": "Tokyo", "people": 37}'
+CHECKED = TypedAnswer(GOOD, City(name="Tokyo", people=37))
 
 
 def reply(text: str = "", finish_reason: str = "stop", **fields: object) -> ReplyFinished:
@@ -42,8 +44,11 @@ def reply(text: str = "", finish_reason: str = "stop", **fields: object) -> Repl
         (PLAIN, LoopState(reply=reply(finish_reason="tool_calls", tool_requests=(TOOL,))), CallTools(requests=(TOOL,))),
         (PLAIN, LoopState(reply=reply("", "length", tool_requests=(TOOL,))), CallTools(requests=(TOOL,))),
         (TIGHT, LoopState(step=1, total_tokens=99), Ask()),
-        (TYPED, LoopState(reply=reply(GOOD)), Finish(stop_reason="end", content={"name": "Tokyo", "people": 37}, output_valid=True)),
-        (TYPED, LoopState(reply=reply(GOOD, "length")), Finish(stop_reason="end", content={"name": "Tokyo", "people": 37}, output_valid=True)),
+        (TYPED, LoopState(reply=reply(GOOD)), Check(text=GOOD)),
+        (TYPED, LoopState(reply=reply(GOOD), checked=CHECKED), Finish(stop_reason="end", content={"name": "Tokyo", "people": 37}, output_valid=True, typed=CHECKED)),
+        (TYPED, LoopState(reply=reply(GOOD, "length"), checked=CHECKED), Finish(stop_reason="end", content={"name": "Tokyo", "people": 37}, output_valid=True, typed=CHECKED)),
+        (TEXT, LoopState(reply=reply(GOOD)), Finish(stop_reason="end", content=GOOD)),
+        (TEXT, LoopState(reply=reply('"so', "length")), Finish(stop_reason="max_output_tokens", content='"so')),
     ],
 )  # fmt: skip
 def test_next_action(spec: AgentSpec, state: LoopState, expected: object) -> None:
@@ -79,11 +84,12 @@ def test_a_refusal_is_no_answer(finished: ReplyFinished) -> None:
 
 def test_an_invalid_answer_is_sent_back_once_then_kept() -> None:
     """An invalid answer goes back with its problems; still invalid, the run ends with the raw text kept."""
-    first = next_action(TYPED, LoopState(step=1, reply=reply('{"name": "Tokyo"}')))
+    wrong = InvalidOutputError(["people: Field required"])
+    first = next_action(TYPED, LoopState(step=1, reply=reply('{"name": "Tokyo"}'), checked=wrong))
     assert isinstance(first, Ask)
     assert first.repair is not None
     assert "people" in first.repair
-    second = next_action(TYPED, LoopState(step=2, repairs=1, reply=reply('{"name": "Tokyo"}')))
+    second = next_action(TYPED, LoopState(step=2, repairs=1, reply=reply('{"name": "Tokyo"}'), checked=wrong))
     assert isinstance(second, Finish)
     assert (second.stop_reason, second.output_valid, second.content) == (
         "invalid_output",
@@ -94,7 +100,17 @@ def test_an_invalid_answer_is_sent_back_once_then_kept() -> None:
 
 def test_an_answer_cut_off_is_not_sent_back() -> None:
     """A structured answer cut at the token limit would be cut again: it ends the run and says so."""
-    action = next_action(TYPED, LoopState(step=1, reply=reply('{"name": "Tok', "length")))
+    wrong = InvalidOutputError(["the answer is not valid JSON"])
+    action = next_action(TYPED, LoopState(step=1, reply=reply('{"name": "Tok', "length"), checked=wrong))
     assert isinstance(action, Finish)
     assert action.stop_reason == "invalid_output"
     assert "cut off" in (action.error or "")
+
+
+def test_a_check_that_did_not_end_is_not_sent_back() -> None:
+    """Where the user's validator hangs, another answer would hang it again: the run ends and says so."""
+    hung = InvalidOutputError(["the validators of City had not ended after 10 s"], repairable=False)
+    action = next_action(TYPED, LoopState(step=1, reply=reply(GOOD), checked=hung))
+    assert isinstance(action, Finish)
+    assert (action.stop_reason, action.content, action.output_valid) == ("invalid_output", GOOD, False)
+    assert "had not ended" in (action.error or "")
