@@ -5,21 +5,31 @@ Used by `chat.py`; pure. What providers want differently comes from the provider
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from nbagent.events import FilePart, Message, ToolRequest
 from nbagent.models.concessions import Plan
-from nbagent.models.parts import data_url, schema_name, schema_prompt, text_of
+from nbagent.models.parts import (
+    NO_RESULT,
+    NO_TEXT,
+    data_url,
+    schema_name,
+    schema_prompt,
+    sent_arguments,
+    text_of,
+)
 from nbagent.models.protocol import ModelRequest, SchemaOffer
 from nbagent.models.providers import Provider
 from nbagent.models.strict import strict_schema
 
+_DETAILS = "reasoning_details"  # go back with tool turns only, to the model that made them
 _SAME_NAME = ("temperature", "top_p", "reasoning_effort", "seed")
 
 
 def chat_body(request: ModelRequest, model: str, row: Provider, plan: Plan) -> dict[str, Any]:
     """Return the request's body as JSON data; the user's `extra_body` has the last word."""
-    body: dict[str, Any] = {"model": model, "messages": _messages(request, row, plan), "stream": True}
+    body: dict[str, Any] = {"model": model, "messages": _messages(request, model, row, plan), "stream": True}
     if plan.include_usage:
         body["stream_options"] = {"include_usage": True}
     if request.tools:
@@ -49,8 +59,22 @@ def chat_body(request: ModelRequest, model: str, row: Provider, plan: Plan) -> d
     return body
 
 
-def _messages(request: ModelRequest, row: Provider, plan: Plan) -> list[dict[str, Any]]:
-    messages = [_message(message, row) for message in request.messages]
+def kept_fields(
+    provider: str, model: str, *, reasoning: str | None, extra: Mapping[str, Any], calls: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], ...]:
+    """Return what a message keeps of a reply's own fields, with who made them, so that they go back as they came.
+
+    `reasoning` is the field in which reasoning text came; `extra` are fields of the message, such as the thought
+    signature of Gemini in `extra_content`, `calls` those of single tool calls by their ids.
+    """
+    fields = {"reasoning_field": reasoning, "extra": dict(extra), "calls": dict(calls)}
+    kept = {name: value for name, value in fields.items() if value}
+    return ({"maker": f"{provider}:{model}", "chat": kept},) if kept else ()
+
+
+def _messages(request: ModelRequest, model: str, row: Provider, plan: Plan) -> list[dict[str, Any]]:
+    maker = f"{row.name}:{model}"
+    messages = [_message(message, maker, row, plan) for message in request.messages]
     if request.schema is None or plan.rung == "json_schema":
         return messages
     told = schema_prompt(request.schema)
@@ -61,7 +85,7 @@ def _messages(request: ModelRequest, row: Provider, plan: Plan) -> list[dict[str
     return messages
 
 
-def _message(message: Message, row: Provider) -> dict[str, Any]:
+def _message(message: Message, maker: str, row: Provider, plan: Plan) -> dict[str, Any]:
     wire: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.role == "user" and message.files:
         wire["content"] = [
@@ -69,20 +93,60 @@ def _message(message: Message, row: Provider) -> dict[str, Any]:
             *(_file(part) for part in message.files),
         ]
     elif message.role == "tool":
+        wire["content"] = message.content if message.content.strip() else NO_RESULT
         wire["tool_call_id"] = message.tool_call_id
-    elif message.role == "assistant" and message.tool_requests:
-        wire["tool_calls"] = [_tool_call(request) for request in message.tool_requests]
-        if row.replays_reasoning and message.reasoning:
-            wire[row.reasoning_field] = message.reasoning
+    elif message.role == "assistant":
+        _add_turn(wire, message, maker, row, plan)
     return wire
+
+
+def _add_turn(wire: dict[str, Any], message: Message, maker: str, row: Provider, plan: Plan) -> None:
+    """Add what a model said, called, and wants back of its own fields: from the one who made them only."""
+    kept = _kept_of(message, row, plan)
+    wire.update({name: value for name, value in kept.get("extra", {}).items() if name != _DETAILS})
+    if not message.tool_requests:
+        wire["content"] = message.content or NO_TEXT
+        return
+    # null, not empty: gateways to Anthropic's API refuse empty text
+    wire["content"] = message.content if message.content.strip() else None
+    calls = kept.get("calls", {})
+    wire["tool_calls"] = [
+        _tool_call(request) | calls.get(request.tool_call_id, {}) for request in message.tool_requests
+    ]
+    mine = _made_by(message, maker)
+    replays = row.replays_reasoning if plan.replays_reasoning is None else plan.replays_reasoning
+    if replays is False:
+        return
+    if details := mine.get("extra", {}).get(_DETAILS):
+        wire[_DETAILS] = details
+    elif message.reasoning and mine.get("reasoning_field"):
+        wire[mine["reasoning_field"]] = message.reasoning
+    elif replays:
+        # where a turn had none, a blank stands for it: left out, the whole request is refused
+        wire[row.reasoning_field] = message.reasoning or " "
+
+
+def _kept_of(message: Message, row: Provider, plan: Plan) -> Mapping[str, Any]:
+    """Return the provider's own fields, of whichever of its models: Gemini's signatures go from one to the other."""
+    return _made_by(message, f"{row.name}:") if plan.extra_content else {}
+
+
+def _made_by(message: Message, maker: str) -> Mapping[str, Any]:
+    for made in message.provider_items:
+        by = str(made.get("maker"))
+        if (by == maker or (by.startswith(maker) and maker.endswith(":"))) and isinstance(
+            made.get("chat"), Mapping
+        ):
+            kept: Mapping[str, Any] = made["chat"]
+            return kept
+    return {}
 
 
 def _tool_call(request: ToolRequest) -> dict[str, Any]:
     return {
         "id": request.tool_call_id,
         "type": "function",
-        # some servers parse what they once sent, and cannot parse nothing
-        "function": {"name": request.name, "arguments": request.arguments or "{}"},
+        "function": {"name": request.name, "arguments": sent_arguments(request.arguments)},
     }
 
 

@@ -16,6 +16,7 @@ import orjson
 
 from nbagent.errors import ModelError, ProviderOverloadedError
 from nbagent.events import ToolRequest
+from nbagent.models.chat_body import kept_fields
 from nbagent.models.encoding import Pairing, loads, whole_text
 from nbagent.models.faults import Target, fault_of_error_object, fault_of_reply
 from nbagent.models.lenient import (
@@ -23,6 +24,7 @@ from nbagent.models.lenient import (
     fault_of_shape,
     name_in,
     objects_in,
+    take_extra,
     take_text,
     text_in,
     whole_number,
@@ -61,6 +63,7 @@ class _OpenCall:
     id: str = ""
     name: str = ""
     arguments: list[str] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)  # fields of the provider's own, which it wants back
 
     def is_whole(self) -> bool:
         """True once the arguments are one JSON object."""
@@ -91,6 +94,8 @@ class ChatReply:
         self._model: str | None = None
         self._fault: ModelError | None = None
         self._pairing = Pairing()
+        self._reasoning_field: str | None = None
+        self._extra: dict[str, Any] = {}
 
     @property
     def ended(self) -> bool:
@@ -159,6 +164,7 @@ class ChatReply:
             else "reported",
             response_model=self._model or None,
             response_id=self._id or None,
+            provider_items=self._kept(requests),
         )
 
     def _take_payload(self, payload: bytes, texts: list[str], thoughts: list[str]) -> None:
@@ -239,7 +245,10 @@ class ChatReply:
             for name in _REASONING_FIELDS:
                 if thought := delta.get(name):
                     take_text(thought, thoughts, thoughts, self._target)
+                    if name != "reasoning_details":
+                        self._reasoning_field = name
                     break
+            take_extra(delta, self._extra)
             if calls := delta.get("tool_calls"):
                 for call in objects_in(calls, "tool_calls", self._target):
                     self._take_call(call)
@@ -258,6 +267,7 @@ class ChatReply:
         call = self._call_of(whole_number(part.get("index")), name_in(part.get("id")), name)
         if name and name != call.name:
             call.name += name
+        take_extra(part, call.extra)
         if arguments and not (name and call.is_whole() and arguments == "".join(call.arguments)):
             call.arguments.append(arguments)
 
@@ -291,6 +301,21 @@ class ChatReply:
                     tool_call_id=made_id, name=call.name, arguments="".join(call.arguments)
                 )
         return tuple(made.values())
+
+    def _kept(self, requests: tuple[ToolRequest, ...]) -> tuple[Mapping[str, Any], ...]:
+        """Return the fields that must go back with this turn, where any came."""
+        called = [call for call in self._calls if call.name]
+        return kept_fields(
+            self._target.provider,
+            self._target.model,
+            reasoning=self._reasoning_field if requests else None,
+            extra=self._extra,
+            calls={
+                asked.tool_call_id: call.extra
+                for asked, call in zip(requests, called, strict=True)
+                if call.extra
+            },
+        )
 
     def _events(self, texts: list[str], thoughts: list[str]) -> list[ModelEvent]:
         events: list[ModelEvent] = []

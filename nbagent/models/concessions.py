@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from nbagent.errors import ModelError
+from nbagent.jsontext import dump_json
 from nbagent.models.protocol import ModelRequest
 from nbagent.models.providers import LimitParameter, Provider, Rung
 
@@ -20,6 +22,27 @@ _OTHER_LIMIT: dict[LimitParameter, LimitParameter] = {
     "max_completion_tokens": "max_tokens",
 }
 _FORMAT = re.compile(r"response_format|text\.format|json_schema|json_object")
+# a refusal of the format itself, whatever the schema; one that speaks of a schema's insides is not
+_OF_THE_FORMAT = re.compile(
+    r"not support|unsupported|unavailable|unknown|unrecognized|not (?:implemented|permitted|allowed|available)"
+    r"|should be|must be|extra_forbidden|no (?:response_format|json_schema|json_object)\b",
+    re.IGNORECASE,
+)
+_OF_ITS_INSIDES = re.compile(
+    r"invalid schema|\bpattern\b|regex|lookaround|look-?ahead|\bpropert(?:y|ies)\b|keyword|additionalProperties"
+    r"|\$ref|\$defs|anyOf|oneOf|allOf|\bnest|recursi|grammar|json_schema\.schema|format\.schema|in context=",
+    re.IGNORECASE,
+)
+_REASONING = re.compile(r"reasoning_content|reasoning_details|\breasoning\b|\bthinking\b")
+_EXTRA = re.compile(r"extra_content|thought_signature|provider_specific_fields")
+_REFUSES = re.compile(
+    r"unsupported|not support|not permitted|not allowed|unrecognized|unknown|unexpected|extra_forbidden|additional propert",
+    re.IGNORECASE,
+)
+_WANTS = re.compile(
+    r"missing|must be (?:passed|provided|included|sent|set|present|non)|required|pass(?:ed)? back",
+    re.IGNORECASE,
+)
 _ASKS_FOR = {
     "json_schema": "a JSON schema",
     "json_object_schema": "a JSON object with its schema",
@@ -33,7 +56,8 @@ class Plan:
     """How one request is put: the way to ask for JSON, the usage option, the name of the token limit.
 
     `include_encrypted` asks for reasoning items that can be replayed to a provider that keeps none;
-    `background` is whether the provider is asked to run the response on its own side.
+    `background` is whether the provider is asked to run the response on its own side. `replays_reasoning` is
+    as in the provider's row, None where the row holds; `extra_content` says whether a provider's own fields go back.
     """
 
     rung: Rung = "json_schema"
@@ -41,6 +65,8 @@ class Plan:
     limit_parameter: LimitParameter = "max_tokens"
     include_encrypted: bool = False
     background: bool = False
+    replays_reasoning: bool | None = None
+    extra_content: bool = True
 
 
 class Concessions:
@@ -48,16 +74,19 @@ class Concessions:
 
     def __init__(self, row: Provider, limit_parameter: LimitParameter | None = None) -> None:
         self.row = row
-        self._rungs = row.schema_rungs
+        self._step = 0  # of the row's ladder, for every schema
+        self._steps: dict[bytes, int] = {}  # further down, for single ones
         self._refuses_usage = row.usage == "never"
         self._limit_parameter = limit_parameter or row.limit_parameter
         self._limit_changed = False
         self._include_encrypted = not row.keeps_responses
         self._refuses_background = False
+        self._replays_reasoning: bool | None = None
+        self._extra_content = True
 
     def plan(self, request: ModelRequest, *, background: bool = False) -> Plan:
         """Return how to put `request`."""
-        rung = self._rungs[0]
+        rung = self.row.schema_rungs[self._step_of(request)]
         if request.tools and not self.row.schema_with_tools:
             rung = "prompt"
         return Plan(
@@ -66,6 +95,8 @@ class Concessions:
             limit_parameter=self._limit_parameter,
             include_encrypted=self._include_encrypted,
             background=background and not self._refuses_background,
+            replays_reasoning=self._replays_reasoning,
+            extra_content=self._extra_content,
         )
 
     def concede(
@@ -87,25 +118,55 @@ class Concessions:
         elif refused.include_encrypted and re.search(r"encrypted|\binclude\b", said, re.IGNORECASE):
             self._include_encrypted = False
         elif request.schema is not None and _FORMAT.search(said):
-            notice = self._step_down(refused.rung)
+            notice = self._step_down(refused.rung, request, said)
         elif refused.limit_parameter in said and request.settings.max_output_tokens is not None:
             self._change_limit()
+        elif any(message.role == "assistant" for message in request.messages):
+            self._learn_of_history(refused, said)
         plan = self.plan(request, background=refused.background)
         return (plan, notice) if plan != refused else None
 
-    def _step_down(self, refused: Rung) -> str | None:
-        if refused != self._rungs[0] or len(self._rungs) == 1:
+    def _learn_of_history(self, refused: Plan, said: str) -> None:
+        """Learn from a refusal of what goes back with the messages of earlier turns."""
+        if _REFUSES.search(said):
+            if refused.extra_content and _EXTRA.search(said):
+                self._extra_content = False
+            elif _REASONING.search(said):
+                self._replays_reasoning = False
+        elif _REASONING.search(said) and _WANTS.search(said):
+            self._replays_reasoning = True
+
+    def _step_of(self, request: ModelRequest) -> int:
+        if request.schema is None or not self._steps:
+            return self._step
+        return max(self._step, self._steps.get(_key_of(request), 0))
+
+    def _step_down(self, refused: Rung, request: ModelRequest, said: str) -> str | None:
+        """Take one step: of this schema alone, or of all where it is not the schema that was refused."""
+        rungs, at = self.row.schema_rungs, self._step_of(request)
+        if refused != rungs[at] or at + 1 >= len(rungs):
             return None  # another run of this model has stepped down meanwhile, or nothing is left
-        self._rungs = self._rungs[1:]
+        holds_schema = refused in ("json_schema", "json_object_schema")
+        of_schema = _OF_ITS_INSIDES.search(said) is not None or _OF_THE_FORMAT.search(said) is None
+        alone = at > self._step or (holds_schema and of_schema)
+        if alone:
+            self._steps[_key_of(request)] = at + 1
+        else:
+            self._step = at + 1
         return (
-            f"provider {self.row.name!r} cannot be asked for {_ASKS_FOR[refused]} with this model: "
-            f"asking for {_ASKS_FOR[self._rungs[0]]}"
+            f"provider {self.row.name!r} cannot be asked for {_ASKS_FOR[refused]} with this "
+            f"{'schema' if alone else 'model'}: asking for {_ASKS_FOR[rungs[at + 1]]}"
         )
 
     def _change_limit(self) -> None:
         if not self._limit_changed:
             self._limit_changed = True
             self._limit_parameter = _OTHER_LIMIT[self._limit_parameter]
+
+
+def _key_of(request: ModelRequest) -> bytes:
+    assert request.schema is not None
+    return blake2b(dump_json(dict(request.schema.json_schema)), digest_size=16).digest()
 
 
 _memories: dict[tuple[str, ...], Concessions] = {}

@@ -235,7 +235,7 @@ def _named_parameter(body: Any) -> str | None:
     """Return the part of the request that an error's body names first, where its `param` names none."""
     found = re.search(
         r"stream_options|include_usage|response_format|text\.format|json_schema|max_completion_tokens|max_tokens"
-        r"|\bbackground\b|encrypted",
+        r"|\bbackground\b|encrypted|reasoning_content|reasoning_details|extra_content",
         str(body),
     )
     return found.group() if found else None

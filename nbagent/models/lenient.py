@@ -91,3 +91,48 @@ def name_in(value: Any) -> str:
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def take_extra(part: Mapping[str, Any], kept: dict[str, Any]) -> None:
+    """Add to `kept` the fields of a message or tool call that its provider wants back as they are.
+
+    They may come in pieces; Gemini's mark that a piece is a thought is about that piece alone.
+    """
+    for name in ("extra_content", "thought_signature", "provider_specific_fields"):
+        value = part.get(name)
+        if isinstance(value, Mapping):
+            _merge(value, kept.setdefault(name, {}) if isinstance(kept.get(name, {}), dict) else kept)
+            if not kept.get(name):
+                kept.pop(name, None)
+        elif value:
+            kept[name] = value
+    details = part.get("reasoning_details")
+    if isinstance(details, list):
+        _join_details(
+            [one for one in details if isinstance(one, Mapping)], kept.setdefault("reasoning_details", [])
+        )
+
+
+def _merge(value: Mapping[str, Any], into: dict[str, Any]) -> None:
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            _merge(inner, into.setdefault(name, {}) if isinstance(into.get(name, {}), dict) else into)
+            if not into.get(name):
+                into.pop(name, None)
+        elif name != "thought" and inner is not None:
+            into[name] = inner
+
+
+def _join_details(pieces: list[Mapping[str, Any]], whole: list[dict[str, Any]]) -> None:
+    """Join the pieces of a detail: those of one type and place that follow each other."""
+    for piece in pieces:
+        last = whole[-1] if whole else None
+        if last is None or any(last.get(name) != piece.get(name) for name in ("type", "index", "format")):
+            whole.append(dict(piece))
+            continue
+        for name, value in piece.items():
+            joined = name in ("text", "summary", "data") and isinstance(value, str)
+            if joined and isinstance(last.get(name), str):
+                last[name] += value
+            elif value is not None:
+                last[name] = value

@@ -1,4 +1,6 @@
-"""What both wire formats put into a request in the same words: files as text or data URLs, a schema as a prompt.
+"""What both wire formats put into a request in the same words.
+
+Files as text or data URLs, a schema as a prompt, arguments that can be parsed, a word where nothing was said.
 
 Used when a request body is built; pure.
 """
@@ -8,10 +10,19 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 
+import orjson
+
 from nbagent.events import FilePart
+from nbagent.jsontext import dump_json, load_json
+from nbagent.models.encoding import whole_text
 from nbagent.models.protocol import SchemaOffer
+
+NO_RESULT = "(no output)"  # gateways to Anthropic's API refuse empty text, and text that is all blanks
+NO_TEXT = "(no text)"
+UNREADABLE = "unreadable_arguments"
 
 _TEXT_TYPES = frozenset(
     {
@@ -54,3 +65,48 @@ def schema_prompt(schema: SchemaOffer) -> str:
         "Answer with one JSON value and nothing else: no explanation, no Markdown fences. "
         f"It must be valid against this JSON Schema:\n{json.dumps(schema.json_schema, ensure_ascii=False)}"
     )
+
+
+def sent_arguments(text: str) -> str:
+    """Return a tool call's arguments as a request's history holds them: JSON text of an object, whatever came.
+
+    vLLM, llama.cpp and others parse the arguments that they once wrote, and refuse the whole request where they
+    cannot. What is no object stands in one under `unreadable_arguments`, so that the model sees what it wrote.
+    """
+    body = text.strip()
+    if not body or body == "null":
+        return "{}"
+    try:
+        if isinstance(data := orjson.loads(body), dict):
+            return text
+    except ValueError:
+        data = _leniently(body)
+    if isinstance(data, str):  # JSON text as a JSON string
+        data = _leniently(data)
+    try:
+        return dump_json(_plain(data if isinstance(data, dict) else {UNREADABLE: text})).decode()
+    except (ValueError, RecursionError):
+        return dump_json({UNREADABLE: ascii(text)}).decode()
+
+
+def _leniently(text: str) -> object:
+    """Return JSON data that strict parsers refuse: NaN, raw line ends in text, half an emoji; None for what is none."""
+    try:
+        return load_json(text)
+    except (ValueError, TypeError):
+        pass
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _plain(data: object) -> object:
+    """Return JSON data without what strict parsers refuse: infinite numbers are null, half an emoji is a mark."""
+    if isinstance(data, dict):
+        return {_plain(key): _plain(item) for key, item in data.items()}
+    if isinstance(data, list):
+        return [_plain(item) for item in data]
+    if isinstance(data, float) and not math.isfinite(data):
+        return None
+    return whole_text(data) if isinstance(data, str) else data

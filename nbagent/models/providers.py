@@ -35,9 +35,10 @@ class Provider:
     `base_url` None means that the user says where it is, through `base_url_variable` or `base_url=`.
     `find_base_url` is for a server that has to be started first: it may block and is called off the event
     loop. `schema_rungs` are the ways to ask for JSON, best first; `schema_with_tools` says whether the first
-    ones work while tools are offered. `reasoning_field` is where reasoning text stands in a reply;
-    `replays_reasoning` says that it must be sent back with the tool results. `native_background` says that
-    the provider can run a response on its own side, `keeps_responses` that it keeps the items of earlier
+    ones work while tools are offered. `replays_reasoning` says whether reasoning goes back with the tool results that
+    it led to: True where the provider refuses a tool turn without it, False where it refuses one with it, None sends
+    what came in a field of its own, there; `reasoning_field` is the field for what came from elsewhere.
+    `native_background` says that the provider can run a response on its own side, `keeps_responses` that it keeps the items of earlier
     responses, so that they need not be sent back whole. `wires` are the wire formats it speaks; the first is what
     "name:model" means. `label` and `notes` are shown beside the name.
 
@@ -58,7 +59,7 @@ class Provider:
     schema_with_tools: bool = True
     limit_parameter: LimitParameter = "max_tokens"
     reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
-    replays_reasoning: bool = False
+    replays_reasoning: bool | None = None
     usage: UsageHabit = "include_usage"
     native_background: bool = False
     keeps_responses: bool = False
@@ -172,6 +173,7 @@ _BUILT_IN = (
         schema_with_tools=False,
         notes="no schema together with tools: it goes into the prompt then",
         reasoning_field="reasoning",
+        replays_reasoning=False,
         limit_parameter="max_completion_tokens",
     ),
     Provider(

@@ -6,16 +6,26 @@ a session to one provider's memory, and fails at some after a background respons
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from nbagent.events import FilePart, Message
 from nbagent.models.concessions import Plan
-from nbagent.models.parts import data_url, schema_name, schema_prompt, text_of
+from nbagent.models.parts import (
+    NO_RESULT,
+    NO_TEXT,
+    data_url,
+    schema_name,
+    schema_prompt,
+    sent_arguments,
+    text_of,
+)
 from nbagent.models.protocol import ModelRequest, SchemaOffer
 from nbagent.models.providers import Provider
 from nbagent.models.strict import strict_schema
 
+_OWN = frozenset({"phase", "extra_content", "thought_signature"})  # fields that a message does not say
 _ENCRYPTED = "reasoning.encrypted_content"
 
 
@@ -65,7 +75,7 @@ def tagged(items: Iterable[Mapping[str, Any]], provider: str, model: str) -> tup
     kept = list(items)
     while kept and kept[-1].get("type") == "reasoning":
         kept.pop()  # alone it is refused: what it led to never came
-    if all(item.get("type") in ("message", "function_call") and "phase" not in item for item in kept):
+    if all(item.get("type") in ("message", "function_call") and not _OWN & item.keys() for item in kept):
         return ()  # the message itself says all of that
     return tuple({"maker": f"{provider}:{model}", "item": item} for item in kept)
 
@@ -80,7 +90,7 @@ def _items(messages: Iterable[Message], maker: str) -> Iterator[dict[str, Any]]:
             yield {
                 "type": "function_call_output",
                 "call_id": message.tool_call_id,
-                "output": message.content,
+                "output": message.content if message.content.strip() else NO_RESULT,
             }
         elif message.role == "assistant":
             yield from _assistant_items(message, maker)
@@ -89,18 +99,26 @@ def _items(messages: Iterable[Message], maker: str) -> Iterator[dict[str, Any]]:
 
 
 def _assistant_items(message: Message, maker: str) -> Iterator[dict[str, Any]]:
-    own = [dict(made["item"]) for made in message.provider_items if made.get("maker") == maker]
+    own = [
+        dict(made["item"]) for made in message.provider_items if made.get("maker") == maker and "item" in made
+    ]
+    for item in own:
+        if item.get("type") == "function_call":
+            arguments = item.get("arguments")
+            item["arguments"] = sent_arguments(
+                arguments if isinstance(arguments, str) else json.dumps(arguments)
+            )
+        yield item
     if own:
-        yield from own
         return
-    if message.content:
-        yield {"role": "assistant", "content": message.content}
+    if message.content or not message.tool_requests:
+        yield {"role": "assistant", "content": message.content or NO_TEXT}
     for request in message.tool_requests:
         yield {
             "type": "function_call",
             "call_id": request.tool_call_id,
             "name": request.name,
-            "arguments": request.arguments or "{}",
+            "arguments": sent_arguments(request.arguments),
         }
 
 

@@ -50,7 +50,7 @@ def test_small_body():
 
 
 def test_tool_turn():
-    """Tools are offered as functions; a call and its result go back under one id, and content is never null."""
+    """Tools are offered as functions; a call and its result go back under one id; beside a call without text stands null."""
     sent = body(ModelRequest(messages=HISTORY, tools=(PRICE,)))
     assert sent["tools"] == [
         {
@@ -65,7 +65,7 @@ def test_tool_turn():
     assert sent["messages"][2:] == [
         {
             "role": "assistant",
-            "content": "",
+            "content": None,
             "tool_calls": [
                 {
                     "id": "c1",
@@ -79,7 +79,7 @@ def test_tool_turn():
 
 
 def test_reasoning_goes_back_where_it_is_wanted():
-    """DeepSeek wants its reasoning back on tool turns; others are not sent any."""
+    """DeepSeek wants its reasoning back on tool turns; others are not sent any that was not theirs."""
     request = ModelRequest(messages=HISTORY, tools=(PRICE,))
     assert body(request, "deepseek")["messages"][2]["reasoning_content"] == "I need the price."
     assert "reasoning" not in str(body(request, "ollama"))
