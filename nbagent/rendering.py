@@ -12,7 +12,7 @@ import datetime as dt
 import enum
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -23,6 +23,9 @@ LIMIT = 20_000
 _DEPTH = 40
 _ROWS_HEAD, _ROWS_TAIL = 40, 10
 _ARRAY_ITEMS = 1_000
+
+
+_NEVER_MISSING = frozenset({str, int, bool, list, dict, tuple, bytes})
 
 
 class _UntitledSchema(GenerateJsonSchema):
@@ -55,6 +58,11 @@ def render_result(value: object, limit: int = LIMIT) -> str:
     return text
 
 
+def json_text(value: object, indent: int | None = None) -> str:
+    """Return `value` as JSON with the same rules as `render_result`; keys in their order."""
+    return json.dumps(_plain(value, 0, ()), ensure_ascii=False, indent=indent)
+
+
 def cut(text: str, limit: int = LIMIT) -> str:
     """Return `text`, or its beginning and end with a note of what was left out between, `limit` in all."""
     if len(text) <= limit:
@@ -65,6 +73,86 @@ def cut(text: str, limit: int = LIMIT) -> str:
         return text[:limit]
     tail = room // 3
     return text[: room - tail] + note + (text[-tail:] if tail else "")
+
+
+class Missing:
+    """What a template has of a missing value: nothing where it is shown, `null` in a list, a dict or JSON.
+
+    It is false, equal to None, less and greater than nothing; what is made of it is missing too, so that
+    `{{ row.day.strftime("%A") }}` is nothing where there is no day.
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return ""
+
+    def __repr__(self) -> str:
+        return "null"
+
+    def __format__(self, spec: str) -> str:
+        return ""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __len__(self) -> int:
+        return 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __contains__(self, item: object) -> bool:
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        return is_missing(other)
+
+    def __hash__(self) -> int:
+        return hash(None)
+
+    def __getattr__(self, name: str) -> Missing:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self
+
+    def __add__(self, other: Any) -> Any:
+        return other if isinstance(other, str) else self
+
+    __radd__ = __add__
+
+    def _none(self, *_: Any) -> Missing:
+        return self
+
+    def _never(self, other: Any) -> bool:  # noqa: ARG002 - the signature of a comparison
+        return False
+
+    __getitem__ = __call__ = __round__ = __abs__ = __neg__ = __pos__ = _none
+    __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _none
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = _none
+    __lt__ = __le__ = __gt__ = __ge__ = _never
+
+
+MISSING = Missing()
+
+
+def is_missing(value: object) -> bool:
+    """Say whether a value stands for none: None, NaN, NaT and pandas' NA, whichever library's they are."""
+    if value is None or value is MISSING:
+        return True
+    if isinstance(value, float):
+        return value != value  # noqa: PLR0124 - only NaN is not itself
+    cls = type(value)
+    if cls in _NEVER_MISSING:
+        return False
+    if cls.__name__ in {"NAType", "NaTType"}:
+        return True
+    if cls.__name__ in {"float16", "float32", "longdouble", "datetime64", "timedelta64", "Decimal"}:
+        try:
+            return bool(value != value)  # noqa: PLR0124 - the same for NaN and NaT of these types
+        except ArithmeticError:  # a signalling NaN
+            return True
+    return False
 
 
 def frame_text(value: object) -> str | None:
@@ -108,6 +196,8 @@ def _plain(value: Any, depth: int, above: tuple[int, ...]) -> Any:  # noqa: PLR0
         return _plain(value.value, depth, above)
     if value is None or isinstance(value, bool):
         return value
+    if (rendered := getattr(type(value), "__rendered__", None)) is not None:  # a row of ours
+        return _plain(rendered(value), depth + 1, above)
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
@@ -153,7 +243,7 @@ def _foreign(value: Any, go: Callable[[Any], Any]) -> Any:
         return table
     cls = type(value)
     home = cls.__module__.partition(".")[0]
-    if home == "pandas" and cls.__name__ in {"NAType", "NaTType"}:
+    if is_missing(value):
         return None
     if home == "numpy" and cls.__name__ == "ndarray":
         if value.size <= _ARRAY_ITEMS:

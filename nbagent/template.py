@@ -3,7 +3,7 @@
 `{{ x }}` is a variable or expression, `{% for %}` and `{% if %}` are statements, `{# ... #}` is a comment that
 is not sent, `{% raw %}...{% endraw %}` keeps braces as they are; single braces are plain text. A value is put in
 as data: what looks like a template in it stays as it is. A DataFrame becomes its shape and a CSV of its first and
-last rows. Called by the agent, the magics and the batch with the names a template may use, on any thread. jinja2
+last rows; a missing value (None, NaN, NaT, pandas' NA) is nothing, and `null` after `| tojson`. Called by the agent, the magics and the batch with the names a template may use, on any thread. jinja2
 is imported with the first prompt that needs it.
 """
 
@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbagent.errors import TemplateError, close_match
-from nbagent.rendering import frame_text
+from nbagent.rendering import MISSING, frame_text, is_missing, json_text
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -89,6 +89,9 @@ def _environment() -> SandboxedEnvironment:
     environment.globals.update({function.__name__: function for function in _FUNCTIONS})
     environment.globals.update({kind.__name__: _as_function(kind) for kind in _TYPES if kind is not range})
     environment.globals["range"] = safe_range
+    environment.filters["tojson"] = _to_json
+    environment.filters["default"] = environment.filters["d"] = _or_default
+    environment.tests["none"] = is_missing
     return environment
 
 
@@ -178,9 +181,27 @@ def _jinja_words(error: Any) -> str:
 
 
 def _shown(value: object) -> object:
-    """Show tables compactly; everything else is shown by its own `str()`."""
+    """Show tables compactly and a missing value as nothing; everything else is shown by its own `str()`."""
+    if type(value) is str:
+        return value
+    if is_missing(value):
+        return ""
     table = frame_text(value)
     return value if table is None else table
+
+
+def _to_json(value: object, indent: int | None = None) -> str:
+    """The filter `tojson`: a prompt is no HTML, so that quotes and angle brackets stay as they are."""
+    return json_text(value, indent)
+
+
+def _or_default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:  # noqa: FBT001, FBT002 - jinja2's
+    """The filter `default`: a missing value has none of its own."""
+    from jinja2 import Undefined
+
+    if isinstance(value, Undefined) or value is MISSING or (boolean and not value):
+        return default_value
+    return value
 
 
 def _fail(error: Exception, template: str, names: Mapping[str, Any]) -> NoReturn:

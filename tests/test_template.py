@@ -58,7 +58,7 @@ NAMES = {
         ("a{# not sent #}b", "ab"),
         ("{% for city in cities %}\n- {{ city }}\n{% endfor %}\nend", "- Paris\n- Rome\nend"),
         ("{{ len(cities) }} {{ sorted(cities)[0] }}", "2 Paris"),
-        ("{{ '<b>' }} {{ none }}", "<b> None"),
+        ("{{ '<b>' }}[{{ none }}]", "<b>[]"),
         ("{% if absent is defined %}x{% else %}y{% endif %}", "y"),
         ("{{ absent | default('-') }}", "-"),
     ],

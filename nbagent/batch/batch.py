@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nbagent.batch.feed import Ask, Feed
-from nbagent.batch.frame import frame_of, given_frame, with_raw_answers
+from nbagent.batch.frame import frame_of
 from nbagent.batch.gate import PacedSlots
 from nbagent.batch.grouping import group_schema
 from nbagent.batch.jobs import JobFeed
@@ -25,7 +25,8 @@ from nbagent.batch.progress import bar_of
 from nbagent.batch.prompts import RowKeys
 from nbagent.batch.results import BatchProgress, Results
 from nbagent.batch.rows import Source
-from nbagent.errors import StoreError, WaitTimeout, show_as
+from nbagent.batch.snapshot import kept
+from nbagent.errors import PromptError, StoreError, WaitTimeout, show_as
 from nbagent.runtime import Launching, current
 from nbagent.runtime.bulk import BulkLaunch
 from nbagent.runtime.launching import check_models, uuid7
@@ -187,35 +188,39 @@ class Batch:
     def to_frame(self, *, join: bool = True) -> pd.DataFrame:
         """Return the rows so far as a DataFrame with the index of the rows given.
 
-        Columns: those of the rows given (unless `join=False`; a generator's are not kept), the answer's fields, or
-        `content` where it is no record, then `status` (`not asked`: the batch ended before that row), `stop_reason`
-        (`max_output_tokens`: the answer is cut), `from_earlier` (an earlier batch had the answer), `error`,
-        `error_type`, `cost_usd` (US dollars that this batch has spent on the row, failed tries and its part of a
-        group's included; 0 where it is from earlier or another row with the same prompt paid), `duration_s` and
-        `run_id`. A field with the name of a column is `answer.NAME`.
+        Columns: those of the rows given, as they were given to `map` (none with `join=False`; a generator's are not
+        kept), the answer's fields, or `content` where it is no record, then `status` (`not asked`: the batch ended
+        before that row), `stop_reason` (`max_output_tokens`: the answer is cut), `from_earlier` (an earlier batch had
+        the answer), `error`, `error_type`, `cost_usd` (US dollars that this batch has spent on the row, failed tries
+        and its part of a group's included; 0 where it is from earlier or another row with the same prompt paid),
+        `duration_s` and `run_id`. The columns given keep their names, whatever these are: one of ours with a name
+        that is taken is `answer.NAME` (`answer.answer.NAME` if that is too); so is an answer's field with the name of
+        a measure.
         """
+        return self._frame(join=join)
+
+    def _frame(self, *, join: bool = True, raw_answers: bool = False) -> pd.DataFrame:
         import pandas as pd
 
         results, source = self._results, self._source
         outcomes = list(results.outcomes)
-        if source.table is not None or self.done():
+        if source.frame is not None or self.done():
             outcomes += [None] * ((source.total or 0) - len(outcomes))
-        given = given_frame(source.table, len(outcomes))
+        given = None if source.frame is None else source.frame().iloc[: len(outcomes)]
         index = given.index if given is not None else pd.Index(results.labels[: len(outcomes)])
         if len(index) < len(outcomes):
             index = pd.RangeIndex(len(outcomes))
         answers = [None if one is None else one.answer for one in outcomes]
-        return frame_of(outcomes, answers, index, given if join else None)
+        return frame_of(outcomes, answers, index, given if join else None, raw_answers=raw_answers)
 
     def failed(self) -> pd.DataFrame:
         """Return the rows that have failed so far, with what the model said as `raw_answer`.
 
         Rows that were not asked or that a person cancelled are not among them.
         """
-        frame, outcomes = self.to_frame(), list(self._results.outcomes)
+        frame, outcomes = self._frame(raw_answers=True), list(self._results.outcomes)
         failed = [one is not None and one.has_failed for one in outcomes][: len(frame)]
-        found = frame[[*failed, *([False] * (len(frame) - len(failed)))]]
-        return with_raw_answers(found, [one for one in outcomes if one is not None and one.has_failed])
+        return frame[[*failed, *([False] * (len(frame) - len(failed)))]]
 
     def __iter__(self) -> Iterator[RowResult]:
         """Yield each row's result as it comes, in the order of their ends, and wait for the next."""
@@ -255,7 +260,7 @@ class Batch:
         return RowResult(
             index=self._results.labels[position],
             status=outcome.status,
-            content=outcome.answer,
+            content=kept(outcome.answer),
             error=outcome.error,
             cost_usd=outcome.cost_usd,
             duration_s=outcome.duration_s,
@@ -370,7 +375,8 @@ def start_batch(plan: Plan, source: Source) -> Batch:
     check_models(plan.crew, bounded=plan.limits.max_cost_usd is not None)
     check_traces()
     if not source.runs_code and (first := source.peek()) is not None:
-        plan.prompts.of_row(*first)
+        with contextlib.suppress(PromptError):  # of an empty row: one that fails, as any other would
+            plan.prompts.of_row(*first)
     batch = Batch(plan, source, str(uuid7()))
     batch.begin()
     return batch

@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from nbagent.batch.outcome import NOT_ASKED, Outcome
-from nbagent.batch.rows import Row
+from nbagent.batch.snapshot import kept
+from nbagent.batch.tables import names_of
 from nbagent.run import RunStatus
 from nbagent.schemas import rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+PREFIX = "answer."  # before a column of ours whose name the user's table has
 CONTENT = "content"  # the column of an answer that is no record
 STATUSES = (*(status.value for status in RunStatus), NOT_ASKED)
-MEASURES = (
-    "status", "stop_reason", "from_earlier", "error", "error_type", "cost_usd", "duration_s", "run_id"
-)  # fmt: skip
 RAW_ANSWER = "raw_answer"
 _DTYPES: dict[str, Any] = {
     "stop_reason": "string",
@@ -47,47 +46,35 @@ def answer_fields(value: Any) -> dict[str, Any]:
 
 
 def frame_of(
-    outcomes: Sequence[Outcome | None], answers: Iterable[Any], index: Any, given: pd.DataFrame | None
+    outcomes: Sequence[Outcome | None],
+    answers: Iterable[Any],
+    index: Any,
+    given: pd.DataFrame | None,
+    *,
+    raw_answers: bool = False,
 ) -> pd.DataFrame:
     """Return one row for each outcome: columns of `given`, the answers' fields, then the measures.
 
-    A field that has a column's name already is `answer.NAME`. A row without an outcome yet is `pending`.
+    A row without an outcome yet is `pending`. What the frame holds is nobody else's.
     """
     import pandas as pd
 
-    fields = [answer_fields(answer) for answer in answers]
+    fields = [answer_fields(kept(answer)) for answer in answers]
     names = list(dict.fromkeys(name for one in fields for name in one))
-    taken = {*MEASURES, *(given.columns if given is not None else ())}
     columns: dict[str, Any] = {}
     for name in names:
-        column = pd.Series([one.get(name) for one in fields], index=index, dtype=object)
-        columns[f"answer.{name}" if name in taken else name] = column.infer_objects().convert_dtypes()
-    statuses = [one.status if one is not None else RunStatus.pending.value for one in outcomes]
-    occurring = [status for status in STATUSES if status in set(statuses)]
-    columns["status"] = pd.Categorical(statuses, categories=occurring)
-    for name, dtype in _DTYPES.items():
-        field = _FIELDS.get(name, name)
-        columns[name] = pd.array(
-            [None if one is None else getattr(one, field) for one in outcomes], dtype=dtype
-        )
-    answered = pd.DataFrame(columns, index=index)
-    if given is None:
-        return answered
-    # a table that has been through a batch already has measures of that one
-    return pd.concat(
-        [given.drop(columns=[name for name in MEASURES if name in given.columns]), answered], axis=1
-    )
+        column = pd.Series([one.get(name) for one in fields], dtype=object)
+        columns[name] = column.infer_objects().convert_dtypes()
+    measures = measures_of(outcomes)
+    if raw_answers:
+        measures[RAW_ANSWER] = pd.array([_said(one) for one in outcomes], dtype="string")
+    return beside(pd.DataFrame(index=index) if given is None else given, columns, measures)
 
 
-def with_raw_answers(frame: pd.DataFrame, outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """Return rows that failed with what the model said to each: text as it came, None where nothing did."""
-    import pandas as pd
-
-    said = [
-        one.content if one.content is None or isinstance(one.content, str) else json_of(one.content)
-        for one in outcomes
-    ]
-    return frame.assign(**{RAW_ANSWER: pd.array(said, dtype="string")})
+def _said(outcome: Outcome | None) -> str | None:
+    """Return what the model said to a row: text as it came, None where nothing did."""
+    content = None if outcome is None else outcome.content
+    return content if content is None or isinstance(content, str) else json_of(content)
 
 
 def json_of(value: Any) -> str:
@@ -95,20 +82,54 @@ def json_of(value: Any) -> str:
     return orjson.dumps(value, default=str).decode()
 
 
-def given_frame(table: Any, count: int) -> pd.DataFrame | None:
-    """Return what a batch was given as a DataFrame of its first `count` rows; None for a generator."""
+def measures_of(outcomes: Sequence[Outcome | None]) -> dict[str, Any]:
+    """Return what became of each row, and what it cost, by column."""
     import pandas as pd
 
-    if table is None:
-        return None
-    if isinstance(table, pd.DataFrame):
-        return table.iloc[:count]
-    if hasattr(table, "materialize"):  # a DuckDB relation
-        relation: pd.DataFrame = table.df()
-        return relation.iloc[:count]
-    if isinstance(table, Mapping):
-        return pd.DataFrame({name: list(values)[:count] for name, values in table.items()})
-    rows = list(table[:count])
-    if rows and all(isinstance(one, Mapping | Row) for one in rows):
-        return pd.DataFrame([dict(one) for one in rows])
-    return pd.DataFrame({"row": pd.Series(rows, dtype=object).infer_objects()})
+    statuses = [one.status if one is not None else RunStatus.pending.value for one in outcomes]
+    occurring = [status for status in STATUSES if status in set(statuses)]
+    measures: dict[str, Any] = {"status": pd.Categorical(statuses, categories=occurring)}
+    for name, dtype in _DTYPES.items():
+        field = _FIELDS.get(name, name)
+        values = [None if one is None else getattr(one, field) for one in outcomes]
+        measures[name] = pd.array(values, dtype=dtype)
+    return measures
+
+
+def beside(given: pd.DataFrame, fields: Mapping[str, Any], measures: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the user's columns as they are, then the answer's fields and the measures.
+
+    Ours give way: `PREFIX` stands before a measure whose name the user's table has, and before a field whose name the
+    table or a measure has. Where columns have several levels, ours have "" in all but the first.
+    """
+    import pandas as pd
+
+    labels, levels = list(given.columns), given.columns.nlevels
+    taken: set[Any] = {label[0] for label in labels} if levels > 1 else set(labels)
+    last, first = _free_names(measures, taken), _free_names(fields, taken)
+    ours = [*first, *last]
+    values = [*fields.values(), *measures.values()]
+    theirs = given.reset_index(drop=True).set_axis(range(len(labels)), axis=1)
+    answered = pd.DataFrame(dict(enumerate(values, start=len(labels))), index=theirs.index)
+    joined = pd.concat([theirs, answered], axis=1)
+    if levels > 1:
+        below = ("",) * (levels - 1)
+        tuples: list[Any] = [*labels, *((name, *below) for name in ours)]
+        joined.columns = pd.MultiIndex.from_tuples(tuples, names=given.columns.names)
+    else:
+        joined.columns = names_of([*labels, *ours]).rename(given.columns.name)
+    joined.index = given.index
+    joined.attrs = given.attrs
+    return joined
+
+
+def _free_names(names: Iterable[str], taken: set[Any]) -> list[str]:
+    """Return the names, with `PREFIX` before each as often as it takes for it to be free; they are taken then."""
+    free = []
+    for name in names:
+        own = name
+        while own in taken:
+            own = PREFIX + own
+        taken.add(own)
+        free.append(own)
+    return free

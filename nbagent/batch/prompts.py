@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nbagent.batch.rows import known_columns
+from nbagent.batch.rows import known_columns, templated
 from nbagent.errors import PromptError, TemplateError, close_match
 from nbagent.template import render, variables_in
 
@@ -44,7 +44,7 @@ class Prompts:
     def of_row(self, label: Any, row: Any) -> str:
         """Return a row's prompt. Raises TemplateError (a column that is not there) and PromptError (nothing left)."""
         try:
-            prompt = render(self.template, {**self.names, ROW: row, INDEX: label})
+            prompt = render(self.template, {**self.names, ROW: row, INDEX: templated(label)})
         except TemplateError as error:
             raise _of_column(error, row) from None
         if not prompt.strip():

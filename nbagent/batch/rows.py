@@ -7,12 +7,30 @@ pulling runs the user's code. What a template sees of a record is a `Row`: its c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections import Counter, deque
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterable,
+    Iterator,
+    KeysView,
+    Mapping,
+    Sequence,
+    Sized,
+    ValuesView,
+)
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, count, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from nbagent.batch.snapshot import kept_frame, kept_values
+from nbagent.batch.tables import frame_of_columns, frame_of_list
 from nbagent.errors import UnknownOptionError
+from nbagent.rendering import MISSING, is_missing, json_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ENOUGH_S = 0.02  # a slow generator is not waited for once it has given a row: that row can go already
 _FETCH = 1000  # rows of a DuckDB result at a time
@@ -27,13 +45,14 @@ class Row:
         self._values = values
 
     def __getitem__(self, name: Any) -> Any:
-        return self._values[name]
+        values = object.__getattribute__(self, "_values")
+        return templated(values[name]) if name in values else _under(name, values)
 
     def __getattribute__(self, name: str) -> Any:
         if name.startswith("_"):
             return object.__getattribute__(self, name)
         try:
-            return object.__getattribute__(self, "_values")[name]
+            return self[name]
         except KeyError:
             raise AttributeError(f"no column {name!r}") from None
 
@@ -47,9 +66,55 @@ class Row:
         return len(self._values)
 
     def __str__(self) -> str:
-        return str(dict(self._values))
+        return json_text(self._values)
 
     __repr__ = __str__
+
+    def __rendered__(self) -> Any:
+        return self._values
+
+
+def _under(name: Any, values: Mapping[Any, Any]) -> Any:
+    """Return the columns below one of several levels: `row.price.high` is the column `("price", "high")`."""
+    found = {key[1:]: value for key, value in values.items() if isinstance(key, tuple) and key[:1] == (name,)}
+    if not found:
+        raise KeyError(name)
+    if len(found) == 1 and not any(next(iter(found))):
+        return templated(next(iter(found.values())))
+    return Row({key[0] if len(key) == 1 else key: value for key, value in found.items()})
+
+
+def templated(value: Any) -> Any:
+    """Return a value as a template has it: one that is missing is `MISSING`, also inside a list, dict or array."""
+    if type(value) in _PLAIN:
+        return value
+    if is_missing(value):
+        return MISSING
+    if isinstance(value, list | tuple | dict):
+        return _templated_parts(value)
+    if type(value).__name__ == "ndarray" and value.ndim:
+        parts = value.tolist()
+        return value if (own := _templated_parts(parts)) is parts else own
+    return value
+
+
+_PLAIN = frozenset({str, int, bool})
+
+
+def _templated_parts(value: Any) -> Any:
+    """Return a container with `MISSING` for what is missing in it; the same object where nothing is."""
+    try:
+        parts = [templated(one) for one in (value.values() if isinstance(value, dict) else value)]
+    except RecursionError:  # it holds itself, or is as deep
+        return value
+    if all(
+        new is old
+        for new, old in zip(parts, value.values() if isinstance(value, dict) else value, strict=True)
+    ):
+        return value
+    if isinstance(value, dict):
+        return dict(zip(value, parts, strict=True))
+    return tuple(parts) if isinstance(value, tuple) else parts
 
 
 Numbered = tuple[Any, Any]  # the index label of a row, and the row as a template sees it
@@ -57,15 +122,16 @@ Numbered = tuple[Any, Any]  # the index label of a row, and the row as a templat
 
 @dataclass(slots=True, kw_only=True)
 class Source:
-    """Rows in order. `total` is how many there are, None where nobody knows before the end.
+    """Rows in order, as they were when the source was made. `total` is how many, None where nobody knows before the end.
 
-    `table` is what a frame of results is joined to: a DataFrame, or None. `runs_code` says that pulling runs code
-    of the user's, which may take its time. `ended` is set once the last row was given.
+    `frame` gives them as a DataFrame to join results to, a new one with each call; None for a generator, whose rows are
+    not kept. `runs_code` says that pulling runs code of the user's, which may take its time. `ended` is set once the
+    last row was given.
     """
 
     rows: Iterator[Numbered]
     total: int | None
-    table: Any = None
+    frame: Callable[[], pd.DataFrame] | None = None
     runs_code: bool = False
     ended: bool = False
     given: int = 0
@@ -100,6 +166,17 @@ class Source:
         return found
 
 
+def check_names(names: Sequence[Any]) -> None:
+    """Refuse a table in which a name stands for two columns. Raises UnknownOptionError."""
+    times = Counter(None if is_missing(name) else name for name in names)
+    doubled = next((name for name in times if times[name] > 1), MISSING)
+    if doubled is not MISSING:
+        raise UnknownOptionError(
+            f"the table has {times[doubled]} columns with the name {doubled!r}",
+            "give each column a name of its own: a template and the answers' frame could mean any of them",
+        )
+
+
 def source_of(rows: Any) -> Source:
     """Return the rows of a DataFrame, Series, DuckDB relation, dict of lists, list or generator. Raises UnknownOptionError.
 
@@ -115,20 +192,26 @@ def source_of(rows: Any) -> Source:
 
 
 def _of_frame(frame: Any) -> Source:
+    check_names(list(frame.columns))
+    return _of_own_frame(kept_frame(frame))
+
+
+def _of_own_frame(frame: Any) -> Source:
+    """Return the rows of a frame that nobody else holds."""
     names = list(frame.columns)
     values = frame.itertuples(index=False, name=None)
     rows = (
         (label, Row(dict(zip(names, one, strict=True))))
         for label, one in zip(frame.index, values, strict=True)
     )
-    return Source(rows=rows, total=len(frame), table=frame)
+    return Source(rows=rows, total=len(frame), frame=partial(kept_frame, frame))
 
 
 def _of_series(series: Any) -> Source:
-    rows = ((label, _seen(one)) for label, one in series.items())
-    return Source(
-        rows=rows, total=len(series), table=series.to_frame("row" if series.name is None else series.name)
-    )
+    name = "row" if series.name is None else series.name
+    frame = kept_frame(series.to_frame(name))
+    rows = ((label, _seen(one)) for label, one in frame.iloc[:, 0].items())
+    return Source(rows=rows, total=len(frame), frame=partial(kept_frame, frame))
 
 
 def _of_relation(relation: Any) -> Source:
@@ -142,7 +225,7 @@ def _of_relation(relation: Any) -> Source:
         values = _fetched(relation)
     rows = ((n, Row(dict(zip(names, one, strict=True)))) for n, one in enumerate(values))
     return Source(
-        rows=rows, total=len(relation), table=relation if hasattr(relation, "materialize") else None
+        rows=rows, total=len(relation), frame=relation.df if hasattr(relation, "materialize") else None
     )
 
 
@@ -159,16 +242,30 @@ def _of_columns(columns: Mapping[Any, Any]) -> Source:
         raise UnknownOptionError(
             f"a dict of rows is a list for each column, but {what}", "give lists of one length"
         )
-    names = list(columns)
-    values = zip(*columns.values(), strict=True)
+    own = {name: _own_column(values) for name, values in columns.items()}
+    names = list(own)
+    values = zip(*own.values(), strict=True)
     rows = (
         (label, Row(dict(zip(names, one, strict=True)))) for label, one in zip(count(), values, strict=False)
     )
-    return Source(rows=rows, total=next(iter(lengths.values()), 0), table=dict(columns))
+    return Source(rows=rows, total=next(iter(lengths.values()), 0), frame=partial(frame_of_columns, own))
 
 
-def _of_list(values: Sequence[Any]) -> Source:
-    return Source(rows=((n, _seen(one)) for n, one in enumerate(values)), total=len(values), table=values)
+def _own_column(values: Any) -> Any:
+    """Return a copy of a column: pandas' and numpy's keep their types, anything else is a list."""
+    if hasattr(values, "dtype") and hasattr(values, "copy"):
+        copied = values.copy()
+        return copied if copied.dtype != object else kept_values(copied)
+    return kept_values(values)
+
+
+def _of_list(values: Iterable[Any]) -> Source:
+    own = values if isinstance(values, range) else kept_values(values)
+    return Source(
+        rows=((n, _seen(one)) for n, one in enumerate(own)),
+        total=len(own),
+        frame=partial(frame_of_list, own),
+    )
 
 
 def _of_iterable(values: Iterable[Any]) -> Source:
@@ -177,7 +274,7 @@ def _of_iterable(values: Iterable[Any]) -> Source:
 
 
 def _seen(value: Any) -> Any:
-    return Row(value) if isinstance(value, Mapping) else value
+    return Row(value) if isinstance(value, Mapping) else templated(value)
 
 
 def _is_list(values: Any) -> bool:
@@ -192,6 +289,7 @@ def _has(*names: str) -> Callable[[Any], bool]:
     return lambda rows: not isinstance(rows, type) and all(hasattr(rows, name) for name in names)
 
 
+_HELD = (list, tuple, range, deque, set, frozenset, KeysView, ValuesView, ItemsView)
 _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Source]], ...] = (
     (
         _has("itertuples", "columns", "index"),
@@ -200,7 +298,8 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Source]], ...] = (
     (_has("items", "to_frame", "index"), _of_series),
     (_has("fetchall", "aggregate", "columns"), _of_relation),
     (lambda rows: isinstance(rows, Mapping), _of_columns),
-    (lambda rows: isinstance(rows, list | tuple | range), _of_list),
+    (lambda rows: isinstance(rows, _HELD), _of_list),
+    (_has("tolist", "dtype", "shape"), _of_list),  # an array, or an index
     # iterating over another package's table gives its columns, or anything
     (
         lambda rows: (

@@ -298,7 +298,7 @@ def test_a_column_may_have_any_name(agent, provider):
         table, '{{ row.items }}{{ row["values"] }}{{ row["a b"] }}{{ row["_x"] }}{{ row.content }}'
     ).result(30)
     assert frame["answer.content"][0] == "<ivcud>"
-    assert (frame["content"][0], frame["status"][0]) == ("d", "completed")
+    assert (frame["content"][0], frame["status"][0], frame["answer.status"][0]) == ("d", "s", "completed")
 
 
 def test_a_multiindex_and_doubled_labels_stay_as_they_are(agent, provider):

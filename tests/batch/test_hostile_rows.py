@@ -30,8 +30,10 @@ HOSTILE = {
 
 
 def shown(value: object) -> str:
-    """What a prompt holds of a value: its text."""
-    return f"Value: {value}"
+    """What a prompt holds of a value: its text, nothing for a missing one, null for one inside another."""
+    if value is None or value is pd.NA or value != value:  # noqa: PLR0124 - NaN
+        return "Value: "
+    return f"Value: {value}".replace("None", "null")
 
 
 @pytest.mark.filterwarnings(
