@@ -96,9 +96,10 @@ def only(source: object) -> Tool:
 
 @pytest.mark.parametrize("function", [price, price_numpy, price_sphinx], ids=lambda f: f.__name__)
 def test_docstrings_of_each_style_describe_the_tool(function):
-    """The first paragraph is the description; parameters are described from Google, NumPy and Sphinx sections."""
+    """The text before the sections is the description; parameters are described from Google, NumPy and Sphinx sections."""
     found = only(function)
-    assert found.description == "Return a share's closing price."
+    more = "\n\nPrices are in dollars." if function is price else ""
+    assert found.description == f"Return a share's closing price.{more}"
     assert found.parameters == {
         "type": "object",
         "properties": {
@@ -208,13 +209,58 @@ def test_wrong_arguments_are_explained_to_the_model(text, says):
     assert caught.value.todo
 
 
-def test_a_description_is_one_line():
-    """A first paragraph of several lines is joined."""
+def test_a_paragraph_is_one_line():
+    """A paragraph of several lines is joined, the paragraphs stay apart."""
 
     def wrapped() -> None: ...
 
-    wrapped.__doc__ = "Return a\n    long story.\n\n    Not this."
-    assert only(wrapped).description == "Return a long story."
+    wrapped.__doc__ = "Return a\n    long story.\n\n    Only once."
+    assert only(wrapped).description == "Return a long story.\n\nOnly once."
+
+
+WHOLE = "Refund an order.\n\nOnly after the user has confirmed the amount. Never twice."
+LISTED = "Refund an order.\n\nRules:\n- never twice\n- never above 100\n\n>>> refund('a')\n'ok'"
+
+
+@pytest.mark.parametrize(
+    ("documented", "told"),
+    [
+        (WHOLE, WHOLE),
+        (f"{WHOLE}\n\nArgs:\n    order_id: the order\n        in words\n\nReturns:\n    what came of it", WHOLE),
+        ("Refund an order.\n\nArgs:\n    order_id: the order\n\nOnly after the user has\nconfirmed the amount. Never twice.", WHOLE),
+        (f"{WHOLE}\n\nParameters\n----------\norder_id : str\n    the order\n\nReturns\n-------\nstr", WHOLE),
+        (f"{WHOLE}\n\n:param order_id: the order\n    in words\n:type order_id: str\n:returns: what came\n:raises KeyError: no such", WHOLE),
+        ("Refund an order.\n\n:param order_id: the order\n\nOnly after the user has confirmed the amount. Never twice.", WHOLE),
+        (f"{WHOLE}\n\n@param order_id: the order\n@return: what came of it", WHOLE),
+        (f"{WHOLE}\n\nReturns: what came of it\n\nRaises:\n    KeyError: no such order", WHOLE),
+        (LISTED, LISTED),
+        (f"{LISTED}\n\nYields:\n    words", LISTED),
+        (
+            "Refund.\n\nParameters\n----------\norder_id : str\n    the order\n\nNotes\n-----\nNever twice.",
+            "Refund.\n\nNotes\n-----\nNever twice.",
+        ),
+        (
+            "Refund.\n\nArgs:\n    order_id: the order\n\nExample:\n    refund('a')",
+            "Refund.\n\nExample:\n    refund('a')",
+        ),
+        ("Args:\n    order_id: the order", ""),
+        (":param order_id: the order", ""),
+        ("", ""),
+        ("Rückerstattung: nur einmal.", "Rückerstattung: nur einmal."),
+        ("Returns the weather in\na city.\n\nRaises no error.", "Returns the weather in a city.\n\nRaises no error."),
+    ],
+)  # fmt: skip
+def test_the_whole_docstring_is_told_but_what_the_schema_says(documented, told):
+    """Each paragraph reaches the model, in every style; parameters, returns and raises do not stand there again."""
+
+    def refund(order_id: str) -> str:
+        return order_id
+
+    refund.__doc__ = documented
+    found = only(refund)
+    assert found.description == told
+    described = found.parameters["properties"]["order_id"].get("description", "")
+    assert described.startswith("the order") or "the order" not in documented
 
 
 def test_many_problems_are_counted():

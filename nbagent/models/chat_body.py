@@ -17,6 +17,7 @@ from nbagent.models.parts import (
     schema_name,
     schema_prompt,
     sent_arguments,
+    sent_description,
     text_of,
 )
 from nbagent.models.protocol import ModelRequest, SchemaOffer
@@ -38,7 +39,7 @@ def chat_body(request: ModelRequest, model: str, row: Provider, plan: Plan) -> d
                 "type": "function",
                 "function": {
                     "name": tool.name,
-                    "description": tool.description,
+                    "description": sent_description(tool, plan.longest_description),
                     "parameters": dict(tool.parameters),
                 },
             }

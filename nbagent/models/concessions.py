@@ -43,6 +43,10 @@ _WANTS = re.compile(
     r"missing|must be (?:passed|provided|included|sent|set|present|non)|required|pass(?:ed)? back",
     re.IGNORECASE,
 )
+_LONG_DESCRIPTION = re.compile(
+    r"description\b.{0,80}too long(?:.{0,80}?maximum length (\d+))?", re.IGNORECASE
+)
+_SHORT_DESCRIPTION = 1024  # characters: what OpenAI takes
 _ASKS_FOR = {
     "json_schema": "a JSON schema",
     "json_object_schema": "a JSON object with its schema",
@@ -58,6 +62,7 @@ class Plan:
     `include_encrypted` asks for reasoning items that can be replayed to a provider that keeps none;
     `background` is whether the provider is asked to run the response on its own side. `replays_reasoning` is
     as in the provider's row, None where the row holds; `extra_content` says whether a provider's own fields go back.
+    `longest_description` is how many characters of a tool's description it takes, None for any.
     """
 
     rung: Rung = "json_schema"
@@ -67,6 +72,7 @@ class Plan:
     background: bool = False
     replays_reasoning: bool | None = None
     extra_content: bool = True
+    longest_description: int | None = None
 
 
 class Concessions:
@@ -83,6 +89,7 @@ class Concessions:
         self._refuses_background = False
         self._replays_reasoning: bool | None = None
         self._extra_content = True
+        self._longest_description: int | None = None
 
     def plan(self, request: ModelRequest, *, background: bool = False) -> Plan:
         """Return how to put `request`."""
@@ -97,6 +104,7 @@ class Concessions:
             background=background and not self._refuses_background,
             replays_reasoning=self._replays_reasoning,
             extra_content=self._extra_content,
+            longest_description=self._longest_description,
         )
 
     def concede(
@@ -121,6 +129,12 @@ class Concessions:
             notice = self._step_down(refused.rung, request, said)
         elif refused.limit_parameter in said and request.settings.max_output_tokens is not None:
             self._change_limit()
+        elif request.tools and (long := _LONG_DESCRIPTION.search(said)) and not self._longest_description:
+            self._longest_description = int(long.group(1) or _SHORT_DESCRIPTION)
+            notice = (
+                f"provider {self.row.name!r} takes {self._longest_description:,} characters of a tool's description: "
+                "longer ones lose their middle"
+            )
         elif any(message.role == "assistant" for message in request.messages):
             self._learn_of_history(refused, said)
         plan = self.plan(request, background=refused.background)

@@ -18,7 +18,8 @@ import orjson
 from nbagent.events import FilePart
 from nbagent.jsontext import dump_json, load_json
 from nbagent.models.encoding import whole_text
-from nbagent.models.protocol import SchemaOffer
+from nbagent.models.protocol import SchemaOffer, ToolOffer
+from nbagent.rendering import cut
 
 NO_RESULT = "(no output)"  # gateways to Anthropic's API refuse empty text, and text that is all blanks
 NO_TEXT = "(no text)"
@@ -65,6 +66,11 @@ def schema_prompt(schema: SchemaOffer) -> str:
         "Answer with one JSON value and nothing else: no explanation, no Markdown fences. "
         f"It must be valid against this JSON Schema:\n{json.dumps(schema.json_schema, ensure_ascii=False)}"
     )
+
+
+def sent_description(tool: ToolOffer, longest: int | None) -> str:
+    """Return a tool's description, without its middle where the provider takes no more than so many characters."""
+    return tool.description if longest is None else cut(tool.description, longest)
 
 
 def sent_arguments(text: str) -> str:

@@ -19,6 +19,7 @@ from nbagent.models.parts import (
     schema_name,
     schema_prompt,
     sent_arguments,
+    sent_description,
     text_of,
 )
 from nbagent.models.protocol import ModelRequest, SchemaOffer
@@ -51,7 +52,7 @@ def responses_body(request: ModelRequest, model: str, row: Provider, plan: Plan)
             {
                 "type": "function",
                 "name": tool.name,
-                "description": tool.description,
+                "description": sent_description(tool, plan.longest_description),
                 "parameters": dict(tool.parameters),
                 "strict": False,  # left out, it would mean true here
             }

@@ -6,6 +6,7 @@ runtime's business; `ToolOptions` carries what the user said about it.
 
     define.py      `@tool`, `Tool`, and which functions an object stands for
     signature.py   signature and docstring to JSON Schema and validator
+    docstring.py   what a docstring tells a model
     arguments.py   a model's JSON text to keyword arguments
 """
 

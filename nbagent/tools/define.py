@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from nbagent.errors import ToolDefinitionError
+from nbagent.tools.docstring import description_of, first_paragraph
 from nbagent.tools.signature import (
-    first_paragraph,
     inner_function,
     parameters_of,
     place_of,
@@ -72,7 +72,9 @@ class Tool:
 
         What the function reads from outside itself (globals, an object's state) is not part of it.
         """
-        told = [self.name, self.description, self.parameters, source_of(self.function)]
+        # a function's source holds its docstring; its first paragraph is what older records hashed
+        described = self.description if self.validator is None else first_paragraph(self.description)
+        told = [self.name, described, self.parameters, source_of(self.function)]
         text = json.dumps(told, sort_keys=True, default=str)
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 
@@ -248,7 +250,7 @@ def _from_function(function: Callable[..., Any]) -> Tool:
     validator, parameters = signature_schema(function, name, documented)
     return Tool(
         name=name,
-        description=first_paragraph(documented),
+        description=description_of(documented),
         parameters=parameters,
         function=function,
         is_async=inspect.iscoroutinefunction(function),

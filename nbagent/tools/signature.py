@@ -1,7 +1,6 @@
 """A function's signature and docstring as the JSON Schema of its arguments. Called by `define.py`.
 
-pydantic makes the schema and the validator from the type hints; the docstring (Google, NumPy or Sphinx style)
-gives the descriptions.
+pydantic makes the schema and the validator from the type hints; `docstring.py` gives the descriptions.
 """
 
 from __future__ import annotations
@@ -9,12 +8,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import re
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, NotRequired
 
-import docstring_parser
 import pydantic_core
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.errors import PydanticUserError
@@ -22,10 +19,7 @@ from typing_extensions import TypedDict
 
 from nbagent.errors import ToolDefinitionError
 from nbagent.rendering import json_schema_of
-
-_SECTION = re.compile(
-    r":\w|(Args|Arguments|Parameters|Params|Returns|Raises|Yields|Examples?|Notes?)\s*:?\s*$", re.MULTILINE
-)
+from nbagent.tools.docstring import parameter_texts
 
 
 def parameters_of(function: Callable[..., Any], name: str) -> list[inspect.Parameter]:
@@ -97,7 +91,7 @@ def _describe(
     schema: dict[str, Any], documented: str, hints: Mapping[str, Any], defaults: Mapping[str, object]
 ) -> None:
     """Add each parameter's description and default to the schema of the arguments."""
-    texts = _parameter_texts(documented)
+    texts = parameter_texts(documented)
     schema.setdefault("properties", {})
     for name, entry in schema["properties"].items():
         note = _annotated_text(hints.get(name)) or texts.get(name)
@@ -112,26 +106,6 @@ def _describe(
 def _annotated_text(hint: object) -> str | None:
     """Return the text in `Annotated[X, "text"]`."""
     return next((item for item in getattr(hint, "__metadata__", ()) if isinstance(item, str)), None)
-
-
-def _parameter_texts(documented: str) -> dict[str, str]:
-    """Return what a Google, NumPy or Sphinx docstring says of each parameter, on one line each."""
-    try:  # with a line of ours before it: the parser misreads a text that begins with a section
-        parsed = docstring_parser.parse(f"Summary.\n\n{documented}")
-    except docstring_parser.ParseError:
-        return {}
-    return {
-        found.arg_name.lstrip("*"): " ".join(found.description.split())
-        for found in parsed.params
-        if found.description
-    }
-
-
-def first_paragraph(documented: str) -> str:
-    """Return what the model is told the tool does: the first paragraph on one line, or nothing."""
-    if _SECTION.match(documented):
-        return ""
-    return " ".join(documented.split("\n\n", 1)[0].split())
 
 
 def inner_function(function: object) -> Any:

@@ -1,4 +1,4 @@
-"""Which refusals of a schema are about that schema alone, and which about the model's way to be asked for JSON."""
+"""What a refusal of a schema or a tool's description teaches: about that schema alone, or about the model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nbagent.models import Notice, SchemaOffer
+from nbagent.models import Notice, SchemaOffer, ToolOffer
 from tests.models.asking import chat, request, responses, stream
 from tests.provider import chat_wire, responses_wire
 from tests.provider.steps import error
@@ -88,3 +88,31 @@ def test_steps_of_schema_and_model_add_up(provider, wire):
     assert kinds_sent(provider)[-1] is None
     stream(model, request(schema=GOOD))
     assert kinds_sent(provider)[-1] == "json_schema"
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(
+    ("said", "longest"),
+    [
+        ("Invalid 'tools[0].function.description': string too long. Expected a string with maximum length 1024, but got 3000", 1024),
+        ("Invalid 'tools[0].description': string too long. Expected a string with maximum length 500, but got 3000.", 500),
+        ("tools.0.description is too long", 1024),
+    ],
+)  # fmt: skip
+def test_a_description_that_is_too_long_is_cut(provider, wire, said, longest):
+    """Where a provider takes no more of a tool's description it is sent less, said once and remembered."""
+    model_of, reply = WIRES[wire]
+    provider.reply(error(400, said), reply("a"), reply("b"))
+    tools = (
+        ToolOffer(name="refund", description=f"First. {'x' * 3000} Last.", parameters={"type": "object"}),
+    )
+    model = model_of(provider)
+    notices = [
+        [event.text for event in stream(model, request(tools=tools)) if isinstance(event, Notice)]
+        for _ in range(2)
+    ]
+    assert [len(one) for one in notices] == [1, 0]
+    sent = [body["tools"][0].get("function", body["tools"][0])["description"] for body in provider.bodies]
+    assert [len(one) for one in sent] == [3013, longest, longest]
+    assert sent[1].startswith("First.")
+    assert sent[1].endswith("Last.")
