@@ -28,6 +28,13 @@ def typed_output(output: RunOutput, names: Mapping[str, Any]) -> RunOutput:
 
 
 def answer_of(output: RunOutput) -> Stored:
-    """Return the typed answer of a run as the file has it; for one of an earlier release with the reply it stood in."""
+    """Return the typed answer of a run as the file has it; for one of an earlier release with the reply it stood in.
+
+    That is the member's, where a team's leader passed on an answer.
+    """
+    if output.answer_json is None:
+        for member in output.member_responses:
+            if member.output_valid and member.content_type == output.content_type:
+                return answer_of(member)
     said = [message.content for message in output.messages if message.role == "assistant" and message.content]
     return Stored(json=output.answer_json, data=output.content, said=said[-1] if said else None)
