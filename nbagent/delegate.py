@@ -22,7 +22,7 @@ from nbagent.events import Message, MessageAdded, ToolRequest, TypedAnswer
 from nbagent.loop import Finish, LoopContext, LoopState, run_loop
 from nbagent.models.protocol import Model, ReplyFinished
 from nbagent.rendering import cut, render_result
-from nbagent.run import STATUS_OF, RunStatus, StopReason
+from nbagent.run import RunStatus, StopReason, status_of
 from nbagent.spec import AgentSpec, TeamSpec
 from nbagent.tools import Tool, tool, tools_of
 
@@ -66,7 +66,7 @@ class Answer:
     @property
     def completed(self) -> bool:
         """True if the member has done its work."""
-        return STATUS_OF[self.stop_reason] is RunStatus.completed
+        return status_of(self.stop_reason, self.error) is RunStatus.completed
 
 
 StartChild = Callable[[int, str], Awaitable[Answer]]  # the member's place in the spec, and its task

@@ -26,11 +26,14 @@
     └── ModelError                  a provider's answer, or its silence
         ├── ProviderUnreachableError
         │   ├── ProviderSilentError no byte for longer than the idle time
+        │   ├── EarlyEndError       a stream that ended in order, but before the model did
         │   └── OutOfReachError     a response that may live at the provider cannot be reached
         ├── QueueTimeoutError       a response waited at the provider for longer than it may
         ├── ProviderRefusedError    4xx: the request, the key or the model is wrong
+        │   └── ContentFilterError  the provider's content filter stopped the request
         ├── ProviderOverloadedError 408, 409, 429, 5xx: worth another try
         └── ProviderProtocolError   the reply is not what the wire format promises
+            └── MalformedReplyError a tool call that the server itself could not read
 
 A message has two parts: what happened, with the values, and what to do about it. A notebook shows
 them as two lines and no traceback. This module imports nothing of ours.
@@ -204,7 +207,8 @@ class ModelError(NBAgentError):
     """What a model call failed with. `status_code` is None where no HTTP answer came.
 
     `retry_after_s` is the provider's own wish in seconds; `retryable` says whether the same request may
-    succeed later. `stop_reason` is the run's, should this end it.
+    succeed later, `most_retries` how often at most it is sent again. `stop_reason` is the run's, should this end it;
+    `so_far` is the reply as far as it had come, where it ended in a way that is no good end.
 
     It ends a run as `error` and is raised nowhere else; the run holds its name and its text:
 
@@ -217,6 +221,7 @@ class ModelError(NBAgentError):
     """
 
     retryable = False
+    most_retries: int | None = None
     stop_reason = "error"
 
     def __init__(
@@ -227,11 +232,13 @@ class ModelError(NBAgentError):
         status_code: int | None = None,
         retry_after_s: float | None = None,
         param: str | None = None,
+        so_far: Any = None,
     ) -> None:
         super().__init__(what, todo)
         self.status_code = status_code
         self.retry_after_s = retry_after_s
         self.param = param
+        self.so_far = so_far
 
 
 class ProviderUnreachableError(ModelError):
@@ -245,6 +252,10 @@ class ProviderSilentError(ProviderUnreachableError):
 
     retryable = False
     stop_reason = "idle_timeout"
+
+
+class EarlyEndError(ProviderUnreachableError):
+    """A stream that ended in order, but before the model did."""
 
 
 class OutOfReachError(ProviderUnreachableError):
@@ -263,6 +274,12 @@ class ProviderRefusedError(ModelError):
     """The provider will not serve this request: 400, 401, 403, 404, 422 and their like."""
 
 
+class ContentFilterError(ProviderRefusedError):
+    """The provider's content filter stopped the request: the prompt, or the answer before it was whole."""
+
+    stop_reason = "content_filter"
+
+
 class ProviderOverloadedError(ModelError):
     """The provider cannot serve the request now: 408, 409, 429 or 5xx."""
 
@@ -270,7 +287,14 @@ class ProviderOverloadedError(ModelError):
 
 
 class ProviderProtocolError(ModelError):
-    """The reply is not what the wire format promises: HTML, cut JSON, a stream that ends early."""
+    """The reply is not what the wire format promises: HTML, cut JSON, a stream without a chunk."""
+
+
+class MalformedReplyError(ProviderProtocolError):
+    """The model wrote a tool call that its own server could not read. Asked again once: it seldom happens twice."""
+
+    retryable = True
+    most_retries = 1
 
 
 def show_as(error: BaseException, what: str, todo: str = "") -> None:

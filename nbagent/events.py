@@ -68,7 +68,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCall:
-    """One request to a model, ended in any way; one row of `model_calls`."""
+    """One request to a model, ended in any way; one row of `model_calls`.
+
+    `server_finish_reason` is the server's own word where `finish_reason` is one of ours.
+    """
 
     step: int
     attempt: int
@@ -86,6 +89,7 @@ class ModelCall:
     cost_usd: float | None = None
     error_type: str | None = None
     error: str | None = None
+    server_finish_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from nbagent.events import (
     ToolCallStarted,
     Usage,
 )
-from nbagent.run import STATUS_OF, RunLaunch, RunStatus
+from nbagent.run import RunLaunch, RunStatus, status_of
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -189,7 +189,7 @@ class RunTrace:
     def _finish(self, event: RunFinished) -> None:
         """End the run's span, and before it whatever was cut off with it."""
         at = _nanoseconds(event.finished_at)
-        status = STATUS_OF[event.stop_reason]
+        status = status_of(event.stop_reason, event.error)
         for cut in [*self._tools.values(), *([self._model] if self._model is not None else [])]:
             _end(cut, "cancelled", status.value, None, at)
         self._tools, self._model = {}, None

@@ -228,7 +228,9 @@ STEPS: Columns = (
     *_columns("Float64", "s", duration_s="how long it took", ttft_s="time to first token"),
     *_TOKENS,
     *_columns("Float64", "USD", cost_usd="its cost"),
-    *_columns("category", "", finish_reason="why the model stopped"),
+    *_columns(
+        "category", "", finish_reason="why the model stopped", server_finish_reason="its server's own word"
+    ),
     *_columns(
         "string",
         "",

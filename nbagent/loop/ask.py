@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
-from nbagent.errors import ModelError, ProviderProtocolError
+from nbagent.errors import EarlyEndError, ModelError, ProviderProtocolError
 from nbagent.events import (
     CallAttached,
     CallStatus,
@@ -24,6 +24,7 @@ from nbagent.events import (
     TextAdded,
 )
 from nbagent.loop.continuation import Joint
+from nbagent.loop.ends import end_notice, is_same_reply
 from nbagent.loop.gate import Charge
 from nbagent.models.prices import price_usd
 from nbagent.models.protocol import (
@@ -89,6 +90,7 @@ def answered(call: ModelCall, reply: ReplyFinished) -> ModelCall:
         response_model=by,
         response_id=reply.response_id,
         finish_reason=reply.finish_reason,
+        server_finish_reason=reply.server_finish_reason,
         usage=reply.usage,
         usage_source=reply.usage_source,
         cost_usd=cost,
@@ -110,9 +112,11 @@ async def ask(
 
     Each try goes through `enter`, the gate, and lets go of it before the pause. A try of which the gate says with
     `limited` when the next may come is not counted as one. The reply to a request that
-    goes on from `partial` text is that text and its continuation.
+    goes on from `partial` text is that text and its continuation. A reply that ended early in the same words twice
+    is not paid for a third time: it is what the server has to say.
     """
     number = faults = 0
+    ended_early: ReplyFinished | None = None
     while True:
         number += 1
         async with enter(request) as charge:
@@ -127,21 +131,33 @@ async def ask(
                 pause = None
                 if request.resume is None:
                     pause = limited(error, time.perf_counter() - attempt.clock)
+                    if pause is None and isinstance(error, EarlyEndError):
+                        so_far: ReplyFinished | None = error.so_far
+                        if is_same_reply(so_far, ended_early):
+                            return _kept(attempt, so_far, charge)
+                        ended_early = so_far
                     if pause is None:
                         faults += 1
                         pause = _pause_before_retry(error, faults, retries)
-                emit(ModelCallFinished(call=attempt.finished("error", error=error), retry_in_s=pause))
+                emit(ModelCallFinished(call=attempt.finished("error", error.so_far, error), retry_in_s=pause))
                 if pause is None:
                     raise
             except Exception as error:
                 emit(ModelCallFinished(call=attempt.finished("error", error=error)))
                 raise
             else:
-                charge(reply.usage.total_tokens)
-                call = attempt.finished("completed", reply)
-                emit(ModelCallFinished(call=call))
-                return reply, call
+                return _kept(attempt, reply, charge)
         await asyncio.sleep(pause)
+
+
+def _kept(attempt: _Try, reply: ReplyFinished, charge: Charge) -> tuple[ReplyFinished, ModelCall]:
+    """End a try with the reply that the run goes on with."""
+    charge(reply.usage.total_tokens)
+    call = attempt.finished("completed", reply)
+    if (notice := end_notice(attempt.model.provider, reply)) is not None:
+        attempt.emit(NoticeGiven(text=notice))
+    attempt.emit(ModelCallFinished(call=call))
+    return reply, call
 
 
 async def _one_try(attempt: _Try, request: ModelRequest, partial: str) -> ReplyFinished:
@@ -215,7 +231,8 @@ def _pause_before_retry(error: ModelError, number: int, retries: int) -> float |
     A provider's Retry-After is obeyed when it is bearable; else the pause doubles, with jitter, so that many
     runs that failed together do not come back together.
     """
-    if not error.retryable or number > retries:
+    most = retries if error.most_retries is None else min(retries, error.most_retries)
+    if not error.retryable or number > most:
         return None
     if error.retry_after_s is not None:
         return error.retry_after_s if error.retry_after_s <= LONGEST_PAUSE_S * 2 else None

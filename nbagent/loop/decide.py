@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbagent.events import Message, ToolRequest, TypedAnswer
+from nbagent.loop.ends import content_filtered, cut_at_limit, cut_call, ended_strangely, is_cut_value
 from nbagent.models.protocol import ReplyFinished, ResumePoint
 from nbagent.run import StopReason
 from nbagent.schemas import InvalidOutputError
@@ -102,15 +103,28 @@ def next_action(spec: AgentSpec, state: LoopState) -> Action:
         return Finish(
             stop_reason="content_filter",
             content=reply.text,
-            error="the provider's content filter stopped the answer",
+            error=content_filtered(reply),
+        )
+    if (cut := cut_call(spec, reply)) is not None:
+        what = f"the model's call of tool {cut.name!r} was cut off"
+        return Finish(
+            stop_reason="max_output_tokens", content=reply.text, error=cut_at_limit(spec, reply, what)
         )
     if reply.tool_requests:
         return CallTools(requests=reply.tool_requests, guarded=_guarded(spec, state, reply.tool_requests))
     if spec.output_schema is not None and not spec.output_schema.is_text:
         return _structured(spec, state, reply)
-    return Finish(
-        stop_reason="max_output_tokens" if reply.finish_reason == "length" else "end", content=reply.text
-    )
+    return _text(spec, reply)
+
+
+def _text(spec: AgentSpec, reply: ReplyFinished) -> Finish:
+    """End with the text; where there is none, the end of the reply has to be a good one."""
+    if reply.finish_reason == "length":
+        error = None if reply.text else cut_at_limit(spec, reply, "the model gave no answer: it was cut off")
+        return Finish(stop_reason="max_output_tokens", content=reply.text, error=error)
+    if reply.finish_reason == "error" or (reply.finish_reason == "unknown" and not reply.text):
+        return Finish(stop_reason="error", content=reply.text, error=ended_strangely(reply))
+    return Finish(stop_reason="end", content=reply.text)
 
 
 def _guarded(spec: AgentSpec, state: LoopState, requests: tuple[ToolRequest, ...]) -> tuple[ToolRequest, ...]:
@@ -148,18 +162,29 @@ def _structured(spec: AgentSpec, state: LoopState, reply: ReplyFinished) -> Acti
     assert spec.output_schema is not None
     checked = state.checked
     if checked is None:
+        if reply.finish_reason == "unknown" and not reply.text:
+            return _text(spec, reply)
         return Check(text=reply.text)
     if isinstance(checked, TypedAnswer):
-        return Finish(stop_reason="end", content=checked.data, output_valid=True, typed=checked)
-    problems = "; ".join(checked.problems[:MAX_PROBLEMS])
-    cut = reply.finish_reason == "length"
-    if cut or not checked.repairable or state.repairs >= spec.limits.output_retries:
-        why = "it was cut off at the output token limit: " if cut else ""
+        if not is_cut_value(reply):
+            return Finish(stop_reason="end", content=checked.data, output_valid=True, typed=checked)
+        problems, repairable = "it may go on", False
+    else:
+        problems, repairable = "; ".join(checked.problems[:MAX_PROBLEMS]), checked.repairable
+    if reply.finish_reason == "length":
+        what = f"the answer does not fit {spec.output_schema.name}: it was cut off"
+        return Finish(
+            stop_reason="max_output_tokens",
+            content=reply.text,
+            output_valid=False,
+            error=cut_at_limit(spec, reply, what),
+        )
+    if not repairable or state.repairs >= spec.limits.output_retries:
         return Finish(
             stop_reason="invalid_output",
             content=reply.text,
             output_valid=False,
-            error=f"the answer does not fit {spec.output_schema.name}: {why}{problems}",
+            error=f"the answer does not fit {spec.output_schema.name}: {problems}",
         )
     return _limit_reached(spec, state) or Ask(repair=problems)
 

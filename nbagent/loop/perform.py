@@ -28,6 +28,7 @@ from nbagent.loop.approval import Approve, Guarded, ask_nobody, denied, guard
 from nbagent.loop.ask import ask
 from nbagent.loop.continuation import going_on
 from nbagent.loop.decide import REPAIR_PROMPT, Ask, CallTools, Check, Finish, LoopState, next_action
+from nbagent.loop.ends import cut_call, cut_row
 from nbagent.loop.execute import OnMainThread
 from nbagent.loop.gate import Charge, Gate
 from nbagent.loop.toolcalls import call_tool, with_tools
@@ -167,13 +168,15 @@ class _Loop:
         self.state.reply, self.state.checked = reply, None
         self.state.total_tokens += call.usage.total_tokens or 0
         self.state.cost_usd += call.cost_usd or 0.0
+        # a call that was cut has no answer: no later run of the session may be sent it
+        kept = cut_call(self.spec, reply) is None
         self._add(
             Message(
                 role="assistant",
                 content=reply.text,
-                tool_requests=reply.tool_requests,
+                tool_requests=reply.tool_requests if kept else (),
                 reasoning=reply.reasoning,
-                provider_items=reply.provider_items,
+                provider_items=reply.provider_items if kept else (),
             )
         )
 
@@ -252,6 +255,9 @@ class _Loop:
 
     def finish(self, action: Finish) -> None:
         failed = action.error is not None
+        reply = self.state.reply
+        if reply is not None and (cut := cut_call(self.spec, reply)) is not None:
+            self.context.emit(ToolCallFinished(call=cut_row(cut, self.state.step, action.error)))
         if action.answered_by is not None:  # a member's answer, said as the leader's own
             text = action.content if isinstance(action.content, str) else render_result(action.content)
             if action.typed is not None:
@@ -263,7 +269,7 @@ class _Loop:
                 stop_reason=action.stop_reason,
                 content=action.content,
                 output_valid=action.output_valid,
-                error_type=_ERROR_TYPES.get(action.stop_reason) if failed else None,
+                error_type=_ERROR_TYPES.get(action.stop_reason, "ModelError") if failed else None,
                 error=action.error,
                 finished_at=datetime.now(UTC),
                 answered_by=action.answered_by,
@@ -297,6 +303,7 @@ _ERROR_TYPES = {
     "refusal": "Refusal",
     "content_filter": "ContentFilter",
     "invalid_output": "InvalidOutputError",
+    "max_output_tokens": "LimitReached",
     "max_steps": "LimitReached",
     "max_total_tokens": "LimitReached",
     "max_cost": "LimitReached",

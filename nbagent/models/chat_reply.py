@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
 import orjson
 
-from nbagent.errors import ModelError, ProviderOverloadedError
+from nbagent.errors import ModelError
 from nbagent.events import ToolRequest
 from nbagent.models.chat_body import kept_fields
 from nbagent.models.encoding import Pairing, loads, whole_text
+from nbagent.models.end_faults import early_end, fault_of_end
 from nbagent.models.faults import Target, fault_of_error_object, fault_of_reply
+from nbagent.models.finish_reasons import finish_reason_of, finish_word
 from nbagent.models.lenient import (
     MISREADINGS,
     fault_of_shape,
@@ -30,7 +32,6 @@ from nbagent.models.lenient import (
     whole_number,
 )
 from nbagent.models.protocol import (
-    FinishReason,
     ModelEvent,
     ReasoningPiece,
     ReplyFinished,
@@ -39,18 +40,6 @@ from nbagent.models.protocol import (
 )
 from nbagent.models.usage import usage_of
 
-_FINISH_REASONS: dict[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "max_tokens": "length",
-    "model_length": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-    "sensitive": "content_filter",
-    "refusal": "refusal",
-    "error": "error",
-}
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 _SHORTEST_REPEAT = 16  # characters; fewer may well be said twice
 _STARTED = ReplyStarted()
@@ -84,14 +73,17 @@ class ChatReply:
         self.finish_reason: str | None = None
         self._target = target
         self._started = False
+        self._marked = False  # the server said itself that nothing more comes
+        self._in_one_piece = False  # the answer came as one message, not as a stream
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._refusal: list[str] = []
         self._calls: list[_OpenCall] = []
         self._by_index: dict[int, _OpenCall] = {}
         self._usage: Mapping[str, Any] | None = None
-        self._id: str | None = None
-        self._model: str | None = None
+        self._id = ""
+        self._model = ""
+        self._chunks = False  # one has come
         self._fault: ModelError | None = None
         self._pairing = Pairing()
         self._reasoning_field: str | None = None
@@ -111,8 +103,8 @@ class ChatReply:
         calls_before = len(self._calls)
         try:
             for payload in payloads:
-                if payload == b"[DONE]":
-                    self.done = True
+                if payload.strip() == b"[DONE]":
+                    self.done = self._marked = True
                     break
                 if payload:
                     self._take_payload(payload, texts, thoughts)
@@ -127,34 +119,42 @@ class ChatReply:
         """Return the whole reply.
 
         Raises:
-            ModelError: an error object came, or something that is no JSON.
-            ProviderOverloadedError: the provider says that it gave up.
-            ProviderProtocolError: the stream ended before the model did.
+            ModelError: an error object came, something that is no JSON, or a finish reason that is no good end.
+            EarlyEndError: the stream ended before the model did.
+            ProviderProtocolError: there was nothing in it at all.
         """
         if self._fault is not None:
             raise self._fault
-        reason = self.finish_reason
-        if reason is None:
-            raise fault_of_reply("its stream ended before the model did (no finish_reason)", self._target)
-        if reason == "insufficient_system_resource":
-            raise ProviderOverloadedError(
-                f"provider {self._target.provider!r} gave up in mid-answer for lack of resources",
-                "try again later",
-            )
+        finished = self._finished(self.finish_reason)
+        if self.finish_reason is None and not (self._marked and self._ends_without_a_word(finished)):
+            why = "its stream ended before the model did (no finish_reason)"
+            if not self._chunks and not self._marked:
+                raise fault_of_reply(why, self._target)
+            raise early_end(why, self._target, finished)
+        if (fault := fault_of_end(finished, self._target)) is not None:
+            raise fault
+        if finished.finish_reason == "tool_calls" and not finished.tool_requests:
+            finished = replace(finished, finish_reason="stop")
+        return finished
+
+    def _ends_without_a_word(self, finished: ReplyFinished) -> bool:
+        """True where the server never says why it ends, and what has come may be all of it."""
+        known = self._in_one_piece or not self._target.sends_finish_reason
+        return known and bool(finished.text or finished.tool_requests)
+
+    def _finished(self, word: str | None) -> ReplyFinished:
         requests = self._tool_requests()
-        finish = _FINISH_REASONS.get(reason, "stop")
+        finish = finish_reason_of(word)
         refusal = "".join(self._refusal) or None
-        text = "".join(self._text) + ("\ufffd" if self._pairing.half else "")
         if requests and finish == "stop":
             finish = "tool_calls"  # the calls are what the model wants, whatever the server calls it
-        elif not requests and finish == "tool_calls":
-            finish = "stop"
         if refusal is not None and finish == "stop":
             finish = "refusal"
         usage = usage_of(self._usage)
         return ReplyFinished(
-            text=text,
+            text="".join(self._text) + ("\ufffd" if self._pairing.half else ""),
             finish_reason=finish,
+            server_finish_reason=word,
             reasoning="".join(self._reasoning) or None,
             refusal=refusal,
             tool_requests=requests,
@@ -178,8 +178,11 @@ class ChatReply:
         choices = chunk.get("choices")
         if chunk.get("error") or (not choices and _is_error(chunk)):
             raise fault_of_error_object(chunk.get("error") or chunk, self._target)
-        if self._id is None and "choices" in chunk:
-            self._id, self._model = name_in(chunk.get("id")), name_in(chunk.get("model"))
+        if not (self._id and self._model) and "choices" in chunk:
+            self._chunks = True
+            # the first chunk of some servers (Azure) has neither
+            self._id = self._id or name_in(chunk.get("id")) or ""
+            self._model = self._model or name_in(chunk.get("model")) or ""
         usage = chunk.get("usage") or chunk.get("x_groq")
         if choices:
             for choice in objects_in(choices, "choices", self._target):
@@ -196,8 +199,8 @@ class ChatReply:
 
     def _take_choice(self, choice: Mapping[str, Any], texts: list[str], thoughts: list[str]) -> None:
         delta = choice.get("delta")
-        if choice.get("finish_reason") is not None:
-            self.finish_reason = str(choice["finish_reason"])
+        if (said := choice.get("finish_reason")) and (word := finish_word(said)) is not None:
+            self.finish_reason = word
             if type(delta) is dict and self._is_repeated(delta.get("content"), texts):
                 delta = {**delta, "content": None}
         if type(delta) is dict:
@@ -205,6 +208,8 @@ class ChatReply:
         elif delta:
             take_text(delta, texts, thoughts, self._target)
         if (message := choice.get("message")) is not None:
+            if not delta:
+                self._marked = self._in_one_piece = True
             self._take_message(message, texts, thoughts)
 
     def _is_repeated(self, content: Any, texts: list[str]) -> bool:

@@ -11,7 +11,15 @@ import os
 
 from nbagent.errors import ConfigurationError, MissingKeyError, UnknownModelError, close_match
 from nbagent.models.faults import Target
-from nbagent.models.providers import LimitParameter, Provider, Wire, is_loopback, provider_names, provider_row
+from nbagent.models.providers import (
+    LimitParameter,
+    Provider,
+    Wire,
+    is_loopback,
+    provider_names,
+    provider_row,
+    row_at,
+)
 
 NO_KEY = "not-needed"  # what is sent where no key is: the SDK insists on one
 
@@ -71,6 +79,8 @@ class Endpoint:
             url_variable=None if self.given_url else self.row.base_url_variable,
             key=self._key_for(url),
             wire=self._wire,
+            sends_finish_reason=self.row.sends_finish_reason
+            and (row_at(url) or self.row).sends_finish_reason,
         )
 
     def limit_parameter(self, url: str) -> LimitParameter:

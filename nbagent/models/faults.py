@@ -47,7 +47,10 @@ _OTHER_API = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Who was asked: the values that messages name. `key` is here only to be cut out of what is shown."""
+    """Who was asked: the values that messages name. `key` is here only to be cut out of what is shown.
+
+    `sends_finish_reason` is False for a server whose streams end without one, as its row says.
+    """
 
     provider: str
     model: str
@@ -56,6 +59,7 @@ class Target:
     url_variable: str | None = None
     key: str | None = field(default=None, repr=False)
     wire: Wire = "chat"
+    sends_finish_reason: bool = True
 
 
 def fault_of_status(status: int, headers: Mapping[str, str], body: Any, target: Target) -> ModelError:

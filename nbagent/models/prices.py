@@ -118,4 +118,4 @@ _MILLION = 1_000_000
 _FREE = frozenset({"demo"})
 _SAYING_ITS_PRICE = frozenset({"openrouter"})
 _preparing = threading.Event()
-_LISTED_AS = {"openai-chat": "openai"}
+_LISTED_AS = {"openai-chat": "openai", "gemini": "google"}

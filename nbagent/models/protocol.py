@@ -14,7 +14,10 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from nbagent.events import Message, ToolRequest, Usage, UsageSource
 from nbagent.spec import ModelSettings
 
-FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "refusal", "error"]
+# `unknown` is a server's word that is in no table, `missing` the end of a reply that no word ended
+FinishReason = Literal[
+    "stop", "length", "tool_calls", "content_filter", "refusal", "error", "unknown", "missing"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +94,11 @@ class Attached:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyFinished:
-    """The terminal event: the whole reply and what it cost."""
+    """The terminal event: the whole reply and what it cost. `server_finish_reason` is the server's own word for its end."""
 
     text: str
     finish_reason: FinishReason
+    server_finish_reason: str | None = None
     reasoning: str | None = None
     refusal: str | None = None
     tool_requests: tuple[ToolRequest, ...] = ()

@@ -39,7 +39,9 @@ class Provider:
     it led to: True where the provider refuses a tool turn without it, False where it refuses one with it, None sends
     what came in a field of its own, there; `reasoning_field` is the field for what came from elsewhere.
     `native_background` says that the provider can run a response on its own side, `keeps_responses` that it keeps the items of earlier
-    responses, so that they need not be sent back whole. `wires` are the wire formats it speaks; the first is what
+    responses, so that they need not be sent back whole. `sends_finish_reason` is False for a server whose streams may
+    end with their mark and no word on why; `requests_at_once` is how many it takes at a time, None any number.
+    `wires` are the wire formats it speaks; the first is what
     "name:model" means. `label` and `notes` are shown beside the name.
 
     >>> Provider(name="house", base_url="http://localhost:8000/v1", key_required=False).wire
@@ -63,6 +65,8 @@ class Provider:
     usage: UsageHabit = "include_usage"
     native_background: bool = False
     keeps_responses: bool = False
+    sends_finish_reason: bool = True
+    requests_at_once: int | None = None
     notes: str = ""
 
     @property
@@ -114,6 +118,14 @@ _BUILT_IN = (
         keeps_responses=True,
     ),
     Provider(
+        name="gemini",
+        label="Google Gemini",
+        base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+        key_variable="GEMINI_API_KEY",
+        sends_finish_reason=False,
+        notes="its streams may end without saying why",
+    ),
+    Provider(
         name="deepseek",
         label="DeepSeek",
         wires=("chat", "responses"),
@@ -163,6 +175,8 @@ _BUILT_IN = (
         key_required=False,
         schema_rungs=("json_object_schema", "json_object", "prompt"),
         usage="never",
+        requests_at_once=1,
+        notes="asked one thing at a time: by its default a new request ends the one before it",
     ),
     Provider(
         name="groq",
@@ -224,6 +238,16 @@ def register_provider(row: Provider) -> None:
 def provider_row(name: str) -> Provider | None:
     """Return the row of that name."""
     return _rows.get(name)
+
+
+def row_at(url: str) -> Provider | None:
+    """Return the row of the provider whose own host `url` names: also a server given by its address has its habits."""
+    host = urlsplit(url).hostname
+    if not host or is_loopback(url):
+        return None
+    return next(
+        (row for row in _rows.values() if row.base_url and urlsplit(row.base_url).hostname == host), None
+    )
 
 
 def provider_names() -> tuple[str, ...]:

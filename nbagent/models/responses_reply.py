@@ -13,7 +13,9 @@ from typing import Any, Literal
 from nbagent.errors import ModelError, ProviderRefusedError
 from nbagent.models.call_ids import distinct_items
 from nbagent.models.encoding import Pairing, loads, whole_text
+from nbagent.models.end_faults import early_end, fault_of_end
 from nbagent.models.faults import Target, fault_of_error_object, fault_of_reply
+from nbagent.models.finish_reasons import finish_reason_of, finish_word
 from nbagent.models.lenient import (
     MISREADINGS,
     fault_of_shape,
@@ -110,14 +112,22 @@ class ResponsesReply:
 
         Raises:
             ModelError: the response failed, was cancelled at the provider, or something came that is no event.
-            ProviderProtocolError: the stream ended before the response did.
+            EarlyEndError: the stream ended before the response did.
+            ProviderProtocolError: there was no event of a response in it.
         """
         if self._fault is not None:
             raise self._fault
         if not self.is_final:
-            raise fault_of_reply(
-                "its stream ended before the response did (no response.completed)", self._target
-            )
+            why = "its stream ended before the response did (no response.completed)"
+            if self.status is None and not self._started:
+                raise fault_of_reply(why, self._target)
+            raise early_end(why, self._target, self._finished())
+        finished = self._finished()
+        if (fault := fault_of_end(finished, self._target)) is not None:
+            raise fault
+        return finished
+
+    def _finished(self) -> ReplyFinished:
         items = distinct_items([self._items[index] for index in sorted(self._items)])
         requests = tool_requests_in(items) or self._calls.requests()
         refusal = refusal_in(items) or "".join(self._refusal) or None
@@ -126,6 +136,7 @@ class ResponsesReply:
         return ReplyFinished(
             text=self._whole or "".join(self._text) + ("\ufffd" if self._pairing.half else ""),
             finish_reason=self._finish_reason(refusal, called=bool(requests)),
+            server_finish_reason=self._incomplete or (self.status if self.is_final else None),
             reasoning="".join(self._reasoning) or None,
             refusal=refusal,
             tool_requests=requests,
@@ -139,8 +150,11 @@ class ResponsesReply:
     def _finish_reason(self, refusal: str | None, *, called: bool) -> FinishReason:
         if refusal is not None:
             return "refusal"
+        if not self.is_final:
+            return "missing"
         if self.status == "incomplete":
-            return "content_filter" if self._incomplete == "content_filter" else "length"
+            reason = finish_reason_of(self._incomplete) if self._incomplete else "length"
+            return "unknown" if reason in {"stop", "tool_calls"} else reason
         return "tool_calls" if called else "stop"
 
     def _take_payload(self, payload: bytes, texts: list[str], thoughts: list[str]) -> bool:
@@ -228,8 +242,7 @@ class ResponsesReply:
         output = objects_in(response.get("output"), "output", self._target)
         if output:
             self._items = dict(enumerate(output))
-        details = response.get("incomplete_details")
-        self._incomplete = name_in(details.get("reason") if isinstance(details, Mapping) else details)
+        self._incomplete = finish_word(response.get("incomplete_details"))
         self._add_missing(output_text(output), texts)
         if self.status == "failed":
             raise fault_of_error_object(response.get("error") or {}, self._target)

@@ -22,7 +22,7 @@ from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput, shown
 from nbagent.run.past import past_of, past_of_stored, text_of
 from nbagent.run.record import RunLaunch, RunRecord, without_texts
-from nbagent.run.status import STATUS_OF, RunStatus, StopReason
+from nbagent.run.status import STATUS_OF, RunStatus, StopReason, status_of
 
 __all__ = [
     "STATUS_OF",
@@ -42,6 +42,7 @@ __all__ = [
     "past_of_stored",
     "seconds_between",
     "shown",
+    "status_of",
     "sum_known",
     "text_of",
     "without_texts",

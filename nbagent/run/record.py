@@ -36,7 +36,7 @@ from nbagent.events import (
 from nbagent.run.metrics import AttemptTimes, RunMetrics, metrics_of, paid_calls
 from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput
-from nbagent.run.status import STATUS_OF, RunStatus
+from nbagent.run.status import RunStatus, status_of
 
 
 class TypedOutput(Protocol):
@@ -204,7 +204,7 @@ class RunRecord:
     def status(self) -> RunStatus:
         """Where the run stands now."""
         if self.end is not None:
-            return STATUS_OF[self.end.stop_reason]
+            return status_of(self.end.stop_reason, self.end.error)
         if self.waiting:
             return RunStatus.paused
         return RunStatus.pending if self.started_at is None else RunStatus.running

@@ -63,3 +63,10 @@ STATUS_OF: dict[str, RunStatus] = {
     "cancelled": RunStatus.cancelled,
     "kernel_died": RunStatus.interrupted,
 }
+
+
+def status_of(stop_reason: str, error: str | None) -> RunStatus:
+    """Return the status of a run that stopped so: an output limit leaves an answer, or it is an error that says why not."""
+    if stop_reason == "max_output_tokens" and error:
+        return RunStatus.error
+    return STATUS_OF[stop_reason]

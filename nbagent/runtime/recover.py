@@ -69,8 +69,15 @@ def resume(
     stopped = _load(runtime, key)
     _check_resumable(stopped.output)
     crew = _equipped(runtime, stopped, agent, output_schema, as_it_was=True)
+    settings = crew.spec.settings
+    if limits is not None and limits.max_output_tokens is not None:
+        settings = replace(settings, max_output_tokens=limits.max_output_tokens)
     limits = limits or crew.spec.limits
-    spec = replace(crew.spec, limits=replace(limits, timeout_s=timeout) if timeout is not None else limits)
+    spec = replace(
+        crew.spec,
+        settings=settings,
+        limits=replace(limits, timeout_s=timeout) if timeout is not None else limits,
+    )
     crew = replace(crew, spec=spec)
     begin = _stands(runtime, stopped, crew, from_partial=from_partial)
     return _go_on(runtime, stopped, crew, begin)

@@ -86,6 +86,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "error_type": "varchar",
         "error": "varchar",
         "large_counts": "json",
+        "server_finish_reason": "varchar",
     },
     "tool_calls": {
         "run_id": "varchar",

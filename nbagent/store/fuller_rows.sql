@@ -5,6 +5,7 @@ alter table model_calls add column if not exists large_counts json;  -- token co
 -- 'answer' where the content of a typed answer is its JSON as the model wrote it. NULL for text, and in rows of before
 -- this column: their typed content is a dump of the value that was validated, in the type's own field names.
 alter table attempt_ends add column if not exists content_source varchar;
+alter table model_calls add column if not exists server_finish_reason varchar;  -- the server's own word for the end of its reply
 
 create or replace view attempts as
 with started as (

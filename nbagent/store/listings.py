@@ -62,7 +62,7 @@ _FAMILY = """with recursive family as (
 _STEPS = """
 {asked}
 select run_id, agent_name, parent_run_id, 'model' as kind, provider || ':' || request_model as name, attempt, step,
-       try_no, status, started_at, duration_s, ttft_s, {tokens}, cost_usd, finish_reason,
+       try_no, status, started_at, duration_s, ttft_s, {tokens}, cost_usd, finish_reason, server_finish_reason,
        null::varchar as tool_call_id, null::varchar as arguments, null::varchar as result, error_type, error
 from model_calls join asked using (run_id)
 union all by name

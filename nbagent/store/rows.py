@@ -199,6 +199,7 @@ def model_call_row(run_id: str, attempt: int, call: ModelCall) -> Row:
         call.error_type,
         call.error,
         to_json(large) if large else None,
+        call.server_finish_reason,
     )
 
 
@@ -225,6 +226,7 @@ def model_call_of(row: Mapping[str, Any]) -> ModelCall:
         cost_usd=row["cost_usd"],
         error_type=row["error_type"],
         error=row["error"],
+        server_finish_reason=row["server_finish_reason"],
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from nbagent.errors import NBAgentError, RunIdInUseError, StoreError
 from nbagent.store import rows
-from nbagent.store.columns import Row
+from nbagent.store.columns import COLUMNS, Row
 from nbagent.store.forgetting import forget
 from nbagent.store.memory import REQUEST_LIFE, Memory
 from nbagent.store.orphans import interrupt_orphans
@@ -47,6 +47,7 @@ _IMPORTED_BEFORE = """
     and (cache_key, run_id) in (select unnest(?::varchar[]), unnest(?::varchar[]))
 """
 _DUPLICATE = re.compile("duplicate key", re.IGNORECASE)
+_LARGE_COUNTS = list(COLUMNS["model_calls"]).index("large_counts")
 _BARE_END = ("status", "stop_reason", "started_at", "finished_at", "error")
 
 
@@ -299,9 +300,9 @@ class _Batch:
         run_id, attempt = write.run_id, write.attempt
         for call in write.model_calls:
             row = rows.model_call_row(run_id, attempt, call)
-            if row[-1] is not None:
+            if (large := row[_LARGE_COUNTS]) is not None:
                 self.memory.said[run_id] = (
-                    f"run {run_id!r} has token counts that no bigint of the record holds: {row[-1]}\n"
+                    f"run {run_id!r} has token counts that no bigint of the record holds: {large}\n"
                     "they are kept as text in model_calls.large_counts, and left out of sums"
                 )
             self._row("model_calls", row)

@@ -103,7 +103,7 @@ def test_an_answer_cut_off_is_not_sent_back() -> None:
     wrong = InvalidOutputError(["the answer is not valid JSON"])
     action = next_action(TYPED, LoopState(step=1, reply=reply('{"name": "Tok', "length"), checked=wrong))
     assert isinstance(action, Finish)
-    assert action.stop_reason == "invalid_output"
+    assert action.stop_reason == "max_output_tokens"
     assert "cut off" in (action.error or "")
 
 

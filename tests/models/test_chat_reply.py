@@ -6,7 +6,13 @@ import json
 
 import pytest
 
-from nbagent.errors import ModelError, ProviderOverloadedError, ProviderProtocolError, ProviderRefusedError
+from nbagent.errors import (
+    EarlyEndError,
+    ModelError,
+    ProviderOverloadedError,
+    ProviderProtocolError,
+    ProviderRefusedError,
+)
 from nbagent.events import ToolRequest, Usage
 from nbagent.models import ReasoningPiece, ReplyStarted, TextPiece
 from nbagent.models.chat_reply import ChatReply
@@ -232,11 +238,21 @@ def test_errors_inside_the_stream(payload, kind, said):
     assert said in raised.value.what
 
 
-def test_early_end():
-    """A stream that ends without a finish_reason, with or without its mark, is no whole reply."""
-    for payloads in ([chunk({"content": "x"})], [chunk({"content": "x"}), b"[DONE]"], []):
-        with pytest.raises(ProviderProtocolError, match="ended before the model did"):
-            read(*payloads)
+@pytest.mark.parametrize(
+    "payloads", [[chunk({"content": "x"})], [chunk({"content": "x"}), b"[DONE]"], [b"[DONE]"]]
+)
+def test_early_end(payloads):
+    """A stream that ends without a finish_reason, with or without its mark, is no whole reply; what came is kept."""
+    with pytest.raises(EarlyEndError, match="ended before the model did") as raised:
+        read(*payloads)
+    assert raised.value.retryable
+    assert raised.value.so_far.text == ("x" if len(payloads[0]) > 9 else "")
+
+
+def test_no_chunk_at_all():
+    """A body in which there is no chunk and no mark is no stream of this format: asking again would not help."""
+    with pytest.raises(ProviderProtocolError, match="ended before the model did"):
+        read()
 
 
 def test_a_provider_that_gives_up():

@@ -106,7 +106,11 @@ TABLE = [
     failing("empty stream", (Head(),), says="ended before the"),
     failing("only the mark", (Raw(b"data: [DONE]\n\n"),), says="ended before the"),
     # streams that break
-    Row(id="early clean end", answers=begun, status="error", stop="error", says="ended before the", content="Par", retries=2),
+    Row(id="early clean end", answers=begun, status="error", stop="error", says="ended before the", content="Par"),
+    Row(id="early clean end, then an answer", answers=lambda w: [*begun(w), w.text_reply("Paris")], content=PARIS, retries=1, requests=2, within_s=2.5),
+    Row(id="early clean end twice alike", answers=lambda w: [*begun(w)] * 2, content="Par", retries=3, requests=2, within_s=2.5),
+    Row(id="early clean end in other words each time", answers=lambda w: [*begun(w), *begun(w, *w.text("is"))], status="error", stop="error", says="ended before the", content="Paris", retries=1, requests=2, within_s=2.5),
+    Row(id="early clean end before any text", answers=lambda w: [w.begun()] * 2, status="error", stop="error", says="ended before the", retries=1, requests=2, within_s=2.5),
     Row(id="cut chunk", answers=lambda w: begun(w, Raw(b'data: {"choices": [{"del')), status="error", stop="error", says="a chunk of it is no JSON", content="Par"),
     Row(id="error object", answers=lambda w: begun(w, *w.error_in_reply("upstream")), status="error", stop="error", says="failed in its reply: upstream", content="Par"),
     failing("dropped before the head", (Drop(),), says="dropped the connection"),
@@ -135,7 +139,7 @@ TABLE = [
     Row(id="JSON invalid, then repaired", answers=lambda w: [w.text_reply('{"name": 7}'), w.json_reply({"name": "Paris"})], requests=2, **REPAIRED),
     Row(id="JSON cut, then repaired", answers=lambda w: [w.text_reply('{"name": "Par'), w.json_reply({"name": "Paris"})], requests=2, **REPAIRED),
     Row(id="JSON invalid for good", answers=lambda w: [w.text_reply('{"name": 7}')] * 2, schema=CITY, status="error", stop="invalid_output", says="does not fit", content='{"name": 7}', requests=2),
-    Row(id="JSON cut at the limit", answers=lambda w: [w.stopped_reply("max_output_tokens", '{"name": "Par')], schema=CITY, status="error", stop="invalid_output", says="cut off at the output token limit", content='{"name": "Par'),
+    Row(id="JSON cut at the limit", answers=lambda w: [w.stopped_reply("max_output_tokens", '{"name": "Par')], schema=CITY, status="error", stop="max_output_tokens", says="cut off at the model's own output limit", content='{"name": "Par'),
     Row(id="schema refused", answers=lambda w: [error(400, "json_schema is not supported", param="response_format"), w.json_reply({"name": "Paris"})], requests=2, **REPAIRED),
     # ends that are no answers
     Row(id="refusal", answers=lambda w: [w.refusal_reply("I cannot.")], status="error", stop="refusal", says="the model refused: I cannot."),

@@ -14,6 +14,7 @@ from email.utils import format_datetime
 import pytest
 
 from nbagent.errors import (
+    EarlyEndError,
     ModelError,
     ProviderOverloadedError,
     ProviderProtocolError,
@@ -50,7 +51,7 @@ class Row:
 
 
 REFUSED, OVERLOADED = ProviderRefusedError, ProviderOverloadedError
-PROTOCOL, UNREACHABLE = ProviderProtocolError, ProviderUnreachableError
+PROTOCOL, UNREACHABLE, EARLY = ProviderProtocolError, ProviderUnreachableError, EarlyEndError
 BEGUN = (chunk({"role": "assistant", "content": ""}), *text("Par"))
 
 TABLE = [
@@ -87,10 +88,10 @@ TABLE = [
     Row(id="JSON error with 200", script=answer(200, {"error": {"message": "no such model", "code": 404}}), kind=REFUSED, status=404, says="no such model"),
     Row(id="empty body", script=(Head(200, {}),), kind=PROTOCOL, says="answered with an empty reply"),
     Row(id="empty stream", script=(Head(),), kind=PROTOCOL, says="ended before the model did"),
-    Row(id="only the mark", script=(data("[DONE]"),), kind=PROTOCOL, says="ended before the model did"),
+    Row(id="only the mark", script=(data("[DONE]"),), kind=EARLY, says="ended before the model did"),
     # streams that break
-    Row(id="early clean end", script=BEGUN, kind=PROTOCOL, says="ended before the model did", text_before="Par"),
-    Row(id="early mark", script=(*BEGUN, data("[DONE]")), kind=PROTOCOL, says="ended before the model did", text_before="Par"),
+    Row(id="early clean end", script=BEGUN, kind=EARLY, says="ended before the model did", text_before="Par"),
+    Row(id="early mark", script=(*BEGUN, data("[DONE]")), kind=EARLY, says="ended before the model did", text_before="Par"),
     Row(id="cut chunk", script=(*BEGUN, Raw(b'data: {"choices": [{"del')), kind=PROTOCOL, says="a chunk of it is no JSON", text_before="Par"),
     Row(id="error object", script=(*BEGUN, data({"error": {"message": "upstream", "code": 503}})), kind=OVERLOADED, status=503, says="upstream", text_before="Par"),
     Row(id="dropped before the head", script=(Drop(),), kind=UNREACHABLE, says="dropped the connection"),

@@ -6,7 +6,13 @@ import json
 
 import pytest
 
-from nbagent.errors import ModelError, ProviderOverloadedError, ProviderProtocolError, ProviderRefusedError
+from nbagent.errors import (
+    EarlyEndError,
+    ModelError,
+    ProviderOverloadedError,
+    ProviderProtocolError,
+    ProviderRefusedError,
+)
 from nbagent.events import Usage
 from nbagent.models import ReasoningPiece, ReplyStarted, TextPiece
 from nbagent.models.faults import Target
@@ -96,6 +102,10 @@ def test_reasoning_items_are_kept_for_the_next_turn():
         ("incomplete", {"reason": "max_output_tokens"}, "length"),
         ("incomplete", {"reason": "content_filter"}, "content_filter"),
         ("incomplete", None, "length"),
+        ("incomplete", {"reason": "max_tokens"}, "length"),
+        ("incomplete", {"reason": "model_context_window_exceeded"}, "length"),
+        ("incomplete", {"reason": "SAFETY"}, "content_filter"),
+        ("incomplete", {"reason": "steered_away"}, "unknown"),
     ],
 )
 def test_ends(status, details, reason):
@@ -210,7 +220,7 @@ def test_whole_response_object():
         ((wire.end("cancelled"),), ProviderRefusedError, "was cancelled at provider 'openai'"),
         ((wire.event("error", code="server_error", message="boom", param=None),), ProviderOverloadedError, "boom"),
         ((wire.event("error", error={"type": "invalid_request_error", "message": "bad"}),), ProviderRefusedError, "bad"),
-        ((wire.created(),), ProviderProtocolError, "ended before the response did"),
+        ((wire.created(),), EarlyEndError, "ended before the response did"),
         ((Raw(b"data: [1]\n\n"),), ProviderProtocolError, "no JSON object"),
         ((Raw(b"data: {oops\n\n"),), ProviderProtocolError, "is no JSON"),
     ],

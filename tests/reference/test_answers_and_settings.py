@@ -53,9 +53,13 @@ def test_a_length_stop_is_told_apart(scripted: Agent, provider: ScriptedProvider
     assert (plain.status, plain.stop_reason) == (RunStatus.completed, "max_output_tokens")
     assert plain.content == '{"name": "Par'
     typed = scripted.start("Capital?", output_schema=City).wait(timeout=10)
-    assert (typed.status, typed.stop_reason, typed.output_valid) == (RunStatus.error, "invalid_output", False)
+    assert (typed.status, typed.stop_reason, typed.output_valid) == (
+        RunStatus.error,
+        "max_output_tokens",
+        False,
+    )
     assert typed.content == '{"name": "Par'
-    assert "cut off at the output token limit" in (typed.error or "")
+    assert "cut off at the model's own output limit" in (typed.error or "")
     assert len(typed.model_calls) == 1
 
 
