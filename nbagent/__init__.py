@@ -19,7 +19,7 @@ Where things are, from the top down; each module imports only from below itself:
     traces              OpenTelemetry spans of what runs do
     mcp                 MCP servers as sources of tools
     models              the wire formats, the table of providers
-    spec                what one run needs to start anywhere
+    spec instructions   what one run needs to start anywhere; what an agent is told before every prompt
     tools schemas template   function to tool, type to JSON Schema, prompt to text
     context             files, tables and values that go with a prompt
     demo                the local demo model: a real server on loopback, no key needed

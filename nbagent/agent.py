@@ -14,10 +14,11 @@ from nbagent.batch.plan import Mode, OnError
 from nbagent.context import contexts_of, files_of, prompt_with
 from nbagent.errors import PromptError, show_as
 from nbagent.events import Event
+from nbagent.instructions import Instructions, check_instructions, instructions_text
 from nbagent.models import default_model_name, resolve_model
 from nbagent.models.protocol import Model
 from nbagent.run import RunMetrics, RunOutput, RunStatus
-from nbagent.runtime import Callbacks, Crew, Equipment, Forecast, Launching, Run, RunEvents, recover
+from nbagent.runtime import Callbacks, Crew, Equipment, Forecast, HasModel, Launching, Run, RunEvents, recover
 from nbagent.runtime.history import as_sent
 from nbagent.schemas import OutputSchema
 from nbagent.session import Session, id_of
@@ -32,7 +33,8 @@ _told: list[str] = []  # what was said already
 class Agent:
     """A model with instructions and tools, ready to run in the background of a notebook.
 
-    `model` is "provider:name" or a model object (None: the configured one, else the demo model); `tools` are
+    `model` is "provider:name" or a model object (None: the configured one, else the demo model); `instructions` a
+    text, a list of texts (lines of one) or a function that is called without arguments at each launch; `tools` are
     functions, toolkit objects or `Tool`s; `output_schema` a pydantic model, dataclass, TypedDict, `list[...]` of
     these or a JSON Schema dict; `limits` and `settings` bound and tune every run (None: as configured).
     `on_busy` says what a launch does while its session is busy, `history_runs` how many earlier runs of the session
@@ -44,7 +46,7 @@ class Agent:
     """
 
     model: str | Model | None = None
-    instructions: str = ""
+    instructions: Instructions = ""
     tools: Any = ()
     output_schema: Any = None
     name: str = "agent"
@@ -57,6 +59,9 @@ class Agent:
     _made_tools: tuple[tuple[Any, ...], tuple[Tool, ...]] | None = field(
         default=None, init=False, repr=False, compare=False
     )
+
+    def __post_init__(self) -> None:
+        check_instructions(self.instructions)
 
     def start(
         self,
@@ -272,7 +277,7 @@ class Agent:
         del session_id  # an id is enough; the reference systems want both
         run = runtime.current().get(run_id)
         output = run.output
-        return await run.finished() if output.is_final and not run.done() else output
+        return await run.finished() if output.is_final else output
 
     async def acancel_run(self, *, run_id: str) -> bool:
         """Cancel a run; True if it was not over yet."""
@@ -299,13 +304,13 @@ class Agent:
         return Equipment.of(self.crew())
 
     def crew(
-        self, *, output_schema: Any = None, timeout: float | None = None, leader: Agent | None = None
+        self, *, output_schema: Any = None, timeout: float | None = None, leader: HasModel | None = None
     ) -> Crew:
         """Return the spec and model of one run; a member without a model of its own has its leader's.
 
         Called by the verbs and by teams. Raises ConfigurationError.
         """
-        chosen = self if self.model is not None or leader is None else leader
+        chosen: HasModel = self if self.model is not None or leader is None else leader
         model = resolve_model(chosen.model or default_model_name(settings.get("model"), {}))
         spec = self._spec(model, output_schema, timeout)
         return Crew(
@@ -321,7 +326,7 @@ class Agent:
         return AgentSpec(
             name=self.name,
             model=f"{model.provider}:{model.id}",
-            instructions=self.instructions,
+            instructions=instructions_text(self.instructions),
             tools=self._tools(),
             output_schema=OutputSchema.of(schema) if schema is not None else None,
             limits=replace(limits, timeout_s=timeout) if timeout is not None else limits,

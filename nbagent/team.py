@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from nbagent.agent import Agent
 from nbagent.errors import ConfigurationError, UnknownOptionError, close_match
-from nbagent.runtime import Crew
+from nbagent.runtime import Crew, HasModel
 from nbagent.spec import Mode, TeamSpec
 
 
@@ -38,13 +38,13 @@ class Team(Agent):
     store_member_responses: bool = True
 
     def crew(
-        self, *, output_schema: Any = None, timeout: float | None = None, leader: Agent | None = None
+        self, *, output_schema: Any = None, timeout: float | None = None, leader: HasModel | None = None
     ) -> Crew:
         """Return the team's spec and model, and its members'. Raises ConfigurationError."""
         self._check()
         own = super().crew(output_schema=output_schema, timeout=timeout, leader=leader)
         try:
-            above = self if self.model is not None or leader is None else leader
+            above: HasModel = self if self.model is not None or leader is None else leader
             members = tuple(member.crew(leader=above) for member in self.members)
         except RecursionError:
             raise ConfigurationError(

@@ -26,7 +26,7 @@ LAYERS: dict[int, tuple[str, ...]] = {
     5: ("agent", "team", "session", "batch", "frames", "plots", "compare"),
     4: ("runtime",),
     3: ("loop", "delegate", "adapters", "mcp", "store", "models", "traces"),
-    2: ("spec", "tools", "schemas", "template", "context", "demo"),
+    2: ("spec", "instructions", "tools", "schemas", "template", "context", "demo"),
     1: ("events", "run", "rendering"),
     0: ("errors", "jsontext", "settings", "threads"),
 }

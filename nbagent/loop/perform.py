@@ -33,7 +33,7 @@ from nbagent.loop.execute import OnMainThread
 from nbagent.loop.gate import Charge, Gate
 from nbagent.loop.toolcalls import call_tool, with_tools
 from nbagent.models.call_ids import distinct_requests
-from nbagent.models.protocol import Model, ModelRequest, ReplyFinished, SchemaOffer, ToolOffer
+from nbagent.models.protocol import Model, ModelRequest, ReplyFinished, SchemaOffer, ToolOffer, prepare
 from nbagent.rendering import render_result
 from nbagent.schemas import InvalidOutputError, check_text
 from nbagent.spec import AgentSpec
@@ -149,6 +149,9 @@ class _Loop:
     async def _enter(self, request: ModelRequest) -> AsyncIterator[Charge]:
         """Let one try through the gate; the first one is the start of the work."""
         async with self.context.gate.slot(self.model, request) as charge:
+            await prepare(
+                self.model
+            )  # before the first clock starts: what is imported once is no work of this run
             self.context.check()
             self._begin()
             yield charge

@@ -18,7 +18,6 @@ from nbagent.models.connections import connection_to
 from nbagent.models.endpoint import NO_KEY
 from nbagent.models.faults import Target, fault_of_body, fault_of_exception, fault_of_reply
 from nbagent.models.pacing import Pace
-from nbagent.models.prices import prepare_prices
 from nbagent.models.sending import send
 
 _DRAIN_S = 0.02
@@ -163,7 +162,6 @@ async def open_exchange(
     Raises:
         ModelError: no connection, or an HTTP status that is no success.
     """
-    prepare_prices(target.provider)
     connection = await connection_to(target.base_url, target.key or NO_KEY)
     fault: ModelError
     try:

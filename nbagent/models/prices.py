@@ -15,6 +15,7 @@ from typing import Any
 from nbagent import settings
 from nbagent.errors import ConfigurationError
 from nbagent.events import Usage
+from nbagent.threads import in_own_thread
 
 
 def price_usd(provider: str, model: str, usage: Usage) -> float | None:
@@ -74,16 +75,22 @@ def _priced(prices: Mapping[str, float], usage: Usage) -> float:
     return dollars / _MILLION
 
 
-def prepare_prices(provider: str) -> None:
-    """Load the price list in a thread of its own, once: its import takes half a second, the loop must not wait."""
-    if provider not in _FREE and not _preparing.is_set():
-        _preparing.set()
-        threading.Thread(target=_price_list, name="nbagent price list", daemon=True).start()
+async def prepare_prices(provider: str) -> None:
+    """Load the price list in a thread of its own, once: its import takes half a second, in which the loop goes on."""
+    if provider not in _FREE and not _prepared.is_set():
+        await in_own_thread(_load_price_list, name="nbagent price list")
+        _prepared.set()
 
 
 def listed_as(provider: str) -> str:
     """Return the price list's name for a provider of ours."""
     return _LISTED_AS.get(provider, provider)
+
+
+def _load_price_list() -> None:
+    """Import the price list with its data, which the package itself reads at the first look-up."""
+    if (look_up := _price_list()) is not None:
+        look_up("openai", "gpt-5-mini", Usage(input_tokens=1, output_tokens=1))
 
 
 @functools.cache
@@ -117,5 +124,5 @@ def _price_list() -> Callable[[str, str, Usage], float | None] | None:
 _MILLION = 1_000_000
 _FREE = frozenset({"demo"})
 _SAYING_ITS_PRICE = frozenset({"openrouter"})
-_preparing = threading.Event()
+_prepared = threading.Event()
 _LISTED_AS = {"openai-chat": "openai", "gemini": "google"}

@@ -112,6 +112,17 @@ class ReplyFinished:
 ModelEvent = ReplyStarted | TextPiece | ReasoningPiece | Notice | Attached | ReplyFinished
 
 
+async def prepare(model: Model) -> None:
+    """Make a model ready for its next request; times of the request are taken after this.
+
+    A model may have `async def prepare(self) -> None` for what is done once and belongs to no call, such as importing
+    a client. It raises nothing: the call itself says what is wrong.
+    """
+    make_ready = getattr(model, "prepare", None)
+    if make_ready is not None:
+        await make_ready()
+
+
 @runtime_checkable
 class Model(Protocol):
     """A model that the loop can ask. `provider` and `id` name it: "provider:id"."""

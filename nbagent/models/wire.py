@@ -6,16 +6,20 @@ the background thread; `check` on any.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from nbagent.errors import ModelError
 from nbagent.models.concessions import Plan, concessions_of
+from nbagent.models.connections import connection_to
 from nbagent.models.encoding import encode
-from nbagent.models.endpoint import Endpoint
+from nbagent.models.endpoint import NO_KEY, Endpoint
 from nbagent.models.exchange import Exchange, open_exchange
 from nbagent.models.faults import Target
+from nbagent.models.prices import prepare_prices
 from nbagent.models.protocol import ModelEvent, ModelRequest, Notice, ReplyFinished
 from nbagent.models.providers import Provider, Wire
 from nbagent.models.sse import SSEDecoder
@@ -108,6 +112,7 @@ class WireModel:
         self.row = self._endpoint.row
         self.provider = self.row.name
         self.id = model_id
+        self._ready = False
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._endpoint!r})"
@@ -124,6 +129,17 @@ class WireModel:
     async def target(self) -> Target:
         """Return who is asked, with the key. Raises ConfigurationError as `check` does."""
         return await self._endpoint.target()
+
+    async def prepare(self) -> None:
+        """Import the client and the price list, and start the provider's own server, at the first request's start."""
+        if self._ready:
+            return
+        with contextlib.suppress(Exception):  # the request meets the same and says it
+            target = await self._endpoint.target()
+            await asyncio.gather(
+                prepare_prices(target.provider), connection_to(target.base_url, target.key or NO_KEY)
+            )
+            self._ready = True
 
     def whole_body(self, request: ModelRequest, target: Target) -> dict[str, Any]:
         """Return the body of a request whose answer comes in one piece: a line of a provider's batch file."""

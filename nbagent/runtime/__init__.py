@@ -18,7 +18,7 @@ handle.py      the `Run` that a user holds; `outcome.py` what it tells of the en
 recover.py     resume and retry; `standing.py` where a run stands, `equip.py` its tools, schema and model again
 """
 
-from nbagent.runtime.equip import Equipment
+from nbagent.runtime.equip import Equipment, HasModel
 from nbagent.runtime.forecast import Forecast, forecast
 from nbagent.runtime.handle import Run
 from nbagent.runtime.launch import Runtime, current
@@ -31,6 +31,7 @@ __all__ = [
     "Crew",
     "Equipment",
     "Forecast",
+    "HasModel",
     "Launching",
     "Run",
     "RunEvents",

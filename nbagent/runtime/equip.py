@@ -1,7 +1,8 @@
 """What the record cannot hold of a run, found again: its tools' code, its schema's class, its model.
 
-Called by `recover.py` on the resuming thread. Sources are, in this order, the live run where this kernel worked on
-it, the agent that the user gives, agents of that name in the notebook, and functions and classes there.
+Called by `recover.py` on the resuming thread. An agent that the user gives is used as it is. Without one the sources
+are, in this order, the live run where this kernel worked on it, agents of that name in the notebook, and functions
+and classes there; they must be what they were.
 """
 
 from __future__ import annotations
@@ -41,14 +42,44 @@ class Equipment:
         return cls(tools=spec.tools, output_schema=spec.output_schema, model=crew.model, members=crew.members)
 
 
+class HasModel(Protocol):
+    """Whose model an agent without one takes."""
+
+    @property
+    def model(self) -> str | Model | None:
+        """A name, a model object, or None."""
+        ...
+
+
 class Equipped(Protocol):
-    """What recovery needs of an agent."""
+    """What recovery needs of an agent. None as `model` or `limits` leaves the run its own."""
 
     name: str
+
+    @property
+    def model(self) -> str | Model | None:
+        """A name, a model object, or None."""
+        ...
+
+    @property
+    def limits(self) -> Limits | None:
+        """The limits of its runs, or None."""
+        ...
 
     def equipment(self) -> Equipment:
         """Return the agent's tools, schema and model."""
         ...
+
+    def crew(self, *, leader: HasModel | None = None) -> Crew:
+        """Return spec and model of a run; an agent without a model has that of `leader`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedModel:
+    """The model of a run that goes on, for an agent that names none."""
+
+    model: str | Model
 
 
 def notebook_names() -> Mapping[str, Any]:
@@ -105,6 +136,45 @@ def equip(
         store_member_responses=data["store_member_responses"],
     )
     return Crew(spec=spec, model=model, members=members)
+
+
+def equip_with(
+    data: Mapping[str, Any],
+    agent: Equipped,
+    sources: Sequence[Equipment],
+    names: Mapping[str, Any],
+    schema: OutputSchema | None,
+) -> Crew:
+    """Return the agent as it is, and of the run's own what the agent does not say.
+
+    That is its name, and the model, limits and output schema of `data` (as in `runs.spec`) where the agent has none.
+    `schema` comes before all others. Raises ConfigurationError where the model or the schema's class is not at hand.
+    """
+    problems: list[str] = []
+    leader = None
+    if agent.model is None and (recorded := _model(data, sources, problems)) is not None:
+        leader = RecordedModel(data["model"] if data.get("model_named", True) else recorded)
+    crew = agent.crew(leader=leader)
+    _check_kind(data, agent, crew)
+    schema = schema or crew.spec.output_schema or _schema(data, sources, names, problems, as_it_was=False)
+    if problems:
+        raise ConfigurationError(
+            f"the run cannot go on here: {'; '.join(problems)}",
+            "give the agent a model, and the class as output_schema=",
+        )
+    limits = crew.spec.limits if agent.limits is not None else _made(Limits, data["limits"])
+    spec = replace(crew.spec, name=data["name"], output_schema=schema, limits=limits)
+    return replace(crew, spec=spec)
+
+
+def _check_kind(data: Mapping[str, Any], agent: Equipped, crew: Crew) -> None:
+    """Refuse an agent for a team's run, and a team for an agent's: what they have said so far fits only their own."""
+    if ("members" in data) != isinstance(crew.spec, TeamSpec):
+        was, given = ("a team", "an agent") if "members" in data else ("an agent", "a team")
+        raise ConfigurationError(
+            f"the run is one of {was}, {data['name']!r}, and {agent.name!r} is {given}",
+            f"pass {was} as agent=, or start anew with it",
+        )
 
 
 def _sources_of_member(name: str, sources: Sequence[Equipment], names: Mapping[str, Any]) -> list[Equipment]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextvars
 import sys
+import threading
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 POLL_S = 0.5
 WAKE_S = 0.5
 _GOES_ON = ("stopped waiting; the run goes on", "run.cancel() stops it")
-CANCEL_WAIT_S = 0.5
+CANCEL_WAIT_S = 2.0  # another kernel hears of it within a second
 
 
 class Run:
@@ -161,8 +163,8 @@ class Run:
         return self._live is None or self._live.durable
 
     def done(self) -> bool:
-        """True once the run has ended and its end is committed."""
-        return self._live.done.done() if self._live is not None else self.output.is_final
+        """True once the run has ended; its end is committed when a wait for it returns."""
+        return self._live.ended.done() if self._live is not None else self.output.is_final
 
     # --------------------------------------------------------------- waiting
 
@@ -179,7 +181,7 @@ class Run:
         """Wait for the end and return the `RunOutput` whatever its status. Raises WaitTimeout and BlockingCallError."""
         self._runtime.thread.forbid_blocking("run.wait()")
         try:
-            self._block(self.future(), timeout)
+            self._block(self._over(), timeout)
         except KeyboardInterrupt as stop:
             show_as(stop, *_GOES_ON)
             raise
@@ -190,7 +192,7 @@ class Run:
             ) from None
         return self.output
 
-    def _block(self, future: concurrent.futures.Future[RunOutput], timeout: float | None) -> None:
+    def _block(self, future: concurrent.futures.Future[None], timeout: float | None) -> None:
         """Wait for the end; whoever waits for as long as it takes is told that it takes a person."""
         while True:
             try:
@@ -213,17 +215,43 @@ class Run:
         self._told = text
 
     def future(self) -> concurrent.futures.Future[RunOutput]:
-        """A future of the final `RunOutput`, whatever its status; cancelling it leaves the run alone."""
-        future: concurrent.futures.Future[RunOutput] = concurrent.futures.Future()
+        """A future of the final `RunOutput`, whatever its status; cancelling it leaves the run alone.
 
-        def settle(_: Any = None) -> None:
+        Its callbacks run on a thread of their own, in order: one that takes its time delays nobody else.
+        """
+        future: concurrent.futures.Future[RunOutput] = concurrent.futures.Future()
+        context = contextvars.copy_context()
+
+        def settle() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                output = self.output
+            except Exception as error:  # noqa: BLE001 - whoever waits must hear that there is no output
+                future.set_exception(error)
+            else:
+                future.set_result(output)
+
+        def start(_: object) -> None:
+            threading.Thread(
+                target=context.run, args=(settle,), name=f"nbagent-future-{self.run_id}", daemon=True
+            ).start()
+
+        self._over().add_done_callback(start)
+        return future
+
+    def _over(self) -> concurrent.futures.Future[None]:
+        """Done once the run has ended, here or in another process.
+
+        Settled on the loop or the store's thread: no code of a user may hang on it.
+        """
+        over: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+        def settle(_: object = None) -> None:
             if self._live is None and self._final is None:  # lost to another process, which ends it
                 poll()
-            elif future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(self.output)
-                except Exception as error:  # noqa: BLE001 - whoever waits must hear that there is no output
-                    future.set_exception(error)
+            elif over.set_running_or_notify_cancel():
+                over.set_result(None)
 
         def poll() -> None:
             self._runtime.thread.submit(self._poll()).add_done_callback(settle)
@@ -233,7 +261,7 @@ class Run:
             live.done.add_done_callback(settle)
         else:
             poll()
-        return future
+        return over
 
     async def _poll(self) -> None:
         # another process ends this run: there is no event to wait for
@@ -256,7 +284,7 @@ class Run:
 
         The wait wakes now and then: a kernel's loop sees Stop only when it wakes.
         """
-        future = asyncio.wrap_future(self.future())
+        future = asyncio.wrap_future(self._over())
         try:
             with self._runtime.main.serving():
                 while not future.done():
@@ -266,7 +294,8 @@ class Run:
         except asyncio.CancelledError as stop:
             show_as(stop, *_GOES_ON)
             raise
-        return future.result()
+        future.result()
+        return self.output
 
     async def launched(self) -> bool:
         """Wait until the launch is committed; True if it is. Raises RunIdInUseError for a used run id."""
@@ -305,19 +334,24 @@ class Run:
     def cancel(self) -> bool:
         """Stop the run now; True if that ended it (or was heard), False if it had ended before.
 
-        Waits up to half a second for the end, except on the background thread.
+        Except on the background thread it waits for the end, so that `done()` is true afterwards: a few milliseconds
+        for a run of this kernel, a second or two for one that another kernel works on.
 
         >>> run = Agent(model="demo:assistant").start("Write 5000 words about tea.")
         >>> run.cancel(), run.wait(timeout=30).status
         (True, <RunStatus.cancelled: 'cancelled'>)
         """
-        if self._live is None:
-            return self._runtime.cancel(self.run_id)
-        if self._live.record.end is not None:
+        live, waits = self._live, not self._runtime.thread.is_current()
+        if live is None:
+            heard = self._runtime.cancel(self.run_id)
+            if heard and waits:
+                concurrent.futures.wait([self._over()], timeout=CANCEL_WAIT_S)
+            return heard
+        if live.record.end is not None:
             return False
-        self._runtime.thread.soon(self._live.stop, "cancelled")
-        if not self._runtime.thread.is_current():
-            concurrent.futures.wait([self._live.ended], timeout=CANCEL_WAIT_S)
+        self._runtime.thread.soon(live.stop, "cancelled")
+        if waits:
+            concurrent.futures.wait([live.ended], timeout=CANCEL_WAIT_S)
         return self.status is RunStatus.cancelled or not self.status.is_final
 
     def approve(
@@ -389,8 +423,10 @@ class Run:
 
         For a run that was interrupted, failed, timed out or was stopped by a limit. Finished tool calls are not
         repeated; one that was cut off is called again only if it is `@tool(idempotent=True)`, else the model is
-        told. With `from_partial` the unfinished answer goes on from the text that had come. `limits` and `timeout`
-        (seconds) replace the run's own, and count from now. Raises ConfigurationError and StoreError.
+        told. With `from_partial` the unfinished answer goes on from the text that had come. An `agent` goes on with
+        the run as it is now, with its tools, instructions and model; without one the run's own tools and schema are
+        found in the notebook, and refused where they have changed. `limits` and `timeout` (seconds) replace the
+        run's own, and count from now. Raises ConfigurationError and StoreError.
         """
         recover.resume(
             self._runtime,

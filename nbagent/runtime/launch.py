@@ -373,9 +373,10 @@ class Runtime:
         self.is_closing = True
         # a run's end is told a moment before it is no longer among these
         lives = [live for live in self._lives() if not live.done.done()]
+        ends = [one for one in lives if not one.stop_reason and not one.record.status.is_final]
+        ends = [one for one in ends if one.record.status is not RunStatus.paused]
         for live in lives:
             self.thread.soon(live.stop, "kernel_died")
-        ends = [live for live in lives if live.record.status is not RunStatus.paused]
         if ends and "ipykernel" not in sys.modules:
             few = "1 unfinished run ends" if len(ends) == 1 else f"{len(ends)} unfinished runs end"
             sys.stderr.write(f"nbagent: {few} as interrupted; wait with run.result() before a script ends\n")

@@ -19,8 +19,17 @@ from typing import TYPE_CHECKING, Any
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
 from nbagent.events import FilePart, PendingApproval
 from nbagent.loop import Decision, LoopState, with_tools
+from nbagent.models.protocol import Model
 from nbagent.run import RunOutput, RunStatus
-from nbagent.runtime.equip import Equipment, Equipped, equip, equipment_in, notebook_names
+from nbagent.runtime.equip import (
+    Equipment,
+    Equipped,
+    HasModel,
+    equip,
+    equip_with,
+    equipment_in,
+    notebook_names,
+)
 from nbagent.runtime.launching import Crew, Launching, check_models
 from nbagent.runtime.live import LiveRun
 from nbagent.runtime.services import Resumed
@@ -61,8 +70,9 @@ def resume(
 ) -> Run:
     """Go on with the run of this id or label from its last finished step, as a new attempt; returns its handle.
 
-    `agent` and `output_schema` give tools, model and class where they are not found in the notebook; `limits` and
-    `timeout` (seconds) replace the run's own. Raises UnknownNameError, ConfigurationError (nothing to resume, a
+    An `agent` goes on with the run as it is now: its instructions, tools, settings, and its model, limits and output
+    schema where it has them. Without one the run's own tools and schema are found in the notebook and must be what
+    they were. `limits` and `timeout` (seconds) replace the run's own. Raises UnknownNameError, ConfigurationError (nothing to resume, a
     tool is missing or changed, somebody else was first) and StoreError.
     """
     runtime.thread.forbid_blocking("resume()")
@@ -217,15 +227,29 @@ def _check_texts(output: RunOutput) -> None:
 
 def given(crew: Crew) -> Equipped:
     """Return what a resumed run is given of a member's spec and model."""
-    return _Given(crew.spec.name, Equipment.of(crew))
+    return _Given(crew.spec.name, crew)
 
 
 @dataclass(slots=True)
 class _Given:
     name: str
-    found: Equipment
+    found: Crew
+
+    @property
+    def model(self) -> Model:
+        """Return its model."""
+        return self.found.model
+
+    @property
+    def limits(self) -> Limits:
+        """Return its limits."""
+        return self.found.spec.limits
 
     def equipment(self) -> Equipment:
+        """Return what was found, as parts."""
+        return Equipment.of(self.found)
+
+    def crew(self, *, leader: HasModel | None = None) -> Crew:  # noqa: ARG002 - it has a model
         """Return what was found."""
         return self.found
 
@@ -233,17 +257,18 @@ class _Given:
 def _equipped(
     runtime: Runtime, stopped: StoppedRun, agent: Equipped | None, output_schema: object, *, as_it_was: bool
 ) -> Crew:
-    """The run's spec and model, and its members' likewise, from all that is at hand."""
+    """The run's spec and model, and its members' likewise: the agent given, else from all that is at hand."""
     names = notebook_names()
+    schema = OutputSchema.of(output_schema) if output_schema is not None else None
     sources: list[Equipment] = []
-    if output_schema is not None:
-        sources.append(Equipment(output_schema=OutputSchema.of(output_schema)))
-    if agent is not None:
-        sources.append(agent.equipment())
     live = runtime.live(stopped.output.run_id)
     if live is not None and live.services.store is runtime.store:
         sources.append(Equipment.of(Crew(spec=live.spec, model=live.model, members=live.members)))
     sources.extend(equipment_in(names, stopped.spec["name"]))
+    if agent is not None:
+        return equip_with(stopped.spec, agent, sources, names, schema)
+    if schema is not None:
+        sources.insert(0, Equipment(output_schema=schema))
     return equip(stopped.spec, sources, names, as_it_was=as_it_was)
 
 

@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -352,8 +352,61 @@ def test_a_handle_follows_a_run_that_was_resumed_elsewhere(
     assert nb.get(run.run_id).output.attempt == 2
 
 
+def changed_price() -> Callable[[str], float]:
+    """A tool of the same name and signature, with another body."""
+
+    def changed(symbol: str) -> float:
+        """Price of a ticker symbol."""
+        return 0.0
+
+    changed.__name__ = "price"
+    return changed
+
+
+@pytest.mark.parametrize("where", ["this kernel", "another kernel"])
+def test_an_agent_that_is_given_is_used_as_it_is(
+    agent: Agent, provider: ScriptedProvider, elsewhere: Runtime, where: str
+) -> None:
+    """Its tools, changed ones too, its instructions, settings and model go on with the run, in every kernel."""
+    run = failed_after_a_tool(agent, provider)
+    model = nb.OpenAIChat(id="scripted-2", base_url=provider.base_url, api_key="not-needed")
+    other = Agent(
+        model=model,
+        tools=[changed_price()],
+        instructions=["Be brief.", "Be right."],
+        settings=nb.ModelSettings(temperature=0.5),
+    )
+    provider.reply(tool_reply(("price", {"symbol": "MSFT"})), text_reply("0.0"))
+    runtime = current() if where == "this kernel" else elsewhere
+    output = recover.resume(runtime, run.run_id, agent=other).result(timeout=5)
+    assert (output.content, output.tool_calls[-1].result) == ("0.0", "0.0")
+    body = provider.bodies[-1]
+    assert (body["model"], body["temperature"]) == ("scripted-2", 0.5)
+    assert body["messages"][0] == {"role": "system", "content": "Be brief.\nBe right."}
+    assert [call.request_model for call in output.model_calls] == ["scripted-1"] * 2 + ["scripted-2"] * 2
+
+
+def test_an_agent_that_is_given_leaves_what_it_does_not_say(agent: Agent, provider: ScriptedProvider) -> None:
+    """Without a model, limits or a schema of its own it takes the run's."""
+    agent.tools = [price]
+    provider.reply(tool_reply(("price", {"symbol": "AAPL"})), error(400), text_reply("[190.5]"))
+    run = agent.start("Price of AAPL?", output_schema=list[float])
+    run.wait(timeout=5)
+    output = run.resume(agent=Agent(tools=[price])).result(timeout=5)
+    assert output.content == [190.5]
+    assert provider.bodies[-1]["model"] == "scripted-1"
+    assert "response_format" in provider.bodies[-1]
+
+
+def test_a_team_does_not_go_on_with_an_agents_run(agent: Agent, provider: ScriptedProvider) -> None:
+    """What a run has said so far fits its own kind only: two lines say which is which."""
+    run = failed_after_a_tool(agent, provider)
+    with pytest.raises(ConfigurationError, match=r"one of an agent, 'agent', and 'team' is a team\n"):
+        run.resume(agent=nb.Team(model=agent.model, members=[Agent(name="one", model=agent.model)]))
+
+
 def test_missing_and_changed_tools_are_named(
-    agent: Agent, provider: ScriptedProvider, elsewhere: Runtime
+    agent: Agent, provider: ScriptedProvider, elsewhere: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where tools or the model's address are not at hand, all of them are named before anything is sent."""
     run = failed_after_a_tool(agent, provider)
@@ -361,14 +414,9 @@ def test_missing_and_changed_tools_are_named(
         ConfigurationError, match="tool 'price' is not defined; model 'openai-chat:scripted-1' was given"
     ):
         recover.resume(elsewhere, run.run_id)
-
-    def changed(symbol: str) -> float:
-        """Price of a ticker symbol."""
-        return 0.0
-
-    changed.__name__ = "price"
+    monkeypatch.setattr(sys.modules["__main__"], "price", changed_price(), raising=False)
     with pytest.raises(ConfigurationError, match="tool 'price' has changed"):
-        recover.resume(elsewhere, run.run_id, agent=Agent(model=agent.model, tools=[changed]))
+        recover.resume(elsewhere, run.run_id)
     assert len(provider.requests) == 2
     assert elsewhere.stored(run.run_id).attempt == 1
     provider.reply(text_reply("190.5"))
