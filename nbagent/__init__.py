@@ -32,6 +32,7 @@ Where things are, from the top down; each module imports only from below itself:
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -162,6 +163,19 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _prepare_kernel() -> None:
+    """In a kernel whose displays from threads land in the wrong cell, mend that, with or without the extension."""
+    ipykernel = sys.modules.get("ipykernel")
+    if ipykernel is not None and ipykernel.version_info[0] < _DISPLAYS_BY_CONTEXT:
+        from nbagent import kernel
+
+        kernel.display_where_printed(kernel.shell())
+
+
+_DISPLAYS_BY_CONTEXT = 7  # ipykernel's version
+_prepare_kernel()
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -73,6 +73,7 @@ def load(ip: Any) -> None:
     kernel = kernel_of(ip)
     if kernel is not None and hasattr(kernel, "control_handlers"):
         kernel.control_handlers[REQUEST] = _answer
+    display_where_printed(ip)
     _unhook(ip)
     ip.events.register("post_run_cell", _cell_ended)
     for mime, target in _FORMATTERS.items():
@@ -89,6 +90,7 @@ def unload(ip: Any) -> None:
     if kernel is not None and hasattr(kernel, "control_handlers"):
         kernel.control_handlers.pop(REQUEST, None)
     _unhook(ip)
+    _display_by_itself(ip)
     offer_main_thread(None)
     for mime in _FORMATTERS:
         formatter = ip.display_formatter.formatters[mime]
@@ -154,6 +156,37 @@ async def _answer(stream: Any, ident: Any, parent: Mapping[str, Any]) -> None:
 
 
 # ------------------------------------------------------------------ displays
+
+
+def display_where_printed(ip: Any) -> None:
+    """Let `display()` land where `print()` does: ipykernel 6 sends it to whichever cell runs, not to the calling context's.
+
+    Its streams know the cell of a context; its display publisher has one header for all, a trait.
+    """
+    publisher = getattr(ip, "display_pub", None)
+    has_trait = getattr(publisher, "has_trait", lambda _: False)
+    if kernel_of(ip) is None or not has_trait("parent_header") or hasattr(publisher, "replaced"):
+        return
+    kind = type(publisher)
+
+    def header(self: Any) -> Any:
+        return getattr(sys.stdout, "parent_header", None) or self.__dict__.get("_last_header", {})
+
+    def remember(self: Any, value: Any) -> None:
+        self.__dict__["_last_header"] = value
+
+    publisher.__class__ = type(
+        kind.__name__, (kind,), {"parent_header": property(header, remember), "replaced": kind}
+    )
+
+
+def _display_by_itself(ip: Any) -> None:
+    """Take that back."""
+    publisher = ip.display_pub
+    if (kind := getattr(publisher, "replaced", None)) is not None:
+        header = publisher.parent_header
+        publisher.__class__ = kind
+        publisher.parent_header = header
 
 
 def publish(data: Mapping[str, Any], *, display_id: str | None = None, update: bool = False) -> None:

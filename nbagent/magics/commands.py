@@ -7,9 +7,10 @@ stops them (`verbs.py`), `%config NBAgent` sets options. Arguments are read in `
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class, no_var_expand
 from traitlets import TraitType
 
 from nbagent import kernel, settings
@@ -18,7 +19,8 @@ from nbagent.errors import (
     PromptError,
     show_as,
 )
-from nbagent.magics import completion, mapping
+from nbagent.magics import completion, configuring, mapping
+from nbagent.magics.callers import visible_names
 from nbagent.magics.given import changes_of, contexts_named, launched_agent
 from nbagent.magics.lines import AGENT, AGENT_BG, Line, agent_line
 from nbagent.magics.names import evaluate, existing, session
@@ -61,6 +63,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         # a trait set to None is not validated: taking a setting back is heard here
         self.observe(lambda change: settings.configure(change["name"], change["new"]), list(settings.OPTIONS))
 
+    @no_var_expand
     @cell_magic
     def agent_bg(self, line: str, cell: str) -> None:
         """Launch an agent on the cell's text; the prompt is back at once.
@@ -74,7 +77,8 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
 
         The text is a Jinja2 template: {{ x }} is a variable of the notebook. AGENT is an Agent or Team of the
         notebook; without one the flags and `%config NBAgent` describe it, and --members makes a team of agents of
-        the notebook. Running the cell again cancels its earlier run. --session names a Session of the notebook, or
+        the notebook. The line is taken as it stands: IPython expands no $x and no {x} in it, a backslash at its end
+        takes the next line in, and # begins a comment. Running the cell again cancels its earlier run. --session names a Session of the notebook, or
         is an id.
         -c sends a variable (a figure, a DataFrame, any value) or a file with the prompt, and may come several times.
         --cache use gives the newest earlier answer to the same and asks only where there is none, refresh asks anew,
@@ -92,7 +96,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         In [3]: answer.result(timeout=60).content
         Out[3]: 'The capital of France is Paris.'
         """
-        options = AGENT_BG.parse(line)
+        options, cell = AGENT_BG.parse_cell(line, cell)
         mapping.check(options)
         if options.dry_run:
             self._dry_run(options, cell)
@@ -108,6 +112,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
 
             show_card(run)
 
+    @no_var_expand
     @line_cell_magic
     def agent(self, line: str, cell: str | None = None) -> Any:
         """Run an agent in the foreground (`%%agent`, flags as in `%%agent_bg?`), or look after runs (`%agent`).
@@ -145,7 +150,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         0      agent ...
         """
         if cell is not None:
-            options = AGENT.parse(line)
+            options, cell = AGENT.parse_cell(line, cell)
             mapping.check(options)
             if options.dry_run:
                 return self._dry_run(options, cell)
@@ -157,16 +162,20 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
 
     # -------------------------------------------------------------- launching
 
+    @property
+    def _names(self) -> Mapping[str, Any]:
+        return visible_names(self.shell.user_ns)
+
     def _prompt(self, cell: str) -> str:
         from nbagent.template import render
 
-        prompt = render(cell.strip("\n"), self.shell.user_ns)
+        prompt = render(cell.strip("\n"), self._names)
         if not prompt.strip():
             raise PromptError("the cell holds no prompt", "write what the agent should do below the magic")
         return prompt
 
     def _dry_run(self, options: Line, cell: str) -> None:
-        names = self.shell.user_ns
+        names = self._names
         if options.map is not None:
             print(mapping.forecast(self._agent(options), options, cell, names))
             return
@@ -179,7 +188,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         print(forecast)
 
     def _launch(self, options: Line, cell: str) -> Run:
-        names = self.shell.user_ns
+        names = self._names
         prompt = self._prompt(cell)
         if (
             options.run_id
@@ -208,7 +217,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         return self._assign(options, run)
 
     def _map(self, options: Line, cell: str) -> Batch:
-        batch = mapping.launch(self._agent(options), options, cell, self.shell.user_ns)
+        batch = mapping.launch(self._agent(options), options, cell, self._names)
         if options.output:
             self.shell.user_ns[options.output] = batch
         return batch
@@ -222,7 +231,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         """The agent that the line names, with the line's own model, tools and instructions where given."""
         from dataclasses import replace
 
-        names = self.shell.user_ns
+        names = self._names
         agent = launched_agent(options, names)
         changes: dict[str, Any] = {}
         if options.model:
@@ -261,10 +270,11 @@ def load(shell: InteractiveShell) -> None:
     if "agent_bg" not in shell.magics_manager.magics["cell"]:
         try:
             shell.register_magics(NBAgent)
-        except ConfigurationError as error:  # a bad value that %config has kept, or a configuration file's
+        except ConfigurationError as error:  # a bad value of a configuration file's
             print(f"{error}\nall options of %config NBAgent are taken back")
             shell.config.pop("NBAgent", None)
             shell.register_magics(NBAgent)
+        configuring.load(shell, shell.magics_manager.registry["NBAgent"])
     completion.load(shell)
     kernel.load(shell)
 
@@ -274,5 +284,6 @@ def unload(shell: InteractiveShell) -> None:
     for kind in ("line", "cell"):
         for name in ("agent", "agent_bg"):
             shell.magics_manager.magics[kind].pop(name, None)
+    configuring.unload(shell)
     completion.unload(shell)
     kernel.unload(shell)

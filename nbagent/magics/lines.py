@@ -6,6 +6,7 @@ import argparse
 import builtins
 import keyword
 import shlex
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, get_args
 
@@ -35,7 +36,7 @@ class LineParser(argparse.ArgumentParser):
     def parse(self, line: str) -> Line:
         """Split and parse a line; quotes group words. Raises UnknownOptionError."""
         try:
-            words = shlex.split(line)
+            words = shlex.split(without_comment(line))
         except ValueError as error:
             raise UnknownOptionError(
                 f"{self.prog}: {str(error).lower()} in {line.strip()!r}", "close the quote"
@@ -47,6 +48,13 @@ class LineParser(argparse.ArgumentParser):
         if agent and not agent.isidentifier():
             raise UnknownOptionError(f"{self.prog}: {agent!r} is no agent's name", f"{_QUOTE}; {self._help}")
         return known
+
+    def parse_cell(self, line: str, cell: str) -> tuple[Line, str]:
+        """Parse a cell magic's line, with what a backslash at its end takes in of the cell; the rest is the body."""
+        while (begun := without_comment(line).rstrip()) and _is_continued(begun) and line.rstrip() == begun:
+            following, _, cell = cell.partition("\n")
+            line = f"{begun[:-1].rstrip()} {following.strip()}"
+        return self.parse(line), cell
 
     @property
     def flags(self) -> Mapping[str, argparse.Action]:
@@ -74,7 +82,26 @@ class LineParser(argparse.ArgumentParser):
         raise UnknownOptionError(f"{self.prog}: {message}", self._help)
 
 
+def without_comment(line: str, sign: str = "#") -> str:
+    """Cut a comment off: from a # at the beginning of a word, outside quotes."""
+    quote, before = "", " "
+    for place, char in enumerate(line):
+        if quote:
+            quote = "" if char == quote and (before != "\\" or quote == "'") else quote
+        elif before != "\\" and char in "'\"":
+            quote = char
+        elif line.startswith(sign, place) and before.isspace():
+            return line[:place]
+        before = "" if before == "\\" else char  # a backslash is about one character
+    return line
+
+
+def _is_continued(line: str) -> bool:
+    return (len(line) - len(line.rstrip("\\"))) % 2 == 1
+
+
 def _identifier(text: str) -> str:
+    text = unicodedata.normalize("NFKC", text)  # as Python reads names
     if not text.isidentifier() or keyword.iskeyword(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no variable name")
     if hasattr(builtins, text):
@@ -192,12 +219,13 @@ def verb_parser(verb: str) -> LineParser | None:
 
 def agent_line(line: str) -> tuple[str, Any]:
     """Split `%agent VERB ...` into the verb (default: panel) and its parsed arguments."""
-    verb, _, rest = line.strip().partition(" ")
-    verb = verb or "panel"
+    verb, _, rest = line.replace("\\\n", " ").strip().partition(" ")
+    if not (verb := without_comment(verb)):
+        verb, rest = "panel", ""
     if verb not in _VERB_PARSERS:
         raise UnknownOptionError(
             f"%agent has no {verb!r}{close_match(verb, VERBS)}", f"it has: {', '.join(VERBS)}"
         )
-    if verb == "sql":  # quotes and dashes are SQL's
-        return verb, rest.strip()
+    if verb == "sql":  # quotes and dashes are SQL's, and #1 is its first column
+        return verb, without_comment(rest, "# ").strip()
     return verb, _VERB_PARSERS[verb].parse(rest)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
@@ -175,7 +176,7 @@ class Callbacks:
     """What a launch wants to be told. `on_event` gets each event, `on_text` the whole text so far.
 
     They run on one thread for the run, in order; while `on_text` is at work texts pass it by, and it gets the
-    latest one next. What they raise becomes a notice of the run, once for each of them.
+    latest one next. What they raise becomes a notice of the run and a warning, once for each of them.
     """
 
     on_event: Callable[[Event], Any] | None = None
@@ -209,7 +210,11 @@ class Callbacks:
             except BaseException as error:  # noqa: BLE001 - user code; it must hurt neither this thread nor the run
                 if name not in failed:
                     failed.add(name)
-                    note(f"{name} raised {type(error).__name__}: {error}")
+                    said = f"{name} raised {type(error).__name__}: {error}"
+                    note(said)
+                    with suppress(Warning):  # where warnings are errors this thread goes on all the same
+                        run_id = live.record.launch.run_id
+                        warnings.warn(f"run {run_id}: {said}", RuntimeWarning, stacklevel=1)
 
         over, said = False, ""
         while not over:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -244,6 +246,7 @@ def test_callbacks_are_called_in_order_off_the_loop(agent: Agent, provider: Scri
     assert not thread.is_alive()
 
 
+@pytest.mark.filterwarnings("ignore:.* on_(event|text) raised:RuntimeWarning")
 def test_a_failing_callback_becomes_a_notice(agent: Agent, provider: ScriptedProvider, until: Until) -> None:
     """It never hurts the run, is said once, and goes on being called; also where it fails at the very end."""
     calls: list[Event] = []
@@ -266,6 +269,35 @@ def test_a_failing_callback_becomes_a_notice(agent: Agent, provider: ScriptedPro
     ]
     until(lambda: any(isinstance(event, RunFinished) for event in calls))
     assert sum(isinstance(event, NoticeGiven) for event in calls) <= 2
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("ValueError('no text please')", "on_text raised ValueError: no text please"),
+        ("KeyError('city')", "on_text raised KeyError: 'city'"),
+        ("SystemExit(3)", "on_text raised SystemExit: 3"),
+    ],
+)
+def test_a_failing_callback_warns_a_script(provider: ScriptedProvider, error: str, told: str) -> None:
+    """Which has no card to show a notice on: one warning names the run, and the run completes."""
+    provider.reply(text_reply("Par", "is."))
+    script = f"""
+import nbagent as nb
+def on_text(text):
+    raise {error}
+model = nb.OpenAIChat(id="scripted-1", base_url={provider.base_url!r}, api_key="not-needed")
+run = nb.Agent(model=model).start("Capital of France?", run_id="r", on_text=on_text)
+print(run.result(timeout=10).content)
+import threading
+[one.join(5) for one in threading.enumerate() if one.name == "nbagent-callbacks-r"]
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "Paris."
+    assert done.stderr.count(f"RuntimeWarning: run r: {told}") == 1
+    assert "Traceback" not in done.stderr
 
 
 def test_a_slow_on_text_gets_the_latest_text(agent: Agent, provider: ScriptedProvider, until: Until) -> None:
