@@ -156,6 +156,13 @@ class ReasoningAdded:
     step: int
 
 
+@dataclass(frozen=True, slots=True)
+class TextReclassified:
+    """What had come as text of this step was reasoning, and comes as such; the answer's text begins after it."""
+
+    step: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCallStarted:
     """A request is about to be sent."""
@@ -272,6 +279,7 @@ Event = (
     | AnswerReused
     | TextAdded
     | ReasoningAdded
+    | TextReclassified
     | ModelCallStarted
     | ModelCallFinished
     | ToolCallStarted

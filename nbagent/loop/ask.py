@@ -22,10 +22,12 @@ from nbagent.events import (
     NoticeGiven,
     ReasoningAdded,
     TextAdded,
+    TextReclassified,
 )
 from nbagent.loop.continuation import Joint
 from nbagent.loop.ends import end_notice, is_same_reply
 from nbagent.loop.gate import Charge
+from nbagent.models import protocol as models
 from nbagent.models.prices import price_usd
 from nbagent.models.protocol import (
     Attached,
@@ -211,8 +213,10 @@ def _opening(request: ModelRequest, partial: str, step: int) -> list[Event]:
     return facts
 
 
-def _fact_of(event: ReasoningPiece | Attached | Notice, step: int) -> Event:
+def _fact_of(event: ReasoningPiece | models.TextReclassified | Attached | Notice, step: int) -> Event:
     match event:
+        case models.TextReclassified():
+            return TextReclassified(step)
         case ReasoningPiece():
             return ReasoningAdded(event.text, step)
         case Attached():

@@ -36,8 +36,8 @@ from nbagent.models.protocol import (
     ReasoningPiece,
     ReplyFinished,
     ReplyStarted,
-    TextPiece,
 )
+from nbagent.models.think_tags import ThinkTags, apart
 from nbagent.models.usage import usage_of
 
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
@@ -88,6 +88,7 @@ class ChatReply:
         self._pairing = Pairing()
         self._reasoning_field: str | None = None
         self._extra: dict[str, Any] = {}
+        self._tags = ThinkTags()
 
     @property
     def ended(self) -> bool:
@@ -111,9 +112,11 @@ class ChatReply:
         except ModelError as fault:  # raised by `finished`: the text that came with it in one read is kept
             self._fault = fault
             self.done = True
+        over = bool(self.finish_reason) or self.done
         if not texts and not thoughts and len(self._calls) == calls_before and not self._refusal:
-            return []
-        return self._events(texts, thoughts)
+            return self._rest() if over else []
+        events = self._events(texts, thoughts)
+        return [*events, *self._rest()] if over else events
 
     def finished(self) -> ReplyFinished:
         """Return the whole reply.
@@ -150,12 +153,14 @@ class ChatReply:
             finish = "tool_calls"  # the calls are what the model wants, whatever the server calls it
         if refusal is not None and finish == "stop":
             finish = "refusal"
+        raw = "".join(self._text) + ("\ufffd" if self._pairing.half else "")
+        thought, text = apart(raw, whole=finish == "stop")
         usage = usage_of(self._usage)
         return ReplyFinished(
-            text="".join(self._text) + ("\ufffd" if self._pairing.half else ""),
+            text=text,
             finish_reason=finish,
             server_finish_reason=word,
-            reasoning="".join(self._reasoning) or None,
+            reasoning="".join(self._reasoning) + thought or None,
             refusal=refusal,
             tool_requests=requests,
             usage=usage,
@@ -335,8 +340,12 @@ class ChatReply:
             text = self._pairing.join(texts[0] if len(texts) == 1 else "".join(texts))
             if text:
                 self._text.append(text)
-                events.append(TextPiece(text))
+                events += self._tags.feed(text)
         return events
+
+    def _rest(self) -> list[ModelEvent]:
+        finish = finish_reason_of(self.finish_reason)
+        return self._tags.rest(whole=finish == "stop" and not self._calls)
 
 
 def _is_error(chunk: Mapping[str, Any]) -> bool:

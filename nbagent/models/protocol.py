@@ -78,6 +78,11 @@ class ReasoningPiece:
 
 
 @dataclass(frozen=True, slots=True)
+class TextReclassified:
+    """All text so far was reasoning: its closing tag came, its opening one never did. It follows as reasoning."""
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something the person should know: a mode that is not in effect, a step down the ladder."""
 
@@ -109,7 +114,7 @@ class ReplyFinished:
     provider_items: tuple[Mapping[str, Any], ...] = ()
 
 
-ModelEvent = ReplyStarted | TextPiece | ReasoningPiece | Notice | Attached | ReplyFinished
+ModelEvent = ReplyStarted | TextPiece | ReasoningPiece | TextReclassified | Notice | Attached | ReplyFinished
 
 
 async def prepare(model: Model) -> None:

@@ -31,10 +31,10 @@ from nbagent.models.protocol import (
     ReasoningPiece,
     ReplyFinished,
     ReplyStarted,
-    TextPiece,
 )
 from nbagent.models.response_items import CallParts, output_text, refusal_in, same_item, tool_requests_in
 from nbagent.models.responses_body import tagged
+from nbagent.models.think_tags import ThinkTags, apart
 from nbagent.models.usage import usage_of
 
 Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
@@ -71,6 +71,7 @@ class ResponsesReply:
         self._pairing = Pairing()
         self._in_part = False  # a delta of the text part that is open has come
         self._after: int | None = None  # events up to this one have been taken; set where they may come again
+        self._tags = ThinkTags()
         self._skip = 0  # characters that will come again and are known
 
     @property
@@ -105,7 +106,10 @@ class ResponsesReply:
         except ModelError as fault:  # raised by `finished`: the text that came with it in one read is kept
             self._fault = fault
             self.done = True
-        return self._events(texts, thoughts) if texts or thoughts or begins else []
+        events = self._events(texts, thoughts) if texts or thoughts or begins else []
+        if self.done:
+            events += self._tags.rest(whole=self.status == "completed")
+        return events
 
     def finished(self) -> ReplyFinished:
         """Return the whole reply.
@@ -133,11 +137,14 @@ class ResponsesReply:
         refusal = refusal_in(items) or "".join(self._refusal) or None
         usage = usage_of(self._usage)
         counted = usage.input_tokens is not None or usage.output_tokens is not None
+        finish = self._finish_reason(refusal, called=bool(requests))
+        text = self._whole or "".join(self._text) + ("\ufffd" if self._pairing.half else "")
+        thought, text = apart(text, whole=finish == "stop")
         return ReplyFinished(
-            text=self._whole or "".join(self._text) + ("\ufffd" if self._pairing.half else ""),
-            finish_reason=self._finish_reason(refusal, called=bool(requests)),
+            text=text,
+            finish_reason=finish,
             server_finish_reason=self._incomplete or (self.status if self.is_final else None),
-            reasoning="".join(self._reasoning) or None,
+            reasoning="".join(self._reasoning) + thought or None,
             refusal=refusal,
             tool_requests=requests,
             usage=usage,
@@ -274,7 +281,7 @@ class ResponsesReply:
                 text, self._skip = text[self._skip :], max(0, self._skip - len(text))
             if text:
                 self._text.append(text)
-                events.append(TextPiece(text))
+                events += self._tags.feed(text)
         if not self._started and (events or not (texts or thoughts)):
             self._started = True
             events.insert(0, _STARTED)

@@ -28,6 +28,7 @@ from nbagent.events import (
     RunFinished,
     RunStarted,
     TextAdded,
+    TextReclassified,
     ToolCall,
     ToolCallFinished,
     ToolCallStarted,
@@ -154,6 +155,8 @@ class RunRecord:
                     self.notices.append(event.text)
             case RunFinished():
                 self.end = event
+            case TextReclassified():
+                self._pieces = []
             case ReasoningAdded() | TextAdded():
                 pass
             case unknown:
