@@ -185,7 +185,7 @@ class Batch:
 
     # --------------------------------------------------------------- results
 
-    def to_frame(self, *, join: bool = True) -> pd.DataFrame:
+    def to_frame(self, *, join: bool = True, explode: bool | str | None = False) -> pd.DataFrame:
         """Return the rows so far as a DataFrame with the index of the rows given.
 
         Columns: those of the rows given, as they were given to `map` (none with `join=False`; a generator's are not
@@ -196,10 +196,18 @@ class Batch:
         `duration_s` and `run_id`. The columns given keep their names, whatever these are: one of ours with a name
         that is taken is `answer.NAME` (`answer.answer.NAME` if that is too); so is an answer's field with the name of
         a measure.
-        """
-        return self._frame(join=join)
 
-    def _frame(self, *, join: bool = True, raw_answers: bool = False) -> pd.DataFrame:
+        The answer's columns and their types are those of the output schema, whatever was answered: `Int64`,
+        `Float64`, `boolean`, `string`, datetimes in UTC, objects for the rest; fields of an object inside are
+        `city.name`. Lists are whole in their cells, unless `explode` makes a row of each element, as in
+        `run.to_frame`: None of the one list of objects, True of the one list there is, a field's name of that one. A
+        row with an empty list is one row; what a row cost then stands in each of its rows.
+        """
+        return self._frame(join=join, explode=explode)
+
+    def _frame(
+        self, *, join: bool = True, explode: bool | str | None = False, raw_answers: bool = False
+    ) -> pd.DataFrame:
         import pandas as pd
 
         results, source = self._results, self._source
@@ -210,8 +218,10 @@ class Batch:
         index = given.index if given is not None else pd.Index(results.labels[: len(outcomes)])
         if len(index) < len(outcomes):
             index = pd.RangeIndex(len(outcomes))
-        answers = [None if one is None else one.answer for one in outcomes]
-        return frame_of(outcomes, answers, index, given if join else None, raw_answers=raw_answers)
+        if given is None or not join:
+            given = pd.DataFrame(index=index)
+        schema = self._plan.output_schema
+        return frame_of(outcomes, given, schema, explode=explode, raw_answers=raw_answers)
 
     def failed(self) -> pd.DataFrame:
         """Return the rows that have failed so far, with what the model said as `raw_answer`.

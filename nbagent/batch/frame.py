@@ -14,7 +14,7 @@ from nbagent.batch.outcome import NOT_ASKED, Outcome
 from nbagent.batch.snapshot import kept
 from nbagent.batch.tables import names_of
 from nbagent.run import RunStatus
-from nbagent.schemas import rows_of
+from nbagent.schemas import Column, Explode, Layout, OutputSchema, columns_of, layout_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,43 +32,35 @@ _DTYPES: dict[str, Any] = {
     "duration_s": "Float64",
     "run_id": "string",
 }
+TEXT = Layout((Column(CONTENT, "string"),))
 _FIELDS = {"from_earlier": "reused"}
-
-
-def answer_fields(value: Any) -> dict[str, Any]:
-    """Return the columns of one row's answer: the fields of a record, else the answer itself as `content`."""
-    if value is None:
-        return {}
-    rows = rows_of(value)
-    if len(rows) != 1 or isinstance(value, list) or rows[0].keys() == {"value"}:
-        return {CONTENT: rows[0]["value"] if len(rows) == 1 and not isinstance(value, list) else value}
-    return rows[0]
 
 
 def frame_of(
     outcomes: Sequence[Outcome | None],
-    answers: Iterable[Any],
-    index: Any,
-    given: pd.DataFrame | None,
+    given: pd.DataFrame,
+    schema: OutputSchema | None,
     *,
+    explode: Explode = False,
     raw_answers: bool = False,
 ) -> pd.DataFrame:
-    """Return one row for each outcome: columns of `given`, the answers' fields, then the measures.
+    """Return a row for each outcome: columns of `given`, the answers', then the measures. What it holds is nobody else's.
 
-    A row without an outcome yet is `pending`. What the frame holds is nobody else's.
+    The answers' columns are those of the schema. A row without an outcome yet is `pending`. `explode` as in `layout_of`:
+    a row whose list has several elements is several rows, one whose list has none is one.
     """
     import pandas as pd
 
-    fields = [answer_fields(kept(answer)) for answer in answers]
-    names = list(dict.fromkeys(name for one in fields for name in one))
-    columns: dict[str, Any] = {}
-    for name in names:
-        column = pd.Series([one.get(name) for one in fields], dtype=object)
-        columns[name] = column.infer_objects().convert_dtypes()
+    layout = TEXT if schema is None else layout_of(schema, explode=explode, alone=CONTENT)
+    answers = [None if one is None else kept(one.answer) for one in outcomes]
+    columns, positions = columns_of(answers, layout, of_nothing=True)
     measures = measures_of(outcomes)
     if raw_answers:
         measures[RAW_ANSWER] = pd.array([_said(one) for one in outcomes], dtype="string")
-    return beside(pd.DataFrame(index=index) if given is None else given, columns, measures)
+    if positions != list(range(len(outcomes))):
+        given = given.take(positions)
+        measures = {name: values.take(positions) for name, values in measures.items()}
+    return beside(given, columns, measures)
 
 
 def _said(outcome: Outcome | None) -> str | None:

@@ -20,6 +20,7 @@ from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus, text_of
 from nbagent.runtime import decisions, recover
 from nbagent.runtime.listeners import Mailbox, RunEvents, Source
 from nbagent.runtime.outcome import completed, person_needed, what_to_do
+from nbagent.runtime.stored import schema_of
 from nbagent.threads import in_own_thread
 
 if TYPE_CHECKING:
@@ -449,8 +450,13 @@ class Run:
         """
         return recover.retry(self._runtime, self.run_id, agent=agent)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self, *, explode: bool | str | None = None) -> pd.DataFrame:
         """The structured output as a DataFrame: a row for each record of the answer.
+
+        Columns and their types are those of the output schema, whatever was answered: `Int64`, `Float64`, `boolean`,
+        `string`, datetimes in UTC, objects for the rest; fields of an object inside are `city.name`. `explode` says
+        which list's elements are rows: None the one list of objects, True the one list there is, a field's name that
+        one, False none, so that lists are whole in their cells.
 
         >>> import pydantic
         >>> class City(pydantic.BaseModel):
@@ -463,9 +469,13 @@ class Run:
         0  Tokyo   Japan
         1  Paris  France
         """
-        from nbagent.schemas import to_frame
+        from nbagent.schemas import OutputSchema, to_frame
 
-        return to_frame(completed(self.output).content)
+        output, live = completed(self.output), self._live
+        schema = live.record.output_schema if live is not None else None
+        if not isinstance(schema, OutputSchema) or not output.output_valid:
+            schema = schema_of(self._store, output)
+        return to_frame(output.content, schema, explode=explode)
 
     def __repr__(self) -> str:
         output = self.output

@@ -6,8 +6,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
+from nbagent.errors import SchemaError
 from nbagent.run import RunOutput
-from nbagent.schemas import Stored, rebuild
+from nbagent.schemas import OutputSchema, Stored, class_named, rebuild
 from nbagent.store import Store, load_run
 
 
@@ -25,6 +28,26 @@ def typed_output(output: RunOutput, names: Mapping[str, Any]) -> RunOutput:
     if output.member_responses:
         update["member_responses"] = tuple(typed_output(one, names) for one in output.member_responses)
     return output.model_copy(update=update) if update else output
+
+
+def schema_of(store: Store, output: RunOutput) -> OutputSchema | None:
+    """Return the schema of a run's answer: of its class where that is at hand, else as the file has it; None without one."""
+    if not output.output_valid:
+        return None
+    target = class_named(output.content_type, vars(sys.modules["__main__"]))
+    if target is not None:
+        try:
+            return OutputSchema.of(target)
+        except SchemaError:  # the notebook's class has changed since
+            pass
+    with store.reader() as ask:
+        found = ask("select output_schema, spec from runs where run_id = ?", [output.run_id])
+    if not found or found[0]["output_schema"] is None:
+        return None
+    spec = orjson.loads(found[0]["spec"] or "{}")
+    return OutputSchema(
+        name="output", json_schema=orjson.loads(found[0]["output_schema"]), wrapper=spec.get("output_wrapper")
+    )
 
 
 def answer_of(output: RunOutput) -> Stored:

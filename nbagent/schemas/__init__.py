@@ -11,6 +11,8 @@ imported with their first use.
     deadline.py  those checks, off the loop and bounded; stored answers in their types again
     names.py     types by name, as stored and as sent
     rows.py      a value as rows of a table
+    layout.py    the columns that a schema's answers have
+    table.py     answers as those columns
 """
 
 from __future__ import annotations
@@ -18,15 +20,24 @@ from __future__ import annotations
 from nbagent.schemas.answer import InvalidOutputError
 from nbagent.schemas.deadline import Stored, check_text, read_part, read_stored, rebuild
 from nbagent.schemas.define import OutputSchema, data_of, named
-from nbagent.schemas.names import type_name
-from nbagent.schemas.rows import rows_of, to_frame
+from nbagent.schemas.layout import Column, Explode, Layout, layout_of
+from nbagent.schemas.names import class_named, type_name
+from nbagent.schemas.rows import rows_of
+from nbagent.schemas.table import column_of, columns_of, to_frame
 
 __all__ = [
+    "Column",
+    "Explode",
     "InvalidOutputError",
+    "Layout",
     "OutputSchema",
     "Stored",
     "check_text",
+    "class_named",
+    "column_of",
+    "columns_of",
     "data_of",
+    "layout_of",
     "named",
     "read_part",
     "read_stored",

@@ -6,12 +6,9 @@ import dataclasses
 import enum
 import typing
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydantic import BaseModel, Secret, SecretBytes, SecretStr
-
-if TYPE_CHECKING:
-    import pandas as pd
+from pydantic import BaseModel, RootModel, Secret, SecretBytes, SecretStr
 
 
 def rows_of(value: Any) -> list[dict[str, Any]]:
@@ -40,15 +37,22 @@ def rows_of(value: Any) -> list[dict[str, Any]]:
     return [_with_parent(_flat(fields), element) for element in elements]
 
 
-def to_frame(value: Any) -> pd.DataFrame:
-    """Return `rows_of(value)` as a DataFrame; no rows give an empty one."""
-    import pandas as pd
+def fields_of(value: Any) -> dict[str, Any] | None:
+    """Return an object's fields by name, as they are; None for what is no object."""
+    plain = _shallow(value)
+    return {str(name): item for name, item in plain.items()} if isinstance(plain, dict) else None
 
-    return pd.DataFrame(rows_of(value))
+
+def plain_cell(value: Any) -> Any:
+    """Return a value for a cell: sequences as lists, enums as their values, secrets as their mask, objects as they are."""
+    plain = _shallow(value)
+    return value if isinstance(plain, dict) else plain
 
 
 def _shallow(value: Any) -> Any:
     """Return objects as dicts and sequences as lists, one level deep; other values as they are."""
+    if isinstance(value, RootModel):
+        return _shallow(value.root)
     if isinstance(value, BaseModel):
         names = [*type(value).model_fields, *type(value).model_computed_fields, *(value.model_extra or {})]
         return {name: _read(value, name) for name in names}
