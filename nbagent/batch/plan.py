@@ -10,6 +10,7 @@ from typing import Any, Literal
 from nbagent.batch.prompts import Prompts
 from nbagent.errors import UnknownOptionError
 from nbagent.jsontext import dump_json
+from nbagent.models import model_identity
 from nbagent.runtime import Crew
 from nbagent.schemas import OutputSchema
 from nbagent.spec import AgentSpec, TeamSpec
@@ -86,7 +87,11 @@ class Plan:
     @property
     def key(self) -> str:
         """The same for batches whose answers to one prompt may stand for each other."""
-        known = {"spec": _asked(self.crew.spec), "template": self.prompts.template}
+        known = {
+            "spec": _asked(self.crew.spec),
+            "models": _models(self.crew),
+            "template": self.prompts.template,
+        }
         return hashlib.sha256(dump_json(known, sort_keys=True)).hexdigest()
 
 
@@ -96,6 +101,11 @@ def _asked(spec: AgentSpec) -> dict[str, Any]:
     if isinstance(spec, TeamSpec):
         data["members"] = [_asked(member) for member in spec.members]
     return data
+
+
+def _models(crew: Crew) -> list[Any]:
+    """Which models answer, and where they are."""
+    return [model_identity(crew.model), *(_models(member) for member in crew.members)]
 
 
 def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:

@@ -15,6 +15,7 @@
     encoding.py     JSON to and from a provider
     sse.py          bytes -> data payloads
     endpoint.py     where a model is, and its key
+    identity.py     what tells one model from another
     exchange.py     one HTTP request and the bytes of its answer
     connections.py  one SDK client for each server, key and event loop
     faults.py       anything that goes wrong -> a ModelError that says what to do (fault_table.py: the rows)
@@ -26,6 +27,7 @@
 
 from nbagent.models.chat import OpenAIChat
 from nbagent.models.connections import close_connections
+from nbagent.models.identity import model_identity
 from nbagent.models.listed import listed_models
 from nbagent.models.overview import overview
 from nbagent.models.prices import price_usd
@@ -66,6 +68,7 @@ __all__ = [
     "close_connections",
     "default_model_name",
     "listed_models",
+    "model_identity",
     "overview",
     "price_usd",
     "provider_names",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from urllib.parse import urlsplit, urlunsplit
 
 from nbagent.errors import ConfigurationError, MissingKeyError, UnknownModelError, close_match
 from nbagent.models.faults import Target
@@ -59,6 +60,17 @@ class Endpoint:
     def __repr__(self) -> str:
         where = f", base_url={self.given_url!r}" if self.given_url else ""
         return f"id={self.model_id!r}, provider={self.row.name!r}{where}"
+
+    @property
+    def address(self) -> str | None:
+        """The base URL without user and password, as far as it is known before anything is started."""
+        if self.row.find_base_url is not None and not self.given_url:
+            return None
+        url = self.row.url_of(self.given_url, os.environ)
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
     def check(self) -> None:
         """Raise MissingKeyError or ConfigurationError if no request can be tried; start and ask nothing."""

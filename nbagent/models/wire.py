@@ -117,6 +117,11 @@ class WireModel:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._endpoint!r})"
 
+    @property
+    def address(self) -> str | None:
+        """Where the model is: its base URL without user and password; None where its server is started when asked."""
+        return self._endpoint.address
+
     def check(self) -> None:
         """Raise if no call can even be tried; make no request and start nothing.
 

@@ -2,8 +2,8 @@
 
 Two launches with one key would send a model the same: the same agent (name, instructions, model, settings, output
 schema, tools, and a team's members likewise), the same prompt with the same files, the same history before it. What
-says where, when and for how long a run works is no part of it: ids, labels, tags, time limits, bounds on cost, a
-server's address and key, retries, turns and sessions as such.
+says when and for how long a run works is no part of it: ids, labels, tags, time limits, bounds on cost, a key,
+retries, turns and sessions as such. Where the model is, is part of it: two servers may call two models alike.
 
 A run in a session has a second key, that of its turn: of the history only what the same kernel's runs left, and the
 session's name. A notebook run again goes on in a session that its first execution has left longer: by this key its
@@ -22,13 +22,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nbagent.events import FilePart, Message
-from nbagent.models.protocol import Model
+from nbagent.models import model_identity
 from nbagent.runtime.launching import Crew
 from nbagent.spec import AgentSpec, TeamSpec
 from nbagent.tools import Tool
 
 # part of every key: a change of what goes into it makes earlier answers misses, never wrong hits
-KEY_VERSION = 1
+KEY_VERSION = 2
 
 
 def cache_key(
@@ -69,18 +69,12 @@ def _agent(crew: Crew) -> dict[str, Any]:
     return {
         "name": spec.name,
         "instructions": spec.instructions,
-        "model": _model(crew.model),
+        "model": model_identity(crew.model),
         "settings": spec.settings.given(),
         "output_schema": spec.output_schema.json_schema if spec.output_schema is not None else None,
         "tools": [_tool(one) for one in spec.tools],
         **_team(spec, crew.members),
     }
-
-
-def _model(model: Model) -> list[str]:
-    """Provider, model and kind: the wire format it speaks, or the class of a model of somebody else's."""
-    wire = getattr(getattr(model, "wire", None), "name", None)
-    return [model.provider, model.id, wire or type(model).__qualname__]
 
 
 def _tool(tool: Tool) -> list[Any]:

@@ -203,7 +203,7 @@ def _missed(live: LiveRun) -> NoRecordedAnswerError:
     return NoRecordedAnswerError(
         f"no recorded answer for the prompt {prompt!r} (agent {launch.agent_name!r}, {launch.provider}:{launch.model})",
         "ask once with --cache use, or %agent record import the file that holds it; "
-        "a changed agent, tool, schema, model or history asks anew",
+        "a changed agent, tool, schema, model (or where it is) or history asks anew",
     )
 
 

@@ -90,6 +90,7 @@ DECIDES: dict[str, Callable[[], str]] = {
     "a tool's description": of(tools=[bodied("return 1.0", about="Say a price.")]),
     "another tool": of(tools=[bodied("return 1.0"), bodied("return 0.0", name="n")]),
     "no tool": of(tools=[]),
+    "where the model is": of(model=chat(base_url="http://127.0.0.1:10/v1")),
     "the prompt": lambda: key(prompt="Well!"),
     "a space in the prompt": lambda: key(prompt="Well? "),
     "a file's content": lambda: key(files=(replace(FILE, data="aGkh"),)),
@@ -116,7 +117,7 @@ IRRELEVANT: dict[str, Callable[[], str]] = {
     "the same again": key,
     "time limits": of(limits=Limits(timeout_s=1.0, idle_timeout_s=1.0, queue_timeout_s=1.0)),
     "bounds and retries": of(limits=Limits(max_steps=3, max_total_tokens=9, model_retries=0, output_retries=0)),
-    "the server's address and key": of(model=chat(base_url="http://127.0.0.1:10/v1", api_key="another")),
+    "the key, and who asks": of(model=chat(base_url="http://ann:pw@127.0.0.1:9/v1", api_key="another")),
     "turns": of(on_busy="parallel"),
     "the mode of the cache": of(cache="use"),
     "ids that a provider made up": lambda: key(
@@ -132,7 +133,7 @@ IRRELEVANT: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("part", IRRELEVANT)
 def test_what_does_not_decide_it_leaves_the_key(part: str) -> None:
-    """Times, bounds, addresses and made-up ids are no part of the key."""
+    """Times, bounds, keys and made-up ids are no part of the key."""
     assert IRRELEVANT[part]() == key()
 
 
@@ -173,8 +174,9 @@ def test_the_key_is_the_same_in_every_process() -> None:
 
 
 def test_the_parts_say_what_is_in_the_key_and_hold_no_secret() -> None:
-    """`key_parts` is plain data for a person to compare; keys and addresses are not in it."""
-    parts = str(key_parts(replace(BASE, model=chat(api_key="sk-secret")).crew(), "Well?"))
+    """`key_parts` is plain data for a person to compare; keys and passwords are not in it."""
+    model = chat(api_key="sk-secret", base_url="http://ann:pw-secret@127.0.0.1:9/v1")
+    parts = str(key_parts(replace(BASE, model=model).crew(), "Well?"))
     assert "Well?" in parts
-    assert "sk-secret" not in parts
-    assert "127.0.0.1" not in parts
+    assert "http://127.0.0.1:9/v1" in parts
+    assert "secret" not in parts

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import nbagent as nb
-from nbagent import Agent, Limits, OpenAIChat, RunStatus, runtime
+from nbagent import Agent, Limits, OpenAIChat, Provider, RunStatus, runtime
 from nbagent.errors import MissingKeyError, NoRecordedAnswerError, RunError
 from nbagent.events import AnswerReused, RunFinished
 from nbagent.store import load_run
@@ -197,17 +197,18 @@ def test_replay_says_what_is_missing_in_two_lines_and_touches_nothing(
 
 
 def test_no_key_is_needed_for_a_hit(provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the key gone and the server closed a recorded answer is given; a miss says that the key is missing."""
+    """With the key gone a recorded answer is given and nothing is asked; a miss says that the key is missing."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     monkeypatch.setenv("OPENAI_BASE_URL", provider.base_url)
     provider.reply(text_reply("yes"))
     agent = Agent(model="openai-chat:m-1")
     agent.start("Well?").result(timeout=15)
-    # a connection to this would fail the test: it leaves the machine
-    monkeypatch.setenv("OPENAI_BASE_URL", "https://api.example.com/v1")
     monkeypatch.delenv("OPENAI_API_KEY")
     for cache in ("use", "replay"):
         assert agent.start("Well?", cache=cache).result(timeout=15).content == "yes"
+    assert len(provider.requests) == 1
+    # a connection to this would fail the test: it leaves the machine
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://api.example.com/v1")
     with pytest.raises(MissingKeyError):
         agent.start("Other?", cache="use")
     with pytest.raises(NoRecordedAnswerError):
@@ -322,10 +323,38 @@ def test_a_hit_is_quick(agent: Agent, provider: ScriptedProvider, capsys: pytest
     assert statistics.median(times) < 1000
 
 
-def test_a_model_object_of_an_own_class_has_a_key(provider: ScriptedProvider) -> None:
-    """Two servers of one name share answers: an address is no part of the key."""
-    provider.reply(text_reply("yes"))
-    here = Agent(model=OpenAIChat(id="m", base_url=provider.base_url, api_key="k"))
-    there = Agent(model=OpenAIChat(id="m", base_url="http://127.0.0.1:9/v1", api_key="k"))
+SERVERS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "another server": lambda _: {"base_url": "http://127.0.0.1:9/v1"},
+    "another deployment of one server": lambda url: {
+        "base_url": f"{url.removesuffix('/v1')}/deployments/b/v1"
+    },
+    "another version by its query": lambda url: {"base_url": f"{url}?api-version=2"},
+    "another provider's row": lambda url: {"base_url": url, "provider": Provider(name="house", base_url=url)},
+}
+
+
+@pytest.mark.parametrize("other", SERVERS)
+def test_a_model_elsewhere_is_another_model(provider: ScriptedProvider, other: str) -> None:
+    """Two servers may call two models alike: the answer of one is never given for the other, nor in a batch."""
+    provider.reply(text_reply("yes"), text_reply("a"), text_reply("b"))
+    here = Agent(
+        model=OpenAIChat(id="m", base_url=provider.base_url, api_key="k"), limits=Limits(model_retries=0)
+    )
+    there = replace(here, model=OpenAIChat(id="m", api_key="k", **SERVERS[other](provider.base_url)))
     here.start("Well?").result(timeout=15)
-    assert there.start("Well?", cache="replay").result(timeout=15).content == "yes"
+    with pytest.raises(NoRecordedAnswerError):
+        there.start("Well?", cache="replay")
+    assert here.start("Well?", cache="replay").result(timeout=15).content == "yes"
+    here.map(["x", "y"], "Label {{ row }}").result(timeout=15)
+    assert not there.map(["x", "y"], "Label {{ row }}").result(timeout=15)["from_earlier"].any()
+    assert here.map(["x", "y"], "Label {{ row }}").result(timeout=15)["from_earlier"].all()
+
+
+@pytest.mark.parametrize("userinfo", ["", "ann:secret@", "bob@"])
+def test_who_asks_is_no_part_of_where_a_model_is(provider: ScriptedProvider, userinfo: str) -> None:
+    """User and password in a base URL, like a key, leave the answer's key as it is."""
+    provider.reply(text_reply("yes"))
+    Agent(model=OpenAIChat(id="m", base_url=provider.base_url, api_key="k")).start("Well?").result(timeout=15)
+    url = provider.base_url.replace("://", f"://{userinfo}")
+    asked = Agent(model=OpenAIChat(id="m", base_url=url, api_key="other")).start("Well?", cache="replay")
+    assert asked.result(timeout=15).content == "yes"
