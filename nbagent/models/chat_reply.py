@@ -38,7 +38,7 @@ from nbagent.models.protocol import (
     ReplyStarted,
 )
 from nbagent.models.think_tags import ThinkTags, apart
-from nbagent.models.usage import usage_of
+from nbagent.models.usage import merged, usage_of
 
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 _SHORTEST_REPEAT = 16  # characters; fewer may well be said twice
@@ -197,10 +197,9 @@ class ChatReply:
                 usage = usage or choice.get("usage")
         if isinstance(usage, Mapping):
             usage = usage.get("usage", usage)
-            if isinstance(usage, Mapping) and usage.keys() - {
-                "id"
-            }:  # x_groq opens with the request's id alone
-                self._usage = usage  # cumulative where it comes with every chunk: the last one counts
+            # x_groq opens with the request's id alone; one that comes with every chunk is cumulative
+            if isinstance(usage, Mapping) and usage.keys() - {"id"}:
+                self._usage = merged(self._usage, usage)
 
     def _take_choice(self, choice: Mapping[str, Any], texts: list[str], thoughts: list[str]) -> None:
         delta = choice.get("delta")

@@ -35,7 +35,7 @@ from nbagent.models.protocol import (
 from nbagent.models.response_items import CallParts, output_text, refusal_in, same_item, tool_requests_in
 from nbagent.models.responses_body import tagged
 from nbagent.models.think_tags import ThinkTags, apart
-from nbagent.models.usage import usage_of
+from nbagent.models.usage import merged, usage_of
 
 Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
 _FINAL = frozenset({"completed", "incomplete", "failed", "cancelled"})
@@ -242,7 +242,7 @@ class ResponsesReply:
         # some call the last event completed whatever the response's status, some leave the status out
         self.status = named if named in _FINAL and status not in _FINAL else status or self.status
         if isinstance(usage := response.get("usage"), Mapping) and usage:
-            self._usage = usage
+            self._usage = merged(self._usage, usage)
         if not self.is_final:
             return False
         self.done = True

@@ -201,7 +201,7 @@ USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
             Usage(input_tokens=10, output_tokens=5, total_tokens=15, cache_read_tokens=4, reasoning_tokens=3, cost_usd=0.002),
         ),
         ([chunk(usage={"prompt_tokens_details": None, "prompt_tokens": 10})], Usage(input_tokens=10)),
-        ([chunk(usage={"prompt_tokens": -1, "completion_tokens": "5"})], Usage()),
+        ([chunk(usage={"prompt_tokens": -1, "completion_tokens": "5"})], Usage(output_tokens=5)),
         ([chunk(usage={})], Usage()),
     ],
 )  # fmt: skip
