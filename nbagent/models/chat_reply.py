@@ -37,6 +37,7 @@ from nbagent.models.protocol import (
     ReplyFinished,
     ReplyStarted,
 )
+from nbagent.models.stream_errors import error_in
 from nbagent.models.think_tags import ThinkTags, apart
 from nbagent.models.usage import merged, usage_of
 
@@ -181,8 +182,8 @@ class ChatReply:
 
     def _take_chunk(self, chunk: dict[str, Any], texts: list[str], thoughts: list[str]) -> None:
         choices = chunk.get("choices")
-        if chunk.get("error") or (not choices and _is_error(chunk)):
-            raise fault_of_error_object(chunk.get("error") or chunk, self._target)
+        if (not choices or chunk.get("error")) and (error := error_in(chunk)) is not None:
+            raise fault_of_error_object(error, self._target)
         if not (self._id and self._model) and "choices" in chunk:
             self._chunks = True
             # the first chunk of some servers (Azure) has neither
@@ -345,10 +346,6 @@ class ChatReply:
     def _rest(self) -> list[ModelEvent]:
         finish = finish_reason_of(self.finish_reason)
         return self._tags.rest(whole=finish == "stop" and not self._calls)
-
-
-def _is_error(chunk: Mapping[str, Any]) -> bool:
-    return chunk.get("object") == "error" or ("message" in chunk and ("code" in chunk or "type" in chunk))
 
 
 def _is_another(found: _OpenCall, call_id: str, name: str, *, counted: bool) -> bool:

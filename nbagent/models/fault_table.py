@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nbagent.errors import (
+    ContentFilterError,
     ModelError,
     ProviderOverloadedError,
     ProviderProtocolError,
@@ -109,6 +110,19 @@ REFUSED_IN_REPLY = Fault(
     ProviderRefusedError,
     "provider {provider!r} refused the request for model {model!r} in its reply: {detail}",
     "change what the message names",
+)
+FILTERED = Fault(
+    ContentFilterError,
+    "the content filter of provider {provider!r} stopped the request for model {model!r}: {detail}",
+    "say it otherwise; what is filtered is set at the provider, not here",
+)
+LIMITED_IN_REPLY = Fault(
+    ProviderOverloadedError,
+    "provider {provider!r} limits how much model {model!r} may be asked, it says in its reply: {detail}",
+    "try again later, or run fewer at a time",
+)
+OVERLOADED_IN_REPLY = Fault(
+    ProviderOverloadedError, "provider {provider!r} is overloaded, it says in its reply: {detail}", _LATER
 )
 FAILED_IN_REPLY = Fault(
     ProviderOverloadedError, "provider {provider!r} failed in its reply: {detail}", _LATER

@@ -16,13 +16,17 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from nbagent.errors import ModelError, ProviderProtocolError
+from nbagent.models.content_filters import filtered_for, is_filtered
 from nbagent.models.fault_table import (
     FAILED_IN_REPLY,
+    FILTERED,
+    LIMITED_IN_REPLY,
     NO_MONEY,
     NO_PAGE,
     OTHER_4XX,
     OTHER_5XX,
     OTHER_STATUS,
+    OVERLOADED_IN_REPLY,
     REFUSED_IN_REPLY,
     STATUS_FAULTS,
     TRANSPORT_FAULTS,
@@ -38,6 +42,11 @@ _DETAIL_CHARS = 300
 _REFUSING = (
     "authentication", "bad_request", "badrequest", "image", "insufficient_quota", "invalid", "not_found", "permission",
 )  # fmt: skip
+_REFUSING_SENTENCES = (
+    "does not exist", "not found", "not supported", "unauthorized", "api key", "context length", "context window",
+)  # fmt: skip
+_LIMITING = ("rate_limit", "rate limit", "ratelimit", "too many requests", "throttl")
+_FILTERING = frozenset({400, 403, 422, 451})  # statuses of a request that a filter may have stopped
 _API = {"chat": "Chat Completions", "responses": "Responses"}
 _OTHER_API = {
     "chat": "",
@@ -69,7 +78,9 @@ def fault_of_status(status: int, headers: Mapping[str, str], body: Any, target: 
         OTHER_5XX if status >= 500 else OTHER_4XX if status >= 400 else OTHER_STATUS  # noqa: PLR2004 - HTTP's classes
     )
     code = str(_error_field(body, "code") or _error_field(body, "type") or "")
-    if status == 429 and "insufficient_quota" in code:  # noqa: PLR2004
+    if status in _FILTERING and is_filtered(body):
+        row, detail = FILTERED, f"{detail}{filtered_for(body)}"
+    elif status == 429 and "insufficient_quota" in code:  # noqa: PLR2004
         row = NO_MONEY
     elif status == 404 and "model" not in f"{detail} {code}".lower():  # noqa: PLR2004
         row = NO_PAGE
@@ -93,8 +104,18 @@ def fault_of_error_object(error: Any, target: Target) -> ModelError:
         return fault_of_status(status, {}, {"error": error}, target)
     kind = f"{_error_field(error, 'type') or ''} {_error_field(error, 'code') or ''}".lower()
     detail = detail_of(error, target)
-    row = REFUSED_IN_REPLY if any(word in kind for word in _REFUSING) else FAILED_IN_REPLY
-    return _build(row, target, detail=detail)
+    if is_filtered(error):
+        return _build(FILTERED, target, detail=f"{detail}{filtered_for(error)}")
+    named = bool(kind.strip())
+    kind = kind if named else detail.lower()
+    if any(word in kind for word in (_REFUSING if named else _REFUSING_SENTENCES)):
+        return _build(REFUSED_IN_REPLY, target, detail=detail)
+    # as the HTTP statuses that mean the same, so that whoever paces calls slows them down
+    if any(word in kind for word in _LIMITING):
+        return _build(LIMITED_IN_REPLY, target, detail=detail, status=429)
+    if "overloaded" in kind:
+        return _build(OVERLOADED_IN_REPLY, target, detail=detail, status=529)
+    return _build(FAILED_IN_REPLY, target, detail=detail)
 
 
 def fault_of_exception(error: BaseException, target: Target, idle_timeout_s: float | None) -> ModelError:

@@ -34,6 +34,7 @@ from nbagent.models.protocol import (
 )
 from nbagent.models.response_items import CallParts, output_text, refusal_in, same_item, tool_requests_in
 from nbagent.models.responses_body import tagged
+from nbagent.models.stream_errors import error_in
 from nbagent.models.think_tags import ThinkTags, apart
 from nbagent.models.usage import merged, usage_of
 
@@ -202,8 +203,8 @@ class ResponsesReply:
             self._in_part = False
         elif isinstance(response, Mapping):
             return self._take_response(response, texts, str(kind))
-        elif kind == "error" or event.get("error"):
-            raise fault_of_error_object(event.get("error") or event, self._target)
+        elif (error := error_in(event)) is not None:
+            raise fault_of_error_object(error, self._target)
         else:
             return self._take_item(str(kind), event)
         return False

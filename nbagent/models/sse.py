@@ -1,10 +1,12 @@
 """Server-sent events from blocks of bytes, cut anywhere: bytes in, a list of data payloads out.
 
 Used by both wire formats, one decoder for one response, on the background thread. It does no I/O and raises
-nothing. Comments, event names, ids and retry hints are dropped: the providers say everything in the data.
+nothing. Comments, ids, retry hints and the names of events but `error` are dropped: the providers say everything in the data.
 """
 
 from __future__ import annotations
+
+from nbagent.models.stream_errors import error_payload
 
 _BOM = b"\xef\xbb\xbf"
 _DONE = b"[DONE]"
@@ -18,7 +20,7 @@ class SSEDecoder:
     object, or is the mark of the end, the object before it is a payload of its own.
     """
 
-    __slots__ = ("_began", "_data", "_tail")
+    __slots__ = ("_began", "_data", "_failing", "_tail")
 
     def __init__(self) -> None:
         self._tail: list[
@@ -26,6 +28,7 @@ class SSEDecoder:
         ] = []  # bytes since the last line end; a list, so that a huge line stays linear
         self._data: list[bytes] = []  # data lines of the event that is still open
         self._began = False
+        self._failing = False  # the open event is named error
 
     def feed(self, block: bytes) -> list[bytes]:
         """Return the payloads that `block` completes, in order."""
@@ -34,7 +37,7 @@ class SSEDecoder:
             payload = b""
             if block.startswith(b"data: {"):
                 payload = block[6:-2]
-            elif block.startswith(b"event: "):
+            elif block.startswith(b"event: ") and not block.startswith(b"event: error"):
                 payload = block[7:-2].partition(b"\ndata: ")[2]
                 if block.find(b"\n") + 7 + len(payload) + 2 != len(block):
                     payload = b""  # something stands between the name and the data
@@ -73,27 +76,19 @@ class SSEDecoder:
         data = self._data
         for line in lines:
             if line.startswith(b"data:"):
-                text = line[6:] if line.startswith(b"data: ") else line[5:]
-                if data and _begins_another(data, text):
-                    payloads.append(b"\n".join(data))
-                    data.clear()
-                if text == _DONE and not data:
-                    payloads.append(text)  # nothing follows, perhaps not even its blank line
-                else:
-                    data.append(text)
+                data.append(line[6:] if line.startswith(b"data: ") else line[5:])
             elif not line:
-                if data:
-                    payloads.append(b"\n".join(data) if len(data) > 1 else data[0])
+                if data or self._failing:
+                    payload = b"\n".join(data) if len(data) > 1 else data[0] if data else b""
+                    payloads.append(error_payload(payload) if self._failing else payload)
                     data.clear()
+                    self._failing = False
             elif line == b"data":
                 data.append(b"")
+            elif line.startswith(b"event:"):
+                self._failing = line[6:].strip() == b"error"
+            elif line.startswith(b"error:"):
+                payloads.append(error_payload(line[6:].strip()))
+            elif line[:1] == b"{" and line[-1:] == b"}" and not data:
+                payloads.append(line)
         return payloads
-
-
-def _begins_another(data: list[bytes], text: bytes) -> bool:
-    """True where `text` cannot go on with the JSON in `data`: a whole object and one more are never one value."""
-    return (
-        text.startswith((b"{", _DONE))
-        and data[0].lstrip().startswith(b"{")
-        and data[-1].rstrip().endswith(b"}")
-    )
