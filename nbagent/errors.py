@@ -135,7 +135,7 @@ class RunIdInUseError(NBAgentError):
 
 
 class SessionBusyError(NBAgentError):
-    """The session has an unfinished run and `on_busy="reject"` was asked for."""
+    """The session has an unfinished run, in some kernel, and `on_busy="reject"` was asked for."""
 
 
 class BlockingCallError(NBAgentError):

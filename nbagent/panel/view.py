@@ -17,7 +17,7 @@ from nbagent.events import PendingApproval, ToolCall, ToolRequest
 from nbagent.panel.line import CACHED, cut, sendable
 from nbagent.panel.members import SeenMember, member_rows, members_of
 from nbagent.panel.structured import structure_of
-from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus
+from nbagent.run import EarlierRun, RunMetrics, RunOutput, RunRecord, RunStatus
 
 Row = dict[str, Any]
 
@@ -55,7 +55,8 @@ class Seen:
     queue_position: int | None = None
     members: Sequence[SeenMember] = ()
     approvals: Sequence[PendingApproval] = ()
-    waits_for: str | None = None
+    waits_for: EarlierRun | None = None
+    others_wait: bool = False
     cached_from: str | None = None
 
     @classmethod
@@ -85,6 +86,7 @@ class Seen:
             members=tuple(members_of(record)),
             approvals=record.pending_approvals,
             waits_for=record.waits_for,
+            others_wait=record.others_wait,
             cached_from=record.cached_from,
         )
 
@@ -258,7 +260,7 @@ def _approvals(seen: Seen) -> list[Row]:
 def _waiting(seen: Seen) -> str:
     """Return what stands where the text will be."""
     if seen.approvals:
-        return "waits for your approval"
+        return "waits for your approval" + ("; runs of its session wait for it" if seen.others_wait else "")
     asking = [one.name for one in seen.members if one.approvals]
     if asking:
         return _line(
@@ -267,7 +269,7 @@ def _waiting(seen: Seen) -> str:
     if seen.text or seen.running_tools or seen.retry or seen.status.is_final:
         return ""
     if seen.waits_for is not None:
-        return _line(f"waiting for its turn: run {seen.waits_for!r} before it waits for approval")
+        return _line(f"waiting for its turn: {seen.waits_for.told_with_time}")
     if seen.queue_position is not None:
         return f"waiting: {_ordinal(seen.queue_position)} in the queue"
     return "waiting for its turn" if seen.status is RunStatus.pending else "waiting for the first word"

@@ -5,9 +5,11 @@ metrics.py  RunMetrics, folded from a run's model and tool calls
 order.py    tool calls as the model asked for them
 output.py   RunOutput, the frozen snapshot
 record.py   RunRecord, the live fold of a run's events
+earlier.py  the run of its session that it waits for
 past.py     a record as few events, for who listens late
 """
 
+from nbagent.run.earlier import EarlierRun, whole_seconds
 from nbagent.run.metrics import (
     TOKEN_FIELDS,
     AttemptTimes,
@@ -28,6 +30,7 @@ __all__ = [
     "STATUS_OF",
     "TOKEN_FIELDS",
     "AttemptTimes",
+    "EarlierRun",
     "RunLaunch",
     "RunMetrics",
     "RunOutput",
@@ -45,5 +48,6 @@ __all__ = [
     "status_of",
     "sum_known",
     "text_of",
+    "whole_seconds",
     "without_texts",
 ]

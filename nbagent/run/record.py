@@ -34,6 +34,7 @@ from nbagent.events import (
     ToolCallStarted,
     ToolRequest,
 )
+from nbagent.run.earlier import EarlierRun
 from nbagent.run.metrics import AttemptTimes, RunMetrics, metrics_of, paid_calls
 from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput
@@ -89,7 +90,7 @@ class RunRecord:
 
     __slots__ = (
         "_pieces", "_text_of", "cached_from", "end", "launch", "member_responses", "messages", "model_calls", "notices",
-        "queue_position", "response_id", "retry_in_s", "reused_schema", "running_tools", "sequence_number", "started_at", "tool_calls", "version",
+        "others_wait", "queue_position", "response_id", "retry_in_s", "reused_schema", "running_tools", "sequence_number", "started_at", "tool_calls", "version",
         "waiting", "waits_for",
     )  # fmt: skip
 
@@ -108,7 +109,10 @@ class RunRecord:
         self.retry_in_s: float | None = None
         self.version = 0
         self.waiting: dict[str, PendingApproval] = {}  # calls that a person has not decided yet, by their ids
-        self.waits_for: str | None = None  # the paused run that is before it in its session
+        self.waits_for: EarlierRun | None = (
+            None  # the run before it in its session, where that is worth telling
+        )
+        self.others_wait = False  # runs of its session wait for this one
         self.queue_position: int | None = None  # its place among the model calls that wait, from 1
         self.response_id: str | None = None
         self.sequence_number: int | None = None
@@ -167,9 +171,9 @@ class RunRecord:
         self.queue_position = queue_position
         self.version += 1
 
-    def wait_for(self, paused_run: str | None) -> None:
-        """Know the paused run that it has to wait for, None once there is none. It is shown, and no event."""
-        self.waits_for = paused_run
+    def wait_for(self, earlier: EarlierRun | None, *, others_wait: bool = False) -> None:
+        """Know the run that it has to wait for, and whether others wait for it. It is shown, and no event."""
+        self.waits_for, self.others_wait = earlier, others_wait
         self.version += 1
 
     def note(self, text: str) -> None:

@@ -6,7 +6,8 @@ launching.py   what a launch is given; `bulk.py` many of them at once, `forecast
 thread.py      the background thread and its loop; `mainthread.py` tools that need the main thread
 live.py        one unfinished run on it; `services.py` what it is given, `clock.py` its time limit, `ending.py` how
                its end reads
-turns.py       who goes first: sessions and slots; `rates.py` per minute, `breath.py` rests for the user's own cells
+session_turns.py  whose turn it is in a session, here and in other kernels; `turn_watch.py` when to look again
+turns.py       who goes first: slots; `rates.py` per minute, `breath.py` rests for the user's own cells
 history.py     what of its session the model is shown; `reuse.py` an earlier answer in its place, by `cachekey.py`
 approvals.py   calls that wait for a person; `decisions.py` what people decide on them
 children.py    which run a launch comes from; `kin.py` what stops with it, `members.py` how a team's members are

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nbagent.events import Message, ToolRequest
-from nbagent.store import Store, Turn, load_turns, own_runs
-from nbagent.threads import in_own_thread
+from nbagent.run import RunRecord
+from nbagent.store import SessionState, Turn
 
 OUTCOME_UNKNOWN = (
     "Error: this call of {name!r} was interrupted and its outcome is unknown: it may have taken effect. "
@@ -30,18 +30,21 @@ class Before:
     own: Sequence[Message] = ()
 
 
-async def history_before(
-    store: Store, session_id: str, turn: int | None, *, last: int | None = None
-) -> Before:
-    """Read what the model of the run with that turn is shown of its session; the file is read in a thread."""
+def before_of(state: SessionState, *, last: int | None = None) -> Before:
+    """Return what a run's model is shown of its session as the record has it."""
+    own = [turn for turn in state.turns if turn.run_id in state.own]
+    return Before(as_sent(state.turns, last=last), as_sent(own, last=last))
 
-    def read() -> tuple[list[Turn], set[str]]:
-        turns = load_turns(store, session_id, before_turn=turn)
-        return turns, own_runs(store, session_id) if turns else set()
 
-    turns, own = await in_own_thread(read)
-    return Before(
-        as_sent(turns, last=last), as_sent([turn for turn in turns if turn.run_id in own], last=last)
+def turn_of(record: RunRecord) -> Turn:
+    """Return what a run of this kernel that has ended left in its session, as the record's file will have it."""
+    end = record.end
+    cut_off = end is not None and end.content is None and not end.output_valid
+    return Turn(
+        run_id=record.launch.run_id,
+        status=record.status,
+        partial_text=(record.text or None) if cut_off else None,
+        messages=tuple(record.messages),
     )
 
 

@@ -22,7 +22,6 @@ from nbagent.errors import (
     ConfigurationError,
     PromptError,
     RunIdInUseError,
-    SessionBusyError,
     UnknownNameError,
     close_match,
 )
@@ -33,18 +32,22 @@ from nbagent.run import RunOutput, RunRecord, RunStatus
 from nbagent.runtime import children, decisions, recover
 from nbagent.runtime.handle import Run
 from nbagent.runtime.handover import COMMIT_WAIT_S
+from nbagent.runtime.history import turn_of
 from nbagent.runtime.launching import Crew, Launching, check_models, mode_requested, run_launch, uuid7
 from nbagent.runtime.live import LiveRun
 from nbagent.runtime.mainthread import MainThread
 from nbagent.runtime.record import launch_write
 from nbagent.runtime.reuse import READING
+from nbagent.runtime.rivals import busy as session_busy
+from nbagent.runtime.rivals import cancel_elsewhere, claim_idle, unfinished_elsewhere
 from nbagent.runtime.services import Services
+from nbagent.runtime.session_turns import Sessions
 from nbagent.runtime.stored import load_typed
 from nbagent.runtime.thread import BackgroundThread, at_exit
 from nbagent.runtime.ticker import Ticker
-from nbagent.runtime.turns import CallLimits, Sessions, Slots, call_limits
+from nbagent.runtime.turns import CallLimits, Slots, call_limits
 from nbagent.spec import AgentSpec
-from nbagent.store import CancelRequest, Launched, Store, load_stopped
+from nbagent.store import CancelRequest, Launched, Store, Turn, load_stopped
 from nbagent.traces import check_traces
 
 _NEW_ID = "leave the run id out, or choose another one"
@@ -131,22 +134,29 @@ class Runtime:
     def _new_run(self, spec: AgentSpec, model: Model, launching: Launching) -> LiveRun:
         """Build the live run, queue it in its session and hand its row to the store."""
         session_id = launching.session_id or str(uuid7())
-        rivals = launching.in_session and launching.on_busy in {"reject", "cancel"}
-        busy = self._unfinished_in(session_id) if rivals else []
-        if busy and launching.on_busy == "reject":
-            raise SessionBusyError(
-                f"session {session_id!r} has an unfinished run", 'wait for it, or use on_busy="queue"'
-            )
+        rivals = launching.on_busy if launching.in_session else "parallel"
+        busy = self._unfinished_in(session_id) if rivals in {"reject", "cancel"} else []
+        if busy and rivals == "reject":
+            raise session_busy(session_id)
         launch = run_launch(spec, model, launching, session_id)
         with self._lock:
             if launch.run_id in self._unfinished:
                 raise RunIdInUseError(f"run id {launch.run_id!r} is taken by a run that is not done", _NEW_ID)
         store = self.store
-        write = launch_write(launch, spec, launching, mode_requested=mode_requested(model))
-        # the loop waits for no disk
-        written: concurrent.futures.Future[Launched] = (
-            store.submit(write) if self.thread.is_current() else store.launch(write)
+        on_loop = self.thread.is_current()  # which waits for no disk
+        claim = (
+            claim_idle(store, session_id, self.sessions, may_read=not on_loop) if rivals == "reject" else None
         )
+        elsewhere = unfinished_elsewhere(store, session_id) if rivals == "cancel" and not on_loop else ()
+        write = launch_write(launch, spec, launching, mode_requested=mode_requested(model))
+        try:
+            written: concurrent.futures.Future[Launched] = (
+                store.submit(write) if on_loop else store.launch(write)
+            )
+        except BaseException:  # Stop was pressed
+            if claim is not None:
+                claim.release()
+            raise
         live = LiveRun(
             RunRecord(launch), spec, model, self.services(store),
             launching=written, has_history=launching.in_session, files=launching.files,
@@ -156,10 +166,11 @@ class Runtime:
         with self._lock:
             self._unfinished.setdefault(launch.run_id, live)
         self._show_to_parent(live, launch.parent_run_id, detached=launching.detached)
-        if launching.session_id is not None and launching.on_busy != "parallel":
-            live.before = self.sessions.enter(session_id, live)
+        if launching.on_busy != "parallel":
+            live.session_turn.enter(claim, after=elsewhere)
         for one in reversed(busy):  # the last first, so that none of them begins
             self.thread.soon(one.stop, "cancelled")
+        cancel_elsewhere(store, elsewhere)
         if launch.run_id in self._cancelled_early:
             self._cancelled_early.discard(launch.run_id)
             live.stop_reason = "cancelled"
@@ -214,8 +225,8 @@ class Runtime:
 
     # ---------------------------------------------------------------- resume
 
-    def adopt(self, live: LiveRun) -> Run:
-        """Take up a claimed attempt: queue it in its session and let it work."""
+    def adopt(self, live: LiveRun, *, takes_turn: bool) -> Run:
+        """Take up a claimed attempt: queue it in its session, where it takes turns, and let it work."""
         launch, limits = live.record.launch, call_limits()
         with self._lock:
             self._unfinished[launch.run_id] = live
@@ -223,8 +234,8 @@ class Runtime:
             works = launch.parent_run_id in self._unfinished
         if works or launch.parent_run_id == children.parent_run_id():  # its team may have stopped meanwhile
             self._show_to_parent(live, launch.parent_run_id)
-        if children.parent_run_id() is None:
-            live.before = self.sessions.enter(launch.session_id, live)
+        if takes_turn and children.parent_run_id() is None and launch.parent_run_id is None:
+            live.session_turn.enter()
         self.thread.soon(self._begin, live, limits, context=contextvars.copy_context())
         return self._handle(live)
 
@@ -246,7 +257,25 @@ class Runtime:
             finished=self._remember,
             start=self.start_child,
             resume=self._resume_child,
+            remembered=self._remembered,
         )
+
+    def _remembered(self, store: Store, session_id: str) -> list[Turn]:
+        """What this kernel's ended runs left in a session, oldest first, as far as they are remembered."""
+        with self._lock:
+            lives = [*self._finished.values(), *self._unfinished.values()]
+        records = sorted(
+            (
+                live.record
+                for live in lives
+                if live.services.store is store
+                and live.record.launch.session_id == session_id
+                and live.record.launch.parent_run_id is None
+                and live.record.end is not None
+            ),
+            key=lambda record: record.launch.created_at,
+        )
+        return [turn_of(record) for record in records]
 
     def _resume_child(self, run_id: str, crew: Crew) -> LiveRun:
         """Go on with a member of a resumed team, as a new attempt of its run. Blocks; not on the loop.

@@ -37,14 +37,15 @@ from nbagent.runtime.approvals import Approvals
 from nbagent.runtime.clock import RunClock
 from nbagent.runtime.ending import failed_end, stopped_end
 from nbagent.runtime.handover import COMMIT_WAIT_S, HandOver
-from nbagent.runtime.history import Before, history_before
+from nbagent.runtime.history import Before
 from nbagent.runtime.kin import Kin
 from nbagent.runtime.launching import Crew
 from nbagent.runtime.listeners import Callbacks, Mailbox
 from nbagent.runtime.members import Members
 from nbagent.runtime.reuse import Reuse
 from nbagent.runtime.services import Resumed, Services
-from nbagent.runtime.turns import RunGate, Waitable
+from nbagent.runtime.session_turns import SessionTurn
+from nbagent.runtime.turns import RunGate
 from nbagent.spec import AgentSpec, TeamSpec
 from nbagent.store import Launched
 from nbagent.traces import begin_trace
@@ -91,7 +92,7 @@ class LiveRun:
         self._end_stored = False
         self.approvals = Approvals(record.waiting, resumed.decided if resumed is not None else None)
         self.rows = HandOver(record, services.store, self._lose)
-        self.before: Waitable | None = None
+        self.session_turn = SessionTurn(self)
         self.stop_reason: StopReason | None = None
         self._why: str | None = None  # the error that a limit of somebody above means
         self._over: asyncio.Task[None] | None = None  # its task, ended, while its children still end
@@ -147,11 +148,8 @@ class LiveRun:
         await asyncio.shield(asyncio.wrap_future(self.ended))
 
     async def until_done(self) -> None:
-        """Return once the run, and whoever it waited for, has ended and its rows are committed."""
-        run: Waitable | None = self
-        while isinstance(run, LiveRun):
-            await asyncio.shield(asyncio.wrap_future(run.done))
-            run = run.before  # one that ended in the queue was waiting for a run that may be at work still
+        """Return once the run has ended and its rows are committed."""
+        await asyncio.shield(asyncio.wrap_future(self.done))
 
     def emit(self, event: Event) -> None:
         """Fold an event of the loop into the record, and tell it to whoever listens."""
@@ -230,17 +228,6 @@ class LiveRun:
             return
         self.rows.unheard(lambda: self.record.move(position))
 
-    def watch_head(self) -> None:
-        """Show what this run waits for, where a paused one is before it in its session; asked once a second."""
-        head = self.before
-        if not isinstance(head, LiveRun) or self.record.end is not None:
-            return
-        there = head.record
-        paused = (there.launch.label or there.launch.run_id) if there.pending_approvals else None
-        found = (there.waits_for or paused) if there.end is None else None
-        if found != self.record.waits_for:
-            self.rows.unheard(lambda: self.record.wait_for(found))
-
     def progress_due(self) -> bool:
         """True if the store should hear of the run."""
         return not self._settled and self.rows.progress_due()
@@ -254,16 +241,13 @@ class LiveRun:
 
     async def _work(self) -> None:
         children.enter(self.record.launch.run_id)
-        launched = self._launch_outcome()
+        launched = self.launch_outcome()
         if launched is not None:
             self.rows.turn = launched.turn
             if launched.cancelled:
                 self.stop_reason = "cancelled"
                 return
-        if self.before is not None:
-            await self.before.until_done()
-            self.watch_head()
-            self.before = None
+        before = await self.session_turn.take()
         context = LoopContext(
             emit=self.emit,
             gate=RunGate(self.services.slots, self._take_place),
@@ -273,7 +257,7 @@ class LiveRun:
             bound=self.kin.bound,
             approve=self.approvals.ask,
         )
-        state = await self._begin_with()
+        state = await self._begin_with(before)
         if await self.reuse.answer(self, self.rows.answer_keys):
             return
         if isinstance(self.spec, TeamSpec):
@@ -282,14 +266,8 @@ class LiveRun:
         else:
             await run_loop(self.spec, self.model, state, context)
 
-    async def _begin_with(self) -> LoopState:
+    async def _begin_with(self, before: Before) -> LoopState:
         """The session's history and the prompt, or where an earlier attempt stood."""
-        before = Before()
-        if self.has_history:
-            launch, turn = self.record.launch, self.rows.turn
-            before = await history_before(
-                self.services.store, launch.session_id, turn, last=self.spec.history_runs
-            )
         self.rows.answer_keys = await self.reuse.keys_of(self, before)
         if self.resumed is not None:
             for event in self.resumed.events:
@@ -302,7 +280,7 @@ class LiveRun:
             self.rows.append()
         return LoopState(messages=[*before.shown, prompt])
 
-    def _launch_outcome(self) -> Launched | None:
+    def launch_outcome(self) -> Launched | None:
         """What the store said of the launch; None while it is in trouble."""
         if not self.launching.done() or self.launching.exception() is not None:
             return None
@@ -357,7 +335,6 @@ class LiveRun:
         self._listeners = ()
         written = None if self.rejected else self.rows.leave() if left else self.rows.finish()
         self.ended.set_result(None)  # after the rows are on their way: whoever asks the store next sees them
-        self.services.sessions.leave(self.record.launch.session_id, self)
         if written is None:
             self.kin.disown()
             self.kin.ended()
@@ -382,6 +359,7 @@ class LiveRun:
         if written is not None and written.exception() is None:
             self._end_stored = True
             self.lost = self.lost or not written.result()
+        self.session_turn.leave()
         try:
             self.done.set_result(None)
         except concurrent.futures.InvalidStateError:

@@ -29,7 +29,13 @@ def person_needed(waiting: RunRecord | RunOutput, name: str) -> str:
     """Say in one line that the run, or one before it in its session, waits for a person; empty if none does."""
     calls = ", ".join(f"{call!s:.200}" for call in waiting.pending_approvals)
     if calls:
-        return f'run {name!r} waits for approval of {calls}: run.approve() or run.deny("why")'
-    if isinstance(waiting, RunRecord) and waiting.waits_for:
-        return f"run {name!r} waits for its turn: run {waiting.waits_for!r} before it waits for approval"
+        others = " (and runs of its session for it)" if _others_wait(waiting) else ""
+        return f'run {name!r} waits for approval of {calls}{others}: run.approve() or run.deny("why")'
+    earlier = waiting.waits_for if isinstance(waiting, RunRecord) else None
+    if earlier is not None and earlier.paused:
+        return f"run {name!r} waits for its turn: {earlier.told}"
     return ""
+
+
+def _others_wait(waiting: RunRecord | RunOutput) -> bool:
+    return isinstance(waiting, RunRecord) and waiting.others_wait

@@ -10,7 +10,7 @@ from nbagent.events import Message, ToolCall
 from nbagent.run import RunLaunch, RunRecord, without_texts
 from nbagent.runtime.launching import Launching
 from nbagent.spec import AgentSpec
-from nbagent.store import AnswerKeys, Append, Finish, Launch, Progress
+from nbagent.store import PARALLEL, AnswerKeys, Append, Finish, Launch, Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,7 @@ def launch_write(launch: RunLaunch, spec: AgentSpec, launching: Launching, *, mo
             "session_id": launch.session_id,
             "turn": turn if turn is not None or not own_session else 1,
             "own_session": own_session or None,
+            "on_busy": PARALLEL if launching.on_busy == PARALLEL and launching.in_session else None,
             "batch_id": launch.batch_id,
             "row_key": launching.row_key,
             "cell_id": launch.cell_id,

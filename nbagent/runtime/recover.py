@@ -45,6 +45,7 @@ from nbagent.store import (
     StoppedRun,
     Store,
     load_stopped,
+    process_name,
 )
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _go_on(
         except ConfigurationError:
             runtime.outdone(launch.run_id, launch.attempt)
             raise
-        return runtime.adopt(live)
+        return runtime.adopt(live, takes_turn=not stopped.parallel)
 
 
 def retry(runtime: Runtime, key: str, *, agent: Equipped | None = None, output_schema: object = None) -> Run:
@@ -200,8 +201,7 @@ def _unfinished(output: RunOutput, owner: str, store: Store) -> ConfigurationErr
             f"run {output.run_id!r} is paused: it waits for approval of {calls or 'a call'}",
             'run.approve() or run.deny("why") lets it go on; run.cancel() ends it',
         )
-    host, _, pid = [*owner.split(" "), "?", "?"][:3]
-    where = "this kernel" if owner == store.owner else f"process {pid} on {host}"
+    where = "this kernel" if owner == store.owner else process_name(owner)
     return ConfigurationError(
         f"run {output.run_id!r} is {output.status.value} in {where}",
         f"wait for it, or stop it with %agent cancel {output.run_id}",

@@ -64,7 +64,7 @@ class Reuse:
 
         A run that waits for its turn is not waited for. Raises the error of a run that cannot have its answer.
         """
-        if self.mode not in READING or (live.before is not None and not live.before.ended.done()):
+        if self.mode not in READING or live.session_turn.is_waiting:
             return
         concurrent.futures.wait([self.decided], timeout=COMMIT_WAIT_S)
         if not self.decided.done():

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from nbagent.runtime.launching import Crew, Launching
     from nbagent.runtime.live import LiveRun
     from nbagent.runtime.mainthread import MainThread
-    from nbagent.runtime.turns import CallSlots, Sessions
+    from nbagent.runtime.session_turns import Sessions
+    from nbagent.runtime.turns import CallSlots
     from nbagent.spec import AgentSpec
-    from nbagent.store import Store
+    from nbagent.store import Store, Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Services:
     """What a live run uses of its runtime.
 
     `start` launches a child run on the loop; `resume` goes on with one, and blocks: in a thread of its own.
+    `remembered` is what this kernel knows by itself of a session.
     """
 
     store: Store
@@ -32,6 +34,7 @@ class Services:
     finished: Callable[[LiveRun], None]
     start: Callable[[AgentSpec, Model, Launching], LiveRun]
     resume: Callable[[str, Crew], LiveRun]
+    remembered: Callable[[Store, str], list[Turn]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,7 @@ class Ticker:
 
 
 def _progress(live: LiveRun) -> None:
-    live.watch_head()
+    live.session_turn.watch()
     if live.progress_due():
         live.rows.progress()
 

@@ -1,15 +1,10 @@
-"""Who goes first: turns of a session, and slots for model calls.
-
-Slots live on the background loop only; `Sessions` is entered on the launching thread and left on the loop.
-"""
+"""Who goes first: slots for model calls. They live on the background loop only."""
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 import itertools
-import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -279,45 +274,3 @@ def _correct(spent: Spent, tokens: int | None) -> None:
 
 def _nobody(_place: int | None) -> None:
     """Hear nothing."""
-
-
-class Waitable(Protocol):
-    """What a session's queue needs of a run: the one before it, as long as it waits for that, and its end."""
-
-    before: Waitable | None
-    ended: concurrent.futures.Future[None]
-
-    async def until_done(self) -> None:
-        """Return once the run, and whoever it waited for, has ended and its rows are handed over."""
-        ...
-
-
-class Sessions:
-    """The last run of each session in this kernel: the one whose end the next one waits for.
-
-    A run that ends in the queue gives its place to the one that it waited for, which may be at work still.
-    """
-
-    def __init__(self) -> None:
-        self._last: dict[str, Waitable] = {}
-        self._lock = threading.Lock()
-
-    def enter(self, session_id: str, run: Waitable) -> Waitable | None:
-        """Queue `run` in its session; return the run it has to wait for."""
-        with self._lock:
-            before = self._last.get(session_id)
-            self._last[session_id] = run
-            return before
-
-    def leave(self, session_id: str, run: Waitable) -> None:
-        """Forget `run` if nobody queued behind it."""
-        with self._lock:
-            if self._last.get(session_id) is not run:
-                return
-            before = run.before
-            while before is not None and before.ended.done():
-                before = before.before
-            if before is None:
-                del self._last[session_id]
-            else:
-                self._last[session_id] = before

@@ -186,7 +186,7 @@ _TABLE = (
         type=str,
         default="queue",
         choices=("queue", "reject", "parallel", "cancel"),
-        doc="What a launch does while its session has an unfinished run.",
+        doc="What a launch does while its session has an unfinished run, in this kernel or in another.",
     ),
     Option(
         name="history_runs",

@@ -17,7 +17,8 @@ overview.py     runs as rows of a table      totals.py       a session's metrics
 answers.py      answers to be given again    recordings.py   such an answer as data
 forgetting.py   which runs to delete         asking.py       a person's SQL, tables to files
 readcopy.py     the copy that SQL is asked of
-batches.py      what batches have answered
+batches.py      what batches have answered   sessions.py     what sessions hold
+session_claim.py which process may let a run of a session work
 """
 
 from nbagent.store import measures
@@ -34,6 +35,7 @@ from nbagent.store.listings import (
 )
 from nbagent.store.measures import Chosen, Query
 from nbagent.store.overview import Overview, newest_runs, runs_since
+from nbagent.store.owner import is_alive, process_name
 from nbagent.store.queries import (
     StoppedRun,
     list_runs,
@@ -41,7 +43,18 @@ from nbagent.store.queries import (
     load_stopped,
 )
 from nbagent.store.recordings import recorded_output
-from nbagent.store.sessions import Turn, carry_over, load_turns, own_runs, session_runs
+from nbagent.store.session_claim import ClaimNote, SessionClaim, SessionClaims
+from nbagent.store.sessions import (
+    PARALLEL,
+    SessionState,
+    Turn,
+    UnfinishedRun,
+    carry_over,
+    load_session,
+    load_turns,
+    load_unfinished,
+    session_runs,
+)
 from nbagent.store.store import Store
 from nbagent.store.totals import session_metrics
 from nbagent.store.writes import (
@@ -64,6 +77,7 @@ from nbagent.store.writes import (
 
 __all__ = [
     "FORMATS",
+    "PARALLEL",
     "Answer",
     "AnswerKeys",
     "Answered",
@@ -72,6 +86,7 @@ __all__ = [
     "CancelRequest",
     "CancelSeen",
     "Chosen",
+    "ClaimNote",
     "Clearable",
     "DecisionRequest",
     "DecisionSeen",
@@ -85,9 +100,13 @@ __all__ = [
     "Overview",
     "Progress",
     "Query",
+    "SessionClaim",
+    "SessionClaims",
+    "SessionState",
     "StoppedRun",
     "Store",
     "Turn",
+    "UnfinishedRun",
     "Write",
     "all_answers",
     "answered_rows",
@@ -96,19 +115,22 @@ __all__ = [
     "clearable",
     "find_answer",
     "import_recordings",
+    "is_alive",
     "list_family",
     "list_messages",
     "list_picked",
     "list_runs",
     "list_steps",
     "load_run",
+    "load_session",
     "load_stopped",
     "load_turns",
+    "load_unfinished",
     "measures",
     "named",
     "newest_runs",
-    "own_runs",
     "pick_runs",
+    "process_name",
     "recorded_output",
     "recordings_of",
     "replacing",

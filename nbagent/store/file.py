@@ -68,7 +68,7 @@ class StoreFile:
         Raises StoreError: Busy where a program that does not take turns holds the file, TooNew, or other trouble.
         """
         try:
-            _make_folder(self.path.parent)
+            make_folder(self.path.parent)
             others = self.lock.acquire()
         except OSError as error:
             raise trouble_of(error, self.path) from error
@@ -274,7 +274,8 @@ def busy(path: Path, pid: int | None) -> StoreBusyError:
     )
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make the folder that a record is in, the user's own. Raises OSError."""
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)

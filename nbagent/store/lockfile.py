@@ -29,6 +29,9 @@ if sys.platform == "win32":
             else:
                 return True
 
+    def _share(_fd: int) -> bool:
+        return False  # it knows no shared locks
+
     def _drop(fd: int) -> None:
         os.lseek(fd, 1 << 20, os.SEEK_SET)
         msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
@@ -38,6 +41,13 @@ else:
     def _take(fd: int, *, wait: bool) -> bool:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _share(fd: int) -> bool:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
@@ -54,6 +64,11 @@ OPEN_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr
 def try_lock(fd: int) -> bool:
     """Lock a file of one's own, if nobody else has it, for as long as the descriptor or this process lives."""
     return _take(fd, wait=False)
+
+
+def share_lock(fd: int) -> bool:
+    """Lock a file together with others who share it, if nobody has it for himself; False where that cannot be."""
+    return _share(fd)
 
 
 def unlock(fd: int) -> None:

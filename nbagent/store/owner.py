@@ -37,6 +37,12 @@ def is_alive(owner: str) -> bool | None:
     return _start_of(int(pid)) == start
 
 
+def process_name(owner: str) -> str:
+    """How a person is told of an owner."""
+    host, _, pid = [*owner.split(" "), "?", "?"][:3]
+    return f"process {pid} on {host}"
+
+
 @cache
 def _host() -> str:
     return socket.gethostname().replace(" ", "_") or "unknown"

@@ -18,6 +18,7 @@ from nbagent.run import (
 )
 from nbagent.store.orphans import nobody_works_on
 from nbagent.store.rows import message_of, model_call_of, pending_approvals_of, tool_call_of
+from nbagent.store.sessions import PARALLEL
 
 if TYPE_CHECKING:
     from nbagent.events import PendingApproval
@@ -35,7 +36,7 @@ _BY_LABEL = """
         (select run_id from launches where label = ? order by created_at desc, run_id desc limit 1)
 """
 _ATTEMPTS = "select created_at, started_at, finished_at from attempts where run_id = ? order by attempt"
-_OWN_SESSION = "select details ->> '$.own_session' as own from launches where run_id = ?"
+_OWN_SESSION = "select details ->> '$.own_session' as own, details ->> '$.on_busy' as on_busy from launches where run_id = ?"
 _CHILDREN = "select * from runs where parent_run_id = ? order by created_at, run_id"
 _STARTED = """
     select run_id, details -> '$.started_by' as started_by from launches
@@ -64,7 +65,7 @@ def load_run(store: Store, key: str, *, members: bool = True) -> RunOutput | Non
 class StoppedRun:
     """All that the record holds of a run: what its next attempt begins with. `row` is that of the view `runs`.
 
-    `started` is which run each of its tool calls, by step and id, has started last.
+    `parallel`: it takes no turn in its session. `started` is which run each of its tool calls, by step and id, has started last.
     """
 
     row: Mapping[str, Any]
@@ -73,6 +74,7 @@ class StoppedRun:
     tags: Mapping[str, str]
     times: tuple[AttemptTimes, ...]
     own_session: bool
+    parallel: bool
     started: Mapping[tuple[int, str], str]
 
     @property
@@ -102,6 +104,7 @@ def load_stopped(store: Store, key: str) -> StoppedRun | None:
             tags=load_json(row["tags"] or "{}"),
             times=attempt_times(ask, row),
             own_session=own["own"] == "true",
+            parallel=own["on_busy"] == PARALLEL,
             started={_call_of(one["started_by"]): one["run_id"] for one in ask(_STARTED, [row["run_id"]])},
         )
 

@@ -19,6 +19,7 @@ from nbagent.store.asking import ask_frame
 from nbagent.store.file import damage_in
 from nbagent.store.readcopy import MOST_THREADS, ReadCopy
 from nbagent.store.rows import naive
+from nbagent.store.session_claim import SessionClaims
 from nbagent.store.writer import Writer
 from nbagent.store.writes import CancelSeen, DecisionRequest, DecisionSeen, Launch, Write
 
@@ -49,6 +50,11 @@ class Store:
     def owner(self) -> str:
         """This process: host, boot, pid and process start."""
         return self._writer.memory.owner
+
+    @property
+    def claims(self) -> SessionClaims:
+        """Which process may let a run of a session work; see `session_claim.py`."""
+        return self._writer.claims
 
     @property
     def untouched(self) -> bool:

@@ -25,6 +25,7 @@ from nbagent.store.otherlogs import OtherLogs, others_hold
 from nbagent.store.owner import this_owner
 from nbagent.store.process import watch
 from nbagent.store.readers import Readers
+from nbagent.store.session_claim import SessionClaims
 from nbagent.store.transaction import write_all
 from nbagent.store.troubles import Troubles, as_store_error
 from nbagent.store.writes import Finish, InterruptOrphans, Launch, Launched, Logged, Write
@@ -48,6 +49,7 @@ class Writer:
         self.file = StoreFile(path)
         self.memory = Memory(owner=this_owner())
         self.log = LaunchLog(path)
+        self.claims = SessionClaims(path)
         self._reset()
         watch(self)
 
@@ -198,6 +200,8 @@ class Writer:
         self.memory = Memory(owner=this_owner())
         self.log.forget()
         self.log = LaunchLog(self.path)
+        self.claims.forget()
+        self.claims = SessionClaims(self.path)
         self._reset()
 
     def _sweep(self) -> None:
@@ -230,6 +234,7 @@ class Writer:
                         self._cond.wait_for(lambda: self._stopping, self._troubles.pause_s)
             self.file.shut_down()
             self.file.lock.close()  # a closed store keeps no descriptor
+            self.claims.tidy()
             with self._cond:
                 self._cond.wait_for(lambda: not self.log.syncing)
                 self.log.end()

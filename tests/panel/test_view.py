@@ -26,7 +26,7 @@ from nbagent.events import (
 from nbagent.panel import view
 from nbagent.panel.snapshot import html_of
 from nbagent.panel.view import Seen, row_of, shown_text
-from nbagent.run import RunLaunch, RunRecord
+from nbagent.run import EarlierRun, RunLaunch, RunRecord
 from nbagent.schemas import OutputSchema
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -321,6 +321,6 @@ def test_a_denied_call_is_no_failure():
         record.apply(ToolCallFinished(call=call))
     assert seen_after(record)["called"] == "called pay (3); 1 failed; 1 denied"
     queued = a_record()
-    queued.wait_for("order")
+    queued.wait_for(EarlierRun(name="order", paused=True))
     said = "waiting for its turn: run 'order' before it waits for approval"
     assert seen_after(queued)["waiting"] == said

@@ -103,13 +103,12 @@ def test_a_launch_that_clears_its_session(agent: Agent, provider: ScriptedProvid
 
 
 def test_a_run_that_waited_keeps_nobody_in_memory(agent: Agent, provider: ScriptedProvider) -> None:
-    """A session's runs are no chain in which each holds the one before it for ever."""
+    """A session's queue is gone with its last run, and holds none of them."""
     provider.otherwise(text_reply("ok"))
     runs = [agent.start("Well?", session_id="s") for _ in range(4)]
     for run in runs:
         run.result(timeout=5)
-    lives = [current().live(run.run_id) for run in runs]
-    assert [live is not None and live.before for live in lives] == [None] * 4
+    assert current().sessions._queues == {}
 
 
 def test_between_steps(agent: Agent, provider: ScriptedProvider) -> None:

@@ -331,7 +331,7 @@ def check_nothing_is_left() -> None:
     until(lambda: not threads(), f"threads are left: {threads()}")
     assert (runtime.slots._held, runtime.slots.waiting) == (0, 0)
     assert not any(line.held or line.waiting for line in runtime.slots._lines.values())
-    assert (runtime.sessions._last, runtime._unfinished) == ({}, {})
+    assert (runtime.sessions._queues, runtime._unfinished) == ({}, {})
 
 
 def different(stored: RunOutput, live: RunOutput) -> dict[str, Any]:
