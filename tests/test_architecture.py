@@ -28,13 +28,14 @@ LAYERS: dict[int, tuple[str, ...]] = {
     3: ("loop", "delegate", "adapters", "mcp", "store", "models", "traces"),
     2: ("spec", "instructions", "tools", "schemas", "template", "context", "demo"),
     1: ("events", "run", "rendering"),
-    0: ("errors", "jsontext", "settings", "threads"),
+    0: ("errors", "inbound", "jsontext", "settings", "threads"),
 }
 LAYER_OF = {room: layer for layer, rooms in LAYERS.items() for room in rooms}
 
 # what a room may import from its own layer, with the reason
 SIBLINGS: dict[tuple[str, str], str] = {
     ("settings", "errors"): "an unknown option is an error of ours",
+    ("inbound", "settings"): "how large a message may be is an option",
     ("run", "events"): "a run is a fold over events",
     ("tools", "schemas"): "arguments are validated like structured output",
     ("loop", "models"): "the loop asks the Model protocol, and prices the answer",
@@ -79,7 +80,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "ipykernel": frozenset({"magics", "kernel", "panel"}),
     "ipywidgets": frozenset({"magics", "kernel", "panel"}),
     "jinja2": frozenset({"template"}),
-    "jsonschema": frozenset({"mcp", "schemas"}),
+    "jsonschema_rs": frozenset({"demo", "mcp", "schemas"}),
     "markdown_it": frozenset({"panel"}),
     "matplotlib": frozenset({"plots"}),
     "mcp": frozenset({"mcp"}),
@@ -90,7 +91,6 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "opentelemetry": frozenset({"traces"}),
     "pandas": frozenset({"batch", "frames", "plots", "schemas"}),
     "psutil": frozenset({"store"}),
-    "referencing": frozenset({"mcp"}),
     "starlette": frozenset({"demo"}),
     "tqdm": frozenset({"batch"}),
     "traitlets": frozenset({"magics", "kernel", "panel"}),

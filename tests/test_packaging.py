@@ -22,11 +22,12 @@ LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "package-loc
 DISTRIBUTION_OF = {
     "markdown_it": "markdown-it-py",
     "genai_prices": "genai-prices",
+    "jsonschema_rs": "jsonschema-rs",
     "pydantic_core": "pydantic",
     "traitlets": "ipython",
 }
-# the mcp room's libraries come with its extra, `referencing` with jsonschema
-OPTIONAL = frozenset({"anyio", "matplotlib", "mcp", "mcp_types", "opentelemetry", "referencing"})
+# the mcp room's libraries come with its extra
+OPTIONAL = frozenset({"anyio", "matplotlib", "mcp", "mcp_types", "opentelemetry"})
 
 
 def command(name: str) -> str:

@@ -241,7 +241,7 @@ def test_problems_of_a_json_schema_have_paths_and_a_limit():
     schema = OutputSchema.of({"type": "array", "items": {"type": "string"}, "maxItems": 99})
     with pytest.raises(InvalidOutputError) as caught:
         schema.validate_text(json.dumps(list(range(30))))
-    assert caught.value.problems[0] == "[0]: 0 is not of type 'string'"
+    assert caught.value.problems[0] == '[0]: 0 is not of type "string"'
     assert caught.value.problems[20] == "and 10 more"
 
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+import jsonschema_rs
+
 Schema = dict[str, Any]
 _DEEPEST = 100
 _DAY = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
@@ -115,8 +117,10 @@ def _string_conforms(value: str, schema: Schema) -> bool:
     if form is not None and re.fullmatch(form, value) is None:
         return False
     try:
-        return "pattern" not in schema or re.search(schema["pattern"], value) is not None
-    except re.error:
+        return "pattern" not in schema or jsonschema_rs.is_valid(
+            {"pattern": schema["pattern"]}, value, pattern_options=jsonschema_rs.RegexOptions()
+        )
+    except ValueError:  # a pattern that cannot be matched in linear time, or none
         return True
 
 

@@ -5,6 +5,8 @@ Read on any thread; links are opened by `connection.py` on the background loop.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import re
 import shlex
@@ -12,10 +14,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-from nbagent.mcp.faults import is_secret_name, without
+from nbagent.inbound import bound_json_body, cut_error_body, message_limit, redirected_to
+from nbagent.mcp.faults import MCPServerError, is_secret_name, without
 from nbagent.mcp.process import ProcessLink
 
 if TYPE_CHECKING:
@@ -152,5 +155,23 @@ class HttpLink:
         async with create_mcp_http_client(headers=dict(self._address.headers)) as client:
             # no limit on reading: how long a call may take is the tool's own time limit
             client.timeout = (30.0, None, 30.0, 30.0)
-            async with streamable_http_client(self._address.url, http_client=client) as streams:
+            limit = message_limit()
+            client.event_hooks = {"response": [functools.partial(_guard, limit)]}
+            opening: Any = streamable_http_client
+            # earlier releases of the SDK have no limit of their own
+            given = "max_sse_event_size" in inspect.signature(opening).parameters
+            options = {"max_sse_event_size": limit} if given else {}
+            async with opening(self._address.url, http_client=client, **options) as streams:
                 yield streams
+
+
+async def _guard(limit: int, response: Any) -> None:
+    """Look at an answer before its body is read or a redirect is followed."""
+    there = redirected_to(response)
+    if there is not None:
+        raise MCPServerError(
+            f"the MCP server sends requests on to {there}, another server: it was not asked",
+            "if it is the one you mean, give its address",
+        )
+    cut_error_body(response)
+    bound_json_body(response, limit)

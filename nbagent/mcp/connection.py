@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -177,12 +178,14 @@ class Connection:
 
 def _import_sdk() -> Any:
     """Import what a connection needs, about a second's work: not on the loop, where other runs would wait."""
-    import jsonschema.validators
+    import jsonschema_rs
     import mcp
     import mcp.client.streamable_http
-    import referencing  # noqa: F401 - for the check of arguments
 
-    del jsonschema
+    with contextlib.suppress(ImportError):  # else it is imported on the loop, with the first connection
+        importlib.import_module("anyio._backends._asyncio")
+
+    del jsonschema_rs  # for the check of arguments
     return mcp
 
 

@@ -1,4 +1,4 @@
-"""What an MCP server lists, as tools. Called on the background loop when a listing came.
+"""What an MCP server lists, as tools. Called when a listing came, in a thread of its own: a listing may be long.
 
 A server's schemas and names are its own affair: names are made such as providers take, arguments are checked
 against the schema as JSON, and no reference of a schema is ever fetched.
@@ -6,6 +6,7 @@ against the schema as JSON, and no reference of a schema is ever fetched.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -16,6 +17,7 @@ from pydantic import AfterValidator, TypeAdapter
 from pydantic_core import PydanticCustomError
 
 from nbagent.errors import ToolDefinitionError, close_match
+from nbagent.schemas import SchemaChecker, WrongSchemaError
 from nbagent.tools import Tool, ToolOptions
 
 if TYPE_CHECKING:
@@ -109,37 +111,34 @@ def _tool(server: str, name: str, offered: mcp.Tool, options: ToolOptions, call:
     )
 
 
-def _validator(server: str, tool: str, schema: dict[str, Any]) -> TypeAdapter[Any]:
-    """Return a validator of a call's arguments: JSON data as it came, checked against the server's schema."""
-    import jsonschema
-    from jsonschema.validators import validator_for
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
+class _Arguments:
+    """A validator of a call's arguments: JSON data as it came, checked against the server's schema.
 
-    kind = validator_for(schema, default=jsonschema.Draft202012Validator)
-    try:
-        kind.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise ToolDefinitionError(
-            f"the schema of tool {tool!r} of MCP server {server!r} is wrong at {error.json_path}: {error.message:.200}",
-            "leave it out with tools=[...], and tell the server's author",
-        ) from None
-    registry: Any = Registry()  # an empty one: a reference to elsewhere is an error, not a download
-    checker = kind(schema, registry=registry)
+    pydantic's part is made with the first call: of a thousand tools few are called.
+    """
 
-    def check(arguments: dict[str, Any]) -> dict[str, Any]:
-        try:
-            errors = sorted(checker.iter_errors(arguments), key=lambda error: error.json_path)
-        except Unresolvable as error:
-            raise PydanticCustomError(
-                "schema", "{problems}", {"problems": f"unknown reference: {error}"}
-            ) from None
-        if errors:
-            told = [
-                f"{error.json_path.removeprefix('$').lstrip('.') or 'the object'}: {error.message:.300}"
-                for error in errors[:_PROBLEMS]
-            ]
-            raise PydanticCustomError("schema", "{problems}", {"problems": "; ".join(told)})
+    def __init__(self, checker: SchemaChecker) -> None:
+        self._checker = checker
+
+    def validate_json(self, data: bytes, /) -> Any:
+        return self._adapter.validate_json(data)
+
+    @functools.cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(Annotated[dict[str, Any], AfterValidator(self._checked)])
+
+    def _checked(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        problems = self._checker.problems(arguments, _PROBLEMS)
+        if problems:
+            raise PydanticCustomError("schema", "{problems}", {"problems": "; ".join(problems)})
         return arguments
 
-    return TypeAdapter(Annotated[dict[str, Any], AfterValidator(check)])
+
+def _validator(server: str, tool: str, schema: dict[str, Any]) -> _Arguments:
+    try:
+        return _Arguments(SchemaChecker(schema))
+    except WrongSchemaError as error:
+        raise ToolDefinitionError(
+            f"the schema of tool {tool!r} of MCP server {server!r} is wrong at {error.place}: {error!s:.200}",
+            "leave it out with tools=[...], and tell the server's author",
+        ) from None

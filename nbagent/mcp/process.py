@@ -10,11 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+
+from nbagent.inbound import MessageTooLargeError, check_message, message_limit, too_many_bytes
+from nbagent.jsontext import dump_json, load_json
 
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
     from mcp.shared.message import SessionMessage
 
 _CHUNK = 65_536
+_KEPT = 200  # bytes at each end of a message that is too large: where its id stands
+_TOO_LARGE = b"the server sent a message of "
+_ID = re.compile(rb'"id"\s*:\s*(\d+|"[^"\\]{1,80}")\s*[,}]')
 _WORDS_LINES = 4
 _WORDS_CHARACTERS = 500
 _POLL_S = 0.01
@@ -108,8 +115,14 @@ class ProcessLink:
         assert process.stdout is not None
         try:
             async for line in _lines(process.stdout):
+                heard = line
+                if line.startswith(_TOO_LARGE):
+                    self._words.append(line.decode("utf-8", "replace"))
+                    heard = _answer_cut(line)
+                    if not heard:
+                        return  # nobody knows which call it was for
                 try:
-                    message = SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+                    message = SessionMessage(jsonrpc_message_adapter.validate_json(heard, by_name=False))
                 except (
                     ValueError
                 ):  # a server that prints: it breaks the protocol, and is better heard than refused
@@ -143,18 +156,52 @@ async def _write_input(
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    """Yield the lines of a stream, of any length, as `readline` does not."""
-    begun = bytearray()
+    """Yield the lines of a stream, longer ones too than `readline` takes.
+
+    Of a line that is larger than a message may be, its beginning and end come, after `_TOO_LARGE`.
+    """
+    limit = message_limit()
+    begun, size = (
+        bytearray(),
+        0,
+    )  # the line that is open, and how long it is: what is over the limit is not kept
     while chunk := await stream.read(_CHUNK):
-        begun += chunk
-        if b"\n" in chunk:
-            *whole, rest = begun.split(b"\n")
-            begun = rest
-            for line in whole:
-                if line.strip():
-                    yield bytes(line)
+        *whole, rest = chunk.split(b"\n")
+        for part in whole:
+            begun, size = _longer(begun, part, limit), size + len(part)
+            if begun.strip():
+                yield _checked(begun, size, limit)
+            begun, size = bytearray(), 0
+            await asyncio.sleep(0)  # a flood of lines is not all that there is
+        begun, size = _longer(begun, rest, limit), size + len(rest)
     if begun.strip():
-        yield bytes(begun)
+        yield _checked(begun, size, limit)
+
+
+def _longer(begun: bytearray, part: bytes, limit: int) -> bytearray:
+    begun += part
+    if len(begun) > limit + _CHUNK:
+        del begun[_KEPT:-_KEPT]
+    return begun
+
+
+def _checked(line: bytearray, size: int, limit: int) -> bytes:
+    try:
+        if size > limit:
+            raise too_many_bytes(limit)
+        return check_message(bytes(line), limit)
+    except MessageTooLargeError as error:
+        return _TOO_LARGE + f"{error} (max_message_bytes): ".encode() + bytes(line[:_KEPT] + line[-_KEPT:])
+
+
+def _answer_cut(line: bytes) -> bytes:
+    """Return the error that stands for an answer which is too large, nothing where its request cannot be found."""
+    said, _, parts = line.partition(b": ")
+    found = _ID.search(parts[:_KEPT]) or _ID.search(parts[-_KEPT:])
+    if found is None:
+        return b""
+    error = {"code": -32000, "message": said.decode("utf-8", "replace")}
+    return dump_json({"jsonrpc": "2.0", "id": load_json(found[1]), "error": error})
 
 
 async def _end(process: asyncio.subprocess.Process, grace_s: float) -> None:

@@ -15,11 +15,13 @@ from nbagent.mcp.connection import Connection
 from nbagent.mcp.faults import MCPServerError, require_sdk
 from nbagent.mcp.offers import Choice, tools_from
 from nbagent.mcp.results import value_of
+from nbagent.threads import in_own_thread
 from nbagent.tools import Tool
 
 if TYPE_CHECKING:
     import mcp
 
+_LONG = 100_000  # characters; comparing longer ones takes a thread of its own
 CONNECT_TIMEOUT_S = 30.0  # a first `npx` or `uvx` downloads what it starts
 
 
@@ -143,13 +145,18 @@ class MCPServer:
             except MCPServerError:  # it ended meanwhile; a listing does no harm twice
                 connection = await self._connected()
         if self._made is None or self._made[0] is not connection.listing:
-            tools = tools_from(self.name, connection.listing, self._choice, self._call)
-            self._made = connection.listing, tools
+            listing = connection.listing
+            tools = await in_own_thread(lambda: tools_from(self.name, listing, self._choice, self._call))
+            self._made = listing, tools
+            return tools
         return self._made[1]
 
     async def _call(self, tool: str, arguments: dict[str, Any]) -> Any:
         connection = await self._connected()
-        return value_of(await connection.call(tool, arguments))
+        result = await connection.call(tool, arguments)
+        if sum(len(getattr(block, "text", None) or "") for block in result.content) > _LONG:
+            return await in_own_thread(lambda: value_of(result))
+        return value_of(result)
 
     async def _connected(self) -> Connection:
         connection = self._holder.connection

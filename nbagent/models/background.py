@@ -140,7 +140,7 @@ class BackgroundCall:
         try:
             opened = await self._model.open(self._request, self._target, background=True)
             asked_for_background = opened.plan.background
-            self._reading = reading = Reading(opened.exchange, reply)
+            self._reading = reading = Reading(opened.exchange, reply, self._target)
             while reply.response_id is None and not reading.over:
                 events.extend(await reading.more())
         except ModelError as error:
@@ -201,7 +201,7 @@ class BackgroundCall:
             return []
         reply.again()
         self._tried_after = after
-        self._reading = Reading(exchange, reply)
+        self._reading = Reading(exchange, reply, self._target)
         return []
 
     async def _poll(self) -> list[ModelEvent]:

@@ -11,7 +11,9 @@ import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nbagent.inbound import cut_error_body, redirected_to
 from nbagent.models.errands import errands_done
+from nbagent.models.faults import RedirectedError
 from nbagent.models.providers import is_loopback
 
 if TYPE_CHECKING:
@@ -82,6 +84,16 @@ def _http_client(openai: Any, base_url: str) -> Any:
     # a proxy named in the environment cannot reach this machine's own servers
     options = {"limits": limits, "trust_env": not is_loopback(base_url)}
     try:
-        return openai.DefaultAioHttpClient(**options)
+        http = openai.DefaultAioHttpClient(**options)
     except RuntimeError:  # aiohttp is not installed
-        return openai.DefaultAsyncHttpxClient(**options)
+        http = openai.DefaultAsyncHttpxClient(**options)
+    http.event_hooks = {"response": [_guard]}
+    return http
+
+
+async def _guard(response: Any) -> None:
+    """Look at an answer before its body is read or a redirect is followed."""
+    there = redirected_to(response)
+    if there is not None:
+        raise RedirectedError(there)
+    cut_error_body(response)

@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
 
 import orjson
 
 from nbagent.errors import ModelError
+from nbagent.inbound import (
+    LARGE,
+    MessageTooLargeError,
+    check_message,
+    message_limit,
+    too_many_bytes,
+    unpacked,
+)
 from nbagent.models.connections import connection_to
 from nbagent.models.endpoint import NO_KEY
-from nbagent.models.faults import Target, fault_of_body, fault_of_exception, fault_of_reply
+from nbagent.models.faults import Target, fault_of_body, fault_of_exception, fault_of_reply, fault_of_size
 from nbagent.models.pacing import Pace
 from nbagent.models.sending import send
 
@@ -35,9 +43,11 @@ class Exchange:
         "_response",
         "_target",
         "_waited_s",
+        "limit",
     )
 
     def __init__(self, response: Any, target: Target, idle_timeout_s: float | None) -> None:
+        self.limit = message_limit()  # bytes of one body or event
         self._response = response
         self._target = target
         self._idle_timeout_s = idle_timeout_s
@@ -45,12 +55,12 @@ class Exchange:
         # what is not compressed needs no decoder between the socket and us
         packed = response.headers.get("content-encoding", "identity") != "identity"
         inner = _aiohttp_response(response)
-        self._blocks: AsyncGenerator[bytes, None] | None = None
+        self._blocks: Any = None
         self._next: Callable[[], Awaitable[bytes]]
         if inner is not None and not packed:
             self._next = inner.content.readany
         else:
-            self._blocks = response.aiter_bytes() if packed else response.aiter_raw()
+            self._blocks = unpacked(response) if packed else response.aiter_raw()
             self._next = self._next_block
         self._pace = Pace(inner)
         self._waited_s = 0.0
@@ -97,12 +107,11 @@ class Exchange:
         """Return the whole body, of which `start` is read: a JSON object though a stream was asked for.
 
         Raises:
-            ProviderProtocolError: it is a web page, cut short, or anything else.
+            ProviderProtocolError: it is a web page, cut short, too large, or anything else.
         """
-        blocks = [start]
-        while block := await self.read():
-            blocks.append(block)
-        body = b"".join(blocks)
+        body = await self._bounded(start)
+        if len(body) > LARGE and body.lstrip()[:1] == b"{":
+            return body  # parsed once, by whoever reads it
         try:
             known = orjson.loads(body)
         except ValueError:
@@ -112,6 +121,22 @@ class Exchange:
         if not isinstance(known, dict):
             raise fault_of_body(body, self._content_type, self._target)
         return body
+
+    async def _bounded(self, start: bytes) -> bytes:
+        blocks, size = [start], len(start)
+        announced = self._response.headers.get("content-length", "")
+        try:
+            if announced.isdecimal() and int(announced) > self.limit:
+                raise too_many_bytes(self.limit)
+            while block := await self.read():
+                size += len(block)
+                if size > self.limit:
+                    raise too_many_bytes(self.limit)
+                blocks.append(block)
+            return check_message(b"".join(blocks), self.limit)
+        except MessageTooLargeError as error:
+            fault = fault_of_size(error, self._target)
+        raise fault
 
     async def drain(self) -> None:
         """Read the end of a body that is through, so that the connection can serve the next request."""

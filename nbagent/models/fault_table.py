@@ -106,6 +106,12 @@ NO_PAGE = Fault(
     "nothing answers {api} requests at {base_url} ({status}): {detail}",
     "check base_url (most end in /v1), and the model's name {model!r}{other_api}",
 )
+NO_DESCRIPTORS = Fault(
+    ProviderUnreachableError,
+    "no connection to {base_url}: this process has no file descriptors left",
+    "allow it more (ulimit -n before the kernel starts), or run fewer at a time: %config NBAgent.max_concurrency",
+    sent=False,
+)
 REFUSED_IN_REPLY = Fault(
     ProviderRefusedError,
     "provider {provider!r} refused the request for model {model!r} in its reply: {detail}",
@@ -182,7 +188,15 @@ TRANSPORT_FAULTS: tuple[tuple[frozenset[str], Fault], ...] = (
         _DROPPED,
     ),
     (
-        frozenset({"BadHttpMessage", "ClientResponseError", "LocalProtocolError", "DecodingError"}),
+        frozenset(
+            {
+                "BadHttpMessage",
+                "ClientResponseError",
+                "LocalProtocolError",
+                "DecodingError",
+                "BadCompressionError",
+            }
+        ),
         Fault(
             ProviderProtocolError,
             "{base_url} does not speak HTTP as it should: {detail}",

@@ -8,6 +8,7 @@ name: none of their packages is imported here. A key never gets into a message.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,12 +16,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from nbagent.errors import ModelError, ProviderProtocolError
+from nbagent.errors import ModelError, ProviderProtocolError, ProviderRefusedError
+from nbagent.inbound import MessageTooLargeError, message_limit
 from nbagent.models.content_filters import filtered_for, is_filtered
 from nbagent.models.fault_table import (
     FAILED_IN_REPLY,
     FILTERED,
     LIMITED_IN_REPLY,
+    NO_DESCRIPTORS,
     NO_MONEY,
     NO_PAGE,
     OTHER_4XX,
@@ -37,6 +40,7 @@ from nbagent.models.providers import Wire
 from nbagent.models.redaction import redact
 
 NOTHING_SENT = "nothing was sent"  # a note on errors of requests that never left this machine
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _DETAIL_CHARS = 300
 # in the type or code of an error object: what would fail again
 _REFUSING = (
@@ -52,6 +56,10 @@ _OTHER_API = {
     "chat": "",
     "responses": "; a server that speaks only Chat Completions is an OpenAIChat(...) or an openai-chat: model",
 }
+
+
+class RedirectedError(Exception):
+    """An answer sends us to another server, which its text names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +130,9 @@ def fault_of_exception(error: BaseException, target: Target, idle_timeout_s: flo
     """Return the error for an exception that the SDK, its transport or the socket raised."""
     if isinstance(error, ModelError):
         return error
+    sent_on = next((cause for cause in _causes(error) if isinstance(cause, RedirectedError)), None)
+    if sent_on is not None:
+        return fault_of_redirect(str(sent_on), target)
     status = getattr(error, "status_code", None)
     response = getattr(error, "response", None)
     if isinstance(status, int) and response is not None:
@@ -137,6 +148,25 @@ def fault_of_reply(why: str, target: Target) -> ProviderProtocolError:
             f"provider {target.provider!r} broke off its reply for model {target.model!r}: {why}", target.key
         ),
         f"try again; if it happens each time, the server does not speak the {_API[target.wire]} API as it should",
+    )
+
+
+def fault_of_size(error: MessageTooLargeError, target: Target) -> ProviderProtocolError:
+    """Return the error for a message that is too large to be read."""
+    return ProviderProtocolError(
+        f"provider {target.provider!r} sent one message of {error} (model {target.model!r}): max_message_bytes is "
+        f"{message_limit():,}",
+        "if that is what it should send, raise the limit: %config NBAgent.max_message_bytes",
+    )
+
+
+def fault_of_redirect(there: str, target: Target) -> ProviderRefusedError:
+    """Return the error for an answer that sends us to another server, which is not asked."""
+    return ProviderRefusedError(
+        redact(
+            f"{target.base_url} sends requests on to {there}, another server: it was not asked", target.key
+        ),
+        "if it is the one you mean, give its address as base_url",
     )
 
 
@@ -246,7 +276,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _transport_fault(error: BaseException) -> Fault:
-    known = {kind.__name__ for cause in _causes(error) for kind in type(cause).__mro__}
+    causes = list(_causes(error))
+    if any(isinstance(cause, OSError) and cause.errno in _NO_DESCRIPTORS for cause in causes):
+        return NO_DESCRIPTORS
+    known = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
     return next((fault for names, fault in TRANSPORT_FAULTS if names & known), UNEXPECTED)
 
 

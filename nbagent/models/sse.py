@@ -1,11 +1,15 @@
 """Server-sent events from blocks of bytes, cut anywhere: bytes in, a list of data payloads out.
 
-Used by both wire formats, one decoder for one response, on the background thread. It does no I/O and raises
-nothing. Comments, ids, retry hints and the names of events but `error` are dropped: the providers say everything in the data.
+Used by both wire formats, one decoder for one response, on the background thread. It does no I/O, and raises nothing
+but that an event is too large, which is never kept whole. Comments, ids, retry hints and the names of events but
+`error` are dropped: the providers say everything in the data.
 """
 
 from __future__ import annotations
 
+import sys
+
+from nbagent.inbound import LARGE, check_message, too_many_bytes
 from nbagent.models.stream_errors import error_payload
 
 _BOM = b"\xef\xbb\xbf"
@@ -17,12 +21,15 @@ class SSEDecoder:
 
     Lines may end in LF, CRLF or CR. Several `data:` lines of one event are joined by LF, as the
     specification has it, but for servers that part their events by one line end: where a line begins another JSON
-    object, or is the mark of the end, the object before it is a payload of its own.
+    object, or is the mark of the end, the object before it is a payload of its own. An event of more than `limit`
+    bytes is a MessageTooLargeError.
     """
 
-    __slots__ = ("_began", "_data", "_failing", "_tail")
+    __slots__ = ("_began", "_data", "_failing", "_limit", "_open", "_tail")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = sys.maxsize) -> None:
+        self._limit = limit
+        self._open = 0  # bytes of the event that is still open
         self._tail: list[
             bytes
         ] = []  # bytes since the last line end; a list, so that a huge line stays linear
@@ -32,7 +39,7 @@ class SSEDecoder:
 
     def feed(self, block: bytes) -> list[bytes]:
         """Return the payloads that `block` completes, in order."""
-        if block.endswith(b"\n\n") and not self._tail and not self._data:
+        if block.endswith(b"\n\n") and not self._open and len(block) <= self._limit:
             # one whole event in one block is how providers stream; it needs no line splitting
             payload = b""
             if block.startswith(b"data: {"):
@@ -54,7 +61,10 @@ class SSEDecoder:
 
     def _feed_lines(self, block: bytes) -> list[bytes]:
         self._tail.append(block)
+        self._open += len(block)
         if b"\n" not in block and b"\r" not in block and not self._tail[0].endswith(b"\r"):
+            if self._open > self._limit:
+                raise too_many_bytes(self._limit)
             return []
         text = b"".join(self._tail)
         if not self._began:
@@ -69,7 +79,14 @@ class SSEDecoder:
             text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *lines, rest = text.split(b"\n")
         self._tail = [rest + held] if rest or held else []
-        return self._take(lines)
+        payloads = self._take(lines)
+        if self._open > min(self._limit, LARGE):
+            for payload in payloads:
+                check_message(payload, self._limit)
+        self._open = sum(map(len, self._tail)) + sum(map(len, self._data))
+        if self._open > self._limit:
+            raise too_many_bytes(self._limit)
+        return payloads
 
     def _take(self, lines: list[bytes]) -> list[bytes]:
         payloads: list[bytes] = []

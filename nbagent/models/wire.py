@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from nbagent.errors import ModelError
+from nbagent.inbound import MessageTooLargeError
 from nbagent.models.concessions import Plan, concessions_of
 from nbagent.models.connections import connection_to
 from nbagent.models.encoding import encode
 from nbagent.models.endpoint import NO_KEY, Endpoint
 from nbagent.models.exchange import Exchange, open_exchange
-from nbagent.models.faults import Target
+from nbagent.models.faults import Target, fault_of_size
 from nbagent.models.prices import prepare_prices
 from nbagent.models.protocol import ModelEvent, ModelRequest, Notice, ReplyFinished
 from nbagent.models.providers import Provider, Wire
@@ -63,16 +64,17 @@ class WireFormat:
 class Reading:
     """A response on its way into a reply, block by block."""
 
-    __slots__ = ("_began", "_decoder", "_flowing", "_pieces", "exchange", "over", "reply")
+    __slots__ = ("_began", "_decoder", "_flowing", "_pieces", "_target", "exchange", "over", "reply")
 
-    def __init__(self, exchange: Exchange, reply: Reply) -> None:
+    def __init__(self, exchange: Exchange, reply: Reply, target: Target) -> None:
+        self._target = target
         self.exchange = exchange
         self.reply = reply
         self.over = False
         self._began = False
         self._flowing = False  # the first text is never kept waiting
         self._pieces = 0  # of the last read
-        self._decoder = SSEDecoder()
+        self._decoder = SSEDecoder(exchange.limit)
 
     async def more(self) -> list[ModelEvent]:
         """Return what the next block holds, which may be nothing; at the end `over` turns True.
@@ -90,14 +92,22 @@ class Reading:
                 self.over = True
                 return reply.take([await exchange.whole(block)])
         if block:
-            payloads = self._decoder.feed(block)
+            payloads = self._payloads(block)
             self._pieces = len(payloads)
             events = reply.take(payloads)
             self.over = reply.done
             self._flowing = self._flowing or bool(events)
             return events
         self.over = True
-        return reply.take(self._decoder.close())
+        return reply.take(self._payloads(b""))
+
+    def _payloads(self, block: bytes) -> list[bytes]:
+        """Return what a block, or the end, completes."""
+        try:
+            return self._decoder.feed(block) if block else self._decoder.close()
+        except MessageTooLargeError as error:
+            fault = fault_of_size(error, self._target)
+        raise fault
 
 
 class WireModel:
@@ -174,7 +184,7 @@ class WireModel:
             for notice in (*notices, *opened.notices):
                 yield notice
             reply = self.wire.reply(target)
-            reading = Reading(opened.exchange, reply)
+            reading = Reading(opened.exchange, reply, target)
             while not reading.over:
                 for event in await reading.more():
                     yield event

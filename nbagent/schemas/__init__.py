@@ -2,10 +2,11 @@
 
 An answer is validated once and its value kept, with its JSON as the model wrote it; only another process, the cache
 or a resume validates that JSON again. `OutputSchema.of` is called by the agent when a run is launched, `check_text` by
-the loop, `rebuild` and `to_frame` wherever a run is read, on any thread but the loop's. pandas and jsonschema are
+the loop, `rebuild` and `to_frame` wherever a run is read, on any thread but the loop's. pandas and jsonschema_rs are
 imported with their first use.
 
     define.py    a schema from a type or dict; text to value
+    checking.py  data against a JSON Schema, a server's own too
     answer.py    the JSON value in a model's text
     usercode.py  whether a check calls functions of the user
     deadline.py  those checks, off the loop and bounded; stored answers in their types again
@@ -18,6 +19,7 @@ imported with their first use.
 from __future__ import annotations
 
 from nbagent.schemas.answer import InvalidOutputError
+from nbagent.schemas.checking import SchemaChecker, WrongSchemaError
 from nbagent.schemas.deadline import Stored, check_text, read_part, read_stored, rebuild
 from nbagent.schemas.define import OutputSchema, data_of, named
 from nbagent.schemas.layout import Column, Explode, Layout, layout_of
@@ -31,7 +33,9 @@ __all__ = [
     "InvalidOutputError",
     "Layout",
     "OutputSchema",
+    "SchemaChecker",
     "Stored",
+    "WrongSchemaError",
     "check_text",
     "class_named",
     "column_of",

@@ -22,6 +22,7 @@ from nbagent.errors import SchemaError
 from nbagent.events import TypedAnswer
 from nbagent.rendering import json_schema_of
 from nbagent.schemas.answer import InvalidOutputError, JsonValue, json_values
+from nbagent.schemas.checking import SchemaChecker, WrongSchemaError
 from nbagent.schemas.names import provider_name, short_name, type_name
 from nbagent.schemas.usercode import runs_user_code
 
@@ -195,8 +196,6 @@ def _problems(error: ValidationError) -> list[str]:
 
 
 def _from_json_schema(target: Mapping[str, Any]) -> OutputSchema:
-    import jsonschema
-
     try:
         schema = json.loads(json.dumps(dict(target)))
     except (TypeError, ValueError) as error:
@@ -209,15 +208,11 @@ def _from_json_schema(target: Mapping[str, Any]) -> OutputSchema:
             f"the dict with the keys {', '.join(map(repr, schema)) or 'none'} is no JSON Schema",
             'give one like {"type": "object", "properties": {...}}',
         )
-    try:
-        jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator).check_schema(
-            schema
-        )
-    except jsonschema.SchemaError as error:
-        raise SchemaError(
-            f"the JSON Schema is wrong at {error.json_path}: {error.message}", "correct it"
-        ) from None
     _check_references(schema, schema)
+    try:
+        SchemaChecker(schema)
+    except WrongSchemaError as error:
+        raise SchemaError(f"the JSON Schema is wrong at {error.place}: {error}", "correct it") from None
     return _wrapped(provider_name(str(schema.get("title", "output"))), schema, None, None)
 
 
@@ -349,14 +344,7 @@ def _problem(detail: Any) -> str:
 
 
 def _json_schema_problems(data: Any, schema: Mapping[str, Any]) -> list[str]:
-    import jsonschema
-
-    validator_class = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-    errors = sorted(validator_class(schema).iter_errors(data), key=lambda error: error.json_path)
-    return [
-        f"{error.json_path.removeprefix('$').lstrip('.') or 'the value'}: {error.message:.300}"
-        for error in errors
-    ]
+    return SchemaChecker(schema).problems(data)
 
 
 def _limited(problems: list[str]) -> list[str]:

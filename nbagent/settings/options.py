@@ -160,6 +160,14 @@ _TABLE = (
         doc="Bytes of files, tables and texts that may go with one prompt.",
     ),
     Option(
+        name="max_message_bytes",
+        type=int,
+        default=16_000_000,
+        optional=True,
+        minimum=1000,
+        doc="Bytes of one JSON body or event that a provider or an MCP server may send.",
+    ),
+    Option(
         name="output_retries",
         type=int,
         default=1,

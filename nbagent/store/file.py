@@ -226,6 +226,11 @@ def trouble_of(error: BaseException, path: Path) -> BaseException:
             f"the record {str(path)!r} cannot be used: {error.filename!r} is a symbolic link, which is not followed",
             "remove that link, and see who else can write in the folder; rows wait in memory until then",
         )
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return StoreError(
+            f"the record {str(path)!r} cannot be opened: this process has no file descriptors left",
+            "allow it more (ulimit -n before the kernel starts), or run fewer at a time; rows wait in memory until then",
+        )
     if isinstance(error, OSError):
         return StoreError(
             f"the record {str(path)!r} cannot be written: {error.strerror or error}",

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from nbagent.errors import ToolDefinitionError
 from nbagent.tools.docstring import description_of, first_paragraph
@@ -47,6 +47,14 @@ class ToolOptions:
     requires_approval: bool | Callable[..., object] = False
 
 
+class ArgumentsValidator(Protocol):
+    """What makes arguments of the JSON text that a model wrote."""
+
+    def validate_json(self, data: bytes, /) -> Any:
+        """Return the arguments, a mapping. Raises pydantic's ValidationError."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tool:
     """A function that a model may call. `parameters` is the JSON Schema of its arguments, an object.
@@ -63,7 +71,7 @@ class Tool:
     function: Callable[..., Any]
     is_async: bool = False
     options: ToolOptions = field(default_factory=ToolOptions)
-    validator: TypeAdapter[Any] | None = field(default=None, repr=False)
+    validator: TypeAdapter[Any] | ArgumentsValidator | None = field(default=None, repr=False)
     expands: bool = False
 
     @functools.cached_property

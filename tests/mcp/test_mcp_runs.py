@@ -48,7 +48,7 @@ def test_bad_arguments_and_failures_go_back_to_the_model(shared, agent_with, pro
     provider.reply(tool_reply(("add", {"a": "one", "b": 2}), ("fail", {})), text_reply("sorry"))
     assert agent_with(server).start("Go").result(timeout=20).content == "sorry"
     bad, failed = answers(provider)
-    assert "a: 'one' is not of type 'integer'" in bad
+    assert 'a: "one" is not of type "integer"' in bad
     assert failed.startswith("Error: MCPToolError:")
     assert "fail" in failed
     assert "add one 2" not in log.lines()
