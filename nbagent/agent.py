@@ -177,9 +177,11 @@ class Agent:
     ) -> Batch:
         """Ask the template's prompt for each row, in the background, and return a `Batch` at once.
 
-        `rows` are a DataFrame, a Series, a list, a dict of lists, a DuckDB relation, or a generator, which is pulled
-        as rows can be asked. The template knows `row` (`{{ row.text }}`; the value itself where the rows are no
-        records), `index` (its label) and `names`; what stands in a row is data, never template. Each row is a run
+        `rows` are a table (pandas, polars, pyarrow or any with Arrow's PyCapsule interface, a DuckDB relation), a
+        Series, a list, a dict of lists, or a generator, which is pulled as rows can be asked; all but a generator are
+        copied, so that what becomes of them later changes nothing. The template knows `row` (`{{ row.text }}`; the value itself where the rows are no
+        records), `index` (its label) and `names`; what stands in a row is data, never template; a
+        missing value (None, NaN, NaT, NA) is nothing, and null in JSON and lists. Each row is a run
         of its own; at most `max_concurrency` are in flight. `max_cost` (US dollars) and `max_tokens` bound the whole
         batch: rows it cannot afford are not asked, and say so. With `on_error="stop"` no row is asked after one
         that failed. `dedupe` asks equal prompts once; `group` puts that many rows into one prompt, and asks a row

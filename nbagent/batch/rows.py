@@ -25,15 +25,15 @@ from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any
 
 from nbagent.batch.snapshot import kept_frame, kept_values
-from nbagent.batch.tables import frame_of_columns, frame_of_list
+from nbagent.batch.tables import frame_of_columns, frame_of_list, frame_of_typed
 from nbagent.errors import UnknownOptionError
 from nbagent.rendering import MISSING, is_missing, json_text
+from nbagent.store.arrowtable import arrow_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ENOUGH_S = 0.02  # a slow generator is not waited for once it has given a row: that row can go already
-_FETCH = 1000  # rows of a DuckDB result at a time
 
 
 class Row:
@@ -178,16 +178,17 @@ def check_names(names: Sequence[Any]) -> None:
 
 
 def source_of(rows: Any) -> Source:
-    """Return the rows of a DataFrame, Series, DuckDB relation, dict of lists, list or generator. Raises UnknownOptionError.
+    """Return the rows of a table (pandas, polars, Arrow, DuckDB), Series, dict of lists, list or generator.
 
-    A record is a `Row`, any other element is the row itself. Index labels are pandas' own, else 0, 1, 2, ...
+    A record is a `Row`, any other element is the row itself. Index labels are pandas' own, else 0, 1, 2, ... Raises
+    UnknownOptionError.
     """
     for fits, make in _KINDS:
         if fits(rows):
             return make(rows)
     raise UnknownOptionError(
         f"rows come from a table, list or generator, not from {type(rows).__name__} {rows!r:.60}",
-        "give a DataFrame, a Series, a list, a dict of lists, a DuckDB relation or a generator",
+        "give a DataFrame, an Arrow table, a Series, a list, a dict of lists, a DuckDB relation or a generator",
     )
 
 
@@ -216,22 +217,28 @@ def _of_series(series: Any) -> Source:
 
 def _of_relation(relation: Any) -> Source:
     """The relation's query is run here, once: what the user does with the connection later changes no row."""
-    names = list(relation.columns)
-    if hasattr(relation, "materialize"):
-        relation = relation.materialize()
-        values = relation.iter_rows()
-    else:  # before DuckDB 2
-        relation.execute()
-        values = _fetched(relation)
-    rows = ((n, Row(dict(zip(names, one, strict=True)))) for n, one in enumerate(values))
-    return Source(
-        rows=rows, total=len(relation), frame=relation.df if hasattr(relation, "materialize") else None
+    check_names(list(relation.columns))
+    own = relation.project("*")  # the user may be fetching from the other
+    return _of_typed_rows(list(own.columns), [str(one) for one in own.types], own.fetchall())
+
+
+def _of_arrow(table: Any) -> Source:
+    """Return the rows of another package's table; its frame is pandas'."""
+    return _of_typed_rows(*arrow_rows(table))
+
+
+def _of_typed_rows(names: Sequence[str], types: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Source:
+    check_names(names)
+    columns: list[Any] = [list(values) for values in zip(*rows, strict=True)] or [[] for _ in names]
+    return _of_own_frame(frame_of_typed(dict(zip(names, columns, strict=True)), types))
+
+
+def _of_foreign_frame(frame: Any) -> Source:
+    """Return the rows of a table that works as pandas' does, or that can become one."""
+    convert = next(
+        getattr(frame, name) for name in ("to_pandas", "_to_pandas", "compute") if hasattr(frame, name)
     )
-
-
-def _fetched(relation: Any) -> Iterator[Any]:
-    while found := relation.fetchmany(_FETCH):
-        yield from found
+    return _of_frame(convert())
 
 
 def _of_columns(columns: Mapping[Any, Any]) -> Source:
@@ -285,18 +292,43 @@ def _is_list(values: Any) -> bool:
     )
 
 
+def _of_foreign_series(series: Any) -> Source:
+    return _of_columns_of_one(series.name or "row", kept_values(series.to_list()))
+
+
+def _of_columns_of_one(name: Any, values: list[Any]) -> Source:
+    rows = ((n, _seen(one)) for n, one in enumerate(values))
+    return Source(rows=rows, total=len(values), frame=partial(frame_of_columns, {name: values}))
+
+
+def _is_pandas(rows: Any) -> bool:
+    return any(cls.__module__.partition(".")[0] == "pandas" for cls in type(rows).__mro__)
+
+
 def _has(*names: str) -> Callable[[Any], bool]:
     return lambda rows: not isinstance(rows, type) and all(hasattr(rows, name) for name in names)
 
 
 _HELD = (list, tuple, range, deque, set, frozenset, KeysView, ValuesView, ItemsView)
 _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Source]], ...] = (
-    (
-        _has("itertuples", "columns", "index"),
-        _of_frame,
-    ),  # by what they can do: neither package is imported for it
-    (_has("items", "to_frame", "index"), _of_series),
+    # by what they can do: no package is imported for it
+    (lambda rows: _is_pandas(rows) and _has("itertuples", "columns", "index")(rows), _of_frame),
+    (lambda rows: _is_pandas(rows) and _has("items", "to_frame", "index")(rows), _of_series),
     (_has("fetchall", "aggregate", "columns"), _of_relation),
+    (_has("collect", "collect_schema"), lambda rows: source_of(rows.collect())),  # polars' plan of a table
+    (lambda rows: _has("to_list", "name", "dtype")(rows) and not _is_pandas(rows), _of_foreign_series),
+    (
+        lambda rows: _has("to_pylist")(rows) and not hasattr(rows, "schema"),
+        lambda rows: _of_list(rows.to_pylist()),
+    ),
+    (lambda rows: _has("__arrow_c_stream__")(rows) and not _is_pandas(rows), _of_arrow),
+    (
+        lambda rows: (
+            hasattr(rows, "columns")
+            and any(_has(name)(rows) for name in ("to_pandas", "_to_pandas", "compute"))
+        ),
+        _of_foreign_frame,
+    ),
     (lambda rows: isinstance(rows, Mapping), _of_columns),
     (lambda rows: isinstance(rows, _HELD), _of_list),
     (_has("tolist", "dtype", "shape"), _of_list),  # an array, or an index

@@ -35,6 +35,34 @@ def frame_of_columns(columns: Mapping[Any, Any], *, count: int | None = None) ->
     return frame
 
 
+def frame_of_typed(columns: Mapping[str, Sequence[Any]], types: Sequence[str]) -> pd.DataFrame:
+    """Return columns of Python values as DuckDB gives them, with the pandas types that hold them whole."""
+    import pandas as pd
+
+    index = pd.RangeIndex(len(next(iter(columns.values()), ())))
+    made = {}
+    for position, (values, kind) in enumerate(zip(columns.values(), types, strict=True)):
+        whole, gaps = _OF_DUCKDB.get(kind, (None, None))
+        dtype = gaps if any(one is None for one in values) else whole
+        made[position] = (
+            column_of(values, index) if dtype is None else pd.Series(values, index=index, dtype=dtype)
+        )
+    frame = pd.DataFrame(made, index=index)
+    frame.columns = names_of(list(columns))
+    return frame
+
+
+_OF_DUCKDB = {  # of columns without and with missing values; others are as Python has them
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"), ("int64", "Int64")),
+    "UBIGINT": ("uint64", "UInt64"),
+    "BOOLEAN": ("bool", "boolean"),
+    "FLOAT": ("float64", "float64"),
+    "DOUBLE": ("float64", "float64"),
+    "TIMESTAMP": ("datetime64[us]", "datetime64[us]"),
+    "TIMESTAMP WITH TIME ZONE": ("datetime64[us, UTC]", "datetime64[us, UTC]"),
+}  # fmt: skip
+
+
 def column_of(values: Any, index: Any) -> pd.Series[Any]:
     """Return a column of pandas' own choice of type, where that keeps each value as it is."""
     import pandas as pd
