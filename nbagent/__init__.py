@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbagent.agent import Agent
-    from nbagent.batch import Batch
+    from nbagent.batch import Batch, cancel_run, gather, get, resume
     from nbagent.compare import compare
     from nbagent.errors import (
         ConfigurationError,
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from nbagent.panel import Panel
     from nbagent.plots import plot_cost, plot_latency, plot_timeline
     from nbagent.run import RunMetrics, RunOutput, RunStatus
-    from nbagent.runtime import Run, cancel_run, gather, get, resume
+    from nbagent.runtime import Run
     from nbagent.session import Session
     from nbagent.spec import Limits, ModelSettings
     from nbagent.team import Team
@@ -92,10 +92,10 @@ _PUBLIC = {
     "RunOutput": "run",
     "RunStatus": "run",
     "Run": "runtime",
-    "cancel_run": "runtime",
-    "gather": "runtime",
-    "get": "runtime",
-    "resume": "runtime",
+    "cancel_run": "batch",
+    "gather": "batch",
+    "get": "batch",
+    "resume": "batch",
     "Session": "session",
     "Limits": "spec",
     "ModelSettings": "spec",

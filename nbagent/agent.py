@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, overload
 
 from nbagent import runtime, settings
-from nbagent.batch import Batch, BatchLimits, Plan, Prompts, source_of, start_batch
+from nbagent.batch import Batch, BatchLimits, Plan, Prompts, index_of, source_of, start_batch
 from nbagent.batch.plan import Mode, OnError
 from nbagent.context import contexts_of, files_of, prompt_with
 from nbagent.errors import PromptError, show_as
@@ -167,6 +167,8 @@ class Agent:
         on_error: OnError = "continue",
         dedupe: bool = False,
         group: int = 1,
+        repeat: int = 1,
+        key: str | Sequence[str] | None = None,
         fresh: bool = False,
         mode: Mode = "notebook",
         timeout: float | None = None,
@@ -185,7 +187,9 @@ class Agent:
         of its own; at most `max_concurrency` are in flight. `max_cost` (US dollars) and `max_tokens` bound the whole
         batch: rows it cannot afford are not asked, and say so. With `on_error="stop"` no row is asked after one
         that failed. `dedupe` asks equal prompts once; `group` puts that many rows into one prompt, and asks a row
-        alone whose answer is missing. `timeout` (seconds) is each run's own.
+        alone whose answer is missing. `repeat` asks each row so many times, as rows of their own with a column
+        `repeat`. Rows are known by their index label, or by the columns that `key` names, in the record too
+        (`row_key` in `nb.runs(batch=...)`). `timeout` (seconds) is each run's own.
 
         While the provider answers 429, all rows slow down together and speed up again. Rows that an earlier batch
         of the same agent, template and schema has answered come from the store, as after a killed kernel, unless
@@ -206,13 +210,15 @@ class Agent:
             on_error=on_error,
             dedupe=dedupe,
             group=group,
+            repeat=repeat,
+            key_columns=(key,) if isinstance(key, str) else tuple(key or ()),
             fresh=fresh,
             mode=mode,
             label=label,
             cell_id=cell_id,
             tags=tags or {},
         )
-        batch = start_batch(plan, source_of(rows))
+        batch = start_batch(plan, source_of(rows), index_of(rows))
         if self.model is None and settings.get("model") is None:
             _tell_of_demo()
         return batch

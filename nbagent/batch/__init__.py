@@ -1,6 +1,6 @@
 """A prompt over a table: thousands of runs as one batch, and its answers as a DataFrame.
 
-batch.py     `Batch`, what a user holds; `start_batch`, called by `Agent.map`
+batch.py     `Batch`, what a user holds              starting.py  started by `Agent.map`, or read from the record
 plan.py      what was asked, frozen, and its key
 rows.py      where rows come from                  prompts.py  a row's prompt and key
 feed.py      asks the rows, on the background loop  results.py  what has become of them so far
@@ -8,13 +8,18 @@ outcome.py   one row's end                          frame.py    all of it as a D
 spending.py  may one more row be asked              pace.py     how fast, while the provider limits it
 gate.py      the slots behind that pace             grouping.py several rows in one prompt
 progress.py  a text bar without a front end         jobs.py     the provider's own batch files instead
+definition.py  what was asked, for the record      recorded.py a batch as the record has it, and followed
+otherwise.py   limits changed, rows asked anew     verbs.py    get, gather, cancel_run, resume: runs and batches
 """
 
-from nbagent.batch.batch import Batch, RowResult, batches, start_batch
+from nbagent.batch.batch import Batch, RowResult, batches
+from nbagent.batch.definition import index_of
 from nbagent.batch.plan import BatchLimits, Plan
 from nbagent.batch.prompts import Prompts
 from nbagent.batch.results import BatchProgress
 from nbagent.batch.rows import Source, source_of
+from nbagent.batch.starting import recorded_batch, start_batch
+from nbagent.batch.verbs import batch_named, cancel_run, gather, get, resume
 
 __all__ = [
     "Batch",
@@ -24,7 +29,14 @@ __all__ = [
     "Prompts",
     "RowResult",
     "Source",
+    "batch_named",
     "batches",
+    "cancel_run",
+    "gather",
+    "get",
+    "index_of",
+    "recorded_batch",
+    "resume",
     "source_of",
     "start_batch",
 ]

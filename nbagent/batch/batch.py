@@ -9,30 +9,34 @@ import asyncio
 import concurrent.futures
 import contextlib
 import weakref
-from collections.abc import AsyncIterator, Generator, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nbagent.batch.feed import Ask, Feed
+from nbagent.batch.definition import plan_of
+from nbagent.batch.feed import Feed
 from nbagent.batch.frame import frame_of
 from nbagent.batch.gate import PacedSlots
 from nbagent.batch.grouping import group_schema
 from nbagent.batch.jobs import JobFeed
-from nbagent.batch.outcome import spent_on
-from nbagent.batch.plan import Plan
+from nbagent.batch.otherwise import Otherwise, RowsAgain, changed_limits
+from nbagent.batch.outcome import CANCELLED, NOT_ASKED
+from nbagent.batch.plan import BatchLimits, Plan
 from nbagent.batch.progress import bar_of
-from nbagent.batch.prompts import RowKeys
+from nbagent.batch.recorded import Follower
 from nbagent.batch.results import BatchProgress, Results
 from nbagent.batch.rows import Source
 from nbagent.batch.snapshot import kept
-from nbagent.errors import PromptError, StoreError, WaitTimeout, show_as
+from nbagent.batch.spending import Spending
+from nbagent.errors import ConfigurationError, StoreError, WaitTimeout, show_as
+from nbagent.run import RunMetrics, RunStatus
 from nbagent.runtime import Launching, current
 from nbagent.runtime.bulk import BulkLaunch
-from nbagent.runtime.launching import check_models, uuid7
+from nbagent.runtime.launching import check_models
 from nbagent.runtime.turns import call_limits
-from nbagent.store import BatchRecord
-from nbagent.traces import check_traces
+from nbagent.schemas import OutputSchema
+from nbagent.store import BatchRecord, batch_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +44,21 @@ if TYPE_CHECKING:
 WAKE_S = 0.25
 CANCEL_WAIT_S = 0.5
 _GOES_ON = ("stopped waiting; the batch goes on", "batch.cancel() stops it")
+
+
+_LEFT = frozenset({CANCELLED, NOT_ASKED, RunStatus.interrupted.value})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What a batch is called, in this kernel and in the record."""
+
+    batch_id: str
+    batch_key: str
+    created_at: datetime
+    label: str | None = None
+    cell_id: str | None = None
+    agent_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,46 +89,61 @@ class Batch:
     True
     """
 
-    def __init__(self, plan: Plan, source: Source, batch_id: str) -> None:
-        self.batch_id = batch_id
+    def __init__(
+        self,
+        identity: Identity,
+        results: Results,
+        *,
+        definition: Mapping[str, Any],
+        schema: OutputSchema | None,
+        plan: Plan | None = None,
+        source: Source | None = None,
+    ) -> None:
+        self.batch_id = identity.batch_id
+        self._identity = identity
+        self._results = results
+        self._definition = definition
+        self._schema = schema
         self._plan = plan
         self._source = source
         self._runtime = current()
         self._store = self._runtime.store
-        self._results = Results(source.total)
-        self._created_at = datetime.now(UTC)
-        self._slots = PacedSlots(
-            self._runtime.slots,
-            self._results.note,
-            requests_per_minute=plan.limits.requests_per_minute,
-            tokens_per_minute=plan.limits.tokens_per_minute,
-        )
-        self._feed = self._make_feed()
+        self._slots: PacedSlots | None = None
+        self._are_records = True
+        self._feed: Feed | Follower | None = None
         self._working: concurrent.futures.Future[None] = concurrent.futures.Future()
-        _batches[batch_id] = self
 
     # ----------------------------------------------------------------- state
 
     @property
     def label(self) -> str | None:
         """The name given at launch (`-o NAME`)."""
-        return self._plan.label
+        return self._identity.label
 
     @property
     def cell_id(self) -> str | None:
         """The cell that launched it, where the front end says so."""
-        return self._plan.cell_id
+        return self._identity.cell_id
 
     @property
     def progress(self) -> BatchProgress:
         """Where it stands: rows done, failed and left, rate, cost so far, time left."""
+        assert self._feed is not None
         spending = self._feed.spending
         return self._results.progress(
             running=self._feed.in_flight,
             cost_usd=spending.cost_usd if spending.cost_known else None,
             tokens=spending.tokens,
-            pace_per_s=self._slots.rate_per_s,
+            pace_per_s=self._slots.rate_per_s if self._slots is not None else None,
         )
+
+    @property
+    def metrics(self) -> RunMetrics:
+        """What its own runs have cost, failed tries and group calls included, and those below them; from the record.
+
+        The sum that `nb.metrics.by_model(batch=...)` counts. Rows from earlier cost nothing here. Raises StoreError.
+        """
+        return batch_metrics(self._store, self.batch_id)
 
     @property
     def notices(self) -> list[str]:
@@ -210,18 +244,36 @@ class Batch:
     ) -> pd.DataFrame:
         import pandas as pd
 
-        results, source = self._results, self._source
+        results, table = self._results, self._source.frame if self._source is not None else None
         outcomes = list(results.outcomes)
-        if source.frame is not None or self.done():
-            outcomes += [None] * ((source.total or 0) - len(outcomes))
-        given = None if source.frame is None else source.frame().iloc[: len(outcomes)]
-        index = given.index if given is not None else pd.Index(results.labels[: len(outcomes)])
+        if table is not None or self.done():
+            outcomes += [None] * ((results.total or 0) - len(outcomes))
+        repeat = self._definition.get("repeat", 1)
+        given = None
+        if table is not None:
+            given = table()
+            if repeat > 1:
+                given = given.iloc[[n // repeat for n in range(len(given) * repeat)]]
+            given = given.iloc[: len(outcomes)]
+        index = given.index if given is not None else self._index(len(outcomes))
         if len(index) < len(outcomes):
             index = pd.RangeIndex(len(outcomes))
         if given is None or not join:
             given = pd.DataFrame(index=index)
-        schema = self._plan.output_schema
-        return frame_of(outcomes, given, schema, explode=explode, raw_answers=raw_answers)
+        times = [n % repeat + 1 for n in range(len(outcomes))] if repeat > 1 else None
+        return frame_of(outcomes, given, self._schema, explode=explode, raw_answers=raw_answers, repeat=times)
+
+    def _index(self, count: int) -> pd.Index:
+        """The rows' labels as an index; of a batch from the record, their keys with the names that these had."""
+        import pandas as pd
+
+        labels = self._results.labels[:count]
+        names = self._definition.get("index", {}).get("names") or [None]
+        if labels and all(isinstance(label, tuple) for label in labels):
+            made: pd.Index = pd.MultiIndex.from_tuples(labels)
+        else:
+            made = pd.Index(labels)
+        return made.set_names(names) if len(names) == made.nlevels else made
 
     def failed(self) -> pd.DataFrame:
         """Return the rows that have failed so far, with what the model said as `raw_answer`.
@@ -284,50 +336,173 @@ class Batch:
         """Stop it now: rows in flight end as cancelled, the others are not asked. False if it had ended."""
         if self.done():
             return False
+        assert self._feed is not None
         self._runtime.thread.soon(self._feed.cancel)
         if not self._runtime.thread.is_current():
             concurrent.futures.wait([self._working], timeout=CANCEL_WAIT_S)
         return True
 
-    def retry_failed(self) -> Batch:
+    def set_limits(self, **limits: float | None) -> None:
+        """Bound it otherwise from now on, at work or asked again: what is not asked yet heeds it, other batches do not.
+
+        Takes `max_concurrency`, `max_cost`, `max_tokens`, `requests_per_minute` and `tokens_per_minute`; None is no
+        limit. Raises UnknownOptionError, and ConfigurationError for a batch that another kernel works on.
+        """
+        if isinstance(self._feed, Follower) and not self.done():
+            raise ConfigurationError(
+                f"{self!r} is at work in another kernel, and is bounded there",
+                "set its limits there, or cancel it",
+            )
+        assert self._feed is not None
+        bounds = changed_limits(self._feed.spending.limits, limits)
+        self._runtime.thread.submit(self._bound(bounds))
+
+    async def _bound(self, limits: BatchLimits) -> None:
+        assert self._feed is not None
+        self._feed.spending.limits = limits
+        if self._slots is not None:
+            self._slots.set_rates(limits.requests_per_minute, limits.tokens_per_minute)
+        self._feed.set_limits(limits)
+        if isinstance(self._feed, Feed):
+            self._record(finished=self.done())
+
+    def retry_failed(
+        self,
+        *,
+        template: str | None = None,
+        agent: Any = None,
+        max_cost: float | None = None,
+        rows: Any = None,
+        names: Mapping[str, Any] | None = None,
+    ) -> Batch:
         """Ask the rows that failed once more, in the background, and return this batch; the others keep their answers.
 
-        What they have cost counts on: `max_cost` bounds the batch over all of its tries. Rows whose prompt could not
-        be made stay as they are. While the batch is at work nothing is asked again.
+        `template` and `agent` ask them in another way, into the same frame; a template needs the rows, which the
+        kernel that made the batch has, and any other is given as `rows`. What rows have cost counts on: `max_cost`
+        bounds the batch over all of its tries, the one given here replaces the batch's. Rows whose prompt could not
+        be made stay as they are, unless there is a `template`. While the batch is at work nothing is asked again.
+        Raises the ConfigurationErrors of a launch where this kernel has not what the batch's agent needs.
         """
         if not self.done():
             return self
-        results = self._results
-        keys = RowKeys()
-        asks = [
-            Ask((position,), (one.prompt,), (one.key or keys.key_of(one.prompt)[0],), spent_on(one), one)
-            for position, one in enumerate(results.outcomes)
-            if one is not None and one.has_failed and one.prompt is not None
+        failed = [
+            position
+            for position, one in enumerate(self._results.outcomes)
+            if one is not None and one.has_failed and (one.prompt is not None or template is not None)
         ]
-        if asks:
-            results.reopen([ask.positions[0] for ask in asks])
-            self._work(self._feed.ask_again(asks))
+        return self._ask_again(failed, Otherwise(template, agent, max_cost, rows, names or {}))
+
+    def resume(
+        self,
+        *,
+        rows: Any = None,
+        agent: Any = None,
+        max_cost: float | None = None,
+    ) -> Batch:
+        """Ask the rows that were cancelled, interrupted or not asked, in the background, and return this batch.
+
+        In any kernel: after a cancel, a limit (`max_cost` sets another) or the death of its kernel. Rows that nobody
+        had come to are not in the record: `rows` gives their table again. Raises ConfigurationError without it.
+        """
+        if not self.done():
+            return self
+        outcomes = self._results.outcomes
+        left = [n for n, one in enumerate(outcomes) if one is not None and one.status in _LEFT]
+        lost = [n for n in left if (one := outcomes[n]) is not None and one.prompt is None]
+        known = self._source is not None and self._source.frame is not None
+        if lost and rows is None and not known:
+            raise ConfigurationError(
+                f"{len(lost)} rows of batch {self.label or self.batch_id!r} were never asked, and the record does not hold them",
+                "give their table again: batch.resume(rows=table)",
+            )
+        return self._ask_again(left, Otherwise(None, agent, max_cost, rows, {}))
+
+    def _ask_again(self, positions: Sequence[int], otherwise: Otherwise) -> Batch:
+        plan = self._plan_for(otherwise)
+        repeat = self._definition.get("repeat", 1)
+        rows = RowsAgain(self._results, self._source, repeat, self._are_records)
+        asks = rows.asks(positions, plan, otherwise)
+        if otherwise.max_cost is not None:
+            assert self._feed is not None
+            self._feed.spending.limits = changed_limits(
+                self._feed.spending.limits, {"max_cost": otherwise.max_cost}
+            )
+        if not asks:
+            return self
+        check_models(plan.crew, bounded=self.progress_limits.max_cost_usd is not None)
+        self._store = self._runtime.store
+        self._make_feed(plan, Source(rows=iter(()), total=0, ended=True))
+        self._results.reopen([ask.positions[0] for ask in asks])
+        assert isinstance(self._feed, Feed)
+        self._record()
+        self._work(self._feed.ask_again(asks))
         return self
+
+    @property
+    def progress_limits(self) -> BatchLimits:
+        """What bounds it now."""
+        assert self._feed is not None
+        return self._feed.spending.limits
+
+    def _plan_for(self, otherwise: Otherwise) -> Plan:
+        """The plan by which rows are asked again. Raises ConfigurationError."""
+        plan = self._plan
+        if plan is None:
+            if not self._definition.get("spec"):
+                raise ConfigurationError(
+                    f"{self!r} is of an earlier release, which kept no plan of a batch",
+                    "map the table again: rows that have answers are not asked",
+                )
+            plan = plan_of(self._definition, self.label, otherwise.agent)
+            if otherwise.agent is None:
+                self._plan = plan
+        return otherwise.of(plan)
 
     # ------------------------------------------------------------------ work
 
-    def begin(self) -> None:
-        """Begin; called once, by `start_batch`."""
+    def begin(self, *, are_records: bool) -> None:
+        """Begin; called once, by `start_batch`. `are_records`: its rows have columns."""
+        self._are_records = are_records
+        assert self._plan is not None
+        assert self._source is not None
+        self._make_feed(self._plan, self._source)
+        assert isinstance(self._feed, Feed)
         self._record()
         self._work(self._feed.run())
 
+    def follow(self, follower: Follower) -> None:
+        """Stand as the record has it, and follow it where another kernel is at work; called once, by `recorded_batch`."""
+        self._feed = follower
+        if follower.has_ended:
+            self._results.finish()
+            self._working.set_result(None)
+        else:
+            self._runtime.thread.submit(self._following(follower, self._working))
+
+    async def _following(self, follower: Follower, working: concurrent.futures.Future[None]) -> None:
+        try:
+            await follower.run()
+        finally:
+            self._results.finish()
+            working.set_result(None)
+
     def _work(self, work: Any) -> None:
         self._working = concurrent.futures.Future()
+        _batches[self.batch_id] = self
         self._runtime.thread.submit(self._at_work(work, self._working))
 
     async def _at_work(self, work: Any, working: concurrent.futures.Future[None]) -> None:
         failure: BaseException | None = None
+        assert isinstance(self._feed, Feed)
+        self._runtime.works_on(self.batch_id, self._store, self._feed.cancel)
         try:
             await work
         except BaseException as error:  # noqa: BLE001 - whatever it is belongs to whoever asks for the result
             failure = error
             self._feed.cancel()
-        self._record()
+        self._runtime.has_ended(self.batch_id)
+        # one that ends with its kernel is not finished: another kernel may go on with it
+        self._record(finished=not self._runtime.is_closing)
         self._results.finish()
         if failure is None:
             working.set_result(None)
@@ -338,58 +513,56 @@ class Batch:
         with contextlib.suppress(StoreError):  # the store says so itself; the jobs are in memory
             await asyncio.wrap_future(self._record())
 
-    def _record(self) -> concurrent.futures.Future[bool]:
-        progress = self.progress
+    def _record(self, *, finished: bool = False) -> concurrent.futures.Future[bool]:
+        progress, identity = self.progress, self._identity
+        assert isinstance(self._feed, Feed)
+        bounds = {one.name: getattr(self._feed.limits, one.name) for one in fields(BatchLimits)}
         written: concurrent.futures.Future[bool] = self._store.submit(
             BatchRecord(
                 batch_id=self.batch_id,
-                batch_key=self._plan.key,
-                created_at=self._created_at,
+                batch_key=identity.batch_key,
+                created_at=identity.created_at,
                 owner=self._store.owner,
-                label=self.label,
-                agent_name=self._plan.crew.spec.name,
+                label=identity.label,
+                agent_name=identity.agent_name,
                 total=progress.total,
                 reused=progress.reused,
-                details=self._feed.details,
+                details={**self._feed.details, "notices": list(self._results.notices)},
+                finished_at=datetime.now(UTC) if finished else None,
+                definition={**self._definition, "limits": bounds},
             )
         )
         return written
 
-    def _make_feed(self) -> Feed:
-        plan, runtime, limits = self._plan, self._runtime, call_limits()
+    def _make_feed(self, plan: Plan, source: Source) -> None:
+        """Make what asks the rows: all of the source, or some once more."""
+        limits = plan.limits if self._feed is None else self._feed.spending.limits
+        spending = Spending(limits) if self._feed is None else self._feed.spending
+        self._slots = PacedSlots(
+            self._runtime.slots,
+            self._results.note,
+            requests_per_minute=limits.requests_per_minute,
+            tokens_per_minute=limits.tokens_per_minute,
+        )
+        call_limits()  # here, so that an option that does not fit is the launching cell's error
         given = Launching(
             prompt="", label=plan.label, cell_id=plan.cell_id, tags=plan.tags, batch_id=self.batch_id
         )
-        alone = BulkLaunch(runtime, self._store, plan.crew, given, slots=self._slots, limits=limits)
+        alone = BulkLaunch(self._runtime, self._store, plan.crew, given, slots=self._slots)
         together = alone
         if plan.group > 1:
             spec = replace(plan.crew.spec, output_schema=group_schema(plan.output_schema))
             crew = replace(plan.crew, spec=spec)
-            together = BulkLaunch(runtime, self._store, crew, given, slots=self._slots, limits=limits)
-        given_to: dict[str, Any] = {"store": self._store, "alone": alone, "together": together}
+            together = BulkLaunch(self._runtime, self._store, crew, given, slots=self._slots)
+        given_to: dict[str, Any] = {"alone": alone, "together": together, "spending": spending}
         if plan.mode == "provider-batch":
-            return JobFeed(plan, self._source, self._results, recorded=self._recorded, **given_to)
-        return Feed(plan, self._source, self._results, **given_to)
+            self._feed = JobFeed(plan, source, self._results, recorded=self._recorded, **given_to)
+        else:
+            self._feed = Feed(plan, source, self._results, **given_to)
 
     def __repr__(self) -> str:
         name = f" {self.label}" if self.label else ""
         return f"<Batch{name} {self.progress}>"
-
-
-def start_batch(plan: Plan, source: Source) -> Batch:
-    """Check everything that can be wrong before anything is sent, and start a batch in the background.
-
-    Raises the ConfigurationErrors of a launch, and TemplateError where the first row's prompt cannot be made.
-    """
-    plan.check()
-    check_models(plan.crew, bounded=plan.limits.max_cost_usd is not None)
-    check_traces()
-    if not source.runs_code and (first := source.peek()) is not None:
-        with contextlib.suppress(PromptError):  # of an empty row: one that fails, as any other would
-            plan.prompts.of_row(*first)
-    batch = Batch(plan, source, str(uuid7()))
-    batch.begin()
-    return batch
 
 
 def batches() -> list[Batch]:

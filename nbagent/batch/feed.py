@@ -11,27 +11,32 @@ import contextlib
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nbagent.batch.grouping import MISSING, group_prompt, split_answers
+from nbagent.batch.grouping import group_prompt
 from nbagent.batch.outcome import (
     NOT_ASKED,
     NOTHING_SPENT,
     Outcome,
     Spent,
+    data_of_outcome,
     outcome_of,
     outcome_of_answer,
+    parts_of,
+    share_of,
     spent_on,
 )
-from nbagent.batch.plan import Plan
+from nbagent.batch.plan import BatchLimits, Plan
 from nbagent.batch.prompts import RowKeys
 from nbagent.batch.results import Results
 from nbagent.batch.rows import Numbered, Source
 from nbagent.batch.spending import Spending
 from nbagent.errors import NBAgentError, StoreError
+from nbagent.frames.rowkeys import ROWS, key_data
 from nbagent.schemas import InvalidOutputError, Stored, read_stored
-from nbagent.store import Answered, Store, answered_rows
+from nbagent.store import Answered, BatchRow, BatchRows, answered_rows
 from nbagent.threads import in_own_thread
 
 if TYPE_CHECKING:
@@ -39,6 +44,8 @@ if TYPE_CHECKING:
     from nbagent.runtime.live import LiveRun
 
 UNCOMMITTED_MOST = 2_000  # rows that have ended and are not in the store yet: a slow disk slows the batch
+WRITTEN_AT_ONCE = 500
+TICK_S = 0.5
 JOINT = "+"  # between the keys of rows that shared a prompt
 
 
@@ -57,7 +64,7 @@ class Ask:
 
 
 class Feed:
-    """See the module. `alone` launches one row's run, `together` that of a group."""
+    """See the module. `alone` launches one row's run, `together` that of a group; `spending` is the batch's."""
 
     def __init__(
         self,
@@ -65,12 +72,13 @@ class Feed:
         source: Source,
         results: Results,
         *,
-        store: Store,
         alone: BulkLaunch,
         together: BulkLaunch,
+        spending: Spending,
     ) -> None:
-        self.spending = Spending(plan.limits)
-        self._plan, self._source, self._results, self._store = plan, source, results, store
+        self.spending = spending
+        self._batch_id = alone.batch_id
+        self._plan, self._source, self._results, self._store = plan, source, results, alone.store
         self._alone, self._together = alone, together
         self._keys = RowKeys()
         self._answered: dict[str, Outcome] = {}
@@ -79,6 +87,8 @@ class Feed:
         self._group: list[tuple[int, str, str]] = []
         self._lives: dict[str, LiveRun] = {}  # in flight
         self._uncommitted = 0
+        self._unwritten: list[BatchRow] = []  # rows that have no run of their own
+        self._ticking: asyncio.TimerHandle | None = None
         self._published: deque[tuple[Ask, Outcome]] = deque()  # committed, filled on the store's thread
         self._splitting: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
@@ -95,9 +105,26 @@ class Feed:
         """What the batch's record says of where it lives."""
         return {"mode": self._plan.mode}
 
+    @property
+    def limits(self) -> BatchLimits:
+        """What bounds it now."""
+        return self.spending.limits
+
+    def set_limits(self, limits: BatchLimits) -> None:
+        """Be bounded by these from now on, for what is not asked yet; what is in flight goes on."""
+        self.spending.limits = limits
+        self._woken.set()
+
     async def run(self) -> None:
         """Ask every row; return when the last outcome is in the store. Raises what the source's own code raises."""
-        await self._look_up()
+        self._tick()
+        try:
+            await self._look_up()
+            await self._ask_all()
+        finally:
+            self._end()
+
+    async def _ask_all(self) -> None:
         while not self._source.ended and await self._room():
             await self._take_some()
         await self._drain()
@@ -110,8 +137,40 @@ class Feed:
     async def ask_again(self, asks: Iterable[Ask]) -> None:
         """Ask rows a second time."""
         self._stopped = None
-        self._ready.extend(asks)
-        await self._drain()
+        self._make_ready_again(asks)
+        self._tick()
+        try:
+            await self._drain()
+        finally:
+            self._end()
+
+    def _make_ready_again(self, asks: Iterable[Ask]) -> None:
+        if not self._plan.dedupe:
+            self._ready.extend(asks)
+            return
+        for ask in asks:
+            waiting = self._same.get(ask.keys[0])
+            if isinstance(waiting, list):
+                waiting.append(ask.positions[0])
+            else:
+                self._same[ask.keys[0]] = []
+                self._ready.append(ask)
+
+    def _tick(self) -> None:
+        """Now and then, heed the kernel's limits as they are set now, and write what came of rows without a run."""
+        self._alone.heed_limits()
+        self._write_rows()
+        self._ticking = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+
+    def _end(self) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
+        self._write_rows()
+
+    def _write_rows(self) -> None:
+        if self._unwritten:
+            self._store.submit(BatchRows(self._batch_id, tuple(self._unwritten)))
+            self._unwritten.clear()
 
     def stop(self, why: str) -> None:
         """Ask no further row; what is in flight goes on."""
@@ -166,7 +225,7 @@ class Feed:
         await asyncio.sleep(0)  # rows that the store knows cost no waiting: the others' streams go first
 
     async def _pull(self) -> list[Numbered]:
-        most = max(1, self._plan.limits.max_concurrency - self.in_flight) * self._plan.group
+        most = max(1, self.limits.max_concurrency - self.in_flight) * self._plan.group
         if not self._source.runs_code:
             return self._source.pull(most)
         try:
@@ -178,7 +237,7 @@ class Feed:
 
     def _take(self, label: Any, row: Any) -> None:
         """Take in one row: what is known of it is its outcome, else it is ready to be asked."""
-        position = self._results.add(label)
+        position = self._results.add(label, self._plan.key_of(label, row))
         try:
             prompt = self._plan.prompts.of_row(label, row)
         except NBAgentError as error:
@@ -186,25 +245,25 @@ class Feed:
             return
         key, before = self._keys.key_of(prompt)
         if before and self._plan.dedupe:
-            self._take_same(position, key.partition("#")[0])
+            self._take_same(position, key.partition("#")[0], prompt)
         elif (known := self._answered.pop(key, None)) is not None:
             self._settle(Ask((position,), (prompt,), (key,)), known)
         elif self._stopped is not None:
-            self._put(position, Outcome(status=NOT_ASKED, error=self._stopped))
+            self._put(position, Outcome(status=NOT_ASKED, error=self._stopped, prompt=prompt, key=key))
         else:
             if self._plan.dedupe:
                 self._same.setdefault(key, [])
             self._make_ready(position, prompt, key)
 
-    def _take_same(self, position: int, key: str) -> None:
+    def _take_same(self, position: int, key: str, prompt: str) -> None:
         """Give a row the outcome of the first one with its prompt, now or when it comes."""
         known = self._same.get(key)
         if isinstance(known, list):
             known.append(position)
         elif known is not None:
-            self._put(position, known.copy())
+            self._put(position, known.copy(), copied=True)
         else:
-            self._put(position, Outcome(status=NOT_ASKED, error=self._stopped))
+            self._put(position, Outcome(status=NOT_ASKED, error=self._stopped, prompt=prompt, key=key))
 
     def _make_ready(self, position: int, prompt: str, key: str) -> None:
         if self._plan.group == 1:
@@ -250,7 +309,7 @@ class Feed:
     @property
     def _may_launch(self) -> bool:
         return (
-            self.in_flight < self._plan.limits.max_concurrency
+            self.in_flight < self.limits.max_concurrency
             and self._uncommitted < UNCOMMITTED_MOST
             and self.spending.may_ask(self.in_flight)
         )
@@ -267,11 +326,21 @@ class Feed:
 
     def _launch(self, ask: Ask) -> None:
         if len(ask.positions) == 1:
-            live = self._alone.launch(ask.prompts[0], ask.keys[0])
+            live = self._alone.launch(ask.prompts[0], self._row_of(ask))
         else:
-            live = self._together.launch(group_prompt(ask.prompts), JOINT.join(ask.keys))
+            live = self._together.launch(group_prompt(ask.prompts), self._row_of(ask))
         self._lives[live.record.launch.run_id] = live
         live.ended.add_done_callback(lambda _: self._ended(ask, live))
+
+    def _row_of(self, ask: Ask) -> dict[str, Any]:
+        """What the launch of a row, or of several, says of them."""
+        keys = [key_data(self._results.keys[position]) for position in ask.positions]
+        return {
+            "position": ask.positions[0] if len(ask.positions) == 1 else list(ask.positions),
+            "row_key": keys[0] if len(ask.positions) == 1 else {ROWS: keys},
+            # what is asked in another way gives no answers to later batches that ask as this one did
+            "answer_key": (f"{self._plan.key[:16]}:" if self._plan.is_variant else "") + JOINT.join(ask.keys),
+        }
 
     def _ended(self, ask: Ask, live: LiveRun) -> None:
         """A run has its end: the next may begin; its outcome comes when it is committed."""
@@ -330,17 +399,14 @@ class Feed:
             if row is not None:
                 self._put_first(position, key, replace(row, prompt=None if row.is_good else prompt))
             else:
-                share = _share(outcome, len(ask.positions))
+                share = share_of(outcome, len(ask.positions))
                 self._ready.append(Ask((position,), (prompt,), (key,), spent_on(share)))
 
     def _split(self, outcome: Outcome, count: int) -> list[Outcome | None]:
         """Return each row's part of a group's outcome, None for a row that is to be asked alone."""
-        share = _share(outcome, count)
-        if outcome.is_good:
-            answers = split_answers(outcome.content, count, self._plan.output_schema)
-            return [None if one is MISSING else replace(share, content=one) for one in answers]
-        alone = outcome.status in {"error", "timeout"} and self._stopped is None
-        return [None if alone else share for _ in range(count)]
+        if not outcome.is_good and outcome.status in {"error", "timeout"} and self._stopped is None:
+            return [None] * count
+        return parts_of(outcome, count, self._plan.output_schema)
 
     def _put_first(self, position: int, key: str, outcome: Outcome) -> None:
         """Give a row its outcome, and those with the same prompt."""
@@ -351,9 +417,21 @@ class Feed:
             waiting = self._same.get(key)
             self._same[key] = outcome
             for other in waiting if isinstance(waiting, list) else ():
-                self._put(other, outcome.copy())
+                self._put(other, outcome.copy(), copied=True)
 
-    def _put(self, position: int, outcome: Outcome) -> None:
+    def _put(self, position: int, outcome: Outcome, *, copied: bool = False) -> None:
+        if copied or outcome.reused or outcome.run_id is None:
+            self._unwritten.append(
+                BatchRow(
+                    position=position,
+                    created_at=datetime.now(UTC),
+                    row_key=key_data(self._results.keys[position]),
+                    answer_key=outcome.key,
+                    outcome=data_of_outcome(outcome),
+                )
+            )
+            if len(self._unwritten) >= WRITTEN_AT_ONCE:
+                self._write_rows()
         self._results.put(position, outcome)
         self._heed(position, outcome)
 
@@ -370,12 +448,3 @@ class Feed:
                 left = Outcome(status=NOT_ASKED, error=self._stopped, prompt=prompt).after(ask.spent)
                 self._put_first(position, key, ask.earlier or left)
         self._ready.clear()
-
-
-def _share(outcome: Outcome, count: int) -> Outcome:
-    """Return one row's part of what a group's run has cost."""
-    return replace(
-        outcome,
-        cost_usd=None if outcome.cost_usd is None else outcome.cost_usd / count,
-        total_tokens=None if outcome.total_tokens is None else outcome.total_tokens // count,
-    )

@@ -43,10 +43,12 @@ def frame_of(
     *,
     explode: Explode = False,
     raw_answers: bool = False,
+    repeat: Sequence[int] | None = None,
 ) -> pd.DataFrame:
     """Return a row for each outcome: columns of `given`, the answers', then the measures. What it holds is nobody else's.
 
-    The answers' columns are those of the schema. A row without an outcome yet is `pending`. `explode` as in `layout_of`:
+    The answers' columns are those of the schema. A row without an outcome yet is `pending`. `repeat` is which
+    time each row was asked. `explode` as in `layout_of`:
     a row whose list has several elements is several rows, one whose list has none is one.
     """
     import pandas as pd
@@ -55,6 +57,8 @@ def frame_of(
     answers = [None if one is None else kept(one.answer) for one in outcomes]
     columns, positions = columns_of(answers, layout, of_nothing=True)
     measures = measures_of(outcomes)
+    if repeat is not None:
+        measures = {"repeat": pd.array(list(repeat), dtype="Int64"), **measures}
     if raw_answers:
         measures[RAW_ANSWER] = pd.array([_said(one) for one in outcomes], dtype="string")
     if positions != list(range(len(outcomes))):

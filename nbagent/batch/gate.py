@@ -96,6 +96,13 @@ class PacedSlots:
         self._lines: dict[tuple[str, str], _Line] = {}
         self._slowed: set[tuple[str, str]] = set()
 
+    def set_rates(self, requests_per_minute: int | None, tokens_per_minute: int | None) -> None:
+        """Keep to these rates from now on; on the background loop."""
+        self._rates = requests_per_minute, tokens_per_minute
+        for line in self._lines.values():
+            line.requests, line.tokens = self._rates
+            line.hand_on()
+
     @property
     def breath(self) -> Breath:
         """The kernel's own."""

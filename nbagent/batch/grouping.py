@@ -26,6 +26,21 @@ def group_prompt(prompts: Sequence[str]) -> str:
     return _ASK.format(count=len(prompts), tasks="\n\n".join(tasks))
 
 
+def prompts_in(prompt: str, count: int) -> list[str | None]:
+    """Return the rows' prompts that a group's prompt was made of; None for each where that cannot be told."""
+    found: list[str | None] = []
+    rest = prompt
+    for number in range(1, count + 1):
+        _, begun, rest = rest.partition(f'<task number="{number}">\n')
+        ending = f'\n</task>\n\n<task number="{number + 1}">\n' if number < count else "\n</task>"
+        one, ended, _ = rest.rpartition(ending) if number == count else rest.partition(ending)
+        if not begun or not ended:
+            return [None] * count
+        found.append(one)
+        rest = rest[len(one) :]
+    return found
+
+
 def group_schema(schema: OutputSchema | None) -> OutputSchema:
     """Return the schema of a group's answer: a list of numbers, each with the answer that one row has."""
     one: dict[str, Any] = {"type": "string"}

@@ -55,14 +55,18 @@ class JobFeed(Feed):
 
     async def run(self) -> None:
         """Submit what nobody has answered, and return when every row has its outcome."""
-        await self._look_up()
-        while not self._source.ended and self._failure is None:
-            await self._take_some()
-        self._take_ready()
-        for job_id in await self._open_jobs():
-            if self._waiting:
-                await self._follow(job_id)
-        await self._ask_waiting()
+        self._tick()
+        try:
+            await self._look_up()
+            while not self._source.ended and self._failure is None:
+                await self._take_some()
+            self._take_ready()
+            for job_id in await self._open_jobs():
+                if self._waiting:
+                    await self._follow(job_id)
+            await self._ask_waiting()
+        finally:
+            self._end()
         if self._failure is not None:
             raise self._failure
 
@@ -71,7 +75,11 @@ class JobFeed(Feed):
         self._stopped = None
         self._ready.extend(asks)
         self._take_ready()
-        await self._ask_waiting()
+        self._tick()
+        try:
+            await self._ask_waiting()
+        finally:
+            self._end()
 
     def cancel(self) -> None:
         """Have the provider stop; rows without an answer end as cancelled."""
@@ -193,7 +201,7 @@ class JobFeed(Feed):
             )
         call = self._call(reply, outcome, created_at, duration_s)
         end = {**_end(outcome, self._plan), "typed": typed}
-        run_id, written = self._alone.keep(ask.prompts[0], ask.keys[0], call=call, end=end)
+        run_id, written = self._alone.keep(ask.prompts[0], self._row_of(ask), call=call, end=end)
         outcome = replace(
             outcome,
             cost_usd=call.cost_usd,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nbagent.run import RunRecord
+from nbagent.batch.grouping import MISSING, split_answers
+from nbagent.run import RunRecord, seconds_between
+from nbagent.schemas import OutputSchema
 from nbagent.store import Answered
 
 NOT_ASKED = "not asked"  # the status of a row that the batch ended before; no run has it
@@ -34,6 +37,7 @@ class Outcome:
     reused: bool = False
     prompt: str | None = None
     key: str | None = None
+    part: tuple[int, int] | None = None  # its answer is that part, from 0, of so many of a group's run
 
     @property
     def is_good(self) -> bool:
@@ -136,3 +140,80 @@ def outcome_of_answer(answered: Answered, content: Any) -> Outcome:
         run_id=answered.run_id,
         reused=True,
     )
+
+
+def data_of_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Return what the record keeps of a row without a run of its own; its answer is in the run that it names."""
+    data = {name: getattr(outcome, name) for name in _KEPT}
+    return {name: value for name, value in data.items() if value not in (None, False)}
+
+
+_KEPT = (
+    "status",
+    "stop_reason",
+    "error",
+    "error_type",
+    "run_id",
+    "reused",
+    "duration_s",
+    "prompt",
+    "part",
+)
+
+
+def outcome_of_data(
+    data: Mapping[str, Any], answer: Mapping[str, Any] | None, key: str | None, read: ReadAnswer
+) -> Outcome:
+    """Return the outcome of what `data_of_outcome` made; `answer` is the run that it names, as the record has it."""
+    part = data.get("part")
+    outcome = Outcome(**{**data, "key": key, "part": tuple(part) if part else None})
+    if outcome.run_id is None:
+        return outcome
+    outcome = replace(outcome, cost_usd=0.0, total_tokens=0)
+    if answer is None:
+        return replace(outcome, error=outcome.error or f"its answer was deleted with run {outcome.run_id!r}")
+    return replace(outcome, content=read(answer, outcome.part), output_valid=answer["output_valid"])
+
+
+# what a run of the record has answered, in its type where that is at hand; of a group's run one part
+ReadAnswer = Callable[[Mapping[str, Any], tuple[int, int] | None], Any]
+
+
+def outcome_of_row(row: Mapping[str, Any], content: Any) -> Outcome:
+    """Return the outcome of a run of a batch as the record has it; `content` is what it answered, or said."""
+    good = row["status"] == "completed"
+    return Outcome(
+        status=row["status"],
+        content=content if content is not None or good else row["partial_text"] or None,
+        output_valid=row["output_valid"],
+        stop_reason=row["stop_reason"],
+        error=row["error"],
+        error_type=row["error_type"],
+        cost_usd=row["cost_usd"],
+        total_tokens=row["total_tokens"],
+        duration_s=seconds_between(row["started_at"], row["finished_at"]),
+        run_id=row["run_id"],
+        prompt=None if good else row["prompt"],
+        key=row["answer_key"],
+    )
+
+
+def share_of(outcome: Outcome, count: int) -> Outcome:
+    """Return one row's part of what a group's run has cost."""
+    return replace(
+        outcome,
+        cost_usd=None if outcome.cost_usd is None else outcome.cost_usd / count,
+        total_tokens=None if outcome.total_tokens is None else outcome.total_tokens // count,
+    )
+
+
+def parts_of(outcome: Outcome, count: int, schema: OutputSchema | None) -> list[Outcome | None]:
+    """Return each row's part of a group's outcome, None for a row whose answer is not in it."""
+    share = share_of(outcome, count)
+    if not outcome.is_good:
+        return [share] * count
+    answers = split_answers(outcome.content, count, schema)
+    return [
+        None if one is MISSING else replace(share, content=one, part=(number, count))
+        for number, one in enumerate(answers)
+    ]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from nbagent.batch.prompts import Prompts
-from nbagent.errors import UnknownOptionError
+from nbagent.batch.rows import known_columns
+from nbagent.errors import UnknownOptionError, close_match
 from nbagent.jsontext import dump_json
 from nbagent.models import model_identity
 from nbagent.runtime import Crew
@@ -41,7 +42,11 @@ class BatchLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One batch: `crew` answers a row's prompt, `group` rows share one. `fresh`: no earlier answer is used."""
+    """One batch: `crew` answers a row's prompt, `group` rows share one, each is asked `repeat` times.
+
+    `key_columns` are the columns that tell rows apart, the index where there are none. `fresh`: no earlier answer is
+    used.
+    """
 
     crew: Crew
     prompts: Prompts
@@ -49,7 +54,10 @@ class Plan:
     on_error: OnError = "continue"
     dedupe: bool = False
     group: int = 1
+    repeat: int = 1
+    key_columns: tuple[str, ...] = ()
     fresh: bool = False
+    is_variant: bool = False  # rows of a batch that are asked in another way than its others
     mode: Mode = "notebook"
     label: str | None = None
     cell_id: str | None = None
@@ -64,6 +72,7 @@ class Plan:
             raise UnknownOptionError(
                 f"group is {self.group!r}", "give the number of rows that share a prompt"
             )
+        self._check_repeat()
         if self.mode == "provider-batch" and (self.crew.spec.tools or self.crew.members):
             raise UnknownOptionError(
                 "a provider's batch asks each row once, and this agent calls tools or members",
@@ -74,6 +83,37 @@ class Plan:
                 "group, max_cost and max_tokens do not go with a provider's batch: it is sent as a whole",
                 'use mode="notebook", or leave them out',
             )
+
+    def _check_repeat(self) -> None:
+        given: Any = self.repeat
+        if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+            raise UnknownOptionError(
+                f"repeat is {self.repeat!r}", "give how often each row is asked, 1 or more"
+            )
+        if self.repeat > 1 and (self.dedupe or self.group > 1):
+            raise UnknownOptionError(
+                f"repeat={self.repeat} asks each row by itself; dedupe and group ask several at once",
+                "leave one of them out",
+            )
+
+    def key_of(self, label: Any, row: Any) -> Any:
+        """Return the key of a row: its columns that tell rows apart, else its index label."""
+        if not self.key_columns:
+            return label
+        found = tuple(row[name] for name in self.key_columns)
+        return found[0] if len(found) == 1 else found
+
+    def check_key(self, row: Any) -> None:
+        """Refuse key columns that the rows do not have. Raises UnknownOptionError."""
+        columns = known_columns(row)
+        for name in self.key_columns:
+            if name not in columns:
+                raise UnknownOptionError(
+                    f"the rows have no column {name!r}{close_match(name, columns)}, given as their key",
+                    f"columns: {', '.join(columns[:20])}"
+                    if columns
+                    else "leave key= out: the index tells rows apart",
+                )
 
     @property
     def _is_bounded(self) -> bool:

@@ -100,6 +100,7 @@ class Results:
     def __init__(self, total: int | None) -> None:
         self.total = total
         self.labels: list[Any] = []
+        self.keys: list[Any] = []  # each row's key as the user wrote it: its label, or its key columns
         self.outcomes: list[Outcome | None] = []
         self.arrived: list[int] = []
         self.notices: list[str] = []
@@ -116,9 +117,10 @@ class Results:
 
     # the background loop ------------------------------------------------------------------------------
 
-    def add(self, label: Any) -> int:
+    def add(self, label: Any, key: Any) -> int:
         """Take in the next row of the source; return its position."""
         self.labels.append(label)
+        self.keys.append(key)
         self.outcomes.append(None)
         return len(self.labels) - 1
 
@@ -145,6 +147,29 @@ class Results:
             self._began_s, self._asked = time.monotonic(), 0
             self._last.clear()
             self._last.append(self._began_s)
+
+    def take(self, outcomes: Sequence[Outcome | None], keys: Sequence[Any], total: int | None) -> None:
+        """Take in all rows as the record has them now; those that came to an end arrive."""
+        with self.changed:
+            self.total = total
+            self.labels, self.keys = list(keys), list(keys)
+            before, self.outcomes = self.outcomes, list(outcomes)
+            self._counts.clear()
+            self._reused = self.cut = 0
+            for position, outcome in enumerate(outcomes):
+                if outcome is None:
+                    continue
+                self._count(outcome, 1)
+                if position >= len(before) or before[position] is None:
+                    self.arrived.append(position)
+                    if not outcome.reused and outcome.status != NOT_ASKED:
+                        self._asked += 1
+                        self._last.append(time.monotonic())
+        self._wake()
+
+    def lasted(self, elapsed_s: float) -> None:
+        """Say how long it has worked, of a batch that began elsewhere."""
+        self._began_s = time.monotonic() - elapsed_s
 
     def note(self, text: str) -> None:
         """Keep a sentence for the person."""

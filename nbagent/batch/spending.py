@@ -14,7 +14,7 @@ class Spending:
     """What a batch has spent on `asked` finished runs, against its limits; asking rows again spends of the same."""
 
     def __init__(self, limits: BatchLimits) -> None:
-        self._limits = limits
+        self.limits = limits  # replaced where a person sets others
         self.cost_usd = 0.0
         self.tokens = 0
         self.asked = 0
@@ -29,8 +29,8 @@ class Spending:
 
     def may_ask(self, in_flight: int) -> bool:
         """Say whether one more run beside those in flight is expected to stay within the limits."""
-        return self._fits(self.cost_usd, self._limits.max_cost_usd, in_flight) and self._fits(
-            self.tokens, self._limits.max_tokens, in_flight
+        return self._fits(self.cost_usd, self.limits.max_cost_usd, in_flight) and self._fits(
+            self.tokens, self.limits.max_tokens, in_flight
         )
 
     def _fits(self, spent: float, limit: float | None, in_flight: int) -> bool:
@@ -42,6 +42,6 @@ class Spending:
     @property
     def reached(self) -> str:
         """Which limit it is that lets no further row be asked, in words."""
-        if not self._fits(self.cost_usd, self._limits.max_cost_usd, 0):
-            return f"the batch cost ${self.cost_usd:.4f}; its max_cost is ${self._limits.max_cost_usd:.4f}"
-        return f"the batch used {self.tokens} tokens; its max_tokens is {self._limits.max_tokens}"
+        if not self._fits(self.cost_usd, self.limits.max_cost_usd, 0):
+            return f"the batch cost ${self.cost_usd:.4f}; its max_cost is ${self.limits.max_cost_usd:.4f}"
+        return f"the batch used {self.tokens} tokens; its max_tokens is {self.limits.max_tokens}"

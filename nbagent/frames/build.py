@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbagent.frames.columns import STATUSES, Column, Columns
+from nbagent.frames.rowkeys import keys_of
 from nbagent.jsontext import load_json
 
 if TYPE_CHECKING:
@@ -20,7 +21,12 @@ def frame_of(columns: Columns, arrays: Mapping[str, Any], *, plain: bool = False
     import pandas as pd
 
     return pd.DataFrame(
-        {column.name: _series(column, arrays[column.name], plain=plain) for column in columns}
+        {
+            column.name: keys_of(_texts(*_parts(arrays[column.name])))
+            if column.dtype == "key"
+            else _series(column, arrays[column.name], plain=plain)
+            for column in columns
+        }
     )
 
 
@@ -78,6 +84,12 @@ def _series(column: Column, found: Any, *, plain: bool) -> Any:
             )
         case _:
             return pd.array(_texts(data, mask), dtype="string")
+
+
+def _parts(found: Any) -> tuple[Any, Any]:
+    import numpy as np
+
+    return np.ma.getdata(found), np.ma.getmaskarray(found)
 
 
 def _texts(data: Any, mask: Any) -> list[str | None]:

@@ -12,13 +12,16 @@ from typing import Any, Literal, TypeVar
 
 from nbagent.run import RunStatus
 
-Dtype = Literal["string", "category", "status", "Int64", "Float64", "boolean", "utc", "object"]
+Dtype = Literal["string", "category", "status", "Int64", "Float64", "boolean", "utc", "object", "key"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column. `dtype` is pandas' own name, "utc" a UTC timestamp, "status" a category of all statuses."""
+    """One column. `dtype` is pandas' own name, "utc" a UTC timestamp, "status" a category of all statuses.
+
+    "key" is what fits the keys of the rows, object for none.
+    """
 
     name: str
     dtype: Dtype
@@ -206,9 +209,13 @@ RUNS: Columns = (
         "string",
         "",
         batch_id="the batch it belongs to",
-        row_key="its row there",
-        cell_id="the launching cell",
     ),
+    *_columns(
+        "key",
+        "",
+        row_key="its row there, by the row's own key: as in the table; a list where rows share a run",
+    ),
+    *_columns("string", "", cell_id="the launching cell"),
     *_columns(
         "string",
         "",
@@ -315,7 +322,7 @@ def text_of(columns: Sequence[Column]) -> str:
     return "\n".join(lines)
 
 
-_NAMES = {"utc": "datetime64[us, UTC]", "status": "category"}
+_NAMES = {"utc": "datetime64[us, UTC]", "status": "category", "key": "of the keys"}
 
 
 def documented(columns: Columns) -> Callable[[F], F]:

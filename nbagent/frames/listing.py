@@ -45,7 +45,9 @@ def runs(
     store = runtime.current().store
     chosen = replace(chosen_of(filters), owner=store.owner if here else None)
     picked = store.arrays(*pick_runs(chosen, limit))["run_id"].tolist()
-    return frame_of(RUNS, store.arrays(*list_picked(picked)))
+    arrays = store.arrays(*list_picked(picked))
+    arrays["row_key"] = arrays["row_key_json"]  # typed: SQL has its text
+    return frame_of(RUNS, arrays)
 
 
 def sql(query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:

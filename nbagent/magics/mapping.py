@@ -151,24 +151,65 @@ def _watched(batch: Batch, show: Any) -> Any:
             return frame
 
 
+def batch_named(key: str) -> Batch | None:
+    """The batch that a word of the line means, of whatever kernel; None where it is no batch."""
+    from nbagent.batch import batch_named as found
+
+    return found(key)
+
+
 def cancel(keys: Sequence[str], *, everything: bool) -> set[str]:
-    """Cancel the batches with these labels or ids, or all that are at work; return the keys that named one."""
+    """Cancel the batches with these labels or ids, or all that are at work here; return the keys that named one."""
     from nbagent.batch import batches
 
-    named: set[str] = set()
-    for batch in batches():
-        own = {key for key in keys if key in (batch.batch_id, batch.label)}
-        if (own or everything) and batch.cancel():
-            named |= own or {batch.batch_id}
+    found = {key: batch for key in keys if (batch := batch_named(key)) is not None}
+    if everything:
+        found |= {batch.batch_id: batch for batch in batches() if not batch.done()}
+    for batch in found.values():
+        if batch.cancel():
             print(f"cancelled batch {batch.label or batch.batch_id}: {batch.progress}")
-    return named
+        else:
+            print(f"batch {batch.label or batch.batch_id} had ended: {batch.progress}")
+    return set(found)
 
 
-def wait_for_all(timeout: float | None) -> None:
-    """Wait for the batches that are at work. Raises WaitTimeout."""
+def wait_for(keys: Sequence[str], timeout: float | None) -> list[str]:
+    """Wait for the batches that are named, all that are at work here where nothing is; return the other keys.
+
+    Raises WaitTimeout.
+    """
     from nbagent.batch import batches
 
-    for batch in batches():
-        if not batch.done():
+    named = {key: batch_named(key) for key in keys}
+    for batch in named.values() if keys else batches():
+        if batch is not None and (keys or not batch.done()):
             batch.wait(timeout)
             print(f"batch {batch.label or batch.batch_id}: {batch.progress}")
+    return [key for key, batch in named.items() if batch is None]
+
+
+def show(batch: Batch) -> Any:
+    """Show a batch: its card where this kernel holds it, and its frame."""
+    from nbagent.batch import batches
+    from nbagent.panel import show_batch
+
+    if batch in batches():
+        show_batch(batch.batch_id)
+    print(f"batch {batch.label or batch.batch_id}: {batch.progress}")
+    return batch.to_frame()
+
+
+def batches_again(shell: Any, keys: Sequence[str], verb: str) -> list[str]:
+    """Ask rows of the batches that are named again, by this verb of a batch; return the other keys."""
+    others = []
+    for key in keys:
+        batch = batch_named(key)
+        if batch is None:
+            others.append(key)
+            continue
+        getattr(batch, verb)()
+        label = batch.label
+        if label and (label not in shell.user_ns or type(shell.user_ns[label]) in (type(batch), type(None))):
+            shell.user_ns[label] = batch
+        print(f"batch {label or batch.batch_id}: {batch.progress}")
+    return others

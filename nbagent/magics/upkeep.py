@@ -42,7 +42,7 @@ def clear(_shell: InteractiveShell, arguments: Line) -> None:
         )
     wish = upkeep.to_clear(**filters)
     print(wish)
-    if len(wish) and (arguments.yes or _agreed()):
+    if (len(wish) or wish.found.batch_ids) and (arguments.yes or _agreed()):
         count = upkeep.clear(wish)
         print(f"deleted {count} run{'' if count == 1 else 's'}")
 

@@ -31,6 +31,7 @@ _STATUSES = {
     "resume": frozenset({"interrupted", "error", "timeout"}),
     "retry": frozenset({"completed", "error", "cancelled", "timeout", "interrupted"}),
 }
+_BATCH_VERBS = frozenset({"wait", "show", "resume", "retry", "cancel"})
 _FILES_MOST = 200
 _LIBRARIES = frozenset({"nbagent", "pydantic", "typing"})
 
@@ -134,10 +135,26 @@ def _runs(asked: Asked) -> Iterator[str]:
     """Labels and ids of the runs that the verb is good for, newest first."""
     wanted = _STATUSES.get(asked.verb)
     for run in recent_runs():
-        if wanted is None or run.status in wanted:
+        # what can be done for a batch is known to it alone
+        if wanted is None or run.status in wanted or (run.batch_id and asked.verb in _BATCH_VERBS):
+            if run.batch_id and run.label:
+                yield run.label
+                yield run.batch_id
+                continue
             if run.label:
                 yield run.label
             yield run.run_id
+
+
+def _labels(_asked: Asked) -> Iterator[str]:
+    yield from (run.label for run in recent_runs() if run.label)
+
+
+def _batches(_asked: Asked) -> Iterator[str]:
+    """Labels and ids of the batches of the newest runs."""
+    for run in recent_runs():
+        if run.batch_id:
+            yield from (name for name in (run.label, run.batch_id) if name)
 
 
 _VALUES: dict[str, Callable[[Asked], Iterable[str]]] = {
@@ -150,6 +167,8 @@ _VALUES: dict[str, Callable[[Asked], Iterable[str]]] = {
     "file": _files,
     "model": _models,
     "session": _sessions,
+    "label": _labels,
+    "batch": _batches,
     "run": _runs,
     "runs": _runs,
     "run_id": _runs,
@@ -185,6 +204,7 @@ def _own_runs(current: Any) -> Sequence[RunNames]:
             model=f"{launch.provider}:{launch.model}",
             status=live.record.status.value,
             created_at=launch.created_at,
+            batch_id=launch.batch_id,
         )
         for live in current.runs()
         if (launch := live.record.launch).parent_run_id is None

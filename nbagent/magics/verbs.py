@@ -49,19 +49,22 @@ def _models(_shell: InteractiveShell, _arguments: Line) -> Any:
     return to_frame(overview())
 
 
-def _show(_shell: InteractiveShell, arguments: Line) -> None:
+def _show(_shell: InteractiveShell, arguments: Line) -> Any:
     from nbagent import runtime
     from nbagent.panel import show_card
 
     current = runtime.current()
     if arguments.runs:
         for key in arguments.runs:
+            if (batch := mapping.batch_named(key)) is not None:
+                return mapping.show(batch)
             show_card(current.get(key))
-        return
+        return None
     lives = [live for live in current.runs() if live.kin.parent is None]
     if not lives:
         raise UnknownNameError("this kernel has launched no run", "launch one with %%agent_bg")
     show_card(current.get(lives[-1].record.launch.run_id))
+    return None
 
 
 def _wait(_shell: InteractiveShell, arguments: Line) -> None:
@@ -69,9 +72,10 @@ def _wait(_shell: InteractiveShell, arguments: Line) -> None:
     from nbagent.panel import flush_snapshots
 
     current = runtime.current()
-    if not arguments.runs:
-        mapping.wait_for_all(arguments.timeout)
-    runs = [current.get(key) for key in arguments.runs] if arguments.runs else untold(current)
+    keys = mapping.wait_for(arguments.runs, arguments.timeout)
+    if arguments.runs and not keys:
+        return
+    runs = [current.get(key) for key in keys] if arguments.runs else untold(current)
     outputs = runtime.gather(*runs, timeout=arguments.timeout)
     tell(runs)
     flush_snapshots(runs)
@@ -109,14 +113,14 @@ def _deny(shell: InteractiveShell, arguments: Line) -> None:
 def _resume(shell: InteractiveShell, arguments: Line) -> None:
     from nbagent.runtime import current, recover
 
-    for key in _named(arguments, "resume"):
+    for key in mapping.batches_again(shell, _named(arguments, "resume"), "resume"):
         _show_anew(shell, recover.resume(current(), key, from_partial=arguments.from_partial))
 
 
 def _retry(shell: InteractiveShell, arguments: Line) -> None:
     from nbagent.runtime import current, recover
 
-    for key in _named(arguments, "retry"):
+    for key in mapping.batches_again(shell, _named(arguments, "retry"), "retry_failed"):
         _show_anew(shell, recover.retry(current(), key))
 
 

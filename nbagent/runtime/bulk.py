@@ -7,18 +7,20 @@ next rows of other runs, at the latest with the run's own end, so that a row is 
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from nbagent.errors import ConfigurationError
 from nbagent.events import Message, ModelCall
 from nbagent.run import RunRecord
 from nbagent.runtime import children
 from nbagent.runtime.launching import Crew, Launching, mode_requested, run_launch, uuid7
 from nbagent.runtime.live import LiveRun
 from nbagent.runtime.record import launch_write
-from nbagent.runtime.turns import CallLimits, CallSlots
+from nbagent.runtime.turns import CallSlots, call_limits
 from nbagent.store import Finish, Launch, Launched, Store
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class BulkLaunch:
-    """Launches runs of `crew` for a batch. `slots` paces their model calls; `limits` are the kernel's own."""
+    """Launches runs of `crew` for a batch. `slots` paces their model calls."""
 
     def __init__(
         self,
@@ -36,16 +38,30 @@ class BulkLaunch:
         given: Launching,
         *,
         slots: CallSlots,
-        limits: CallLimits,
     ) -> None:
         self._runtime = runtime
         self._crew = crew
         self._services = replace(runtime.services(store), slots=slots)
-        self._limits = limits
         self._given = given = children.as_child(replace(given, members=crew.members))
         self._launch = run_launch(crew.spec, crew.model, given, "")
         row = launch_write(self._launch, crew.spec, given, mode_requested=mode_requested(crew.model)).row
         self._row: Mapping[str, Any] = {name: value for name, value in row.items() if value is not None}
+
+    @property
+    def batch_id(self) -> str:
+        """The batch whose rows it launches."""
+        assert self._given.batch_id is not None
+        return self._given.batch_id
+
+    @property
+    def store(self) -> Store:
+        """Where its runs are recorded."""
+        return self._services.store
+
+    def heed_limits(self) -> None:
+        """Bound model calls as the settings have it now; one that does not fit is whoever's who set it."""
+        with contextlib.suppress(ConfigurationError):
+            self._runtime.slots.limit(call_limits())
 
     @property
     def must_stop(self) -> bool:
@@ -55,25 +71,25 @@ class BulkLaunch:
         stopped = parent is not None and (parent.stop_reason is not None or parent.record.end is not None)
         return stopped or self._runtime.is_closing
 
-    def launch(self, prompt: str, row_key: str) -> LiveRun:
-        """Launch one run and let it begin."""
+    def launch(self, prompt: str, row: Mapping[str, Any]) -> LiveRun:
+        """Launch one run and let it begin; `row` is what its launch says of the batch's row."""
         own = self._own(prompt, datetime.now(UTC))
         launch, crew = replace(self._launch, **own), self._crew
-        written = self._submit({**own, "row_key": row_key})
+        written = self._submit({**own, **row})
         live = LiveRun(
             RunRecord(launch), crew.spec, crew.model, self._services,
             launching=written, has_history=False, members=crew.members,
         )  # fmt: skip
         live.rows.turn = 1
-        self._runtime.take_in(live, self._limits)
+        self._runtime.take_in(live)
         return live
 
     def keep(
-        self, prompt: str, row_key: str, *, call: ModelCall, end: Mapping[str, Any]
+        self, prompt: str, row: Mapping[str, Any], *, call: ModelCall, end: Mapping[str, Any]
     ) -> tuple[str, concurrent.futures.Future[bool]]:
         """Write a run that somebody else has worked on, a provider's batch, as one that began with `call`."""
         own = self._own(prompt, call.started_at)
-        self._submit({**own, "row_key": row_key, "mode_requested": "provider"})
+        self._submit({**own, **row, "mode_requested": "provider"})
         finished_at = call.started_at + timedelta(seconds=call.duration_s)
         messages = [Message(role="user", content=prompt)]
         typed = end.get("typed")

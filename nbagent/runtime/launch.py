@@ -71,7 +71,8 @@ class Runtime:
         self._lock = threading.Lock()
         self.taking_up = threading.Lock()  # from the claim of an attempt until it is live here
         self._start = Path.cwd()  # a later %cd moves no store
-        self._ticker = Ticker(self._lives)
+        self._batches: dict[str, tuple[Store, Callable[[], None]]] = {}
+        self._ticker = Ticker(self._lives, self._batches)
         self.is_closing = False  # the kernel ends: nothing is launched any more
         self._followers: tuple[Callable[[LiveRun], None], ...] = ()
         at_exit(self.close)
@@ -194,15 +195,26 @@ class Runtime:
         launches = [(live, live.record.launch) for live in lives if not live.ended.done()]
         return [live for live, one in launches if one.session_id == session_id and one.parent_run_id is None]
 
-    def take_in(self, live: LiveRun, limits: CallLimits) -> None:
-        """Take in a run that a batch has made, and let it begin; on the background loop."""
+    def works_on(self, batch_id: str, store: Store, cancel: Callable[[], None]) -> None:
+        """Hear of it when another kernel wants this batch cancelled; on the background loop."""
+        self._batches[batch_id] = store, cancel
+        self._ticker.start()
+
+    def has_ended(self, batch_id: str) -> None:
+        """Hear no more of a batch; on the background loop."""
+        self._batches.pop(batch_id, None)
+
+    def take_in(self, live: LiveRun) -> None:
+        """Take in a run that a batch has made, and let it begin; on the background loop. It changes no limits."""
         with self._lock:
             self._unfinished[live.record.launch.run_id] = live
         self._show_to_parent(live, live.record.launch.parent_run_id)
-        self._begin(live, limits)
+        self._begin(live, None)
 
-    def _begin(self, live: LiveRun, limits: CallLimits) -> None:
-        if not live.has_begun:  # else the launch's own timer comes late: its limits may be old by now
+    def _begin(self, live: LiveRun, limits: CallLimits | None) -> None:
+        if (
+            limits is not None and not live.has_begun
+        ):  # else the launch's own timer comes late: its limits may be old by now
             self.slots.limit(limits)
         if not live.rejected:
             for hear in self._followers:

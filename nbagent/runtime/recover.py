@@ -225,6 +225,17 @@ def _check_texts(output: RunOutput) -> None:
         )
 
 
+def crew_of(spec: Mapping[str, Any], agent: Equipped | None = None) -> Crew:
+    """Return the crew of a stored spec, from what is at hand here, tools and schema as they are now.
+
+    `agent` comes first. Raises ConfigurationError, which names all that is missing.
+    """
+    sources = [agent.equipment()] if agent is not None else []
+    return equip(
+        spec, [*sources, *equipment_in(notebook_names(), spec["name"])], notebook_names(), as_it_was=False
+    )
+
+
 def given(crew: Crew) -> Equipped:
     """Return what a resumed run is given of a member's spec and model."""
     return _Given(crew.spec.name, crew)

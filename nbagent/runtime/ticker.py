@@ -6,7 +6,7 @@ On the background loop; nothing ticks while nothing runs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,13 @@ TICK_S = 1.0
 
 
 class Ticker:
-    """The ticks of one runtime; `unfinished` lists its unfinished runs."""
+    """The ticks of one runtime; `unfinished` lists its unfinished runs, `batches` has how its batches are cancelled."""
 
-    def __init__(self, unfinished: Callable[[], list[LiveRun]]) -> None:
+    def __init__(
+        self, unfinished: Callable[[], list[LiveRun]], batches: Mapping[str, tuple[Store, Callable[[], None]]]
+    ) -> None:
         self._unfinished = unfinished
+        self._batches = batches
         self._ticking = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -37,12 +40,12 @@ class Ticker:
 
     def _tick(self) -> None:
         lives = self._unfinished()
-        if not lives:
+        if not lives and not self._batches:
             self._ticking = False
             return
         spread(_progress, lives, TICK_S)
         loop = asyncio.get_running_loop()
-        task = loop.create_task(_hear(lives))
+        task = loop.create_task(_hear(lives, dict(self._batches)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         loop.call_later(TICK_S, self._tick)
@@ -54,15 +57,21 @@ def _progress(live: LiveRun) -> None:
         live.rows.progress()
 
 
-async def _hear(lives: Iterable[LiveRun]) -> None:
-    """Do what other kernels have asked of these runs: cancels, and decisions on calls that wait."""
+async def _hear(lives: Iterable[LiveRun], batches: Mapping[str, tuple[Store, Callable[[], None]]]) -> None:
+    """Do what other kernels have asked of these runs and batches: cancels, and decisions on calls that wait."""
     by_store: dict[Store, dict[str, LiveRun]] = {}
     for live in lives:
         by_store.setdefault(live.services.store, {})[live.record.launch.run_id] = live
+    for store, _ in batches.values():
+        by_store.setdefault(store, {})
     for store, named in by_store.items():
-        asked = await in_own_thread(partial(store.cancel_requested, list(named)))
-        for run_id in asked:
-            named[run_id].stop("cancelled")
+        own = [batch_id for batch_id, (place, _) in batches.items() if place is store]
+        asked = await in_own_thread(partial(store.cancel_requested, [*named, *own]))
+        for key in asked:
+            if key in named:
+                named[key].stop("cancelled")
+            else:
+                batches[key][1]()
         for one in store.decisions_requested(named):
             decision = Decision(approved=one.approved, reason=one.reason, arguments=one.arguments)
             named[one.run_id].approvals.decide(one.step, one.tool_call_id, decision)

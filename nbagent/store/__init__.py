@@ -24,7 +24,15 @@ session_claim.py which process may let a run of a session work
 from nbagent.store import measures
 from nbagent.store.answers import Answer, all_answers, find_answer, import_recordings, recordings_of
 from nbagent.store.asking import FORMATS, replacing, write_table
-from nbagent.store.batches import Answered, Named, answered_rows, batch_details, named
+from nbagent.store.batches import (
+    Answered,
+    Named,
+    StoredBatch,
+    answered_rows,
+    batch_details,
+    load_batch,
+    named,
+)
 from nbagent.store.forgetting import Clearable, clearable
 from nbagent.store.listings import (
     list_family,
@@ -38,6 +46,8 @@ from nbagent.store.overview import Overview, newest_runs, runs_since
 from nbagent.store.owner import is_alive, process_name
 from nbagent.store.queries import (
     StoppedRun,
+    answer_json,
+    content_of,
     list_runs,
     load_run,
     load_stopped,
@@ -56,11 +66,13 @@ from nbagent.store.sessions import (
     session_runs,
 )
 from nbagent.store.store import Store
-from nbagent.store.totals import session_metrics
+from nbagent.store.totals import batch_metrics, session_metrics
 from nbagent.store.writes import (
     AnswerKeys,
     Append,
     BatchRecord,
+    BatchRow,
+    BatchRows,
     CancelRequest,
     CancelSeen,
     DecisionRequest,
@@ -83,6 +95,8 @@ __all__ = [
     "Answered",
     "Append",
     "BatchRecord",
+    "BatchRow",
+    "BatchRows",
     "CancelRequest",
     "CancelSeen",
     "Chosen",
@@ -105,14 +119,18 @@ __all__ = [
     "SessionState",
     "StoppedRun",
     "Store",
+    "StoredBatch",
     "Turn",
     "UnfinishedRun",
     "Write",
     "all_answers",
+    "answer_json",
     "answered_rows",
     "batch_details",
+    "batch_metrics",
     "carry_over",
     "clearable",
+    "content_of",
     "find_answer",
     "import_recordings",
     "is_alive",
@@ -121,6 +139,7 @@ __all__ = [
     "list_picked",
     "list_runs",
     "list_steps",
+    "load_batch",
     "load_run",
     "load_session",
     "load_stopped",

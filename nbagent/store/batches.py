@@ -5,12 +5,14 @@ Called where a batch begins, on a thread that may wait for the file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from nbagent.jsontext import load_json
 from nbagent.run import seconds_between
+from nbagent.store.orphans import nobody_works_on
 from nbagent.store.queries import answer_json, content_of
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 _ANSWERED = """
 with asked as (
-    select l.run_id, l.created_at, l.details ->> '$.row_key' as row_key
+    select l.run_id, l.created_at, coalesce(l.details ->> '$.answer_key', l.details ->> '$.row_key') as row_key
     from launches l join batches b using (batch_id) where b.batch_key = ?
 )
 select a.run_id, a.row_key, e.content, e.content_type, e.content_source, e.output_valid, e.stop_reason, e.started_at,
@@ -30,6 +32,32 @@ select run_id, arg_max(content, seq) as said from messages
 where role = 'assistant' and attempt > 0
   and run_id in (select l.run_id from launches l join batches b using (batch_id) where b.batch_key = ?)
 group by run_id"""
+_BATCH = "select * from batches where batch_id = ?"
+_HEARD = """
+select max(coalesce(p.heartbeat_at, l.created_at)) as heard_at from launches l left join attempt_progress p using (run_id)
+where l.batch_id = ?"""
+# what a row has cost is what its run and all runs below it have cost
+_RUNS = """
+with recursive asked as (
+    select run_id, created_at, details from launches where batch_id = ?
+), below as (
+    select run_id as top, run_id from asked
+    union all
+    select b.top, l.run_id from launches l join below b on l.parent_run_id = b.run_id
+), paid as (
+    select b.top as run_id, sum(c.cost_usd) as cost_usd, sum(c.total_tokens)::bigint as total_tokens
+    from model_calls c join below b using (run_id) group by b.top
+)
+select a.run_id, a.created_at, a.details -> '$.position' as position, a.details -> '$.row_key' as row_key,
+       a.details ->> '$.answer_key' as answer_key, r.prompt, r.status, r.stop_reason, r.content, r.content_type, r.content_source,
+       r.output_valid, r.error_type, r.error, r.partial_text, r.started_at, r.finished_at,
+       paid.cost_usd, paid.total_tokens
+from asked a join runs r using (run_id) left join paid using (run_id)
+order by a.created_at, a.run_id"""
+_ROWS = "select position, created_at, row_key, answer_key, outcome from batch_rows where batch_id = ? order by created_at"
+_ANSWERS = """
+select run_id, content, content_type, content_source, output_valid from runs where run_id in (
+    select outcome ->> '$.run_id' from batch_rows where batch_id = ?)"""
 _DETAILS = "select details from batches where batch_key = ? order by created_at"
 
 
@@ -104,4 +132,48 @@ def _answered(row: Mapping[str, Any], said: str | None) -> Answered:
         duration_s=seconds_between(row["started_at"], row["finished_at"]),
         answer_json=answer_json(row),
         said=said,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBatch:
+    """All that the record holds of a batch: its row, its runs and its rows without one, each in the order of time.
+
+    `answers` has the runs, of whatever batch, that such rows have their answers of.
+    """
+
+    row: Mapping[str, Any]
+    definition: Mapping[str, Any]
+    runs: Sequence[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, Any]]
+    answers: Mapping[str, Mapping[str, Any]]
+    heard_at: datetime | None
+
+    @property
+    def is_left(self) -> bool:
+        """True for one that was not finished by a process that is gone."""
+        return self.row["finished_at"] is None and nobody_works_on(
+            self.row["owner"], max(self.heard_at or self.row["created_at"], self.row["created_at"])
+        )
+
+
+def load_batch(store: Store, batch_id: str) -> StoredBatch | None:
+    """The batch with this id, None where there is none. Raises StoreError."""
+    with store.reader() as ask:
+        found = ask(_BATCH, [batch_id])
+        if not found:
+            return None
+        runs, rows = ask(_RUNS, [batch_id]), ask(_ROWS, [batch_id])
+        answers = {row["run_id"]: row for row in ask(_ANSWERS, [batch_id])} if rows else {}
+        heard = ask(_HEARD, [batch_id])
+    return StoredBatch(
+        row=found[0],
+        definition=load_json(found[0]["definition"] or "{}"),
+        runs=runs,
+        rows=[
+            {**row, "outcome": load_json(row["outcome"]), "row_key": load_json(row["row_key"])}
+            for row in rows
+        ],
+        answers=answers,
+        heard_at=heard[0]["heard_at"],
     )

@@ -134,6 +134,16 @@ COLUMNS: dict[str, dict[str, str]] = {
         "total": "bigint",
         "reused": "bigint",
         "details": "json",
+        "finished_at": "timestamp",
+        "definition": "json",
+    },
+    "batch_rows": {
+        "batch_id": "varchar",
+        "position": "bigint",
+        "created_at": "timestamp",
+        "row_key": "json",
+        "answer_key": "varchar",
+        "outcome": "json",
     },
     "cancel_requests": {"run_id": "varchar", "created_at": "timestamp"},
     "decision_requests": {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nbagent.store.measures import Chosen
+from nbagent.store.measures import OF_BATCHES, Chosen
 from nbagent.store.orphans import nobody_works_on
 from nbagent.store.rows import aware
 
@@ -48,6 +48,18 @@ where {where} and l.created_at < ?
 and not exists (select 1 from launches p where p.run_id = l.parent_run_id)
 order by l.created_at, l.run_id
 """
+_BATCHES_OF = """
+select batch_id, owner, created_at, finished_at from batches where batch_id in (select unnest(?::varchar[]))
+or batch_id in (select batch_id from launches where run_id in (select unnest(?::varchar[])))"""
+# a batch whose rows were all answered from earlier, or could not be asked, has no run of its own
+_WITHOUT_RUNS = """
+select batch_id from batches l where {where} and created_at < ?
+and batch_id not in (select batch_id from launches where batch_id is not null)"""
+_EMPTY = "batch_id in (select unnest(?::varchar[])) and batch_id not in (select batch_id from launches where batch_id is not null)"
+_BATCHES_GONE = (
+    f"delete from batch_rows where {_EMPTY}",  # noqa: S608 - text of ours alone
+    f"delete from batches where {_EMPTY}",  # noqa: S608 - text of ours alone
+)
 _FAR = datetime(9999, 1, 1)  # noqa: DTZ001 - as the store has its times
 _COUNTS = """
 select status, count(*)::bigint as runs, min(created_at) as first_at, max(created_at) as last_at
@@ -63,6 +75,7 @@ class Clearable:
     """
 
     run_ids: tuple[str, ...]
+    batch_ids: tuple[str, ...] = ()  # batches without a run
     below: int = 0
     at_work: int = 0
     statuses: dict[str, int]
@@ -79,10 +92,13 @@ def clearable(store: Store, chosen: Chosen, *, before: datetime | None = None) -
         rows = ask(_FAMILIES, [roots]) if roots else []
         gone = _gone(rows)
         of_gone = [row["root"] for row in rows if row["root"] in gone]
+        alone = _without_runs(chosen)
+        batches = ask(_WITHOUT_RUNS.format(where=alone[0]), [*alone[1], before or _FAR]) if alone else []
         counted = ask(_COUNTS, [list(gone)]) if gone else []
     times = [row[name] for row in counted for name in ("first_at", "last_at")]
     return Clearable(
         run_ids=tuple(run_id for run_id in roots if run_id in gone),
+        batch_ids=tuple(row["batch_id"] for row in batches),
         below=len(of_gone) - len(gone),
         at_work=len(roots) - len(gone),
         statuses={row["status"]: row["runs"] for row in counted},
@@ -91,13 +107,38 @@ def clearable(store: Store, chosen: Chosen, *, before: datetime | None = None) -
     )
 
 
-def forget(con: DuckDBPyConnection, run_ids: Sequence[str]) -> int:
-    """Delete runs with all runs below them, in one transaction; return how many went. Looks again what is at work."""
+def _without_runs(chosen: Chosen) -> tuple[str, list[Any]] | None:
+    """The condition on batches that a wish means besides runs; None where it can mean no batch without runs."""
+    by_run = (chosen.run_ids, chosen.sessions, chosen.statuses, chosen.tags, chosen.agents, chosen.owner)
+    if any(by_run):
+        return None
+    conditions: list[str] = []
+    params: list[Any] = []
+    if chosen.labels:
+        conditions.append("l.label in (select unnest(?::varchar[]))")
+        params.append(list(chosen.labels))
+    if chosen.batches:
+        conditions.append(f"l.{OF_BATCHES}")
+        params.append(list(chosen.batches))
+    return " and ".join(conditions) or "true", params
+
+
+def forget(con: DuckDBPyConnection, run_ids: Sequence[str], batch_ids: Sequence[str] = ()) -> int:
+    """Delete runs with all runs below them, in one transaction; return how many went. Looks again what is at work.
+
+    A batch goes with the last of its runs; `batch_ids` are batches without any.
+    """
     cursor = con.execute(_FAMILIES, [list(run_ids)])
     names = [column[0] for column in cursor.description or ()]
     rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     gone = _gone(rows)
     ids = sorted({row["run_id"] for row in rows if row["root"] in gone})
+    batches = con.execute(_BATCHES_OF, [list(batch_ids), ids]).fetchall()
+    left = [
+        batch_id
+        for batch_id, owner, created_at, finished_at in batches
+        if finished_at is not None or nobody_works_on(owner, _utc(created_at))
+    ]
     con.execute("begin")
     try:
         for table, condition in _TABLES.items():
@@ -105,6 +146,8 @@ def forget(con: DuckDBPyConnection, run_ids: Sequence[str]) -> int:
                 f"delete from {table} where {condition} and run_id in (select unnest(?::varchar[]))",  # noqa: S608 - names of ours
                 [ids],
             )
+        for sql in _BATCHES_GONE:
+            con.execute(sql, [left])
         con.execute("commit")
     except BaseException:
         con.execute("rollback")

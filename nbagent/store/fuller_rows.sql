@@ -7,6 +7,20 @@ alter table model_calls add column if not exists large_counts json;  -- token co
 alter table attempt_ends add column if not exists content_source varchar;
 alter table model_calls add column if not exists server_finish_reason varchar;  -- the server's own word for the end of its reply
 
+alter table batches add column if not exists finished_at timestamp;  -- UTC; NULL while its process works on it, or has died over it
+alter table batches add column if not exists definition json;         -- what was asked: template, agent, limits, the rows' keys
+
+-- What a batch's rows have beside runs of their own: an answer from earlier or of another row with the same prompt, or
+-- why they were not asked. A row's latest entry counts; a run of this batch with its position that is later counts more.
+create table if not exists batch_rows (
+    batch_id   varchar not null,
+    position   bigint not null,       -- its place in the table, from 0
+    created_at timestamp not null,    -- UTC
+    row_key    json,                  -- the row's own key, as the user wrote it
+    answer_key varchar,               -- of its prompt, by which its answer is found; NULL where it has none
+    outcome    json not null          -- how it ended; `run_id` names the run with its answer
+);
+
 create or replace view attempts as
 with started as (
     select run_id, 1 as attempt, owner, created_at from launches

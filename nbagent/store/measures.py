@@ -30,7 +30,7 @@ _WITH_BELOW = """with recursive belonging as (
     select o.run_id from launches o join belonging b on o.parent_run_id = b.run_id
 ) select run_id from belonging"""
 _LABELLED = "label in (select unnest(?::varchar[]))"
-_OF_BATCHES = """batch_id in (
+OF_BATCHES = """batch_id in (
     with named as (select unnest(?::varchar[]) as name)
     select name from named
     union
@@ -64,7 +64,7 @@ class Chosen:
             if values:
                 conditions.append(f"l.{column} in (select unnest(?::varchar[]))")
                 params.append(list(values))
-        for top, names in ((_LABELLED, self.labels), (_OF_BATCHES, self.batches)):
+        for top, names in ((_LABELLED, self.labels), (OF_BATCHES, self.batches)):
             if names:
                 below = top.replace("batch_id", "l.batch_id", 1) if self.rows_only else None
                 conditions.append(below or f"l.run_id in ({_WITH_BELOW.format(top=top)})")
@@ -213,9 +213,16 @@ def by_session(chosen: Chosen) -> Query:
     return _by_run(chosen, ["session_id"], roots=_ROOTS_ONLY, order="first_at, session_id", many=True)
 
 
+def in_all(chosen: Chosen) -> Query:
+    """One row for all of the chosen runs together; none for no run."""
+    return _by_run(
+        chosen, ["everything"], source="(select run_id, true as everything from launches)", roots=_ROOTS_ONLY
+    )
+
+
 def by_member(chosen: Chosen) -> Query:
     """One row for each agent under each leader of each team, the team's own leader among them."""
-    return _by_run(chosen, ["team_name", "leader_name", "agent_name"], tree=True)
+    return _by_run(chosen, ["team_name", "leader_name", "agent_name"], source="tree")
 
 
 def _picked(chosen: Chosen) -> tuple[str, str, list[Any]]:
@@ -258,7 +265,7 @@ def _by_run(
     keys: Sequence[str],
     *,
     roots: str = "",
-    tree: bool = False,
+    source: str = "launches",
     many: bool = False,
     order: str | None = None,
 ) -> Query:
@@ -268,10 +275,10 @@ def _by_run(
     same = " and ".join(f"a.{name} is not distinct from {{0}}.{name}" for name in keys)
     ran = "(select t.* exclude (agent_name), n.* exclude (run_id) from told t join named n using (run_id))"
     sql = f"""
-with recursive {part}{_TREE if tree else ""}named as (
-    select n.run_id, {key} from {"tree" if tree else "launches"} n where {fits.format("n")}
+with recursive {part}{_TREE if source == "tree" else ""}named as (
+    select n.run_id, {key} from {source} n where {fits.format("n")}
 ), {told(fits.format("l"))}, of_runs as (
-    select {key}, {_of_runs(roots, many=many)} from {ran if tree else "told"} r group by {key}
+    select {key}, {_of_runs(roots, many=many)} from {"told" if source == "launches" else ran} r group by {key}
 ), of_calls as (
     select {key}, {_of_calls(many=many)} from model_calls c join named using (run_id) where {PAID} group by {key}
 ), of_tools as (

@@ -17,7 +17,7 @@ _NEWEST = """
 """
 # given as plain values DuckDB finds the rows by its index, however large the file is
 _THESE = """
-    select run_id, label, session_id, created_at, status, provider || ':' || model as model
+    select run_id, label, session_id, batch_id, created_at, status, provider || ':' || model as model
     from runs where run_id in ({ids}) order by created_at desc, run_id desc
 """
 _OWN = "select run_id from launches where run_id in ({ids}) and details ->> '$.own_session' = 'true'"
@@ -33,6 +33,7 @@ class RunNames:
     model: str
     status: str
     created_at: datetime
+    batch_id: str | None = None
 
 
 def run_names(store: Store, *, limit: int = 100, timeout_s: float = 10.0) -> list[RunNames]:
@@ -55,6 +56,7 @@ def run_names(store: Store, *, limit: int = 100, timeout_s: float = 10.0) -> lis
             model=row["model"] or "",
             status=row["status"],
             created_at=row["created_at"],
+            batch_id=row["batch_id"],
         )
         for row in rows
     ]

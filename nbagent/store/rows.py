@@ -13,7 +13,7 @@ from typing import Any
 from nbagent.events import FilePart, Message, ModelCall, PendingApproval, ToolCall, ToolRequest, Usage
 from nbagent.jsontext import dump_json, load_json
 from nbagent.store.columns import COLUMNS, Row
-from nbagent.store.writes import BatchRecord, DecisionRequest, Progress
+from nbagent.store.writes import BatchRecord, BatchRows, DecisionRequest, Progress
 
 _BIGINT_MAX = 2**63 - 1
 _COUNTS = (
@@ -98,7 +98,24 @@ def batch_row(write: BatchRecord) -> Row:
         write.total,
         write.reused,
         to_json(dict(write.details)),
+        naive(write.finished_at),
+        to_json(dict(write.definition)) if write.definition else None,
     )
+
+
+def batch_rows_rows(write: BatchRows) -> list[Row]:
+    """Rows of `batch_rows`."""
+    return [
+        (
+            write.batch_id,
+            one.position,
+            naive(one.created_at),
+            to_json(one.row_key),
+            one.answer_key,
+            to_json(dict(one.outcome)),
+        )
+        for one in write.rows
+    ]
 
 
 def progress_row(write: Progress) -> Row:

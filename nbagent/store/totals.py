@@ -1,4 +1,4 @@
-"""A session's metrics, from the same SQL as the frames. On any thread but the writer's."""
+"""The metrics of a session or a batch, from the same SQL as the frames. On any thread but the writer's."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nbagent.run.metrics import TOKEN_FIELDS, RunMetrics
-from nbagent.store.measures import PAID, Chosen, by_model, by_session, by_tool
+from nbagent.store.measures import PAID, Chosen, by_model, by_tool, in_all
 
 if TYPE_CHECKING:
     from nbagent.store.store import Store
 
 _FIRST_TOKEN = f"""
     select ttft_s from model_calls c join launches l using (run_id)
-    where l.session_id = ? and ttft_s is not null and {PAID} order by c.started_at, c.try_no limit 1
+    where {{where}} and ttft_s is not null and {PAID} order by c.started_at, c.try_no limit 1
 """  # noqa: S608 - text of ours alone
 _SUMS = (*TOKEN_FIELDS, "cost_usd", "duration_s", "queue_s", "model_calls", "tool_calls")
 _OF_A_MODEL = {
@@ -31,12 +31,21 @@ def session_metrics(store: Store, session_id: str) -> RunMetrics:
     Equal to the session's row of `nb.metrics.by_session()`: what a copied answer cost counts where it was paid, and
     members' time is their leader's. `ttft_s` is that of the first model call.
     """
-    chosen = Chosen(sessions=[session_id])
+    return _sum(store, Chosen(sessions=[session_id]))
+
+
+def batch_metrics(store: Store, batch_id: str) -> RunMetrics:
+    """The sum over the runs of a batch and those below them; zero calls for one that asked nothing. Raises StoreError."""
+    return _sum(store, Chosen(batches=[batch_id]))
+
+
+def _sum(store: Store, chosen: Chosen) -> RunMetrics:
+    where, params = chosen.where()
     with store.reader() as ask:
-        found = ask(*by_session(chosen))
+        found = ask(*in_all(chosen))
         if not found:
             return RunMetrics(details={"model": [], "tool_call": []})
-        first = ask(_FIRST_TOKEN, [session_id])
+        first = ask(_FIRST_TOKEN.format(where=where), params)
         models, tools = ask(*by_model(chosen)), ask(*by_tool(chosen))
     return RunMetrics(
         **{name: found[0][name] for name in _SUMS},

@@ -21,6 +21,7 @@ from nbagent.store.statements import insert
 from nbagent.store.writes import (
     Append,
     BatchRecord,
+    BatchRows,
     CancelRequest,
     CancelSeen,
     DecisionRequest,
@@ -198,6 +199,9 @@ class _Batch:
         results = [self._add(write, ended) for write in writes]
         self.rows.setdefault("attempt_progress", []).extend(map(rows.progress_row, latest.values()))
         self.rows.setdefault("batches", []).extend(map(rows.batch_row, batches.values()))
+        for write in writes:
+            if isinstance(write, BatchRows):
+                self.rows.setdefault("batch_rows", []).extend(rows.batch_rows_rows(write))
         if self.used:
             self.statements.append(
                 ("delete from cancel_requests where run_id in (select unnest(?))", [list(self.used)])
@@ -231,8 +235,8 @@ class _Batch:
                 self._add_wish(write)
             case InterruptOrphans():
                 return interrupt_orphans(self.con, self.memory.owner, REQUEST_LIFE)
-            case Progress() | BatchRecord():
-                pass  # only the latest of each is written
+            case Progress() | BatchRecord() | BatchRows():
+                pass  # `commit` writes these: of the first two only the latest
             case _:
                 assert_never(write)
         return True
@@ -250,7 +254,7 @@ class _Batch:
 
     def _add_upkeep(self, write: ImportAnswers | ForgetRuns) -> int:
         if isinstance(write, ForgetRuns):
-            return forget(self.con, write.run_ids)
+            return forget(self.con, write.run_ids, write.batch_ids)
         now = rows.utc_now()
         for one in write.recordings:
             keys = one["cache_key"], one["session_key"]

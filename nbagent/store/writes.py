@@ -144,10 +144,13 @@ class ImportAnswers:
 class ForgetRuns:
     """These runs and all that was recorded of them go, with the runs below them. Result: how many runs went.
 
+    Batches go with the last of their runs; `batch_ids` are some without any.
+
     A run stays, with all that belong to it, where one of them has not ended and its process lives.
     """
 
     run_ids: tuple[str, ...]
+    batch_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +166,27 @@ class BatchRecord:
     total: int | None = None
     reused: int = 0
     details: Mapping[str, Any] = field(default_factory=dict)
+    finished_at: datetime | None = None
+    definition: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRow:
+    """What became of a row of a batch that has no run of its own; columns as in `batch_rows`."""
+
+    position: int
+    created_at: datetime
+    row_key: Any
+    answer_key: str | None
+    outcome: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRows:
+    """Rows of a batch that have no run of their own. Result: True."""
+
+    batch_id: str
+    rows: tuple[BatchRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +235,7 @@ Write = (
     | Append
     | Finish
     | BatchRecord
+    | BatchRows
     | ImportAnswers
     | ForgetRuns
     | CancelRequest

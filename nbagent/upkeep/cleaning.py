@@ -29,6 +29,9 @@ class Clearing:
     def __str__(self) -> str:
         found = self.found
         stays = f"; {_runs(found.at_work)} at work and stay" if found.at_work else ""
+        alone = len(found.batch_ids)
+        if not found.run_ids and alone:
+            return f"{alone} batch{'' if alone == 1 else 'es'} without a run of {'its' if alone == 1 else 'their'} own to delete{stays}"
         if not found.run_ids:
             return f"no run to delete{stays}"
         statuses = ", ".join(f"{count} {status}" for status, count in found.statuses.items())
@@ -70,10 +73,12 @@ def clear_runs(
 def clear(wish: Clearing) -> int:
     """Delete what was said; what has been resumed meanwhile stays."""
     current = runtime.current()
-    if not wish.found.run_ids:
+    if not wish.found.run_ids and not wish.found.batch_ids:
         return 0
     doing = f"deleting {_runs(len(wish))}"
-    count: int = current.store.write(ForgetRuns(wish.found.run_ids), doing, timeout_s=COMMIT_WAIT_S)
+    count: int = current.store.write(
+        ForgetRuns(wish.found.run_ids, wish.found.batch_ids), doing, timeout_s=COMMIT_WAIT_S
+    )
     current.forget(wish.found.run_ids)
     return count
 

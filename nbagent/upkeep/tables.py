@@ -56,7 +56,8 @@ def _query(table: str, chosen: Chosen) -> Query:
     if table == "runs":
         store = runtime.current().store
         picked = store.arrays(*pick_runs(chosen, None))["run_id"].tolist()
-        return list_picked(picked)
+        sql, params = list_picked(picked)
+        return f"select * exclude (row_key_json) from ({sql})", params  # noqa: S608 - text of ours alone
     if table == "messages":
         return list_messages(chosen)
     where, params = chosen.where()

@@ -1,0 +1,129 @@
+"""What a batch was asked, as data for the record, and the `Plan` of it again in any kernel. Any thread.
+
+The record keeps the template, the notebook's variables in it that are plain data, the agent's spec, the limits and
+the rows' keys. It keeps no columns of the table: the prompts of rows that were asked are in their runs, and rows that
+nobody has asked are asked of the table, which is given again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from nbagent.batch.plan import BatchLimits, Plan
+from nbagent.batch.prompts import Prompts
+from nbagent.errors import NBAgentError
+from nbagent.frames.rowkeys import key_data
+from nbagent.jsontext import dump_json, load_json
+from nbagent.runtime import recover
+from nbagent.runtime.equip import notebook_names
+from nbagent.schemas import OutputSchema
+from nbagent.schemas.names import class_named
+
+KEYS_MOST = 100_000  # rows of a table whose keys are written before they are asked
+
+
+def definition_of(plan: Plan, index: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the record keeps of a plan and of the rows that it is for; `index` is that of `index_of`."""
+    names = {name: value for name, value in plan.prompts.names.items() if _is_plain(value)}
+    return {
+        "template": plan.prompts.template,
+        "names": names,
+        "names_left": [name for name in plan.prompts.names if name not in names],
+        "spec": plan.crew.spec.to_data(),
+        "limits": {one.name: getattr(plan.limits, one.name) for one in fields(BatchLimits)},
+        "on_error": plan.on_error,
+        "dedupe": plan.dedupe,
+        "group": plan.group,
+        "repeat": plan.repeat,
+        "mode": plan.mode,
+        "cell_id": plan.cell_id,
+        "tags": dict(plan.tags),
+        "key": list(plan.key_columns),
+        "index": {"names": list(plan.key_columns)} if plan.key_columns else dict(index),
+    }
+
+
+def index_of(rows: Any) -> dict[str, Any]:
+    """Return the names of a table's index and its labels, where they are few enough; a range as its length."""
+    index = getattr(rows, "index", None)
+    if index is None or callable(index):  # a list's method
+        return {"range": len(rows)} if isinstance(rows, list | tuple | range) else {}
+    names = [None if name is None else str(name) for name in getattr(index, "names", [None])]
+    if type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1):
+        return {"names": names, "range": len(index)}
+    keys = [key_data(label) for label in index] if len(index) <= KEYS_MOST else None
+    return {"names": names, **({"keys": keys} if keys is not None else {})}
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a variable reads back from JSON as it was."""
+    try:
+        return bool(load_json(dump_json(value, default=None)) == value)
+    except (TypeError, ValueError):
+        return False
+
+
+def labels_of(definition: Mapping[str, Any]) -> Sequence[Any]:
+    """Return the index labels that the record knew before any row was asked, as JSON data."""
+    index = definition.get("index", {})
+    repeat = definition.get("repeat", 1)
+    labels: Sequence[Any] = range(index["range"]) if index.get("range") is not None else index.get("keys", ())
+    return labels if repeat == 1 else [label for label in labels for _ in range(repeat)]
+
+
+def plan_of(definition: Mapping[str, Any], label: str | None, agent: Any = None) -> Plan:
+    """Return the plan again, for this kernel; `agent` gives what the record cannot hold. Raises ConfigurationError."""
+    crew = recover.crew_of(definition["spec"], agent)
+    return Plan(
+        crew=crew,
+        prompts=Prompts(definition["template"], _names(definition)),
+        limits=BatchLimits(
+            **{
+                one.name: definition["limits"][one.name]
+                for one in fields(BatchLimits)
+                if one.name in definition["limits"]
+            }
+        ),
+        on_error=definition["on_error"],
+        dedupe=definition["dedupe"],
+        group=definition["group"],
+        repeat=definition["repeat"],
+        mode=definition["mode"],
+        label=label,
+        cell_id=definition["cell_id"],
+        tags=definition["tags"],
+        key_columns=tuple(definition["key"]),
+    )
+
+
+def _names(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of the template: as they were, those that were no plain data as the notebook has them now."""
+    here = notebook_names()
+    left = {name: here[name] for name in definition["names_left"] if name in here}
+    return {**left, **definition["names"]}
+
+
+def schema_of(definition: Mapping[str, Any]) -> OutputSchema | None:
+    """Return the schema by which answers are typed here: the class where it is at hand, None for plain data."""
+    spec = definition.get("spec", {})
+    content_type = spec.get("output_type")
+    if content_type in (None, "json", "text"):
+        return plain_schema_of(definition) if content_type == "json" else None
+    found = class_named(content_type, notebook_names())
+    if found is None:
+        return None
+    try:
+        return OutputSchema.of(found)
+    except NBAgentError:
+        return None
+
+
+def plain_schema_of(definition: Mapping[str, Any]) -> OutputSchema | None:
+    """Return the schema of one answer without its class; None for text."""
+    spec = definition.get("spec", {})
+    if spec.get("output_schema") is None:
+        return None
+    schema = OutputSchema.of(spec["output_schema"])
+    return replace(schema, wrapper=spec.get("output_wrapper"), json_schema=spec["output_schema"])

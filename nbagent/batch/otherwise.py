@@ -1,0 +1,145 @@
+"""What a person changes of a batch after its launch: its limits, or how rows are asked again; and rows asked repeatedly.
+
+Called by `batch.py` on the caller's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nbagent.batch.feed import Ask
+from nbagent.batch.outcome import spent_on
+from nbagent.batch.plan import BatchLimits, Plan
+from nbagent.batch.prompts import Prompts, RowKeys
+from nbagent.batch.results import Results
+from nbagent.batch.rows import Numbered, Source, source_of
+from nbagent.errors import ConfigurationError, UnknownOptionError, close_match
+from nbagent.runtime.equip import notebook_names
+
+_LIMITS = {
+    "max_concurrency": "max_concurrency",
+    "max_cost": "max_cost_usd",
+    "max_tokens": "max_tokens",
+    "requests_per_minute": "requests_per_minute",
+    "tokens_per_minute": "tokens_per_minute",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """How rows are asked again: None is as before. `rows` is their table, `names` what the template may use."""
+
+    template: str | None
+    agent: Any
+    max_cost: float | None
+    rows: Any
+    names: Mapping[str, Any]
+
+    def of(self, plan: Plan) -> Plan:
+        """Return the plan for these rows: each asked by itself. Raises TemplateError and the errors of an agent."""
+        changed = plan
+        if self.template is not None:
+            known = {**notebook_names(), **plan.prompts.names, **self.names}
+            changed = replace(changed, prompts=Prompts.of(self.template, known))
+        if self.agent is not None:
+            changed = replace(changed, crew=self.agent.crew(output_schema=self._schema(plan)))
+        is_variant = self.template is not None or self.agent is not None
+        return replace(changed, group=1, is_variant=is_variant)
+
+    def _schema(self, plan: Plan) -> Any:
+        """The batch's own schema: its frame has one kind of answers, whoever gives them."""
+        schema = plan.output_schema
+        return None if schema is None else schema
+
+
+def changed_limits(limits: BatchLimits, given: Mapping[str, Any]) -> BatchLimits:
+    """Return the limits with those given in place of what they were. Raises UnknownOptionError."""
+    for name in given:
+        if name not in _LIMITS:
+            raise UnknownOptionError(
+                f"a batch has no limit {name!r}{close_match(name, list(_LIMITS))}",
+                f"limits: {', '.join(_LIMITS)}",
+            )
+    if given.get("max_concurrency", 1) is None:
+        raise UnknownOptionError("max_concurrency is None", "give the number of rows in flight")
+    changed = replace(limits, **{_LIMITS[name]: value for name, value in given.items()})
+    changed.check()
+    return changed
+
+
+def repeated(source: Source, times: int) -> Source:
+    """Return a source that gives each row so many times, one after the other."""
+
+    def rows() -> Iterator[Numbered]:
+        for numbered in source.rows:
+            for _ in range(times):
+                yield numbered
+
+    total = None if source.total is None else source.total * times
+    return replace(source, rows=rows(), total=total)
+
+
+@dataclass(frozen=True, slots=True)
+class RowsAgain:
+    """The rows of a batch that can be asked again: their outcomes, and where they came from, in the kernel that knows."""
+
+    results: Results
+    source: Source | None
+    repeat: int
+    are_records: bool
+
+    def asks(self, positions: Sequence[int], plan: Plan, otherwise: Otherwise) -> list[Ask]:
+        """Return what is sent for these rows: the prompts that they had, or new ones of the rows themselves.
+
+        Raises ConfigurationError where the rows are wanted and not there, and TemplateError.
+        """
+        results, keys = self.results, RowKeys()
+        outcomes = [results.outcomes[position] for position in positions]
+        anew = [
+            position
+            for position, one in zip(positions, outcomes, strict=True)
+            if one is None or one.prompt is None or otherwise.template is not None
+        ]
+        rows = self._rows_at(anew, otherwise.rows) if anew else {}
+        asks = []
+        for position, one in zip(positions, outcomes, strict=True):
+            assert one is not None
+            prompt, key = one.prompt, one.key
+            if position in rows:
+                label, row = rows[position]
+                prompt, key = plan.prompts.of_row(label, row), None
+                results.labels[position], results.keys[position] = label, plan.key_of(label, row)
+            if prompt is not None:
+                found = key or keys.key_of(prompt)[0]
+                asks.append(Ask((position,), (prompt,), (found,), spent_on(one), one))
+        return asks
+
+    def _rows_at(self, positions: Sequence[int], given: Any) -> dict[int, Numbered]:
+        """The rows at these positions, of the table that is given or of the batch's own."""
+        source = source_of(given) if given is not None else self._own()
+        if source is None:
+            raise ConfigurationError(
+                "another template needs the rows, which this kernel does not have",
+                "give their table again: rows=table",
+            )
+        if source.total is not None and source.total * self.repeat <= max(positions):
+            raise ConfigurationError(
+                f"the table has {source.total} rows, the batch row {max(positions) // self.repeat}",
+                "give the table that the batch was made of",
+            )
+        wanted = set(positions)
+        return {
+            position: numbered
+            for place, numbered in enumerate(source.rows)
+            for position in range(place * self.repeat, (place + 1) * self.repeat)
+            if position in wanted
+        }
+
+    def _own(self) -> Source | None:
+        """The rows that the batch was given: records, or the values of one column."""
+        if self.source is None or self.source.frame is None:
+            return None
+        frame = self.source.frame()
+        return source_of(frame if self.are_records else frame.iloc[:, 0])
