@@ -56,6 +56,7 @@ class Run:
         self._held = live
         self._store = live.services.store if live is not None else runtime.store
         self._final: RunOutput | None = None
+        self._read: RunOutput | None = None  # a stored run as it was read, its answer plain data
         self._polled: RunOutput | None = None  # what a wait for another kernel's run has read last
         self._told = ""  # what waiting for it has said last
 
@@ -66,9 +67,10 @@ class Run:
         if latest is not None and latest is not held and latest.services.store is self._store:
             later = held is None or latest.record.launch.attempt > held.record.launch.attempt
             if later:
-                self._held, self._final, held = latest, None, latest
+                self._held, self._final, self._read, held = latest, None, None, latest
         if held is not None and held.lost:
             self._held, self._final, held = None, None, None  # what it ended with is not the run's end
+            self._read = None
         return held
 
     # ----------------------------------------------------------------- state
@@ -84,15 +86,24 @@ class Run:
         live = self._live
         if self._final is not None:
             return self._final
-        output = live.record.snapshot() if live is not None else self._runtime.stored(self.run_id)
+        output = live.record.snapshot() if live is not None else self._runtime.typed(self._seen)
         if output.is_final and (live is None or live.done.done()):
             self._final = output
         return output
 
     @property
+    def _seen(self) -> RunOutput:
+        """The same for those who do not look at the answer: of a stored run it is plain data, and nothing validates it."""
+        if self._live is not None or self._final is not None:
+            return self.output
+        if self._read is None or not self._read.is_final:
+            self._read = self._runtime.stored(self.run_id)
+        return self._read
+
+    @property
     def status(self) -> RunStatus:
         """Where the run stands now."""
-        return self._live.record.status if self._live is not None else self.output.status
+        return self._live.record.status if self._live is not None else self._seen.status
 
     @property
     def content(self) -> Any:
@@ -103,37 +114,37 @@ class Run:
     def text(self) -> str:
         """The answer's raw text so far."""
         live = self._live
-        return live.record.text if live is not None else text_of(self.output)
+        return live.record.text if live is not None else text_of(self._seen)
 
     @property
     def metrics(self) -> RunMetrics:
         """Tokens, cost and times so far."""
-        return self._live.record.metrics if self._live is not None else self.output.metrics
+        return self._live.record.metrics if self._live is not None else self._seen.metrics
 
     @property
     def error(self) -> str | None:
         """What the run failed with, in two lines, or None."""
-        return self.output.error
+        return self._seen.error
 
     @property
     def error_type(self) -> str | None:
         """The failure's type by name, or None."""
-        return self.output.error_type
+        return self._seen.error_type
 
     @property
     def stop_reason(self) -> str | None:
         """Why the run ended, or None while it goes on."""
-        return self.output.stop_reason
+        return self._seen.stop_reason
 
     @property
     def label(self) -> str | None:
         """The name given at launch (`-o NAME`), by which `nbagent.get` finds the run."""
-        return self.output.label
+        return self._seen.label
 
     @property
     def agent_name(self) -> str | None:
         """The agent that the run belongs to."""
-        return self.output.agent_name
+        return self._seen.agent_name
 
     @property
     def member_responses(self) -> tuple[RunOutput, ...]:
@@ -144,7 +155,7 @@ class Run:
     def pending_approvals(self) -> tuple[PendingApproval, ...]:
         """The tool calls that a paused run waits for, each with `tool_call_id`, `name` and `arguments`."""
         live = self._live
-        return live.record.pending_approvals if live is not None else self.output.pending_approvals
+        return live.record.pending_approvals if live is not None else self._seen.pending_approvals
 
     @property
     def queue_position(self) -> int | None:
@@ -156,7 +167,7 @@ class Run:
     def cached_from(self) -> str | None:
         """The run whose answer this one was given instead of asking a model; None for a run that asked."""
         live = self._live
-        return live.record.cached_from if live is not None else self.output.cached_from
+        return live.record.cached_from if live is not None else self._seen.cached_from
 
     @property
     def durable(self) -> bool:
@@ -165,7 +176,7 @@ class Run:
 
     def done(self) -> bool:
         """True once the run has ended; its end is committed when a wait for it returns."""
-        return self._live.ended.done() if self._live is not None else self.output.is_final
+        return self._live.ended.done() if self._live is not None else self._seen.is_final
 
     # --------------------------------------------------------------- waiting
 
@@ -189,7 +200,7 @@ class Run:
         except concurrent.futures.TimeoutError:
             raise WaitTimeout(
                 f"run {self.run_id!r} is still {self.status.value} after {timeout:g} s",
-                what_to_do(self.output, "wait again, or stop it with run.cancel()"),
+                what_to_do(self._seen, "wait again, or stop it with run.cancel()"),
             ) from None
         return self.output
 
@@ -478,7 +489,7 @@ class Run:
         return to_frame(output.content, schema, explode=explode)
 
     def __repr__(self) -> str:
-        output = self.output
+        output = self._seen
         name = f" {output.label}" if output.label else ""
         cached = f" cached from {output.cached_from}" if output.cached_from else ""
         return f"<Run{name} {output.run_id} {output.status.value}{cached}>"

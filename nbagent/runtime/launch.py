@@ -42,12 +42,12 @@ from nbagent.runtime.rivals import busy as session_busy
 from nbagent.runtime.rivals import cancel_elsewhere, claim_idle, unfinished_elsewhere
 from nbagent.runtime.services import Services
 from nbagent.runtime.session_turns import Sessions
-from nbagent.runtime.stored import load_typed
+from nbagent.runtime.stored import typed_output
 from nbagent.runtime.thread import BackgroundThread, at_exit
 from nbagent.runtime.ticker import Ticker
 from nbagent.runtime.turns import CallLimits, Slots, call_limits
 from nbagent.spec import AgentSpec
-from nbagent.store import CancelRequest, Launched, Store, Turn, load_stopped
+from nbagent.store import CancelRequest, Launched, Store, Turn, load_run, load_stopped
 from nbagent.traces import check_traces
 
 _NEW_ID = "leave the run id out, or choose another one"
@@ -355,7 +355,7 @@ class Runtime:
         for live in reversed(lives):
             if key in (live.record.launch.run_id, live.record.launch.label):
                 return self._handle(live)
-        output = load_typed(self.store, key)
+        output = load_run(self.store, key)
         if output is None:
             known = [
                 name
@@ -367,13 +367,17 @@ class Runtime:
         return Run(output.run_id, output.session_id, runtime=self)
 
     def stored(self, run_id: str) -> RunOutput:
-        """The snapshot of a run as the store's file has it. Raises UnknownNameError."""
-        output = load_typed(self.store, run_id)
+        """The snapshot of a run as the store's file has it, its answer as plain data. Raises UnknownNameError."""
+        output = load_run(self.store, run_id)
         if output is None:
             raise UnknownNameError(
                 f"no run {run_id!r} in {str(self.store.path)!r}", "%agent list shows the runs"
             )
         return output
+
+    def typed(self, output: RunOutput) -> RunOutput:
+        """The same with its answer, and those of its members, in the types that the notebook or a module defines."""
+        return typed_output(output, vars(sys.modules["__main__"]))
 
     def _handle(self, live: LiveRun) -> Run:
         return Run(live.record.launch.run_id, live.record.launch.session_id, runtime=self, live=live)

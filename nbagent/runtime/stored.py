@@ -11,13 +11,7 @@ import orjson
 from nbagent.errors import SchemaError
 from nbagent.run import RunOutput
 from nbagent.schemas import OutputSchema, Stored, class_named, rebuild
-from nbagent.store import Store, load_run
-
-
-def load_typed(store: Store, key: str) -> RunOutput | None:
-    """Read a run by its id or label, members included; None if there is none. Raises StoreError."""
-    output = load_run(store, key)
-    return None if output is None else typed_output(output, vars(sys.modules["__main__"]))
+from nbagent.store import Store
 
 
 def typed_output(output: RunOutput, names: Mapping[str, Any]) -> RunOutput:

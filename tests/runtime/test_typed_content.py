@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import sys
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -27,7 +28,7 @@ from typing_extensions import TypedDict
 import nbagent as nb
 from nbagent import Agent, RunStatus, runtime
 from nbagent.panel import Seen, row_of
-from nbagent.runtime.stored import load_typed
+from nbagent.run import RunOutput
 from nbagent.schemas import deadline
 from tests.provider.chat_wire import text_reply
 from tests.provider.server import ScriptedProvider
@@ -121,6 +122,13 @@ class Dog(BaseModel):
 
 Pet = Annotated[Cat | Dog, Field(discriminator="kind")]
 
+
+def read_back(run_id: str) -> RunOutput:
+    """Return a run as a kernel reads it that has not worked on it."""
+    here = runtime.current()
+    return here.typed(here.stored(run_id))
+
+
 TYPES: list[tuple[Any, str, str]] = [
     # the type, the reply, the JSON in it
     (Poll, '{"share": 50}', '{"share": 50}'),
@@ -161,11 +169,11 @@ def test_content_is_one_validation_of_the_json_in_the_answer(
     again.result(15)
     cached = agent.start("Well?", output_schema=target, cache="replay")
     cached.wait(timeout=15)
-    stored = [load_typed(runtime.current().store, one.run_id) for one in (run, cached)]
+    stored = [read_back(one.run_id) for one in (run, cached)]
     (row,), (reused,) = list(batch), list(again)
     assert reused.reused
     found = [run.content, output.content, row.content, reused.content, cached.content]
-    found += [one.content for one in stored if one is not None]
+    found += [one.content for one in stored]
     assert found == [wanted] * 7
     assert all(type(one) is type(wanted) for one in found)
     assert run.content is output.content
@@ -313,8 +321,7 @@ def test_nothing_that_looks_at_a_run_raises_over_its_class(agent: Agent, provide
     provider.reply(*[text_reply('{"n": 2}')] * 2)
     run = agent.start("A number?", output_schema=Hostile)
     output = run.result(timeout=15)
-    stored = load_typed(runtime.current().store, run.run_id)
-    assert stored is not None
+    stored = read_back(run.run_id)
     for one in (output, stored, run.future().result(5)):
         assert type(one.content) is Hostile
         assert "Hostile that cannot be shown: KeyError" in repr(one)
@@ -347,8 +354,42 @@ def test_str_takes_text_as_it_is(agent: Agent, provider: ScriptedProvider, said:
     run = agent.start("Say it.", output_schema=str)
     assert run.result(timeout=15).content == said
     assert "response_format" not in provider.requests[0].body
-    stored = load_typed(runtime.current().store, run.run_id)
-    assert stored is not None
+    stored = read_back(run.run_id)
     assert stored.content == said
     (row,) = list(agent.map(["a"], "{{ row }}", output_schema=str))
     assert row.content == said
+
+
+def test_a_stored_run_is_validated_once_and_only_for_its_answer(
+    agent: Agent, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another kernel's getters run no validator; the answer runs it once, and where it hangs the data stays plain."""
+    calls: list[str] = []
+
+    class Noted(BaseModel):
+        n: int
+
+        @field_validator("n")
+        @classmethod
+        def check(cls, value: int) -> int:
+            calls.append("check")
+            if len(calls) > 2:
+                threading.Event().wait()
+            return value
+
+    monkeypatch.setattr(sys.modules["__main__"], "Noted", Noted, raising=False)
+    Noted.__module__, Noted.__qualname__ = "__main__", "Noted"
+    provider.reply(text_reply('{"n": 2}'))
+    run_id = agent.start("A number?", output_schema=Noted).result(timeout=15).run_id
+    assert calls == ["check"]
+    here = runtime.current()
+    stored = nb.Run(run_id, "s", runtime=here)
+    monkeypatch.setattr(here, "live", lambda _: None)
+    assert stored.done()
+    assert (stored.status, stored.text, stored.error) == (RunStatus.completed, '{"n": 2}', None)
+    assert "completed" in repr(stored)
+    assert calls == ["check"]
+    assert stored.content == stored.result(timeout=15).content == Noted.model_construct(n=2)
+    assert calls == ["check"] * 2
+    monkeypatch.setattr(deadline, "CHECK_LIMIT_S", 0.05)
+    assert nb.Run(run_id, "s", runtime=here).wait(timeout=15).content == {"n": 2}

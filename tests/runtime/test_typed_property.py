@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from nbagent import Agent, runtime
-from nbagent.runtime.stored import load_typed
 from tests.provider.chat_wire import text_reply
 from tests.provider.server import ScriptedProvider
 from tests.runtime.shapes import (
@@ -111,8 +110,8 @@ def test_content_is_what_one_validation_gives_everywhere(
     cached = agent.start(prompt, output_schema=target, cache="replay").result(timeout=30)
     (asked,) = list(agent.map([prompt], "Row {{ row }}", output_schema=target))
     (reused,) = list(agent.map([prompt], "Row {{ row }}", output_schema=target))
-    stored = load_typed(runtime.current().store, run.run_id)
-    assert stored is not None
+    here = runtime.current()
+    stored = here.typed(here.stored(run.run_id))
     found = [run.content, output.content, cached.content, stored.content, asked.content, reused.content]
     assert found == [wanted] * 6
     assert {type(one) for one in found} == {type(wanted)}
