@@ -88,6 +88,19 @@ def value_context(value: object, name: str | None = None, *, max_bytes: int | No
     return _of_text(render_result(value), name or kind, kind, max_bytes, counts_lines=False)
 
 
+def file_of(value: object, name: str) -> FilePart | None:
+    """Return a picture or PDF among values: bytes of a known kind, a figure, an image; None for any other value.
+
+    `name` is without its ending. Raises whatever drawing raises.
+    """
+    if isinstance(value, FilePart):
+        return value
+    data = bytes(value) if isinstance(value, bytes | bytearray | memoryview) else _picture(value)
+    if data is None or _kind_of(data) is None:
+        return None
+    return _of_bytes(data, name, None).file
+
+
 def contexts_of(files: object, *, max_bytes: int | None = None) -> tuple[Context, ...]:
     """Return the contexts of `files`: one value or path, a list of them, or a mapping of names to them.
 
@@ -201,10 +214,14 @@ def _picture(value: object) -> bytes | None:
         drawn = io.BytesIO()
         figure.savefig(drawn, format="png", bbox_inches="tight")
         return drawn.getvalue()
-    if hasattr(cls, "_repr_png_"):
-        shown: Any = value._repr_png_()  # type: ignore[attr-defined]
-        shown = shown[0] if isinstance(shown, tuple) else shown
-        return shown if isinstance(shown, bytes) else None
+    for shows in ("_repr_png_", "_repr_jpeg_"):
+        if hasattr(cls, shows):
+            shown: Any = getattr(value, shows)()
+            shown = shown[0] if isinstance(shown, tuple) else shown
+            if isinstance(shown, str):  # IPython's images give base64
+                shown = base64.b64decode(shown)
+            if isinstance(shown, bytes):
+                return shown
     return None
 
 

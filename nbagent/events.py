@@ -41,7 +41,7 @@ class ToolRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePart:
-    """A file or picture that goes with a user's message: its media type and base64 data."""
+    """A file or picture that goes with a user's message or a tool's result: its media type and base64 data."""
 
     media_type: str
     data: str

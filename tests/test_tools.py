@@ -402,10 +402,6 @@ def test_a_partial_hides_what_it_gives():
 def takes_any(*args: object) -> None: ...
 def takes_keys(**options: object) -> None: ...
 def by_position(x: int, /) -> None: ...
-def yields() -> Any:
-    yield 1
-
-
 def größe() -> None: ...  # noqa: PLC2401 - the case under test
 def takes_module(where: types.ModuleType) -> None: ...
 def misspelt(x: "list[") -> None: ...  # noqa: F722 - the case under test
@@ -423,7 +419,6 @@ other_price.__name__ = "price"
         (takes_any, "*args", "by name"),
         (takes_keys, "**options", "by name"),
         (by_position, "x of tests.test_tools.by_position can only be given by position", "by name"),
-        (yields, "'yields' yields", "a list"),
         (größe, "'größe' is no name", "@tool(name="),
         (takes_module, "takes_module cannot be told to a model", "types that JSON can carry"),
         (unresolved, "name 'Undefined' is not defined", "run the cell"),

@@ -1,8 +1,8 @@
 """The agent loop: ask the model, call the tools it wants, repeat until there is an answer.
 
 `decide.py` says what comes next as a pure function of the state, `perform.py` does it, `ask.py` makes one
-model call with its retries, each try through a gate (`gate.py`), `toolcalls.py` one tool call, `approval.py`
-those that wait for a person;
+model call with its retries, each try through a gate (`gate.py`), `toolcalls.py` one tool call (`execute.py` runs
+its function, `tool_results.py` says what the model is told of the result), `approval.py` those that wait for a person;
 `continuation.py` joins partial text and what follows it. The loop takes a spec and emits events; it knows
 neither the store nor the runtime nor Jupyter. All of it runs on the background thread's event loop.
 """

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from nbagent.loop.tool_results import Told, read_all, told_of
 from nbagent.threads import in_own_thread
-from nbagent.tools import Tool, ToolArgumentsError, render_result
+from nbagent.tools import Tool, ToolArgumentsError
 
 OnMainThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -40,7 +41,7 @@ class Execution:
     begun: bool = False
     overtime: bool = False
 
-    async def text(self) -> str:
+    async def told(self) -> Told:
         """Return what the model is told of the result. Raises what the last try raised, whatever it is."""
         while True:
             try:
@@ -55,7 +56,7 @@ class Execution:
         """Only an idempotent tool is called again beside a try that may still be at work."""
         return self.tool.options.idempotent or not self.overtime
 
-    async def _one_try(self) -> str:
+    async def _one_try(self) -> Told:
         try:
             async with asyncio.timeout(self.timeout_s) as limit:
                 return await self._call()
@@ -70,29 +71,34 @@ class Execution:
             self.overtime = True
             raise TimeoutError(why) from error
 
-    async def _call(self) -> str:
+    async def _call(self) -> Told:
         if self.tool.is_async:
             self.begun = True
-            return await _rendered(await self.tool.function(**self.arguments))
+            return await self._told(await self.tool.function(**self.arguments))
         if self.tool.options.main_thread:
-            text, coming = await self.on_main_thread(self._work)
+            told, coming = await self.on_main_thread(self._work)
         else:
-            text, coming = await in_own_thread(self._work, name=f"nbagent-tool-{self.tool.name}")
-        return text if coming is None else await _rendered(await coming)
+            told, coming = await in_own_thread(self._work, name=f"nbagent-tool-{self.tool.name}")
+        if isinstance(told, Told):
+            return told
+        return await self._told(await coming if inspect.isawaitable(coming) else coming)
 
-    def _work(self) -> tuple[str, Awaitable[Any] | None]:
-        """Call the function; what it returns as text, or, from a wrapper, something to await."""
+    def _work(self) -> tuple[Told | None, Any]:
+        """Call the function; return what the model is told, or, from a wrapper, what is to be awaited first."""
         self.begun = True
         result = self.tool.function(**self.arguments)
-        return ("", result) if inspect.isawaitable(result) else (render_result(result), None)
+        if inspect.isawaitable(result) or isinstance(result, AsyncIterator):
+            return None, result
+        return told_of(result, self.tool.name), None
 
-
-async def _rendered(result: Any) -> str:
-    if result is None or isinstance(result, bool | int | float):
-        return render_result(result)
-    if isinstance(result, str) and len(result) < _QUICK_TEXT:
-        return render_result(result)
-    return await in_own_thread(partial(render_result, result), name="nbagent-render")
+    async def _told(self, result: Any) -> Told:
+        if isinstance(result, AsyncIterator):
+            result = await read_all(result)
+        if result is None or isinstance(result, bool | int | float):
+            return told_of(result, self.tool.name)
+        if isinstance(result, str) and len(result) < _QUICK_TEXT:
+            return told_of(result, self.tool.name)
+        return await in_own_thread(partial(told_of, result, self.tool.name), name="nbagent-render")
 
 
 def said(error: BaseException) -> str:

@@ -17,7 +17,9 @@ from nbagent.errors import close_match
 from nbagent.events import (
     CallStatus,
     Event,
+    FilePart,
     Message,
+    NoticeGiven,
     ToolCall,
     ToolCallFinished,
     ToolCallStarted,
@@ -62,6 +64,7 @@ async def call_tool(
     _tool_call.set((step, request.tool_call_id))  # each call has a task, and so a context, of its own
     emit(ToolCallStarted(step=step, request=request, started_at=began))
     execution: Execution | None = None
+    files: tuple[FilePart, ...] = ()
 
     def finished(status: CallStatus, text: str | None, error: BaseException | None = None) -> None:
         call = ToolCall(
@@ -87,7 +90,10 @@ async def call_tool(
             timeout_s=own_limit if own_limit is not None else run_limit,
             on_main_thread=on_main_thread,
         )
-        text = note + await execution.text()
+        told = await execution.told()
+        text, files = note + told.text, told.files
+        for notice in told.notices:
+            emit(NoticeGiven(text=notice))
     except asyncio.CancelledError as error:
         if _cancelled_from_outside():
             at_work = execution is not None and execution.begun and not execution.tool.is_async
@@ -100,7 +106,9 @@ async def call_tool(
         finished("error", text, error)
     else:
         finished("completed", text)
-    return Message(role="tool", content=text, tool_call_id=request.tool_call_id, name=request.name)
+    return Message(
+        role="tool", content=text, tool_call_id=request.tool_call_id, name=request.name, files=files
+    )
 
 
 def _tool_named(spec: AgentSpec, name: str) -> Tool:

@@ -11,13 +11,14 @@ from typing import Any
 from nbagent.events import FilePart, Message, ToolRequest
 from nbagent.models.concessions import Plan
 from nbagent.models.parts import (
-    NO_RESULT,
+    FROM_TOOLS,
     NO_TEXT,
     data_url,
     schema_name,
     schema_prompt,
     sent_arguments,
     sent_description,
+    sent_result,
     text_of,
 )
 from nbagent.models.protocol import ModelRequest, SchemaOffer
@@ -75,7 +76,17 @@ def kept_fields(
 
 def _messages(request: ModelRequest, model: str, row: Provider, plan: Plan) -> list[dict[str, Any]]:
     maker = f"{row.name}:{model}"
-    messages = [_message(message, maker, row, plan) for message in request.messages]
+    messages: list[dict[str, Any]] = []
+    files: list[FilePart] = []  # of the tools' results so far
+    for message in request.messages:
+        if message.role != "tool" and files:
+            messages.append(_files_of_tools(files))
+            files = []
+        messages.append(_message(message, maker, row, plan))
+        if message.role == "tool" and plan.tool_files:
+            files += message.files
+    if files:
+        messages.append(_files_of_tools(files))
     if request.schema is None or plan.rung == "json_schema":
         return messages
     told = schema_prompt(request.schema)
@@ -94,7 +105,7 @@ def _message(message: Message, maker: str, row: Provider, plan: Plan) -> dict[st
             *(_file(part) for part in message.files),
         ]
     elif message.role == "tool":
-        wire["content"] = message.content if message.content.strip() else NO_RESULT
+        wire["content"] = sent_result(message, shows_files=plan.tool_files)
         wire["tool_call_id"] = message.tool_call_id
     elif message.role == "assistant":
         _add_turn(wire, message, maker, row, plan)
@@ -149,6 +160,12 @@ def _tool_call(request: ToolRequest) -> dict[str, Any]:
         "type": "function",
         "function": {"name": request.name, "arguments": sent_arguments(request.arguments)},
     }
+
+
+def _files_of_tools(files: list[FilePart]) -> dict[str, Any]:
+    """Return the message with the files that tools returned: a tool's own message holds text alone here."""
+    told = f"{FROM_TOOLS} {', '.join(part.name or 'file' for part in files)}"
+    return {"role": "user", "content": [{"type": "text", "text": told}, *map(_file, files)]}
 
 
 def _file(part: FilePart) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from nbagent.models.providers import LimitParameter, Provider, Rung
 
 # 400 is what a provider should say; 422 comes from FastAPI, 500 from llama.cpp's Python server, the others from gateways
 _CONCEDABLE = {400, 415, 422, 500, 501}
+_FILES_REFUSED = {404, 413}  # OpenRouter finds no endpoint that takes images; too much of them
 _OTHER_LIMIT: dict[LimitParameter, LimitParameter] = {
     "max_tokens": "max_completion_tokens",
     "max_completion_tokens": "max_tokens",
@@ -43,6 +44,10 @@ _WANTS = re.compile(
     r"missing|must be (?:passed|provided|included|sent|set|present|non)|required|pass(?:ed)? back",
     re.IGNORECASE,
 )
+_FILES = re.compile(
+    r"image|vision|multi-?modal|input_file|file_data|\bfiles?\b|content.{0,40}(?:string|str|text)\b|\boutput\b.{0,40}string",
+    re.IGNORECASE,
+)
 _LONG_DESCRIPTION = re.compile(
     r"description\b.{0,80}too long(?:.{0,80}?maximum length (\d+))?", re.IGNORECASE
 )
@@ -62,7 +67,8 @@ class Plan:
     `include_encrypted` asks for reasoning items that can be replayed to a provider that keeps none;
     `background` is whether the provider is asked to run the response on its own side. `replays_reasoning` is
     as in the provider's row, None where the row holds; `extra_content` says whether a provider's own fields go back.
-    `longest_description` is how many characters of a tool's description it takes, None for any.
+    `longest_description` is how many characters of a tool's description it takes, None for any,
+    `tool_files` whether it is shown the files that tools return.
     """
 
     rung: Rung = "json_schema"
@@ -73,6 +79,7 @@ class Plan:
     replays_reasoning: bool | None = None
     extra_content: bool = True
     longest_description: int | None = None
+    tool_files: bool = True
 
 
 class Concessions:
@@ -90,6 +97,7 @@ class Concessions:
         self._replays_reasoning: bool | None = None
         self._extra_content = True
         self._longest_description: int | None = None
+        self._tool_files = True
 
     def plan(self, request: ModelRequest, *, background: bool = False) -> Plan:
         """Return how to put `request`."""
@@ -105,6 +113,7 @@ class Concessions:
             replays_reasoning=self._replays_reasoning,
             extra_content=self._extra_content,
             longest_description=self._longest_description,
+            tool_files=self._tool_files,
         )
 
     def concede(
@@ -114,10 +123,19 @@ class Concessions:
 
         None means that the error names nothing that could be put otherwise: it is the request's.
         """
-        if error.status_code not in _CONCEDABLE:
-            return None
         said = f"{error.what} {error.param or ''}"
         notice: str | None = None
+        if (
+            error.status_code in _CONCEDABLE | _FILES_REFUSED
+            and refused.tool_files
+            and _has_tool_files(request)
+            and _FILES.search(said)
+        ):
+            self._tool_files = False
+            notice = f"this model of provider {self.row.name!r} takes no files that tools return: they are named to it, not shown"
+            return self.plan(request, background=refused.background), notice
+        if error.status_code not in _CONCEDABLE:
+            return None
         if re.search(r"stream_options|include_usage", said) and not self._refuses_usage:
             self._refuses_usage = True
             notice = f"provider {self.row.name!r} takes no stream_options: token counts may be missing"
@@ -176,6 +194,10 @@ class Concessions:
         if not self._limit_changed:
             self._limit_changed = True
             self._limit_parameter = _OTHER_LIMIT[self._limit_parameter]
+
+
+def _has_tool_files(request: ModelRequest) -> bool:
+    return any(message.role == "tool" and message.files for message in request.messages)
 
 
 def _key_of(request: ModelRequest) -> bytes:

@@ -15,7 +15,7 @@ import re
 
 import orjson
 
-from nbagent.events import FilePart
+from nbagent.events import FilePart, Message
 from nbagent.jsontext import dump_json, load_json
 from nbagent.models.encoding import whole_text
 from nbagent.models.protocol import SchemaOffer, ToolOffer
@@ -23,6 +23,7 @@ from nbagent.rendering import cut
 
 NO_RESULT = "(no output)"  # gateways to Anthropic's API refuse empty text, and text that is all blanks
 NO_TEXT = "(no text)"
+FROM_TOOLS = "Files that the tools returned:"
 UNREADABLE = "unreadable_arguments"
 
 _TEXT_TYPES = frozenset(
@@ -71,6 +72,12 @@ def schema_prompt(schema: SchemaOffer) -> str:
 def sent_description(tool: ToolOffer, longest: int | None) -> str:
     """Return a tool's description, without its middle where the provider takes no more than so many characters."""
     return tool.description if longest is None else cut(tool.description, longest)
+
+
+def sent_result(message: Message, *, shows_files: bool) -> str:
+    """Return the text of a tool's result, a word where there is none."""
+    text = message.content if message.content.strip() else NO_RESULT
+    return f"{text}\n(the file cannot be shown to you)" if message.files and not shows_files else text
 
 
 def sent_arguments(text: str) -> str:

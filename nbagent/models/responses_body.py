@@ -13,13 +13,13 @@ from typing import Any
 from nbagent.events import FilePart, Message
 from nbagent.models.concessions import Plan
 from nbagent.models.parts import (
-    NO_RESULT,
     NO_TEXT,
     data_url,
     schema_name,
     schema_prompt,
     sent_arguments,
     sent_description,
+    sent_result,
     text_of,
 )
 from nbagent.models.protocol import ModelRequest, SchemaOffer
@@ -36,7 +36,7 @@ def responses_body(request: ModelRequest, model: str, row: Provider, plan: Plan)
     system = messages[0].content if messages and messages[0].role == "system" else ""
     body: dict[str, Any] = {
         "model": model,
-        "input": list(_items(messages[1:] if system else messages, _maker(row, model))),
+        "input": list(_items(messages[1:] if system else messages, _maker(row, model), plan)),
         "stream": True,
     }
     if system:
@@ -85,18 +85,26 @@ def _maker(row: Provider, model: str) -> str:
     return f"{row.name}:{model}"
 
 
-def _items(messages: Iterable[Message], maker: str) -> Iterator[dict[str, Any]]:
+def _items(messages: Iterable[Message], maker: str, plan: Plan) -> Iterator[dict[str, Any]]:
     for message in messages:
         if message.role == "tool":
             yield {
                 "type": "function_call_output",
                 "call_id": message.tool_call_id,
-                "output": message.content if message.content.strip() else NO_RESULT,
+                "output": _output(message, plan),
             }
         elif message.role == "assistant":
             yield from _assistant_items(message, maker)
         else:
             yield {"role": message.role, "content": _content(message)}
+
+
+def _output(message: Message, plan: Plan) -> str | list[dict[str, Any]]:
+    """Return a tool's result, the files that it returned with it."""
+    text = sent_result(message, shows_files=plan.tool_files)
+    if not message.files or not plan.tool_files:
+        return text
+    return [{"type": "input_text", "text": text}, *map(_file, message.files)]
 
 
 def _assistant_items(message: Message, maker: str) -> Iterator[dict[str, Any]]:

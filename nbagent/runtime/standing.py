@@ -151,6 +151,7 @@ def _answered(
     if isinstance(spec, TeamSpec):
         repeatable.update(tool_names(spec))
     answered: dict[str, Message] = {}
+    files = {message.tool_call_id: message.files for message in stopped.output.messages if message.files}
     for request in requests:
         call = known.get(request.tool_call_id)
         result = call.result if call is not None else None
@@ -162,7 +163,11 @@ def _answered(
             if call is None:
                 events.append(ToolCallFinished(call=_abandoned(stopped, request, step, result)))
         answered[request.tool_call_id] = Message(
-            role="tool", content=result, tool_call_id=request.tool_call_id, name=request.name
+            role="tool",
+            content=result,
+            tool_call_id=request.tool_call_id,
+            name=request.name,
+            files=files.get(request.tool_call_id, ()),
         )
     return answered
 

@@ -321,9 +321,7 @@ def _check_function(function: Callable[..., Any], name: str | None, options: Too
 
 
 def _check_kind(plain: object, name: str, options: ToolOptions) -> None:
-    if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
-        raise ToolDefinitionError(f"{name!r} yields its values", "return one value, a list for several")
-    if options.main_thread and inspect.iscoroutinefunction(plain):
+    if options.main_thread and (inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)):
         raise ToolDefinitionError(
             f"{name!r} is async and asks for the main thread", "make it a plain def, or leave main_thread out"
         )
