@@ -148,12 +148,12 @@ class PacedSlots:
             yield charged
 
     def limited(self, model: Model, error: ModelError, lasted_s: float) -> float | None:
-        """Slow all of a model's calls down where it says that they are too many; None for any other failure."""
+        """Slow all of a model's calls down where it says that they are too many; else as the kernel's own slots."""
         limit = error.status_code in TOO_MANY or (
             error.status_code == UNAVAILABLE and error.retry_after_s is not None
         )
         if not limit or not error.retryable:
-            return None
+            return self._slots.limited(model, error, lasted_s)
         line, now_s = self._line(model), asyncio.get_running_loop().time()
         if line.succeeded_at_s is None:
             line.succeeded_at_s = now_s

@@ -25,7 +25,7 @@ from nbagent.events import (
     TextReclassified,
 )
 from nbagent.loop.continuation import Joint
-from nbagent.loop.ends import end_notice, is_same_reply
+from nbagent.loop.ends import INTERRUPTED, end_notice, is_same_reply
 from nbagent.loop.gate import Charge
 from nbagent.models import protocol as models
 from nbagent.models.prices import price_usd
@@ -133,7 +133,9 @@ async def ask(
                 pause = None
                 if request.resume is None:
                     pause = limited(error, time.perf_counter() - attempt.clock)
-                    if pause is None and isinstance(error, EarlyEndError):
+                    if pause is not None and isinstance(error, EarlyEndError):
+                        emit(NoticeGiven(text=INTERRUPTED.format(provider=model.provider)))
+                    elif isinstance(error, EarlyEndError):
                         so_far: ReplyFinished | None = error.so_far
                         if is_same_reply(so_far, ended_early):
                             return _kept(attempt, so_far, charge)

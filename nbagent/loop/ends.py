@@ -17,6 +17,8 @@ from nbagent.spec import AgentSpec
 
 _MORE = "allow more with run.resume(limits=Limits(max_output_tokens=...)), or ask for less at a time"
 
+INTERRUPTED = "provider {provider!r} ended a stream early when another request came: it is asked again"
+
 
 def cut_call(spec: AgentSpec, reply: ReplyFinished) -> ToolRequest | None:
     """Return the tool call that the output limit cut, None where there is none."""

@@ -95,6 +95,10 @@ class Endpoint:
             and (row_at(url) or self.row).sends_finish_reason,
         )
 
+    def url_if_known(self) -> str | None:
+        """Return the base URL as it is set now; None where nothing says it, or its server has yet to be started."""
+        return self.row.url_of(self.given_url, os.environ)
+
     def limit_parameter(self, url: str) -> LimitParameter:
         """Return the name of the output limit at `url`: servers that imitate OpenAI know the older name best."""
         row = self.row

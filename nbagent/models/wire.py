@@ -132,6 +132,16 @@ class WireModel:
         """Where the model is: its base URL without user and password; None where its server is started when asked."""
         return self._endpoint.address
 
+    @property
+    def server(self) -> str:
+        """The server as calls that must not meet there are counted: the address, else the provider's name."""
+        return self._endpoint.url_if_known() or self.provider
+
+    @property
+    def requests_at_once(self) -> int | None:
+        """How many requests the server takes at a time, None any number."""
+        return self.row.requests_at_once
+
     def check(self) -> None:
         """Raise if no call can even be tried; make no request and start nothing.
 

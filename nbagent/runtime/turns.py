@@ -13,16 +13,17 @@ from functools import partial
 from typing import Protocol
 
 from nbagent import settings
-from nbagent.errors import ModelError
+from nbagent.errors import EarlyEndError, ModelError
 from nbagent.loop import Charge
 from nbagent.models.protocol import Model, ModelRequest
 from nbagent.runtime.breath import Breath
 from nbagent.runtime.rates import MINUTE_S, Rates, Spent, estimated_tokens
+from nbagent.runtime.servers import Server
 
 MOVE_S = 0.1  # how often those who wait are told their place: each telling costs a step for each of them
 
 Place = Callable[[int | None], None]
-_ModelName = tuple[str, str]
+_ModelName = tuple[str, str, Server]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class _Call:
     number: int
     tokens: int
     place: Place
+    server: Server
     turn: asyncio.Future[Spent | None]
 
 
@@ -86,6 +88,7 @@ class Slots:
         self._held = 0
         self._waiting = 0
         self._lines: dict[_ModelName, _Line] = {}
+        self._servers: dict[str, Server] = {}
         self._numbers = itertools.count()
         self.breath = Breath()
         self._telling: asyncio.TimerHandle | None = None
@@ -102,22 +105,25 @@ class Slots:
         self, model: Model, request: ModelRequest, place: Place | None = None
     ) -> AsyncIterator[Charge]:
         """Hold a slot for one request; `place` hears the call's place among those that wait, None once it goes."""
-        line = self._lines.get((model.provider, model.id))
+        server = self._server(model)
+        name = model.provider, model.id, server
+        line = self._lines.get(name)
         if line is None:
-            line = self._lines[model.provider, model.id] = _Line(Rates(self._window_s))
+            line = self._lines[name] = _Line(Rates(self._window_s))
         tokens = estimated_tokens(request) if self.limits.tokens_per_minute is not None else 0
-        if line.waiting or not self._may_go(line, tokens):
-            spent = await self._wait(line, tokens, place or _nobody)
+        if line.waiting or not self._may_go(line, server, tokens):
+            spent = await self._wait(line, server, tokens, place or _nobody)
         else:
-            spent = self._take(line, tokens)
+            spent = self._take(line, server, tokens)
+        began = server.begin()
         try:
-            yield _free if spent is None else partial(_correct, spent)
+            yield partial(_charged, server, began, spent)
         finally:
-            self._give_back(line)
+            self._give_back(line, server)
 
-    def limited(self, model: Model, error: ModelError, lasted_s: float) -> float | None:  # noqa: ARG002 - the gate's signature
-        """Leave it to each run when it tries again; a batch's slots know better."""
-        return None
+    def limited(self, model: Model, error: ModelError, lasted_s: float) -> float | None:
+        """Leave it to each run when it tries again, but for a server that ends one stream when another request comes."""
+        return self._server(model).interrupted(lasted_s) if isinstance(error, EarlyEndError) else None
 
     @property
     def waiting(self) -> int:
@@ -126,10 +132,18 @@ class Slots:
 
     # ------------------------------------------------------------- who may go
 
-    def _may_go(self, line: _Line, tokens: int) -> bool:
+    def _server(self, model: Model) -> Server:
+        name = getattr(model, "server", None) or model.provider
+        server = self._servers.get(name)
+        if server is None:
+            server = self._servers[name] = Server(getattr(model, "requests_at_once", None))
+        return server
+
+    def _may_go(self, line: _Line, server: Server, tokens: int) -> bool:
         limits = self.limits
         return (
             self._held < limits.at_a_time
+            and server.takes_another
             and (limits.at_a_time_per_model is None or line.held < limits.at_a_time_per_model)
             and (not limits.paced or self._pause_s(line, tokens) == 0)
         )
@@ -138,19 +152,21 @@ class Slots:
         """Return the seconds until the rates of a model let a call of `tokens` through."""
         return line.rates.pause_s(self.limits.requests_per_minute, self.limits.tokens_per_minute, tokens)
 
-    def _take(self, line: _Line, tokens: int) -> Spent | None:
+    def _take(self, line: _Line, server: Server, tokens: int) -> Spent | None:
         self._held += 1
         line.held += 1
+        server.held += 1
         return line.rates.spend(tokens) if self.limits.paced else None
 
-    def _give_back(self, line: _Line) -> None:
+    def _give_back(self, line: _Line, server: Server) -> None:
         self._held -= 1
         line.held -= 1
+        server.held -= 1
         if self._waiting:
             self._hand_on()
 
-    async def _wait(self, line: _Line, tokens: int, place: Place) -> Spent | None:
-        call = _Call(next(self._numbers), tokens, place, asyncio.get_running_loop().create_future())
+    async def _wait(self, line: _Line, server: Server, tokens: int, place: Place) -> Spent | None:
+        call = _Call(next(self._numbers), tokens, place, server, asyncio.get_running_loop().create_future())
         line.waiting.append(call)
         self._waiting += 1
         place(self._waiting if self._held >= self.limits.at_a_time else len(line.waiting))
@@ -163,7 +179,7 @@ class Slots:
                 # the slot came in the very moment of the cancel: give it on
                 if (spent := call.turn.result()) is not None:
                     line.rates.take_back(spent)
-                self._give_back(line)
+                self._give_back(line, server)
             else:
                 self._leave(line, call)
                 self._hand_on()
@@ -178,14 +194,15 @@ class Slots:
             call = line.waiting[0]
             self._leave(line, call)
             if not call.turn.done():  # else it is cancelled, and its task has not heard of it yet
-                call.turn.set_result(self._take(line, call.tokens))
+                call.turn.set_result(self._take(line, call.server, call.tokens))
         if self._waiting:
             self._tell_later()
             if self.limits.paced:
                 self._wake_later()
 
     def _head_may_go(self, line: _Line) -> bool:
-        return self._may_go(line, line.waiting[0].tokens)
+        call = line.waiting[0]
+        return self._may_go(line, call.server, call.tokens)
 
     def _leave(self, line: _Line, call: _Call) -> None:
         """Take a call out of its queue; does nothing a second time."""
@@ -263,12 +280,9 @@ class RunGate:
         await self.slots.breath.take()
 
 
-def _free(_tokens: int | None) -> None:
-    """Count nothing: no rate is set."""
-
-
-def _correct(spent: Spent, tokens: int | None) -> None:
-    if tokens is not None:
+def _charged(server: Server, began: int, spent: Spent | None, tokens: int | None) -> None:
+    server.answered(began)
+    if spent is not None and tokens is not None:
         spent.tokens = tokens
 
 
