@@ -14,6 +14,9 @@ from pydantic import SecretStr
 import nbagent as nb
 from nbagent import Agent, Limits, OpenAIChat, runtime
 from nbagent.errors import NoRecordedAnswerError
+from nbagent.runtime.stored import answer_of
+from nbagent.schemas import OutputSchema, Stored, read_stored
+from nbagent.store import all_answers, answered_rows
 from nbagent.store.migrations import MIGRATIONS
 from tests.provider.chat_wire import text_reply
 from tests.provider.server import ScriptedProvider
@@ -136,6 +139,27 @@ def test_earlier_rows_and_answers_are_asked_again(
     for label, (schema, _) in TYPED.items():
         with pytest.raises(NoRecordedAnswerError):
             clerk.start(f"A {label}?", output_schema=schema, cache="replay")
+
+
+def test_earlier_rows_and_answers_read_as_they_were_meant(clerk: Agent, tmp_path: Path) -> None:
+    """Whoever finds a batch's row or an answer by its key, in the record or in a file of it, reads the reply's value."""
+    store = runtime.current().store
+    poll = OutputSchema.of(Poll)
+    (batch,) = store.read("select batch_key from batches where label = 'labels'")
+    rows = [
+        Stored(json=row.answer_json, data=row.content, said=row.said)
+        for row in answered_rows(store, batch["batch_key"])
+    ]
+    assert [read_stored(poll, one).value.share for one in rows] == [0.1, 0.2, 0.3]
+    path = tmp_path / "answers.jsonl"
+    assert nb.export_answers(path, everything=True) > 0
+    os.environ["NBAGENT_STORE"] = str(tmp_path / "other" / "runs.duckdb")
+    nb.import_answers(path)
+    for source in (store, runtime.current().store):
+        found = {answer.output.prompt: answer.output for answer in all_answers(source)}
+        for label, (schema, _) in TYPED.items():
+            stored = answer_of(found[f"A {label}?"])
+            assert read_stored(OutputSchema.of(schema), stored).value == CONTENTS[label]
 
 
 def test_the_record_is_of_its_commit() -> None:
