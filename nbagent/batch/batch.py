@@ -360,7 +360,7 @@ class Batch:
     async def _bound(self, limits: BatchLimits) -> None:
         assert self._feed is not None
         self._feed.spending.limits = limits
-        if self._slots is not None:
+        if self._slots is not None and not self.done():
             self._slots.set_rates(limits.requests_per_minute, limits.tokens_per_minute)
         self._feed.set_limits(limits)
         if isinstance(self._feed, Feed):
@@ -494,12 +494,15 @@ class Batch:
     async def _at_work(self, work: Any, working: concurrent.futures.Future[None]) -> None:
         failure: BaseException | None = None
         assert isinstance(self._feed, Feed)
+        assert self._slots is not None
+        self._slots.open()
         self._runtime.works_on(self.batch_id, self._store, self._feed.cancel)
         try:
             await work
         except BaseException as error:  # noqa: BLE001 - whatever it is belongs to whoever asks for the result
             failure = error
             self._feed.cancel()
+        self._slots.close()
         self._runtime.has_ended(self.batch_id)
         # one that ends with its kernel is not finished: another kernel may go on with it
         self._record(finished=not self._runtime.is_closing)

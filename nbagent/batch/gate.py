@@ -16,7 +16,7 @@ from nbagent.loop import Charge
 from nbagent.models.protocol import Model, ModelRequest
 from nbagent.runtime.breath import Breath
 from nbagent.runtime.rates import Rates, Spent, estimated_tokens
-from nbagent.runtime.turns import CallSlots, Place
+from nbagent.runtime.turns import Place, Slots
 
 TOO_MANY = frozenset({429, 529})  # the second is what one provider answers while all of it is overloaded
 UNAVAILABLE = 503  # a limit only where it says when to come again
@@ -53,12 +53,15 @@ class _Line:
         self.pace.sent(asyncio.get_running_loop().time(), others_wait=bool(self.waiting))
         return self.rates.spend(tokens) if self.rated else None
 
-    async def turn(self, tokens: int) -> Spent | None:
-        """Return once a request may go."""
+    async def turn(self, tokens: int, *, first: bool = False) -> Spent | None:
+        """Return once a request may go; `first`: before those that wait already."""
         if not self.waiting and self.wait_s(tokens) == 0:
             return self.go(tokens)
         turn: asyncio.Future[Spent | None] = asyncio.get_running_loop().create_future()
-        self.waiting.append((tokens, turn))
+        if first:
+            self.waiting.appendleft((tokens, turn))
+        else:
+            self.waiting.append((tokens, turn))
         self.hand_on()
         return await turn
 
@@ -84,7 +87,7 @@ class PacedSlots:
 
     def __init__(
         self,
-        slots: CallSlots,
+        slots: Slots,
         said: Callable[[str], None],
         *,
         requests_per_minute: int | None = None,
@@ -102,6 +105,29 @@ class PacedSlots:
         for line in self._lines.values():
             line.requests, line.tokens = self._rates
             line.hand_on()
+
+    def open(self) -> None:
+        """Let single runs beside the batch count in its rates from now on; on the background loop."""
+        self._slots.pacers.append(self)
+
+    def close(self) -> None:
+        """Keep no rate any more: the batch has ended; who waits for one goes. On the background loop."""
+        if self in self._slots.pacers:
+            self._slots.pacers.remove(self)
+        self.set_rates(None, None)
+
+    async def turn_beside(self, model: Model, request: ModelRequest) -> Charge:
+        """Return once a request may go that is none of the batch's; a person waits for it, so that it goes first."""
+        line = self._lines.get((model.provider, model.id))
+        if line is None or not line.rated:
+            return _nothing
+        spent = await line.turn(estimated_tokens(request) if line.tokens is not None else 0, first=True)
+
+        def charged(tokens: int | None) -> None:
+            if spent is not None and tokens is not None:
+                spent.tokens = tokens
+
+        return charged
 
     @property
     def breath(self) -> Breath:
@@ -129,7 +155,7 @@ class PacedSlots:
             if (model.provider, model.id) in self._slowed:
                 self._slowed.discard((model.provider, model.id))
                 self._said(f"{model.provider}:{model.id} takes all requests again: full speed")
-            return self._slots.slot(model, request, place)
+            return self._slots.unpaced(model, request, place)
         return self._paced(line, model, request, place)
 
     @asynccontextmanager
@@ -137,7 +163,7 @@ class PacedSlots:
         self, line: _Line, model: Model, request: ModelRequest, place: Place | None
     ) -> AsyncIterator[Charge]:
         spent = await line.turn(estimated_tokens(request) if line.tokens is not None else 0)
-        async with self._slots.slot(model, request, place) as charge:
+        async with self._slots.unpaced(model, request, place) as charge:
 
             def charged(tokens: int | None) -> None:
                 charge(tokens)
@@ -173,3 +199,7 @@ class PacedSlots:
         if key not in self._lines:
             self._lines[key] = _Line(*self._rates)
         return self._lines[key]
+
+
+def _nothing(_tokens: int | None) -> None:
+    """Count nothing: no rate is kept."""

@@ -91,6 +91,7 @@ class Slots:
         self._servers: dict[str, Server] = {}
         self._numbers = itertools.count()
         self.breath = Breath()
+        self.pacers: list[Pacer] = []  # batches at work that keep a rate: single runs count in it
         self._telling: asyncio.TimerHandle | None = None
         self._waking: asyncio.TimerHandle | None = None
 
@@ -100,11 +101,32 @@ class Slots:
             self.limits = limits
             self._hand_on()
 
+    def slot(
+        self, model: Model, request: ModelRequest, place: Place | None = None
+    ) -> AbstractAsyncContextManager[Charge]:
+        """Hold a slot for one request; `place` hears the call's place among those that wait, None once it goes."""
+        if self.pacers:
+            return self._paced(model, request, place)
+        return self.unpaced(model, request, place)
+
     @asynccontextmanager
-    async def slot(
+    async def _paced(self, model: Model, request: ModelRequest, place: Place | None) -> AsyncIterator[Charge]:
+        """As `unpaced`, once the batches beside it that keep a rate for this model let one more request go."""
+        charges = [await pacer.turn_beside(model, request) for pacer in tuple(self.pacers)]
+        async with self.unpaced(model, request, place) as charge:
+
+            def charged(tokens: int | None) -> None:
+                charge(tokens)
+                for one in charges:
+                    one(tokens)
+
+            yield charged
+
+    @asynccontextmanager
+    async def unpaced(
         self, model: Model, request: ModelRequest, place: Place | None = None
     ) -> AsyncIterator[Charge]:
-        """Hold a slot for one request; `place` hears the call's place among those that wait, None once it goes."""
+        """Hold a slot, whatever rates batches keep: for a batch's own requests."""
         server = self._server(model)
         name = model.provider, model.id, server
         line = self._lines.get(name)
@@ -239,6 +261,14 @@ class Slots:
         for queue in queues:
             for place, call in enumerate(queue, start=1):
                 call.place(place)
+
+
+class Pacer(Protocol):
+    """A batch's rates, as single runs beside it see them."""
+
+    async def turn_beside(self, model: Model, request: ModelRequest) -> Charge:
+        """Return once a request may go that is none of the batch's; what is returned hears its tokens."""
+        ...
 
 
 class CallSlots(Protocol):
