@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nbagent.context import file_of
+from nbagent.events import FilePart
 from nbagent.mcp.faults import MCPToolError
 
 if TYPE_CHECKING:
@@ -15,13 +18,18 @@ if TYPE_CHECKING:
 def value_of(result: mcp.types.CallToolResult) -> Any:
     """Return the structured content as JSON data, or the content as text, or both as text.
 
-    Text that only repeats the structured content, as servers send it for older clients, is left out. Images and
-    other binary parts are named with type and size. Raises MCPToolError for a result that says it is an error.
+    Text that only repeats the structured content, as servers send it for older clients, is left out. Pictures and PDFs
+    come after it as files, in one list; other binary parts are named with type and size. Raises MCPToolError for a result that says it is an error.
     """
-    parts = [_shown(block) for block in result.content]
+    files = [file for block in result.content if (file := _file(block)) is not None]
+    parts = [_shown(block) for block in result.content if result.is_error or _file(block) is None]
     if result.is_error:
         raise MCPToolError("\n".join(parts) or "the tool failed and did not say why")
-    data = result.structured_content
+    told = _told_once(parts, result.structured_content)
+    return [*([] if told == "" else [told]), *files] if files else told
+
+
+def _told_once(parts: list[str], data: Any) -> Any:
     if data is None:
         return "\n".join(parts)
     said = set(_told(data))
@@ -29,6 +37,17 @@ def value_of(result: mcp.types.CallToolResult) -> Any:
     if not rest:
         return data
     return "\n".join([json.dumps(data, ensure_ascii=False), *rest])
+
+
+def _file(block: Any) -> FilePart | None:
+    """Return a picture or PDF, known by its first bytes; None for any other block."""
+    data = block.data if block.type == "image" else getattr(getattr(block, "resource", None), "blob", None)
+    if not data:
+        return None
+    try:
+        return file_of(base64.b64decode(data, validate=True), block.type)
+    except ValueError:
+        return None
 
 
 def _shown(block: Any) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.metadata
 
 import pytest
 from mcp import Tool as Offered
 from mcp_types import (
+    BlobResourceContents,
     CallToolResult,
     EmbeddedResource,
     ImageContent,
@@ -128,6 +130,28 @@ RESOURCE = EmbeddedResource(resource=TextResourceContents(uri="file:///a", text=
 def test_results_as_the_model_gets_them(given, value):
     """Structured content is JSON data, text that only repeats it is left out, binary parts are named."""
     assert value_of(given) == value
+
+
+SIGNED = {
+    "image/png": b"\x89PNG\r\n\x1a\n0",
+    "image/jpeg": b"\xff\xd8\xff0",
+    "application/pdf": b"%PDF-1.4",
+}
+
+
+@pytest.mark.parametrize("media_type", SIGNED)
+@pytest.mark.parametrize("said", [(), (text("a dot"),)])
+def test_pictures_and_documents_come_as_files(media_type, said):
+    """A part that is a picture or PDF by its first bytes is a file after the text; the loop sends it as one."""
+    data = base64.b64encode(SIGNED[media_type]).decode()
+    block = (
+        ImageContent(data=data, mime_type=media_type)
+        if "image" in media_type
+        else EmbeddedResource(resource=BlobResourceContents(uri="file:///b", blob=data, mime_type=media_type))
+    )
+    *told, file = value_of(result(*said, block))
+    assert told == [one.text for one in said]
+    assert (file.media_type, file.data) == (media_type, data)
 
 
 def test_an_error_result_raises_what_it_says():
