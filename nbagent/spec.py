@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from nbagent import settings
+from nbagent.secrets import masked_fields, remember_named
 
 if TYPE_CHECKING:
     from nbagent.schemas import OutputSchema
@@ -62,6 +63,17 @@ class ModelSettings:
     parallel_tool_calls: bool | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        remember_named(self.extra_body)
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self.shown().items())
+        return f"ModelSettings({given})"
+
+    def shown(self) -> dict[str, Any]:
+        """The settings that were set, for a person and for the record: without what in them is a secret."""
+        return {name: masked_fields(value) for name, value in self.given().items()}
+
     def given(self) -> dict[str, Any]:
         """The settings that were set, by name."""
         return {
@@ -104,7 +116,7 @@ class AgentSpec:
             "output_type": self.output_schema.content_type if self.output_schema else None,
             "output_wrapper": self.output_schema.wrapper if self.output_schema else None,
             "limits": {name: getattr(self.limits, name) for name in self.limits.__slots__},
-            "settings": self.settings.given(),
+            "settings": self.settings.shown(),
             "history_runs": self.history_runs,
         }
 

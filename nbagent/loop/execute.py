@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from nbagent.loop.tool_results import Told, read_all, told_of
+from nbagent.secrets import mask, masked_urls
 from nbagent.threads import in_own_thread
 from nbagent.tools import Tool, ToolArgumentsError
 
@@ -106,7 +107,7 @@ def said(error: BaseException) -> str:
     if isinstance(error, ToolArgumentsError):
         return str(error)
     try:
-        text = f"{type(error).__name__}: {error}"
+        text = mask(masked_urls(f"{type(error).__name__}: {error}"))
     except BaseException:  # noqa: BLE001 - it must not end the loop that all runs share
         return type(error).__name__
     return text if len(text) <= SAID_LIMIT else f"{text[:SAID_LIMIT]}… ({len(text):,} characters)"

@@ -15,6 +15,7 @@ from nbagent.mcp.connection import Connection
 from nbagent.mcp.faults import MCPServerError, require_sdk
 from nbagent.mcp.offers import Choice, tools_from
 from nbagent.mcp.results import value_of
+from nbagent.secrets import remember_named, remember_url
 from nbagent.threads import in_own_thread
 from nbagent.tools import Tool
 
@@ -99,6 +100,7 @@ class MCPServer:
         """
         if isinstance(args, str):
             raise ToolDefinitionError(f"args={args!r} is one text", "give a list: args=[...]")
+        remember_named(env or {})
         address = StdioAddress(command=command, args=tuple(map(str, args)), env=dict(env or {}), cwd=cwd)
         return cls(address, **options)
 
@@ -112,6 +114,8 @@ class MCPServer:
         """
         if not url.startswith(("http://", "https://")):
             raise ToolDefinitionError(f"{url!r} is no URL of a server", "give one that begins with https://")
+        remember_named(headers or {})
+        remember_url(url)
         return cls(HttpAddress(url=url, headers=dict(headers or {})), **options)
 
     def __repr__(self) -> str:

@@ -7,14 +7,17 @@ its own: importing it and reading the certificates takes most of a second, in wh
 from __future__ import annotations
 
 import asyncio
+import base64
 import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from nbagent.inbound import cut_error_body, redirected_to
 from nbagent.models.errands import errands_done
 from nbagent.models.faults import RedirectedError
 from nbagent.models.providers import is_loopback
+from nbagent.secrets import remember
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -66,9 +69,16 @@ def _connect(base_url: str, key: str) -> Connection:
     import openai
 
     http = _http_client(openai, base_url)
+    parts = urlsplit(base_url)
+    # as HTTP clients do: a name and password in an address are sent as basic authorization, its query with each request
+    user, _, host = parts.netloc.rpartition("@")
+    pair = base64.b64encode(unquote(user if ":" in user else f"{user}:").encode()).decode()
+    remember(pair)
     return Connection(
         openai.AsyncOpenAI(
-            base_url=base_url,
+            base_url=urlunsplit((parts.scheme, host, parts.path, "", "")),
+            default_headers={"Authorization": f"Basic {pair}"} if user else None,
+            default_query=dict(parse_qsl(parts.query, keep_blank_values=True)) or None,
             api_key=key,
             max_retries=0,  # each attempt is a row of the loop's
             http_client=http,

@@ -21,6 +21,7 @@ from nbagent.models.providers import (
     provider_row,
     row_at,
 )
+from nbagent.secrets import masked_url, remember, remember_url
 
 NO_KEY = "not-needed"  # what is sent where no key is: the SDK insists on one
 
@@ -54,11 +55,13 @@ class Endpoint:
         self.row = row
         self.model_id = model_id
         self.given_url = base_url
+        remember(api_key)
+        remember_url(base_url or "")
         self._given_key = api_key
         self._wire = wire
 
     def __repr__(self) -> str:
-        where = f", base_url={self.given_url!r}" if self.given_url else ""
+        where = f", base_url={masked_url(self.given_url)!r}" if self.given_url else ""
         return f"id={self.model_id!r}, provider={self.row.name!r}{where}"
 
     @property
@@ -113,12 +116,14 @@ class Endpoint:
                 f"no base URL for provider {self.row.name!r}",
                 f"set {variable} or pass base_url=" if variable else "pass base_url=",
             )
+        remember_url(url)
         return url
 
     def _key_for(self, url: str) -> str:
         variable = self.row.key_variable
         key = (self._given_key or (os.environ.get(variable, "") if variable else "")).strip()
-        if key or not self.row.key_required or is_loopback(url):
+        if key or not self.row.key_required or is_loopback(url) or urlsplit(url).username:
+            remember(key)
             return key or NO_KEY
         raise MissingKeyError(
             f"no API key for provider {self.row.name!r}",

@@ -38,6 +38,7 @@ from nbagent.models.fault_table import (
 )
 from nbagent.models.providers import Wire
 from nbagent.models.redaction import redact
+from nbagent.secrets import masked_url, masked_urls
 
 NOTHING_SENT = "nothing was sent"  # a note on errors of requests that never left this machine
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
@@ -77,6 +78,11 @@ class Target:
     key: str | None = field(default=None, repr=False)
     wire: Wire = "chat"
     sends_finish_reason: bool = True
+
+    @property
+    def shown_url(self) -> str:
+        """The address for messages: without user, password, query and key."""
+        return redact(masked_url(self.base_url), self.key)
 
 
 def fault_of_status(status: int, headers: Mapping[str, str], body: Any, target: Target) -> ModelError:
@@ -164,7 +170,7 @@ def fault_of_redirect(there: str, target: Target) -> ProviderRefusedError:
     """Return the error for an answer that sends us to another server, which is not asked."""
     return ProviderRefusedError(
         redact(
-            f"{target.base_url} sends requests on to {there}, another server: it was not asked", target.key
+            f"{target.shown_url} sends requests on to {there}, another server: it was not asked", target.key
         ),
         "if it is the one you mean, give its address as base_url",
     )
@@ -174,15 +180,15 @@ def fault_of_body(block: bytes, content_type: str, target: Target) -> ProviderPr
     """Return the error for a reply that is neither a stream nor JSON: a web page, most often."""
     start = block.lstrip()[:1000].decode("utf-8", "replace")
     if start.startswith("<") or "html" in content_type:
-        what = f"{target.base_url} answered with a web page instead of a model's reply{_title_of(start)}"
+        what = f"{target.shown_url} answered with a web page instead of a model's reply{_title_of(start)}"
         todo = "check base_url: it is the API's address (most end in /v1), not a website, and behind no login page"
     elif not start:
-        what = f"{target.base_url} answered with an empty reply"
+        what = f"{target.shown_url} answered with an empty reply"
         todo = "check base_url, and that the server there is an OpenAI-compatible one"
     else:
         shown = _one_line(start, 80)
         what = (
-            f"{target.base_url} answered with {content_type or 'data'!r} that is no model's reply: {shown!r}"
+            f"{target.shown_url} answered with {content_type or 'data'!r} that is no model's reply: {shown!r}"
         )
         todo = "check base_url, and that the server there is an OpenAI-compatible one"
     return ProviderProtocolError(redact(what, target.key), todo)
@@ -241,7 +247,7 @@ def _build(
     values = {
         "provider": target.provider,
         "model": target.model,
-        "base_url": redact(target.base_url, target.key),
+        "base_url": target.shown_url,
         "key_source": target.key_variable or "api_key",
         "url_variable": f" / {target.url_variable}" if target.url_variable else "",
         "detail": detail,
@@ -285,7 +291,7 @@ def _transport_fault(error: BaseException) -> Fault:
 
 def _root_detail(error: BaseException, target: Target) -> str:
     *_, root = _causes(error)
-    text = _one_line(str(root), 160)
+    text = _one_line(masked_urls(str(root)), 160)
     return redact(f"{type(root).__name__}: {text}" if text else type(root).__name__, target.key)
 
 

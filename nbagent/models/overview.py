@@ -6,10 +6,10 @@ Called by the magics (`%agent models`) on the main thread; it starts nothing and
 from __future__ import annotations
 
 import os
-import re
 from typing import Any
 
 from nbagent.models.providers import Provider, is_loopback, provider_names, provider_row
+from nbagent.secrets import masked_url
 
 
 def overview() -> list[dict[str, Any]]:
@@ -35,7 +35,7 @@ def _entry(row: Provider) -> dict[str, Any]:
         "wire_formats": row.wires,
         "key_variable": row.key_variable,
         "configured": reachable and (key or keyless),
-        "base_url": re.sub(r"//[^/@]*@", "//", url) if url is not None else None,  # no user and password
+        "base_url": masked_url(url) if url is not None else None,
         "schema_rungs": row.schema_rungs,
         "native_background": row.native_background,
         "usage": row.usage,

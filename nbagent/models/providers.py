@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -51,7 +51,7 @@ class Provider:
     name: str
     label: str = ""
     wires: tuple[Wire, ...] = ("chat",)
-    base_url: str | None = None
+    base_url: str | None = field(default=None, repr=False)  # it may hold a password
     base_url_variable: str | None = None
     base_url_path: str = ""
     find_base_url: Callable[[], str] | None = None

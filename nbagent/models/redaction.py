@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from nbagent.secrets import mask
+
 _KEY_SHAPES = re.compile(
     r"\b(?:sk|gsk|rk|pk|xai|nvapi|hf|AIza)[-_]?[A-Za-z0-9*][\w*.\-]{7,}"  # keys by their well-known beginnings
     r"|[\w.\-]*\*{3,}[\w.\-*]*"  # keys that a provider has masked in part
@@ -18,4 +20,4 @@ def redact(text: str, key: str | None) -> str:
     """Return `text` without `key` and without anything that looks like a key."""
     if key and len(key) > 3:  # noqa: PLR2004 - a shorter one is a word such as 'x'
         text = text.replace(key, "[key]")
-    return _KEY_SHAPES.sub("[key]", text)
+    return mask(_KEY_SHAPES.sub("[key]", text))

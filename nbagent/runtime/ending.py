@@ -7,6 +7,7 @@ import traceback
 from nbagent.events import RunFinished
 from nbagent.run import StopReason
 from nbagent.runtime.record import now
+from nbagent.secrets import mask, masked_urls
 from nbagent.spec import Limits
 
 _TYPES = {
@@ -33,8 +34,8 @@ def failed_end(error: BaseException) -> RunFinished:
     return RunFinished(
         stop_reason="error",
         error_type=type(error).__name__,
-        error=str(error) or type(error).__name__,
-        traceback="".join(traceback.format_exception(error)),
+        error=mask(masked_urls(str(error))) or type(error).__name__,
+        traceback=mask(masked_urls("".join(traceback.format_exception(error)))),
         finished_at=now(),
     )
 

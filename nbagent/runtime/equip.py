@@ -20,6 +20,7 @@ from nbagent.models.protocol import Model
 from nbagent.runtime.launching import Crew
 from nbagent.schemas import OutputSchema
 from nbagent.schemas.names import class_named
+from nbagent.secrets import MASK
 from nbagent.spec import AgentSpec, Limits, ModelSettings, TeamSpec
 from nbagent.tools import Tool, tools_of
 
@@ -105,6 +106,8 @@ def equip(
     """
     problems: list[str] = []
     tools = [_tool(wanted, sources, names, problems, as_it_was=as_it_was) for wanted in data["tools"]]
+    if MASK in str(data["settings"].get("extra_body", "")):
+        problems.append("extra_body held a secret, which is not in the record")
     schema = _schema(data, sources, names, problems, as_it_was=as_it_was)
     model = _model(data, sources, problems)
     if problems or model is None:

@@ -55,7 +55,7 @@ def launch_write(launch: RunLaunch, spec: AgentSpec, launching: Launching, *, mo
             "kind": launch.kind,
             "provider": launch.provider,
             "model": launch.model,
-            "model_settings": spec.settings.given(),
+            "model_settings": spec.settings.shown(),
             "mode_requested": mode_requested,
             "prompt": launch.prompt if launch.keeps_texts else None,
             "output_schema": spec.output_schema.json_schema if spec.output_schema else None,
