@@ -140,5 +140,5 @@ def test_names_of_secrets(name: str, secret: bool) -> None:  # noqa: FBT001
 def test_words_are_not_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short value and a path under such a name leave texts as they are."""
     monkeypatch.setenv("DEBUG_TOKEN", "on")
-    monkeypatch.setenv("SSH_AUTH_SOCK", "/tmp/agent.sock")
-    assert secrets.mask("it goes on at /tmp/agent.sock") == "it goes on at /tmp/agent.sock"
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/run/agent.sock")
+    assert secrets.mask("it goes on at /run/agent.sock") == "it goes on at /run/agent.sock"
