@@ -136,7 +136,7 @@ def _row(cell: _Cell, output: RunOutput) -> dict[str, Any]:
 _MEASURED = (
     "duration_s",
     "ttft_s",
-    "queue_s",
+    "queued_s",
     "input_tokens",
     "output_tokens",
     "total_tokens",

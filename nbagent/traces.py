@@ -123,7 +123,7 @@ class RunTrace:
             "gen_ai.request.model": launch.model,
             "nbagent.run_id": launch.run_id,
             "nbagent.attempt": launch.attempt,
-            "nbagent.queue_s": (at - (launch.resumed_at or launch.created_at)).total_seconds(),
+            "nbagent.queued_s": (at - (launch.resumed_at or launch.created_at)).total_seconds(),
         }
         self._run = self._tracer.start_span(
             f"invoke_agent {launch.agent_name or launch.kind}",

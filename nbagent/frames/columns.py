@@ -126,7 +126,8 @@ _TIMES = (
         "Float64",
         "s",
         duration_s="time of the work, summed over runs and attempts",
-        queue_s="time in the queue, summed",
+        queued_s="time in the queue, summed",
+        paused_s="time in which a person was waited for, summed; no part of duration_s",
         duration_p50_s="time of the work of one completed run, median",
         duration_p95_s="the same, 95th percentile",
     ),
@@ -183,7 +184,11 @@ RUNS: Columns = (
     *_TOKENS,
     *_COST,
     *_columns(
-        "Float64", "s", ttft_s="time to first token of its first model call", queue_s="time in the queue"
+        "Float64",
+        "s",
+        ttft_s="time to first token of its first model call",
+        queued_s="time in the queue",
+        paused_s="time in which a person was waited for; no part of duration_s",
     ),
     *_columns("Int64", "calls", team_model_calls="model calls of this run and of all below it"),
     *_columns(
@@ -289,7 +294,8 @@ COMPARISON: Columns = (
         "s",
         duration_s="time of the work",
         ttft_s="time to first token",
-        queue_s="time in the queue",
+        queued_s="time in the queue",
+        paused_s="time in which a person was waited for; no part of duration_s",
     ),
     *(column for column in _TOKENS if column.name in ("input_tokens", "output_tokens", "total_tokens")),
     *_columns("Float64", "USD", cost_usd="the cost of the calls whose cost is known; NA: of none"),

@@ -116,7 +116,7 @@ by_session = _counted(
     BY_SESSION,
     """Runs, tokens, cost and speed, one row for each session, in the order of their first runs.
 
-    `duration_s` and `queue_s` leave members out: a member works while its leader waits.""",
+    `duration_s`, `queued_s` and `paused_s` leave members out: a member works while its leader waits.""",
 )
 by_agent = _counted(
     "by_agent",

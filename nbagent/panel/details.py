@@ -50,7 +50,7 @@ def _about(output: RunOutput) -> list[list[str]]:
         ("agent", output.agent_name),
         ("attempt", str(output.attempt) if output.attempt > 1 else None),
         ("launched", _moment(output.created_at)),
-        ("waited", seconds(metrics.queue_s) if metrics.queue_s and metrics.queue_s >= 0.01 else None),  # noqa: PLR2004
+        ("waited", seconds(metrics.queued_s) if metrics.queued_s and metrics.queued_s >= 0.01 else None),  # noqa: PLR2004
         ("worked", seconds(metrics.duration_s)),
         *((name, format(count, ",")) for name, count in counts if count),
         ("error type", output.error_type),

@@ -30,11 +30,18 @@ def sum_known(values: Iterable[float | None]) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptTimes:
-    """When one attempt of a run was launched, left the queue and ended."""
+    """When one attempt of a run was launched, left the queue and ended; how long of it a person was waited for."""
 
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    paused_s: float | None = None
+
+    @property
+    def work_s(self) -> float | None:
+        """Seconds from start to end, without those in which a person was waited for; None before the end."""
+        lasted_s = seconds_between(self.started_at, self.finished_at)
+        return None if lasted_s is None else max(0.0, lasted_s - (self.paused_s or 0.0))
 
 
 class Counted(Protocol):
@@ -95,8 +102,8 @@ def calls_of_all(run: Counted) -> Calls:
 class RunMetrics(BaseModel):
     """What a run cost, folded from its calls of all attempts. Counts are inclusive; unknown is None.
 
-    `duration_s` runs from start to end of the work, summed over attempts: the time between two is no work;
-    waiting in the queue is `queue_s`. `ttft_s` is the time
+    `duration_s` is the time of the work, from its start to its end, summed over attempts: the time between two is no
+    work, nor is waiting in the queue (`queued_s`) or for a person's approval (`paused_s`). `ttft_s` is the time
     from the first model call's request to its first token. `details["model"]` holds one entry for each
     (provider, model), `details["tool_call"]` one for each tool.
 
@@ -119,7 +126,8 @@ class RunMetrics(BaseModel):
     reasoning_tokens: int | None = None
     cost_usd: float | None = None
     duration_s: float | None = None
-    queue_s: float | None = None
+    queued_s: float | None = None
+    paused_s: float | None = None
     ttft_s: float | None = None
     model_calls: int = 0
     tool_calls: int = 0
@@ -129,6 +137,11 @@ class RunMetrics(BaseModel):
     def duration(self) -> float | None:
         """`duration_s` by the reference systems' name."""
         return self.duration_s
+
+    @property
+    def queue_s(self) -> float | None:
+        """`queued_s` by its earlier name."""
+        return self.queued_s
 
     @property
     def time_to_first_token(self) -> float | None:
@@ -143,6 +156,7 @@ def metrics_of(
     created_at: datetime | None = None,
     started_at: datetime | None = None,
     finished_at: datetime | None = None,
+    paused_s: float | None = None,
     earlier: Sequence[AttemptTimes] = (),
     free: bool = False,
 ) -> RunMetrics:
@@ -151,13 +165,17 @@ def metrics_of(
     The times are those of the last attempt, `earlier` holds those of the attempts before it. `free`: it is known
     that nothing was asked, so that what is not counted is 0.
     """
-    spans = (*earlier, AttemptTimes(created_at=created_at, started_at=started_at, finished_at=finished_at))
+    last = AttemptTimes(
+        created_at=created_at, started_at=started_at, finished_at=finished_at, paused_s=paused_s
+    )
+    spans = (*earlier, last)
     usages = [Usage(**dict.fromkeys(TOKEN_FIELDS, 0))] if free else [call.usage for call in model_calls]
     return RunMetrics(
         **{name: sum_known(getattr(usage, name) for usage in usages) for name in TOKEN_FIELDS},
         cost_usd=0.0 if free else sum_known(call.cost_usd for call in model_calls),
-        duration_s=sum_known(seconds_between(span.started_at, span.finished_at) for span in spans),
-        queue_s=sum_known(seconds_between(span.created_at, span.started_at) for span in spans),
+        duration_s=sum_known(span.work_s for span in spans),
+        queued_s=sum_known(seconds_between(span.created_at, span.started_at) for span in spans),
+        paused_s=sum_known(span.paused_s for span in spans),
         ttft_s=next((call.ttft_s for call in model_calls if call.ttft_s is not None), None),
         model_calls=len(model_calls),
         tool_calls=len(tool_calls),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol, assert_never
 
 from nbagent.events import (
@@ -35,7 +35,7 @@ from nbagent.events import (
     ToolRequest,
 )
 from nbagent.run.earlier import EarlierRun
-from nbagent.run.metrics import AttemptTimes, RunMetrics, metrics_of, paid_calls
+from nbagent.run.metrics import AttemptTimes, RunMetrics, metrics_of, paid_calls, seconds_between
 from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput
 from nbagent.run.status import RunStatus, status_of
@@ -89,7 +89,7 @@ class RunRecord:
     """
 
     __slots__ = (
-        "_pieces", "_text_of", "cached_from", "end", "launch", "member_responses", "messages", "model_calls", "notices",
+        "_paused_at", "_paused_s", "_pauses", "_pieces", "_text_of", "cached_from", "end", "launch", "member_responses", "messages", "model_calls", "notices",
         "others_wait", "queue_position", "response_id", "retry_in_s", "reused_schema", "running_tools", "sequence_number", "started_at", "tool_calls", "version",
         "waiting", "waits_for",
     )  # fmt: skip
@@ -118,6 +118,26 @@ class RunRecord:
         self.sequence_number: int | None = None
         self._pieces: list[str] = []
         self._text_of = 0
+        self._pauses = 0  # calls that a person has not decided, of this run and of those under it
+        self._paused_at: datetime | None = None
+        self._paused_s = 0.0
+
+    def pause(self, at: datetime) -> None:
+        """A person is waited for from now on, by this run or by one under it; pauses nest."""
+        if self._pauses == 0 and self.end is None:
+            self._paused_at = at
+        self._pauses += 1
+
+    def unpause(self, at: datetime) -> None:
+        """Take one pause back; after the last the work goes on."""
+        self._pauses = max(0, self._pauses - 1)
+        if self._pauses == 0:
+            self._paused_s, self._paused_at = self.paused_s(at), None
+
+    def paused_s(self, now: datetime) -> float:
+        """Seconds of this attempt, until `now` or its end, in which a person was waited for."""
+        began, until = self._paused_at, self.end.finished_at if self.end is not None else now
+        return self._paused_s + (seconds_between(began, until) or 0.0)
 
     def apply(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case for each kind of event
         """Fold one event in; ignored after the end."""
@@ -265,6 +285,7 @@ class RunRecord:
             created_at=self.launch.resumed_at or self.launch.created_at,
             started_at=self.started_at,
             finished_at=self.end.finished_at if self.end else None,
+            paused_s=self.paused_s(datetime.now(UTC)),
             earlier=self.launch.earlier,
             free=self.cached_from is not None,
         )

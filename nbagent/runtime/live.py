@@ -42,6 +42,7 @@ from nbagent.runtime.kin import Kin
 from nbagent.runtime.launching import Crew
 from nbagent.runtime.listeners import Callbacks, Mailbox
 from nbagent.runtime.members import Members
+from nbagent.runtime.record import now
 from nbagent.runtime.reuse import Reuse
 from nbagent.runtime.services import Resumed, Services
 from nbagent.runtime.session_turns import SessionTurn
@@ -214,11 +215,13 @@ class LiveRun:
             self.record.note(text)
 
     def pause_clock(self) -> None:
-        """Let `timeout` stand still; pauses nest."""
+        """Let `timeout` stand still, and count the time as no work; pauses nest."""
         self._clock.pause()
+        self.record.pause(now())
 
     def resume_clock(self) -> None:
         """Let `timeout` go on with what is left of it, unless the run has ended meanwhile."""
+        self.record.unpause(now())
         if not self._settled:
             self._clock.resume()
 

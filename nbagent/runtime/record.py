@@ -80,6 +80,7 @@ def progress_write(record: RunRecord) -> Progress:
         last_sequence_number=record.sequence_number,
         mode_effective=_mode(record),
         pending_approvals=record.pending_approvals,
+        paused_s=record.paused_s(now()),
     )
 
 
@@ -116,6 +117,7 @@ def finish_write(
         "traceback": end.traceback,
         "started_at": record.started_at,
         "finished_at": end.finished_at,
+        "paused_s": record.paused_s(end.finished_at),
         "partial_text": (record.text or None)
         if texts and end.content is None and not end.output_valid
         else None,

@@ -333,7 +333,7 @@ def _carried_over(stopped: StoppedRun, attempt: int, state: LoopState) -> Progre
 def end_of(stopped: StoppedRun) -> dict[str, Any]:
     """The end of a paused attempt that its process left: dated when that was last heard of."""
     row = stopped.row
-    kept = ("started_at", "partial_text", "mode_effective", "response_id", "last_sequence_number")
+    kept = ("started_at", "partial_text", "mode_effective", "response_id", "last_sequence_number", "paused_s")
     return {
         "status": "interrupted",
         "stop_reason": "kernel_died",

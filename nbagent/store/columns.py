@@ -39,6 +39,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "last_sequence_number": "bigint",
         "mode_effective": "varchar",
         "pending_approvals": "json",
+        "paused_s": "double",
     },
     "attempt_ends": {
         "run_id": "varchar",
@@ -58,6 +59,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "response_id": "varchar",
         "last_sequence_number": "bigint",
         "content_source": "varchar",
+        "paused_s": "double",
     },
     "model_calls": {
         "run_id": "varchar",
@@ -161,3 +163,10 @@ COLUMNS: dict[str, dict[str, str]] = {
 def seconds_between(begin: str, end: str) -> str:
     """SQL for the seconds between two columns; none where the clock was set back meanwhile, NULL where one is."""
     return f"(case when {end} < {begin} then 0 else epoch_us({end}) - epoch_us({begin}) end / 1e6)"
+
+
+def work_seconds(begin: str, end: str, paused_s: str) -> str:
+    """SQL for the seconds between two columns in which no person was waited for; NULL where a time is."""
+    lasted = seconds_between(begin, end)
+    # greatest() would leave out a NULL
+    return f"(case when {lasted} < {paused_s} then 0 else {lasted} - coalesce({paused_s}, 0) end)"

@@ -6,6 +6,9 @@ alter table model_calls add column if not exists large_counts json;  -- token co
 -- this column: their typed content is a dump of the value that was validated, in the type's own field names.
 alter table attempt_ends add column if not exists content_source varchar;
 alter table model_calls add column if not exists server_finish_reason varchar;  -- the server's own word for the end of its reply
+-- seconds of the attempt, so far and in all, in which a person was waited for. NULL in rows of before this column
+alter table attempt_progress add column if not exists paused_s double;
+alter table attempt_ends add column if not exists paused_s double;
 
 alter table batches add column if not exists finished_at timestamp;  -- UTC; NULL while its process works on it, or has died over it
 alter table batches add column if not exists definition json;         -- what was asked: template, agent, limits, the rows' keys
@@ -47,7 +50,8 @@ select
     coalesce(e.mode_effective, p.mode_effective)                      as mode_effective,
     coalesce(e.response_id, p.response_id)                            as response_id,
     coalesce(e.last_sequence_number, p.last_sequence_number)          as last_sequence_number,
-    e.content_source
+    e.content_source,
+    coalesce(e.paused_s, p.paused_s)                                  as paused_s
 from started s
 left join attempt_ends e on e.run_id = s.run_id and e.attempt = s.attempt
 left join attempt_progress p on p.run_id = s.run_id and p.attempt = s.attempt;
@@ -92,7 +96,8 @@ select
     l.cached_from,
     l.details -> '$.tags'                                             as tags,
     l.details -> '$.spec'                                             as spec,
-    e.content_source
+    e.content_source,
+    coalesce(e.paused_s, p.paused_s)                                  as paused_s
 from launches l
 left join (
     select run_id, max(attempt) as attempt, arg_max(owner, attempt) as owner

@@ -38,8 +38,9 @@ with recursive {told}, below as (
     union all by name
     select run_id, 0 as model_calls, {zeros}, 0 as cost_usd from copies where run_id in ({these})
 )
-select r.* exclude (model_settings, output_schema, spec, traceback, owner, heartbeat_at, last_sequence_number),
-       told.details -> '$.row_key' as row_key_json, told.work_s as duration_s, told.queue_s, coalesce(paid.model_calls, 0) as model_calls,
+select r.* exclude (paused_s, model_settings, output_schema, spec, traceback, owner, heartbeat_at, last_sequence_number),
+       told.details -> '$.row_key' as row_key_json, told.work_s as duration_s, told.queued_s, told.paused_s,
+       coalesce(paid.model_calls, 0) as model_calls,
        case when r.cached_from is null then coalesce(tools.tool_calls, 0) else 0 end as tool_calls,
        paid.* exclude (run_id, model_calls),
        coalesce(team.model_calls, paid.model_calls, 0) as team_model_calls,

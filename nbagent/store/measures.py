@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from nbagent.run.metrics import TOKEN_FIELDS
-from nbagent.store.columns import seconds_between
+from nbagent.store.columns import seconds_between, work_seconds
 from nbagent.store.rows import naive
 
 Query = tuple[str, list[Any]]
@@ -115,19 +115,19 @@ _BEGAN = "coalesce(e.started_at, p.started_at)"
 # One run, one row: few were resumed, so that summing over the attempts of all would be time for nothing.
 _TOLD = f"""resumed as (
     select run_id, count(*) as attempts, arg_max(status, attempt) as status,
-           sum({seconds_between("started_at", "finished_at")}) as work_s,
-           sum({seconds_between("created_at", "started_at")}) as queue_s
+           sum({work_seconds("started_at", "finished_at", "paused_s")}) as work_s,
+           sum({seconds_between("created_at", "started_at")}) as queued_s, sum(paused_s) as paused_s
     from attempts where run_id in (select run_id from attempt_starts) group by run_id
 ), told as (
     select l.*, 1 as attempts, coalesce(e.status, p.status, 'pending') as status,
-           {seconds_between(_BEGAN, "e.finished_at")} as work_s,
-           {seconds_between("l.created_at", _BEGAN)} as queue_s
+           {work_seconds(_BEGAN, "e.finished_at", "e.paused_s")} as work_s,
+           {seconds_between("l.created_at", _BEGAN)} as queued_s, coalesce(e.paused_s, p.paused_s) as paused_s
     from launches l
     left join attempt_ends e on e.run_id = l.run_id and e.attempt = 1
     left join attempt_progress p on p.run_id = l.run_id and p.attempt = 1
     where {{where}} and l.run_id not in (select run_id from attempt_starts)
     union all
-    select l.*, attempts, status, work_s, queue_s from launches l join resumed using (run_id) where {{where}}
+    select l.*, attempts, status, work_s, queued_s, paused_s from launches l join resumed using (run_id) where {{where}}
 )"""  # noqa: S608 - text of ours alone
 # A run that no run of the record started is the root of its tree; what is below it belongs to its team.
 # The recursion looks at nothing but children: looking at all runs costs time.
@@ -147,7 +147,7 @@ _TREE = """children as (
 
 
 def told(where: str = "true") -> str:
-    """The parts of a query that say of each run its status, work time and queue time, as `told`."""
+    """The parts of a query that say of each run its status, and the times of its work, in the queue and of waiting for a person, as `told`."""
     return _TOLD.format(where=where)
 
 
@@ -185,7 +185,8 @@ def _of_runs(roots: str, *, many: bool = False) -> str:
     count(r.cached_from) as cached_runs,
     cached_runs / count(*) as cached_rate,
     sum(r.work_s){roots} as duration_s,
-    sum(r.queue_s){roots} as queue_s,
+    sum(r.queued_s){roots} as queued_s,
+    sum(r.paused_s){roots} as paused_s,
     {_quantiles("r", "work_s", "duration", many=many)},
     min(r.created_at) as first_at,
     max(r.created_at) as last_at"""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STALE = timedelta(minutes=10)  # without a heartbeat, for an owner that cannot be asked
 _UNFINISHED = """
     select run_id, attempt, owner, started_at, partial_text, mode_effective, response_id, last_sequence_number,
+           paused_s,
            coalesce(heartbeat_at, created_at) as last_seen
     from attempts where finished_at is null and status <> 'paused' and owner <> ?
 """
@@ -47,7 +48,7 @@ def _is_gone(*, alive: bool | None, last_seen: datetime, now: datetime) -> bool:
 
 def _end(row: Row) -> Row:
     """The end of an attempt that nobody saw: dated when its process was last heard of, so that dead time costs none."""
-    run_id, attempt, _, started_at, text, mode, response_id, sequence, last_seen = row
+    run_id, attempt, _, started_at, text, mode, response_id, sequence, paused_s, last_seen = row
     given = {
         "run_id": run_id,
         "attempt": attempt,
@@ -62,5 +63,6 @@ def _end(row: Row) -> Row:
         "mode_effective": mode,
         "response_id": response_id,
         "last_sequence_number": sequence,
+        "paused_s": paused_s,
     }
     return tuple(given.get(name) for name in COLUMNS["attempt_ends"])

@@ -35,7 +35,9 @@ _BY_LABEL = """
     select * from runs where run_id =
         (select run_id from launches where label = ? order by created_at desc, run_id desc limit 1)
 """
-_ATTEMPTS = "select created_at, started_at, finished_at from attempts where run_id = ? order by attempt"
+_ATTEMPTS = (
+    "select created_at, started_at, finished_at, paused_s from attempts where run_id = ? order by attempt"
+)
 _OWN_SESSION = "select details ->> '$.own_session' as own, details ->> '$.on_busy' as on_busy from launches where run_id = ?"
 _CHILDREN = "select * from runs where parent_run_id = ? order by created_at, run_id"
 _STARTED = """
@@ -184,6 +186,7 @@ def _metrics(output: RunOutput, times: Sequence[AttemptTimes]) -> RunMetrics:
         created_at=times[-1].created_at,
         started_at=times[-1].started_at,
         finished_at=times[-1].finished_at,
+        paused_s=times[-1].paused_s,
         earlier=times[:-1],
         free=output.cached_from is not None,
     )
@@ -191,7 +194,7 @@ def _metrics(output: RunOutput, times: Sequence[AttemptTimes]) -> RunMetrics:
 
 def attempt_times(ask: Ask, row: Mapping[str, Any]) -> tuple[AttemptTimes, ...]:
     """The times of a run's attempts in order; a run that was never resumed is read no further."""
-    names = ("created_at", "started_at", "finished_at")
+    names = ("created_at", "started_at", "finished_at", "paused_s")
     rows = [row] if row["attempt"] == 1 else ask(_ATTEMPTS, [row["run_id"]])
     return tuple(AttemptTimes(**{name: one[name] for name in names}) for one in rows)
 

@@ -131,6 +131,7 @@ def progress_row(write: Progress) -> Row:
         bigint(write.last_sequence_number),
         write.mode_effective,
         to_json(list(write.pending_approvals)) if write.pending_approvals else None,
+        write.paused_s,
     )
 
 

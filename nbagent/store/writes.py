@@ -64,6 +64,7 @@ class Progress:
     status: str = "running"
     started_at: datetime | None = None
     partial_text: str | None = None
+    paused_s: float | None = None
     response_id: str | None = None
     last_sequence_number: int | None = None
     mode_effective: str | None = None

@@ -33,6 +33,7 @@ class Attempt:
     status: str
     queue_s: float
     work_s: float
+    paused_s: float | None
     model_calls: tuple[ModelCall, ...]
     tool_calls: tuple[ToolCall, ...]
 
@@ -122,6 +123,7 @@ def _attempts(draw: st.DrawFn) -> tuple[Attempt, ...]:
             status=status,
             queue_s=draw(_eighths),
             work_s=draw(_eighths),
+            paused_s=draw(st.sampled_from([None, 0.0, 0.5, 3.25])),
             model_calls=() if status == "pending" else draw(_model_calls()),
             tool_calls=() if status == "pending" else draw(_tool_calls()),
         )
@@ -206,7 +208,14 @@ def _write_attempt(store: Store, row: dict[str, Any], past: Past, attempt: Attem
         return
     started_at = created_at + timedelta(seconds=attempt.queue_s)
     first, rest = attempt.model_calls[:1], attempt.model_calls[1:]
-    store.submit(Progress(run_id=run_id, attempt=number, started_at=started_at, partial_text="It"))
+    going = Progress(
+        run_id=run_id,
+        attempt=number,
+        started_at=started_at,
+        partial_text="It",
+        paused_s=attempt.paused_s if attempt.status == "running" else None,
+    )
+    store.submit(going)
     store.submit(Append(run_id=run_id, attempt=number, model_calls=first))
     messages = ((0, Message(role="user", content="What?")),)
     if attempt.status == "running":
@@ -216,7 +225,8 @@ def _write_attempt(store: Store, row: dict[str, Any], past: Past, attempt: Attem
         "status": attempt.status,
         "stop_reason": ENDS[attempt.status],
         "started_at": started_at,
-        "finished_at": started_at + timedelta(seconds=attempt.work_s),
+        "finished_at": started_at + timedelta(seconds=attempt.work_s + (attempt.paused_s or 0.0)),
+        "paused_s": attempt.paused_s,
     }
     store.submit(
         Finish(

@@ -104,6 +104,12 @@ def queue_of(past: Past) -> float | None:
     return total(a.queue_s for a in past.attempts if a.status != "pending")
 
 
+def paused_of(past: Past) -> float | None:
+    """The time in which a person was waited for, as far as it is known."""
+    known = (a.paused_s for a in past.attempts if a.status != "pending")
+    return total(paused_s for paused_s in known if paused_s is not None)
+
+
 def of_runs(runs: Sequence[Past], *, roots_only: bool = False) -> Row:
     """What is said of a set of runs, their calls included."""
     by_status = {status: sum(past.status == status for past in runs) for status in STATUS_COLUMNS}
@@ -123,7 +129,8 @@ def of_runs(runs: Sequence[Past], *, roots_only: bool = False) -> Row:
         "cached_runs": copies,
         "cached_rate": share(copies, len(runs)),
         "duration_s": total(map(work_of, timed)),
-        "queue_s": total(map(queue_of, timed)),
+        "queued_s": total(map(queue_of, timed)),
+        "paused_s": total(map(paused_of, timed)),
         "duration_p50_s": percentile(done, 0.5),
         "duration_p95_s": percentile(done, 0.95),
         "first_at": min(past.created_at for past in runs),

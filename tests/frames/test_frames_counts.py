@@ -105,7 +105,8 @@ def compare_runs(runs: list[Past], example: str) -> None:
             **{name: own[name] for name in own_columns},
             "tool_calls": len(plain.tools_of(past)),
             "duration_s": plain.work_of(past),
-            "queue_s": plain.queue_of(past),
+            "queued_s": plain.queue_of(past),
+            "paused_s": plain.paused_of(past),
             "attempt": len(past.attempts),
             "team_model_calls": team["model_calls"],
             "team_total_tokens": team["total_tokens"],
@@ -124,7 +125,7 @@ def agree_with_output(row: dict[str, Any], run_id: str) -> None:
     output = load_run(runtime.current().store, run_id, members=False)
     assert output is not None
     metrics = output.metrics
-    times, whole = ("duration_s", "queue_s"), ("total_tokens", "cost_usd", "model_calls")
+    times, whole = ("duration_s", "queued_s", "paused_s"), ("total_tokens", "cost_usd", "model_calls")
     if output.kind == "team":  # its metrics are those of everything under it
         found = {**{name: row[f"team_{name}"] for name in whole}, **{name: row[name] for name in times}}
     else:
@@ -138,7 +139,7 @@ def compare_one_session(runs: list[Past], example: str) -> None:
     for session in sorted({past.session for past in runs})[:1]:
         mine = [past for past in runs if past.session == session]
         metrics = session_metrics(runtime.current().store, f"{example}-{session}")
-        names = (*plain.TOKENS, "cost_usd", "duration_s", "queue_s", "model_calls", "tool_calls")
+        names = (*plain.TOKENS, "cost_usd", "duration_s", "queued_s", "paused_s", "model_calls", "tool_calls")
         row = plain.of_runs(mine, roots_only=True)
         same({0: {name: getattr(metrics, name) for name in names}}, {0: {name: row[name] for name in names}})
         for word, counted, key in (

@@ -173,7 +173,7 @@ def compare_sessions(stage: Stage, tags: dict[str, str]) -> None:
         log = [one for plan in stage.plans if plan.session == session for one in stage.asked(plan)]
         agree(row, counted(log), session)
     metrics = session_metrics(runtime.current().store, session)
-    for name in ("model_calls", *plain.TOKENS, "cost_usd", "duration_s", "queue_s"):
+    for name in ("model_calls", *plain.TOKENS, "cost_usd", "duration_s", "queued_s"):
         assert getattr(metrics, name) == pytest.approx(row[name]), name
 
 

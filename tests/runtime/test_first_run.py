@@ -29,7 +29,7 @@ assert sys.argv[2] not in sys.modules
 model = getattr(nb, sys.argv[4])(id="gpt-5-mini", base_url=sys.argv[1], api_key="x")
 metrics = nb.Agent(model=model).run("Well?").metrics
 assert sys.argv[2] in sys.modules
-print(json.dumps([metrics.duration_s, metrics.ttft_s, metrics.queue_s]))
+print(json.dumps([metrics.duration_s, metrics.ttft_s, metrics.queued_s]))
 """
 
 

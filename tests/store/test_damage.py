@@ -159,7 +159,7 @@ def test_a_clock_that_goes_backwards_loses_and_hides_nothing(store: Store) -> No
     store.submit(Finish(run_id="r2", end=end, model_calls=(call(1),))).result(10)
     output = load_run(store, "r2")
     assert output is not None
-    assert (output.metrics.duration_s, output.metrics.queue_s) == (0.0, 0.0)
+    assert (output.metrics.duration_s, output.metrics.queued_s) == (0.0, 0.0)
     assert session_metrics(store, "s").duration_s == 0.0
     assert store.arrays(*measures.by_session(Chosen()))["duration_s"].tolist() == [0.0]
     store.submit(Launch({"run_id": "r3", "session_id": "s", "created_at": hour_ago})).result(10)

@@ -375,5 +375,5 @@ def test_a_sessions_metrics_sum_its_runs(store: Store) -> None:
         store.submit(end(run_id, model_calls=(call(usage=Usage(input_tokens=5)),), **times))
     found = session_metrics(store, "s")
     assert (found.model_calls, found.input_tokens, found.output_tokens) == (3, 15, None)
-    assert (found.duration_s, found.queue_s) == (4.0, 2.0)
+    assert (found.duration_s, found.queued_s) == (4.0, 2.0)
     assert session_metrics(store, "other").model_calls == 0
