@@ -182,6 +182,9 @@ class ChatReply:
 
     def _take_chunk(self, chunk: dict[str, Any], texts: list[str], thoughts: list[str]) -> None:
         choices = chunk.get("choices")
+        if self._model and (text := _plain_text(chunk, choices)):
+            texts.append(text)
+            return
         if (not choices or chunk.get("error")) and (error := error_in(chunk)) is not None:
             raise fault_of_error_object(error, self._target)
         if not (self._id and self._model) and "choices" in chunk:
@@ -346,6 +349,28 @@ class ChatReply:
     def _rest(self) -> list[ModelEvent]:
         finish = finish_reason_of(self.finish_reason)
         return self._tags.rest(whole=finish == "stop" and not self._calls)
+
+
+def _plain_text(chunk: dict[str, Any], choices: Any) -> str | None:
+    """Return the text of a chunk that is of the usual form and brings nothing else; most are."""
+    if type(choices) is not list or len(choices) != 1 or type(choice := choices[0]) is not dict:
+        return None
+    delta = choice.get("delta")
+    if type(delta) is not dict or len(delta) != 1 + ("role" in delta):
+        return None
+    text = delta.get("content")
+    if (
+        type(text) is not str
+        or choice.get("finish_reason")
+        or choice.get("index")
+        or "message" in choice
+        or "usage" in choice
+        or chunk.get("usage")
+        or "x_groq" in chunk
+        or "error" in chunk
+    ):
+        return None
+    return text
 
 
 def _is_another(found: _OpenCall, call_id: str, name: str, *, counted: bool) -> bool:

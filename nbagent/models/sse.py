@@ -93,7 +93,14 @@ class SSEDecoder:
         data = self._data
         for line in lines:
             if line.startswith(b"data:"):
-                data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+                text = line[6:] if line.startswith(b"data: ") else line[5:]
+                if data and _begins_another(data, text):
+                    payloads.append(b"\n".join(data))
+                    data.clear()
+                if text == _DONE and not data:
+                    payloads.append(text)  # nothing follows, perhaps not even its blank line
+                else:
+                    data.append(text)
             elif not line:
                 if data or self._failing:
                     payload = b"\n".join(data) if len(data) > 1 else data[0] if data else b""
@@ -109,3 +116,12 @@ class SSEDecoder:
             elif line[:1] == b"{" and line[-1:] == b"}" and not data:
                 payloads.append(line)
         return payloads
+
+
+def _begins_another(data: list[bytes], text: bytes) -> bool:
+    """True where `text` cannot go on with the JSON in `data`: a whole object and one more are never one value."""
+    return (
+        text.startswith((b"{", _DONE))
+        and data[0].lstrip().startswith(b"{")
+        and data[-1].rstrip().endswith(b"}")
+    )
