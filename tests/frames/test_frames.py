@@ -24,7 +24,7 @@ FRAMES = {
     "messages": nb.metrics.messages,
     **{name: getattr(nb.metrics, name) for name in TABLES if name.startswith("by_")},
 }
-DTYPES = {"utc": "datetime64[us, UTC]", "status": "category"}
+DTYPES = {"key": "object", "utc": "datetime64[us, UTC]", "status": "category"}
 
 
 def one_run(**call: Any) -> None:
