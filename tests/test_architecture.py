@@ -58,7 +58,7 @@ SIBLINGS: dict[tuple[str, str], str] = {
 # rooms that may import less than their layer allows
 ONLY: dict[str, frozenset[str]] = {
     # a server of its own, in a process of its own: an outsider that happens to ship with the package
-    "demo": frozenset({"errors", "settings"}),
+    "demo": frozenset({"errors", "secrets", "settings"}),
     "errors": frozenset(),
     "jsontext": frozenset(),
     "threads": frozenset(),

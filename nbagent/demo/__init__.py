@@ -13,6 +13,6 @@ its models behave); `brain` and below it `conversation`, `questions`, `arithmeti
 
 from __future__ import annotations
 
-from nbagent.demo.process import DemoProcess, DemoProcessError, demo_base_url
+from nbagent.demo.process import DemoProcess, DemoProcessError, demo_base_url, demo_key
 
-__all__ = ["DemoProcess", "DemoProcessError", "demo_base_url"]
+__all__ = ["DemoProcess", "DemoProcessError", "demo_base_url", "demo_key"]

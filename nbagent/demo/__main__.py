@@ -15,6 +15,8 @@ import sys
 import threading
 from typing import Final
 
+from nbagent.demo.process import TOKEN_VARIABLE
+
 _LOOK_S: Final = 1.0
 
 
@@ -28,7 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     server_options = ServerOptions(
         port=options.port,
-        token=options.token,
+        # of a child: not on its command line, which all users of the machine can read
+        token=options.token or os.environ.pop(TOKEN_VARIABLE, None),
         speed=options.speed,
         keep_s=options.keep_s,
         resume_s=options.resume_s,

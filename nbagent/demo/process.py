@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -17,9 +18,11 @@ from pathlib import Path
 from typing import Final
 
 from nbagent.errors import ProviderUnreachableError
+from nbagent.secrets import is_secret_name
 
 _START_S: Final = 20.0
 _STOP_S: Final = 2.0
+TOKEN_VARIABLE: Final = "NBAGENT_DEMO_TOKEN"  # noqa: S105 - its name
 _PACKAGES: Final = Path(__file__).resolve().parents[2]
 
 
@@ -34,11 +37,17 @@ class DemoProcess:
     does, killed or not. In a forked child of this process the server counts as not started.
     """
 
-    def __init__(self, *, start_timeout_s: float = _START_S, **options: float) -> None:
-        """Prepare a server; `options` are those of `python -m nbagent.demo`, such as `speed=2`."""
+    def __init__(
+        self, *, start_timeout_s: float = _START_S, token: str | None = None, **options: float
+    ) -> None:
+        """Prepare a server that takes the key `token`, any by default.
+
+        `options` are those of `python -m nbagent.demo`, such as `speed=2`.
+        """
         given = ((f"--{name.replace('_', '-')}", str(value)) for name, value in options.items())
         self._arguments = [word for pair in given for word in pair]
         self._start_timeout_s = start_timeout_s
+        self.token = token
         self._forget()
         _alive.add(self)
 
@@ -91,11 +100,13 @@ class DemoProcess:
             self._lock.release()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        environment = os.environ.copy()
+        environment = _environment()
         # -P: files beside the notebook must not shadow modules of the server
         if _PACKAGES.name not in ("site-packages", "dist-packages"):
             before = environment.get("PYTHONPATH")
             environment["PYTHONPATH"] = os.pathsep.join([str(_PACKAGES), *([before] if before else [])])
+        if self.token is not None:
+            environment[TOKEN_VARIABLE] = self.token
         command = [sys.executable, "-P", "-m", "nbagent.demo", "--child", *self._arguments]
         try:
             return subprocess.Popen(  # noqa: S603 - this Python, with arguments of our own
@@ -111,6 +122,11 @@ class DemoProcess:
                 f"the demo model's server could not be started: {error}",
                 "check that this Python can start programs",
             ) from error
+
+
+def _environment() -> dict[str, str]:
+    """This process's variables, without what is a secret: the server asks nobody, and needs no key."""
+    return {name: value for name, value in os.environ.items() if not is_secret_name(name)}
 
 
 def _await_ready(process: subprocess.Popen[bytes], timeout_s: float) -> str:
@@ -190,7 +206,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 atexit.register(_stop_all)
 
-_shared = DemoProcess()
+_shared = DemoProcess(token=secrets.token_urlsafe(24))
+
+
+def demo_key() -> str:
+    """Give the key that this process's demo server accepts."""
+    assert _shared.token is not None
+    return _shared.token
 
 
 def demo_base_url() -> str:

@@ -5,6 +5,7 @@ Called by `__main__.py` in the demo's own process; starlette and uvicorn are imp
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from nbagent.demo.responses import (
 )
 
 _BACKLOG: Final = 4096
+_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _STARTED: Final = 1_735_689_600  # the models' "created", a fixed moment
 
 
@@ -93,7 +95,7 @@ def build_app(options: ServerOptions) -> ASGIApp:
         exception_handlers={HTTPException: _refuse, BadRequestError: _refuse},
     )
     app.state.backstage = backstage
-    return app if options.token is None else _Guarded(app, options.token)
+    return _Guarded(app, options.token)
 
 
 def serve(options: ServerOptions, listener: socket.socket, on_ready: Callable[[], None]) -> None:
@@ -126,18 +128,32 @@ class _AnnouncedServer(Server):
 
 
 class _Guarded:
-    """Lets only requests through that carry the token."""
+    """Lets only requests through that name this machine as their host, and carry the token where there is one.
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    A page in a browser can have its own host's name lead here, and then reads whatever answers: by that name nobody
+    is answered.
+    """
+
+    def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app = app
-        self._expected = f"Bearer {token}".encode()
+        self._expected = None if token is None else f"Bearer {token}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and dict(scope["headers"]).get(b"authorization") != self._expected:
-            error = BadRequestError("Incorrect API key provided", status=401, code="invalid_api_key")
-            await wire.send_json(send, wire.error_body(error), status=401)
+        error = self._refusal(dict(scope["headers"])) if scope["type"] == "http" else None
+        if error is not None:
+            await wire.send_json(send, wire.error_body(error), status=error.status)
             return
         await self._app(scope, receive, send)
+
+    def _refusal(self, headers: dict[bytes, bytes]) -> BadRequestError | None:
+        host = headers.get(b"host", b"").decode("latin-1")
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+        if name.lower() not in _HOSTS:
+            return BadRequestError(f"no host {name!r} here", status=421, code="misdirected_request")
+        given = headers.get(b"authorization", b"")
+        if self._expected is not None and not secrets.compare_digest(given, self._expected):
+            return BadRequestError("Incorrect API key provided", status=401, code="invalid_api_key")
+        return None
 
 
 def _json(value: object, status: int = 200) -> Response:

@@ -122,6 +122,8 @@ class Endpoint:
     def _key_for(self, url: str) -> str:
         variable = self.row.key_variable
         key = (self._given_key or (os.environ.get(variable, "") if variable else "")).strip()
+        if not key and self.row.find_key is not None and not self.given_url:
+            key = self.row.find_key()
         if key or not self.row.key_required or is_loopback(url) or urlsplit(url).username:
             remember(key)
             return key or NO_KEY

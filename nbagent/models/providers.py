@@ -21,6 +21,13 @@ UsageHabit = Literal["include_usage", "always", "never"]
 LimitParameter = Literal["max_completion_tokens", "max_tokens"]
 
 
+def _demo_key() -> str:
+    """Return the key that the demo server of this process takes."""
+    from nbagent.demo import demo_key
+
+    return demo_key()
+
+
 def _demo_base_url() -> str:
     """Start the demo server's process where it does not run yet; blocks for up to a few seconds."""
     from nbagent.demo import demo_base_url
@@ -34,7 +41,7 @@ class Provider:
 
     `base_url` None means that the user says where it is, through `base_url_variable` or `base_url=`.
     `find_base_url` is for a server that has to be started first: it may block and is called off the event
-    loop. `schema_rungs` are the ways to ask for JSON, best first; `schema_with_tools` says whether the first
+    loop; `find_key` gives that server's own key. `schema_rungs` are the ways to ask for JSON, best first; `schema_with_tools` says whether the first
     ones work while tools are offered. `replays_reasoning` says whether reasoning goes back with the tool results that
     it led to: True where the provider refuses a tool turn without it, False where it refuses one with it, None sends
     what came in a field of its own, there; `reasoning_field` is the field for what came from elsewhere.
@@ -55,6 +62,7 @@ class Provider:
     base_url_variable: str | None = None
     base_url_path: str = ""
     find_base_url: Callable[[], str] | None = None
+    find_key: Callable[[], str] | None = None
     key_variable: str | None = None
     key_required: bool = True
     schema_rungs: tuple[Rung, ...] = ("json_schema", "json_object", "prompt")
@@ -204,6 +212,7 @@ _BUILT_IN = (
         label="demo model on this machine, its answers are canned",
         wires=("chat", "responses"),
         find_base_url=_demo_base_url,
+        find_key=_demo_key,
         key_required=False,
         native_background=True,
         keeps_responses=True,

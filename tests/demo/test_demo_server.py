@@ -240,7 +240,7 @@ def raw(url: str, data: bytes) -> socket.socket:
 
 def post(body: bytes) -> bytes:
     """Write a POST request to the chat endpoint."""
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
@@ -469,7 +469,7 @@ def test_a_forked_child_has_a_server_of_its_own() -> None:
     assert results.get(timeout=20) == (None, True)
     child.join(20)
     assert child.exitcode == 0
-    assert ask(url)[0] == 200
+    assert ask(url)[0] == 401  # it answers still, those who have its key
 
 
 def test_importing_the_demo_loads_no_server() -> None:
@@ -496,3 +496,66 @@ def test_by_hand_it_prints_its_address_and_takes_a_token() -> None:
         asyncio.run(scenario())
         server.send_signal(signal.SIGINT)
         assert server.wait(10) == 0
+
+
+ENVIRONMENT = """
+import sys
+from nbagent.demo import process
+process.demo_base_url()
+print(open(f"/proc/{process._shared.pid}/environ", "rb").read().decode())
+print(open(f"/proc/{process._shared.pid}/cmdline", "rb").read().decode())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_the_server_gets_no_keys() -> None:
+    """Whatever is named like a secret stays out of its environment; its own token is on no command line."""
+    names = ("OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "DB_PASSWORD", "SOME_CREDENTIALS")
+    done = subprocess.run(
+        [sys.executable, "-c", ENVIRONMENT],
+        env={**os.environ, **dict.fromkeys(names, "of-the-user"), "HARMLESS": "yes"},
+        capture_output=True, text=True, check=True, timeout=60, cwd=ROOT,
+    )  # fmt: skip
+    environment, _, command = done.stdout.partition("\n")
+    assert "of-the-user" not in done.stdout
+    assert "HARMLESS=yes" in environment
+    (token,) = [one for one in environment.split("\0") if one.startswith("NBAGENT_DEMO_TOKEN=")]
+    assert token.partition("=")[2] not in command
+
+
+def asked(url: str, host: str, token: str) -> bytes:
+    """The status line for a request that names this host and this token."""
+    head = f"GET /v1/models HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    with raw(url, head.encode()) as connection:
+        return connection.recv(100).partition(b"\r\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "status"),
+    [
+        ("127.0.0.1:{port}", "of-this-one", b"200"),
+        ("localhost", "of-this-one", b"200"),
+        ("evil.example", "of-this-one", b"421"),
+        ("127.0.0.1.evil.example:{port}", "of-this-one", b"421"),
+        ("", "of-this-one", b"421"),
+        ("127.0.0.1:{port}", "of-another", b"401"),
+        ("127.0.0.1:{port}", "", b"401"),
+    ],
+)
+def test_the_server_answers_to_its_own_token_and_host_alone(host: str, token: str, status: bytes) -> None:
+    """A page whose name was made to lead here gets nothing, and nobody does without the key."""
+    server = DemoProcess(token="of-this-one")  # noqa: S106 - a stand-in
+    url = server.start()
+    try:
+        assert status in asked(url, host.format(port=url.rpartition(":")[2].partition("/")[0]), token)
+    finally:
+        server.stop()
+
+
+def test_a_demo_model_knows_its_servers_key() -> None:
+    """A run on `demo:` is answered; whoever has the address alone is not."""
+    from nbagent import Agent
+    from nbagent.demo import demo_base_url
+
+    assert Agent(model="demo:assistant").run("What is the capital of France?").content
+    assert ask(demo_base_url())[0] == 401
