@@ -26,7 +26,8 @@ Where things are, from the top down; each module imports only from below itself:
     events run          the facts a run emits; status, metrics, snapshot: folds over them
     rendering           a value as text for a model
     errors settings threads   the error tree; options and where they come from; a thread to wait for
-    jsontext inbound secrets  JSON text that keeps every number; how much a server may send; what is never shown
+    jsontext inbound          JSON text that keeps every number; how much a server may send
+    printable secrets         text as a terminal may show it; what is never shown
 """
 
 from __future__ import annotations

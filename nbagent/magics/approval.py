@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nbagent.errors import UnknownOptionError
+from nbagent.printable import printable
 
 if TYPE_CHECKING:
     from nbagent.loop import Decision
@@ -34,7 +35,7 @@ def _decide(arguments: Line, decision: Decision, done: str) -> Run | None:
     elsewhere = run.live_attempt() is None
     calls = run.decide(decision, tool_call_id=arguments.call)
     for call in calls:
-        print(f"{done} {call!s:.500} of run {run.label or run.run_id!r}")
+        print(printable(f"{done} {call!s:.500} of run {run.label or run.run_id!r}"))
     return run if elsewhere and run.live_attempt() is not None else None
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nbagent.errors import WaitTimeout
+from nbagent.printable import PrintablePieces
 
 if TYPE_CHECKING:
     from nbagent.runtime import Run
@@ -13,14 +14,14 @@ if TYPE_CHECKING:
 
 def stream(run: Run) -> None:
     """Print the text as it comes until the run ends."""
-    shown = ""
+    shown, pieces = "", PrintablePieces()
     while True:
         over = _over(run, 0.05)
         text = run.text
         if not text.startswith(shown):  # a try was repeated: its text is void
             print()
-            shown = ""
-        print(text[len(shown) :], end="", flush=True)
+            shown, pieces = "", PrintablePieces()
+        print(pieces.take(text[len(shown) :]), end="", flush=True)
         shown = text
         if over:
             break

@@ -38,6 +38,7 @@ from nbagent.models.fault_table import (
 )
 from nbagent.models.providers import Wire
 from nbagent.models.redaction import redact
+from nbagent.printable import printable
 from nbagent.secrets import masked_url, masked_urls
 
 NOTHING_SENT = "nothing was sent"  # a note on errors of requests that never left this machine
@@ -325,7 +326,7 @@ def _title_of(page: str) -> str:
 
 
 def _one_line(text: str, chars: int) -> str:
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     return line if len(line) <= chars else line[: chars - 3] + "..."
 
 

@@ -14,6 +14,7 @@ from html import escape
 
 from nbagent.panel.line import CACHED
 from nbagent.panel.view import Row
+from nbagent.printable import printable
 
 FIRST_LINE = "nbagent run"
 HTML_TEXT_LIMIT = 20_000
@@ -34,14 +35,16 @@ def plain_of(row: Row) -> str:
 def line_of(row: Row) -> str:
     """Return a run in one line, for a terminal."""
     model = f" on {row['model']}" if row["model"] else ""
-    return f"nbagent run {row['title']!r}{model}: {row['status']}; get it with {row['code'].removesuffix('.content')}"
+    return printable(
+        f"nbagent run {row['title']!r}{model}: {row['status']}; get it with {row['code'].removesuffix('.content')}"
+    )
 
 
 def terminal_text(row: Row, text: str) -> str:
     """Return a run as a terminal shows it: status, text, error, cost."""
     waits = [f"{_waiter(one)}: {one['call']}" for one in row["approvals"]]
     parts = [f"{row['title']}: {_status(row)}", *waits, *row["error"], text.strip(), _facts_line(row)]
-    return "\n".join(part for part in parts if part)
+    return printable("\n".join(part for part in parts if part))
 
 
 def timeless(row: Row) -> Row:
@@ -57,7 +60,9 @@ def timeless(row: Row) -> Row:
 def answer_text(row: Row, text: str) -> str:
     """Return a finished run as text without times: names, status, error, answer."""
     row = timeless(row)
-    return "\n".join(part for part in (plain_of(row), _status(row), *row["error"], text.strip()) if part)
+    return printable(
+        "\n".join(part for part in (plain_of(row), _status(row), *row["error"], text.strip()) if part)
+    )
 
 
 def html_of(row: Row, text: str, *, key: str = "") -> str:

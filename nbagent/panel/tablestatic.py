@@ -13,6 +13,7 @@ from typing import Any
 
 from nbagent.panel.line import COLUMNS, FINAL, Line
 from nbagent.panel.view import money, seconds
+from nbagent.printable import printable
 
 FIRST_LINE = "nbagent runs"
 SHOWN = 50
@@ -47,7 +48,9 @@ def terminal_text(lines: Sequence[Line], total: int) -> str:
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
         for row in rows
     ]
-    return "\n".join([f"{FIRST_LINE}: {totals_of(lines, total, len(shown))}", *(text if shown else [])])
+    return printable(
+        "\n".join([f"{FIRST_LINE}: {totals_of(lines, total, len(shown))}", *(text if shown else [])])
+    )
 
 
 def ordered(lines: Sequence[Line]) -> list[Line]:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from nbagent.events import Message, ModelCall, PendingApproval, ToolCall
+from nbagent.printable import printable
 from nbagent.run.metrics import RunMetrics
 from nbagent.run.status import RunStatus
 
@@ -89,7 +90,7 @@ class RunOutput(BaseModel):
         head = (
             f"{self.label or self.run_id}: {self.status.value}, {self.provider}:{self.model}, tokens {tokens}"
         )
-        return "\n".join([head, self.error or shown(self.content, str)])
+        return printable("\n".join([head, self.error or shown(self.content, str)]))
 
     @property
     def is_final(self) -> bool:

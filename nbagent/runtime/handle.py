@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nbagent.errors import RunIdInUseError, WaitTimeout, show_as
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision
+from nbagent.printable import printable
 from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus, text_of
 from nbagent.runtime import decisions, recover
 from nbagent.runtime.listeners import Mailbox, RunEvents, Source
@@ -223,7 +224,7 @@ class Run:
         if text and text != self._told:
             ipython = sys.modules.get("IPython")
             in_notebook = ipython is not None and ipython.get_ipython() is not None
-            (sys.stdout if in_notebook else sys.stderr).write(text + "\n")
+            (sys.stdout if in_notebook else sys.stderr).write(printable(text) + "\n")
         self._told = text
 
     def future(self) -> concurrent.futures.Future[RunOutput]:
