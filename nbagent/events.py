@@ -260,7 +260,8 @@ class TypedAnswer:
 class RunFinished:
     """The attempt's only end. `content` is the text, or a validated answer's JSON as plain data; `typed` is that answer.
 
-    `answered_by` is the run of the member whose answer it is, where a team's leader passed it on.
+    `answered_by` is the run of the member whose answer it is, where a team's leader passed it on. `error_fields` are
+    the fields of an invalid answer that do not fit, and how.
     """
 
     stop_reason: str
@@ -268,6 +269,7 @@ class RunFinished:
     output_valid: bool | None = None
     error_type: str | None = None
     error: str | None = None
+    error_fields: str | None = None
     traceback: str | None = None
     finished_at: datetime
     answered_by: str | None = None

@@ -225,7 +225,7 @@ class Batch:
         Columns: those of the rows given, as they were given to `map` (none with `join=False`; a generator's are not
         kept), the answer's fields, or `content` where it is no record, then `status` (`not asked`: the batch ended
         before that row), `stop_reason` (`max_output_tokens`: the answer is cut), `from_earlier` (an earlier batch had
-        the answer), `error`, `error_type`, `cost_usd` (US dollars that this batch has spent on the row, failed tries
+        the answer), `error`, `error_type`, `error_fields`, `cost_usd` (US dollars that this batch has spent on the row, failed tries
         and its part of a group's included; 0 where it is from earlier or another row with the same prompt paid),
         `duration_s` and `run_id`. The columns given keep their names, whatever these are: one of ours with a name
         that is taken is `answer.NAME` (`answer.answer.NAME` if that is too); so is an answer's field with the name of

@@ -28,6 +28,7 @@ _DTYPES: dict[str, Any] = {
     "from_earlier": "boolean",
     "error": "string",
     "error_type": "string",
+    "error_fields": "string",
     "cost_usd": "Float64",
     "duration_s": "Float64",
     "run_id": "string",

@@ -236,6 +236,7 @@ class JobFeed(Feed):
                 stop_reason="invalid_output",
                 error=f"the answer does not fit {schema.name}: {'; '.join(error.problems[:5])}",
                 error_type=type(error).__name__,
+                error_fields=error.fields,
             )
             return invalid, None
         good = Outcome(status="completed", content=typed.value, output_valid=True, stop_reason="end")
@@ -276,6 +277,7 @@ def _end(outcome: Outcome, plan: Any) -> dict[str, Any]:
         "content_type": schema.content_type if good and outcome.output_valid else "text",
         "output_valid": outcome.output_valid,
         "error_type": outcome.error_type,
+        "error_fields": outcome.error_fields,
         "error": outcome.error,
         "mode_effective": "provider",
     }

@@ -30,6 +30,7 @@ class Outcome:
     stop_reason: str | None = None
     error: str | None = None
     error_type: str | None = None
+    error_fields: str | None = None
     cost_usd: float | None = None
     total_tokens: int | None = None
     duration_s: float | None = None
@@ -109,6 +110,7 @@ def outcome_of(record: RunRecord) -> Outcome:
         stop_reason=end.stop_reason,
         error=end.error,
         error_type=end.error_type,
+        error_fields=end.error_fields,
         cost_usd=whole.cost_usd if whole else (sum(costs) if costs else None),
         total_tokens=whole.total_tokens if whole else (sum(tokens) if tokens else None),
         duration_s=(end.finished_at - record.started_at).total_seconds() if record.started_at else None,
@@ -153,6 +155,7 @@ _KEPT = (
     "stop_reason",
     "error",
     "error_type",
+    "error_fields",
     "run_id",
     "reused",
     "duration_s",
@@ -189,6 +192,7 @@ def outcome_of_row(row: Mapping[str, Any], content: Any) -> Outcome:
         stop_reason=row["stop_reason"],
         error=row["error"],
         error_type=row["error_type"],
+        error_fields=row["error_fields"],
         cost_usd=row["cost_usd"],
         total_tokens=row["total_tokens"],
         duration_s=seconds_between(row["started_at"], row["finished_at"]),

@@ -197,6 +197,7 @@ RUNS: Columns = (
     *_columns("Float64", "USD", team_cost_usd="cost of this run and of all below it: do not sum these"),
     *_columns("Float64", "share", team_cost_known="of these model calls, those whose cost is known"),
     *_columns("category", "", error_type="the failure's type"),
+    *_columns("string", "", error_fields="of an invalid answer: the fields that do not fit, and how"),
     *_columns("boolean", "", output_valid="whether the answer fits the schema; NA without one"),
     *_columns(
         "string",

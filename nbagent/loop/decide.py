@@ -79,6 +79,7 @@ class Finish:
     content: Any = None
     output_valid: bool | None = None
     error: str | None = None
+    error_fields: str | None = None
     answered_by: str | None = None
     typed: TypedAnswer | None = None
 
@@ -185,6 +186,7 @@ def _structured(spec: AgentSpec, state: LoopState, reply: ReplyFinished) -> Acti
             content=reply.text,
             output_valid=False,
             error=f"the answer does not fit {spec.output_schema.name}: {problems}",
+            error_fields=checked.fields if isinstance(checked, InvalidOutputError) else None,
         )
     return _limit_reached(spec, state) or Ask(repair=problems)
 

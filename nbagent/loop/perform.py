@@ -274,6 +274,7 @@ class _Loop:
                 output_valid=action.output_valid,
                 error_type=_ERROR_TYPES.get(action.stop_reason, "ModelError") if failed else None,
                 error=action.error,
+                error_fields=action.error_fields,
                 finished_at=datetime.now(UTC),
                 answered_by=action.answered_by,
                 typed=action.typed,

@@ -114,6 +114,7 @@ def finish_write(
         "output_valid": end.output_valid,
         "error_type": end.error_type,
         "error": end.error,
+        "error_fields": end.error_fields,
         "traceback": end.traceback,
         "started_at": record.started_at,
         "finished_at": end.finished_at,

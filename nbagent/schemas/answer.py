@@ -17,11 +17,36 @@ from nbagent.errors import NBAgentError
 _FENCE = re.compile(r"```[ \t]*[\w+-]*[ \t]*\r?\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 
+class Problem(str):  # noqa: SLOT000 - it has attributes
+    """A line about one field of an answer: `path` is its place, a list's elements as `[]`, `kind` what is wrong there."""
+
+    path: str
+    kind: str
+
+    @classmethod
+    def at(cls, said: str, steps: Sequence[str | int], kind: str) -> Problem:
+        """Return the line with the place and the kind that failures are grouped by."""
+        problem = cls(said)
+        problem.path = "".join("[]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
+        problem.kind = kind
+        return problem
+
+
+def fields_in(problems: Sequence[str]) -> str | None:
+    """Return the fields that problems are about and their kinds, each once and in order; None where none names one."""
+    found = {f"{one.path or 'the value'} ({one.kind})" for one in problems if isinstance(one, Problem)}
+    return "; ".join(sorted(found)) or None
+
+
 class InvalidOutputError(NBAgentError):
-    """An answer does not fit its schema; `problems` are lines to send back to the model, where that can help."""
+    """An answer does not fit its schema; `problems` are lines to send back to the model, where that can help.
+
+    `fields` are those that do not fit, to group failures by.
+    """
 
     def __init__(self, problems: Sequence[str], *, repairable: bool = True) -> None:
         self.problems = list(problems)
+        self.fields = fields_in(self.problems)
         self.repairable = repairable
         super().__init__(
             f"the answer does not fit its schema: {'; '.join(self.problems)}",

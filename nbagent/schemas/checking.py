@@ -11,6 +11,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from nbagent.schemas.answer import Problem
+
 SCHEMA_BYTES = 1_000_000
 SCHEMA_DEPTH = 100
 _STEPS = 50_000  # of a check; a tenth of a millisecond each thousand
@@ -66,7 +68,7 @@ class SchemaChecker:
             errors = sorted(self._validator.iter_errors(data), key=lambda one: str(_place(one.instance_path)))
         except ValueError as error:  # of `validate`, with the first problem; or text that is no Unicode
             errors = [error]
-        return [f"{_said_place(error)}: {_said(error):.300}" for error in errors[:most]]
+        return [_problem(error) for error in errors[:most]]
 
     def _compile(self) -> None:
         """Compile, leaving out one pattern after the other that cannot be matched in linear time."""
@@ -194,6 +196,13 @@ def _at(root: Any, reference: str) -> Any:
 
 def _place(path: list[str | int]) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+
+
+def _problem(error: Any) -> Problem:
+    kind = getattr(getattr(error, "kind", None), "name", None) or "invalid"
+    return Problem.at(
+        f"{_said_place(error)}: {_said(error):.300}", getattr(error, "instance_path", []), str(kind)
+    )
 
 
 def _said_place(error: Any) -> str:

@@ -21,7 +21,7 @@ from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from nbagent.errors import SchemaError
 from nbagent.events import TypedAnswer
 from nbagent.rendering import json_schema_of
-from nbagent.schemas.answer import InvalidOutputError, JsonValue, json_values
+from nbagent.schemas.answer import InvalidOutputError, JsonValue, Problem, json_values
 from nbagent.schemas.checking import SchemaChecker, WrongSchemaError
 from nbagent.schemas.names import provider_name, short_name, type_name
 from nbagent.schemas.usercode import runs_user_code
@@ -340,7 +340,7 @@ def _problem(detail: Any) -> str:
         "."
     )
     given = "" if detail["type"] in {"missing", "extra_forbidden"} else f" (got {detail['input']!r:.80})"
-    return f"{where or 'the value'}: {detail['msg']}{given}"
+    return Problem.at(f"{where or 'the value'}: {detail['msg']}{given}", detail["loc"], detail["type"])
 
 
 def _json_schema_problems(data: Any, schema: Mapping[str, Any]) -> list[str]:

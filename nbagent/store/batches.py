@@ -50,7 +50,7 @@ with recursive asked as (
 )
 select a.run_id, a.created_at, a.details -> '$.position' as position, a.details -> '$.row_key' as row_key,
        a.details ->> '$.answer_key' as answer_key, r.prompt, r.status, r.stop_reason, r.content, r.content_type, r.content_source,
-       r.output_valid, r.error_type, r.error, r.partial_text, r.started_at, r.finished_at,
+       r.output_valid, r.error_type, r.error_fields, r.error, r.partial_text, r.started_at, r.finished_at,
        paid.cost_usd, paid.total_tokens
 from asked a join runs r using (run_id) left join paid using (run_id)
 order by a.created_at, a.run_id"""

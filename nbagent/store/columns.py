@@ -60,6 +60,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "last_sequence_number": "bigint",
         "content_source": "varchar",
         "paused_s": "double",
+        "error_fields": "varchar",
     },
     "model_calls": {
         "run_id": "varchar",

@@ -5,6 +5,8 @@ alter table model_calls add column if not exists large_counts json;  -- token co
 -- 'answer' where the content of a typed answer is its JSON as the model wrote it. NULL for text, and in rows of before
 -- this column: their typed content is a dump of the value that was validated, in the type's own field names.
 alter table attempt_ends add column if not exists content_source varchar;
+-- of an invalid answer: each field that does not fit and how, as in "items[].price (missing); label (string_type)"
+alter table attempt_ends add column if not exists error_fields varchar;
 alter table model_calls add column if not exists server_finish_reason varchar;  -- the server's own word for the end of its reply
 -- seconds of the attempt, so far and in all, in which a person was waited for. NULL in rows of before this column
 alter table attempt_progress add column if not exists paused_s double;
@@ -51,7 +53,8 @@ select
     coalesce(e.response_id, p.response_id)                            as response_id,
     coalesce(e.last_sequence_number, p.last_sequence_number)          as last_sequence_number,
     e.content_source,
-    coalesce(e.paused_s, p.paused_s)                                  as paused_s
+    coalesce(e.paused_s, p.paused_s)                                  as paused_s,
+    e.error_fields
 from started s
 left join attempt_ends e on e.run_id = s.run_id and e.attempt = s.attempt
 left join attempt_progress p on p.run_id = s.run_id and p.attempt = s.attempt;
@@ -97,7 +100,8 @@ select
     l.details -> '$.tags'                                             as tags,
     l.details -> '$.spec'                                             as spec,
     e.content_source,
-    coalesce(e.paused_s, p.paused_s)                                  as paused_s
+    coalesce(e.paused_s, p.paused_s)                                  as paused_s,
+    e.error_fields
 from launches l
 left join (
     select run_id, max(attempt) as attempt, arg_max(owner, attempt) as owner

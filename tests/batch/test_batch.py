@@ -47,6 +47,7 @@ def test_the_result_is_the_table_with_typed_answers(agent, provider, table):
         "from_earlier",
         "error",
         "error_type",
+        "error_fields",
         "cost_usd",
         "duration_s",
         "run_id",

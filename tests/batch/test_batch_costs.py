@@ -158,6 +158,9 @@ def test_failed_rows_show_what_the_model_said(agent, provider):
     failed = batch.failed()
     assert failed["error_type"].to_list()[:2] == ["InvalidOutputError"] * 2
     assert failed["error_type"].to_list()[3] == TemplateError.__name__
+    assert failed["error_fields"].to_list()[1] == "label (string_type); words (missing)"
+    assert failed["error_fields"].isna().to_list() == [True, False, True, True]
+    assert nb.runs(batch=batch)["error_fields"].notna().sum() == 1
     assert failed["raw_answer"].to_list()[:2] == ["no JSON", '{"label": 3}']
     assert failed["raw_answer"].isna().to_list() == [False, False, True, True]
 
@@ -207,3 +210,24 @@ def test_there_is_no_rate_in_the_first_second():
     results = Results(10)
     progress = results.progress(running=0, cost_usd=None, tokens=0, pace_per_s=None)
     assert (progress.rate_per_s, progress.eta_s) == (0.0, None)
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer", "fields"),
+    [
+        (Review, {"label": "x", "words": "many"}, "words (int_parsing)"),
+        (list[Review], [{"label": 1, "words": 2}, {"label": 2, "words": 2}], "[].label (string_type)"),
+        (
+            {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["m"]},
+            {"n": "q"},
+            "n (type); the value (required)",
+        ),
+    ],
+)
+def test_failures_are_grouped_by_their_fields(agent, provider, schema, answer, fields):
+    """Places and kinds, whatever the row's own values are; elements of lists are one place."""
+    provider.otherwise(json_reply(answer))
+    agent.limits = nb.Limits(model_retries=0, output_retries=0)
+    batch = agent.map(["a", "b"], "Say {{ row }}", output_schema=schema)
+    batch.wait(30)
+    assert dict(batch.failed().groupby("error_fields").size()) == {fields: 2}

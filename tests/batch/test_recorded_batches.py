@@ -169,6 +169,7 @@ MEASURES = [
     "from_earlier",
     "error",
     "error_type",
+    "error_fields",
     "cost_usd",
     "duration_s",
     "run_id",
