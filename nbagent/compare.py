@@ -137,6 +137,7 @@ _MEASURED = (
     "duration_s",
     "ttft_s",
     "queued_s",
+    "paused_s",
     "input_tokens",
     "output_tokens",
     "total_tokens",
