@@ -16,7 +16,7 @@ owner.py        which process is which       process.py      this one's forks an
 overview.py     runs as rows of a table      totals.py       a session's metrics
 answers.py      answers to be given again    recordings.py   such an answer as data
 forgetting.py   which runs to delete         asking.py       a person's SQL, tables to files
-readcopy.py     the copy that SQL is asked of
+readcopy.py     the copy that SQL is asked of  salvage.py     damaged files carried over
 batches.py      what batches have answered   sessions.py     what sessions hold
 session_claim.py which process may let a run of a session work
 """

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from nbagent.errors import StoreBusyError, StoreDamagedError, StoreError, StoreTooNewError
 from nbagent.store.lockfile import LockFile
 from nbagent.store.migrations import migrate
+from nbagent.store.salvage import is_whole, salvage
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -55,6 +56,10 @@ class StoreFile:
         self.held = threading.Lock()  # held while the file is open; a fork waits for it
         self._stale = True  # others may have written since our last turn that went well
         self._damage = ""  # what DuckDB said of the file in the middle of a turn
+        self._doubted = ""  # what it said to a reader, who may have read a bad copy
+        self._aside: Path | None = None  # a damaged file whose rows are to be carried over
+        self._inode: int | None = None  # of the file that our last turn was with
+        self.begun_anew = False  # it is another file now
 
     @property
     def con(self) -> DuckDBPyConnection:
@@ -77,6 +82,10 @@ class StoreFile:
             self._stale |= others or stats_of(self.path) != self._seen
             self._attach()
             migrate(self.con, self.path)
+            self._carry_over()
+            inode = self.path.stat().st_ino
+            self.begun_anew |= inode != self._inode and self._inode is not None
+            self._inode = inode
         except BaseException as error:
             found = trouble_of(error, self.path)
             self.close(broken=not isinstance(found, StoreBusyError))
@@ -108,6 +117,21 @@ class StoreFile:
         """A turn has failed with this error: where it says that the file is damaged, the next one sets it aside."""
         if damage_in(error, self.path) is not None:
             self._damage = str(error)
+
+    def doubt(self, reason: str) -> None:
+        """A reader has met damage: the next turn sets the file aside. Any thread.
+
+        Where the words could be of the reader's own query, the turn looks at all of the file first.
+        """
+        if "computed checksum" in reason:
+            self._damage = reason
+        else:
+            self._doubted = reason
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether the next turn is to look at the file, or to set it aside."""
+        return bool(self._damage or self._doubted)
 
     def shut_down(self) -> None:
         """Let DuckDB go as well, between turns; the next turn starts it again."""
@@ -143,6 +167,9 @@ class StoreFile:
         if self._con is None:
             spill = {"temp_directory": f"{self.path}.tmp"}  # made only when a query outgrows the memory
             self._con = duckdb.connect(":memory:", config=_CONFIG | spill)  # type: ignore[arg-type]
+        doubted, self._doubted = self._doubted, ""
+        if doubted and not self._damage and self.path.exists() and not is_whole(self.path):
+            self._damage = doubted
         if self._damage:
             reason, self._damage = self._damage, ""
             self._set_aside(reason)
@@ -162,6 +189,7 @@ class StoreFile:
         self._con.execute(f"use {_ALIAS}")
         if new:
             self.path.chmod(0o600)
+            self.begun_anew = self._inode is not None  # a new file may have its predecessor's inode
 
     def _is_new(self) -> bool:
         """Whether there is no database yet. An empty file, which a crash can leave, is no database."""
@@ -176,21 +204,27 @@ class StoreFile:
     def _set_aside(self, reason: str) -> None:
         """Rename what cannot be opened: the log alone if that is what is broken, else file and log."""
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+        log_alone = "WAL" in reason and wal_of(self.path).exists()
         moved = []
-        for path in (
-            [wal_of(self.path)]
-            if "WAL" in reason and wal_of(self.path).exists()
-            else [self.path, wal_of(self.path)]
-        ):
+        for path in [wal_of(self.path)] if log_alone else [self.path, wal_of(self.path)]:
             aside = path.with_name(path.name.replace(self.path.stem, f"{self.path.stem}.damaged-{stamp}", 1))
             with contextlib.suppress(FileNotFoundError):
                 path.rename(aside)
-                moved.append(aside.name)
+                moved.append(aside)
+        names = ", ".join(path.name for path in moved)
+        if not log_alone and moved:
+            self._aside = moved[0]
         notice = StoreDamagedError(
             f"the record {str(self.path)!r} is damaged ({_first_line(reason)}); it was renamed, a new one is begun",
-            f"what could not be read is kept in {', '.join(moved)}",
+            f"what could not be read is kept in {names}",
         )
         self.notices.append(str(notice))
+
+    def _carry_over(self) -> None:
+        """Bring what can be read of a file that was set aside into the new one."""
+        aside, self._aside = self._aside, None
+        if aside is not None and (found := salvage(self.con, aside)).rows:
+            self.notices[-1] += f"; {found}"
 
 
 def wal_of(path: Path) -> Path:
@@ -253,8 +287,8 @@ def trouble_of(error: BaseException, path: Path) -> BaseException:
     )
 
 
-def damage_in(error: BaseException, path: Path) -> StoreDamagedError | None:
-    """What an error in the middle of a turn says of a damaged file; None for any other error."""
+def is_damage(error: BaseException) -> bool:
+    """Whether an error in the middle of a turn says that the file is damaged."""
     import duckdb
 
     kinds = (
@@ -263,11 +297,18 @@ def damage_in(error: BaseException, path: Path) -> StoreDamagedError | None:
         duckdb.InternalException,
         duckdb.SerializationException,
     )
-    if not (isinstance(error, kinds) and _DAMAGED.search(str(error))) or _NEWER.search(str(error)):
+    # some damaged blocks are reported as no more than the base class
+    known = isinstance(error, kinds) or type(error) is duckdb.Error
+    return known and bool(_DAMAGED.search(str(error))) and not _NEWER.search(str(error))
+
+
+def damage_in(error: BaseException, path: Path) -> StoreDamagedError | None:
+    """What an error in the middle of a turn says of a damaged file; None for any other error."""
+    if not is_damage(error):
         return None
     return StoreDamagedError(
         f"the record {str(path)!r} is damaged in part: {_first_line(str(error))}",
-        "what is whole can still be read; rename the file to begin a new one",
+        "it is looked at now: what can be read is carried over into a new file; ask again",
     )
 
 

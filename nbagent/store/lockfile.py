@@ -92,7 +92,7 @@ class LockFile:
 
         Who only reads does not sign: nobody need look at the file again because of it.
         """
-        if self._lock is None or self._replaced():
+        if self._lock is None or self._gate is None or self._replaced():
             self.forget()
             self._lock = _open(self._lock_path)
             self._gate = _open(self._gate_path)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from nbagent.store import rows
+from nbagent.store.columns import Row
 from nbagent.store.writes import DecisionRequest
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Memory:
     decisions: tuple[DecisionRequest, ...] = ()  # what people decided on calls that wait
     said: dict[str, str] = field(default_factory=dict)  # what people should hear of a run's rows
     placed: dict[str, tuple[str, int]] = field(default_factory=dict)  # our unfinished runs -> session, turn
+    launched: dict[str, Row] = field(default_factory=dict)  # and their launches, for a file that lacks them
 
     def begin(self, con: DuckDBPyConnection, *, others: bool) -> None:
         """A turn begins; what `others` may have changed is forgotten, and what they ask for is read."""

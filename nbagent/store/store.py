@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from nbagent.errors import StoreBusyError, StoreError
+from nbagent.errors import StoreBusyError, StoreDamagedError, StoreError
 from nbagent.store.asking import ask_frame
 from nbagent.store.file import damage_in
 from nbagent.store.readcopy import MOST_THREADS, ReadCopy
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
+Found = TypeVar("Found")
 Ask = Callable[..., list[dict[str, Any]]]
 
 MUCH_BYTES = 10_000_000
@@ -114,8 +116,12 @@ class Store:
         With `flush` it sees all that was submitted before. `timeout_s` bounds the wait for the file. Raises
         StoreError where the file cannot be had, and DuckDB's own error for wrong SQL. The query cannot write.
         """
-        with self.reader(flush=flush, timeout_s=timeout_s) as ask:
-            return ask(sql, params)
+
+        def ask_once() -> list[dict[str, Any]]:
+            with self.reader(flush=flush, timeout_s=timeout_s) as ask:
+                return ask(sql, params)
+
+        return self._after_repair(ask_once)
 
     @contextlib.contextmanager
     def reader(self, *, flush: bool = True, timeout_s: float = 10.0) -> Iterator[Ask]:
@@ -150,11 +156,14 @@ class Store:
             found = damage_in(error, self.path)
             if found is None:
                 raise
+            self._writer.look_at_damage(str(error))
             raise found from error
 
     def frame(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> pd.DataFrame:
         """Run a person's query and give a DataFrame, times as UTC; see `asking.py`. Sees all that was submitted before."""
-        found = ask_frame(self, sql, [_param(value) for value in params], timeout_s=timeout_s)
+        found = self._after_repair(
+            lambda: ask_frame(self, sql, [_param(value) for value in params], timeout_s=timeout_s)
+        )
         for name, kind in found.dtypes.items():
             if kind.kind == "M" and getattr(kind, "tz", None) is None:
                 found[name] = found[name].dt.tz_localize("UTC")
@@ -166,9 +175,23 @@ class Store:
         Times are without a zone, in UTC. Sees all that was submitted before; the file is held for as long as
         DuckDB works, so that what is made of the arrays is made after it.
         """
-        with self.connection(timeout_s) as cursor, _more_threads(cursor, self.path):
-            cursor.execute("begin transaction read only")
-            found: dict[str, Any] = cursor.execute(sql, [_param(value) for value in params]).fetchnumpy()
+
+        def ask() -> dict[str, Any]:
+            with self.connection(timeout_s) as cursor, _more_threads(cursor, self.path):
+                cursor.execute("begin transaction read only")
+                found: dict[str, Any] = cursor.execute(sql, [_param(value) for value in params]).fetchnumpy()
+                return found
+
+        return self._after_repair(ask)
+
+    def _after_repair(self, ask: Callable[[], Found]) -> Found:
+        """What a query gives; where it meets damage, once more of what was carried over, and that is warned of."""
+        try:
+            return ask()
+        except StoreDamagedError:
+            found = ask()
+            for notice in self.take_notices():
+                warnings.warn(notice, stacklevel=5)
             return found
 
     def others_wrote(self, seen: int) -> tuple[bool, int]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from nbagent.errors import NBAgentError, RunIdInUseError, StoreError
 from nbagent.store import rows
 from nbagent.store.columns import COLUMNS, Row
+from nbagent.store.file import is_damage
 from nbagent.store.forgetting import forget
 from nbagent.store.memory import REQUEST_LIFE, Memory
 from nbagent.store.orphans import interrupt_orphans
@@ -68,7 +69,7 @@ def is_trouble(error: BaseException) -> bool:
     )
     if isinstance(error, duckdb.TransactionException):  # a full disk comes as a failed commit
         return not _DUPLICATE.search(str(error))
-    return isinstance(error, kinds)
+    return isinstance(error, kinds) or is_damage(error)
 
 
 def write_all(con: DuckDBPyConnection, writes: Sequence[Write], memory: Memory, results: list[Any]) -> None:
@@ -177,6 +178,7 @@ class _Batch:
         self.statements: list[tuple[str, list[Any]]] = []
         self.turns: dict[str, int] = {}
         self.placed: dict[str, tuple[str, int]] = {}
+        self.launched: dict[str, Row] = {}
         self.used: set[str] = set()  # cancel requests that go
         self.asked: set[str] = set()  # cancel requests that come
         self.decided: list[DecisionRequest] = []  # decisions that come
@@ -285,7 +287,9 @@ class _Batch:
             turn = self.turns[session_id] + 1
         self.turns[session_id] = max(turn, self.turns.get(session_id, 0))
         self.placed[run_id] = (session_id, turn)
-        self._row("launches", rows.launch_row(write.row, owner=self.memory.owner, turn=turn))
+        row = rows.launch_row(write.row, owner=self.memory.owner, turn=turn)
+        self.launched[run_id] = row
+        self._row("launches", row)
         cancelled = run_id in self.memory.cancels or run_id in self.asked
         if cancelled:
             self.used.add(run_id)
@@ -297,6 +301,7 @@ class _Batch:
             self.turns[session_id] = max(turn, self.turns[session_id])
         if owner == self.memory.owner:
             self.placed[run_id] = (session_id, turn)
+            self.launched[run_id] = write.row
         self.logged.append(write.row)
         return Launched(turn, cancelled=False)
 
@@ -384,8 +389,10 @@ class _Batch:
         for session_id, turn in self.turns.items():
             memory.numbered(session_id, turn)
         memory.placed.update(self.placed)
+        memory.launched.update(self.launched)
         for run_id, _ in finished:
             memory.placed.pop(run_id, None)
+            memory.launched.pop(run_id, None)
         memory.cancels |= self.asked
         memory.cancels -= self.used
         if self.decided or self.heard:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 TURN_S = 0.2  # how long a turn waits for more to write while a reader has the file
 ALONE_S = 0.5  # the longest turn: programs that do not take turns cannot say that they wait
 LINGER_S = 0.03  # how long an idle turn waits for more: a turn costs 3 ms, launches come in series
+LOOK_AT_DAMAGE_S = 60.0
 SWEEP_EVERY_S = 5.0  # a kernel that dies beside this one is noticed by a look within this time
 
 _AWAKE, _ASLEEP = float("-inf"), float("inf")
@@ -162,6 +163,12 @@ class Writer:
         """Whether a turn would bring nothing into the file: neither from here nor from other processes' logs."""
         self._sweep()
         return not self.waiting() and not others_hold(self.path, self.log.path)
+
+    def look_at_damage(self, reason: str) -> None:
+        """A reader has met damage: let a turn look at the file, and carry over what can be read if it is so."""
+        self.file.doubt(reason)
+        with contextlib.suppress(StoreError), self.reading(LOOK_AT_DAMAGE_S, flush=False):
+            pass
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was submitted before is committed or refused. False if the time ran out."""
@@ -313,6 +320,8 @@ class Writer:
     def _begin(self, found: OtherLogs) -> None:
         """Commit what other processes' logs hold, together with what is due here where that asks nothing about it."""
         launches = found.launches
+        if self.file.begun_anew:
+            launches = [*launches, *self._launched_here()]
         if found.some_are_left:
             self._commit([], launches)
             launches = []
@@ -326,12 +335,26 @@ class Writer:
             self.log.open()
             self._numbering = True
 
+    def _launched_here(self) -> list[Logged]:
+        """The launches of this process's unfinished runs: a new file lacks them, and their ends would be nobody's."""
+        self.file.begun_anew = False
+        launched = [Logged(row) for row in self.memory.launched.values()]
+        if launched and not self.file.notices:
+            self.file.notices.append(
+                f"the record {str(self.path)!r} was moved or deleted while {len(launched)} of its runs were at work;"
+                " a new one is begun, in which they go on\nwhat there was before is wherever its folder is now"
+            )
+        return launched
+
     def _work(self) -> None:
         """Commit and serve until nothing comes any more, or until the turn has lasted long enough."""
         begin = monotonic()
         last = False
         while True:
-            self._readers.serve(self._jobs.first, self.file.cursor)
+            if not self.file.is_doubted:  # else in the next turn, on what is carried over
+                self._readers.serve(self._jobs.first, self.file.cursor)
+            elif not self._readers.reading:
+                return
             if last and not self._readers.reading:
                 return
             # readers have the file as well: it stays open, and open to writes, until they are done

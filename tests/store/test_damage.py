@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
+import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nbagent.errors import StoreDamagedError
+from nbagent.errors import QueryError, StoreDamagedError, StoreError
 from nbagent.events import Message, ModelCall, ToolCall
 from nbagent.store import (
     Append,
@@ -26,6 +28,7 @@ from nbagent.store import (
     runs_since,
     session_metrics,
 )
+from nbagent.store.file import damage_in
 from nbagent.store.lockfile import LockFile
 from nbagent.store.migrations import MIGRATIONS
 from tests.store.processes import child
@@ -66,7 +69,10 @@ def fill(store: Store) -> None:
 
 
 def test_a_record_that_turns_out_damaged_is_set_aside(store: Store, path: Path) -> None:
-    """Also where its beginning is whole: the rows at hand go into a new one, and a notice names the old one."""
+    """Also where its beginning is whole: the rows at hand go into a new one, and a notice names the old one.
+
+    The run that was at work is in it, too.
+    """
     fill(store)
     scribble(path)
     damaged = path.read_bytes()
@@ -76,25 +82,127 @@ def test_a_record_that_turns_out_damaged_is_set_aside(store: Store, path: Path) 
     first, second = notice.splitlines()
     assert first.startswith(f"the record {str(path)!r} is damaged (")
     assert first.endswith("it was renamed, a new one is begun")
-    assert second == f"what could not be read is kept in {aside.name}"
+    assert second.startswith(f"what could not be read is kept in {aside.name}")
     assert aside.read_bytes() == damaged
-    assert [row["run_id"] for row in list_runs(store)] == ["q"]
+    assert [row["run_id"] for row in list_runs(store)] == ["q", "r"]
 
 
-def test_damage_that_only_a_reader_meets_is_told(store: Store, path: Path) -> None:
-    """Where DuckDB opens a file that lacks its end, what is gone is said when it is asked for, the rest is there."""
+@pytest.mark.parametrize("door", ["read", "frame", "arrays"])
+def test_damage_that_only_a_reader_meets_is_mended(store: Store, path: Path, door: str) -> None:
+    """DuckDB opens a file that lacks its end: it is set aside when the gap is met, what can be read is carried over."""
     fill(store)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    damaged = path.read_bytes()
     assert store.read("select run_id from runs") == [{"run_id": "r"}]
-    with pytest.raises(StoreDamagedError, match=r"is damaged in part.*\n.*can still be read"):
-        store.read("select sum(length(content)) from messages")
-    with pytest.raises(StoreDamagedError):
-        store.frame("select sum(length(content)) from messages")
+    with pytest.warns(
+        UserWarning, match=r"is damaged \(.*\n.*rows were carried over, \d+ could not be read whole"
+    ):
+        getattr(store, door)("select sum(length(content)) from messages")
+    (aside,) = path.parent.glob("runs.damaged-*.duckdb")
+    assert aside.read_bytes() == damaged
     assert store.read("select run_id from runs") == [{"run_id": "r"}]
+    assert Store(path).read("select count(*) as n from launches") == [{"n": 1}]
+
+
+BLOCK, HEADERS = 262_144, 3 * 4096
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.8, 1.0])
+def test_a_damaged_block_never_hides_the_record_for_good(store: Store, path: Path, place: float) -> None:
+    """Wherever it is: what can be read is read, in this process and the next, and what is written is found again."""
+    for number in range(30):
+        store.submit(Launch({"run_id": f"r{number}", "session_id": "s", "prompt": os.urandom(9000).hex()}))
+        store.submit(Finish(run_id=f"r{number}", end=END, model_calls=(call(1),)))
+    assert store.close(10)
+    blocks = (path.stat().st_size - HEADERS) // BLOCK
+    with path.open("r+b") as file:
+        file.seek(HEADERS + BLOCK * min(blocks - 1, int(blocks * place)) + 4000)
+        file.write(os.urandom(3000))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(2):
+            for sql in ("select * from runs", "select * from model_calls", "select * from messages"):
+                with contextlib.suppress(StoreDamagedError):
+                    store.frame(sql)
+        assert store.submit(Launch({"run_id": "later", "session_id": "t"})).result(20).turn == 1
+        assert store.submit(Finish(run_id="later", end=END)).result(20) is True
+        assert store.close(10)
+        found = Store(path).read("select run_id from runs where session_id = 't' and status = 'completed'")
+    assert found == [{"run_id": "later"}]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_damage"),
+    [
+        ("Error:Corrupt database file: computed checksum 1 does not match", True),
+        ("IOException:Corrupt database file: computed checksum 1 does not match", True),
+        ("FatalException:Failed to load metadata pointer", True),
+        ("SerializationException:Failed to deserialize: expected end of object", True),
+        ("BinderException:Referenced column checksum not found", False),
+        ("InvalidInputException:corrupt", False),
+        ("ConversionException:Could not convert string 'corrupt' to INT32", False),
+        ("IOException:Could not set lock on file", False),
+    ],
+)
+def test_damage_is_known_by_what_duckdb_says_not_by_what_a_query_holds(
+    path: Path, error: str, *, is_damage: bool
+) -> None:
+    """Some blocks are reported as the base class of DuckDB's errors; a person's own words are no damage."""
+    import duckdb
+
+    kind, _, text = error.partition(":")
+    assert (damage_in(getattr(duckdb, kind)(text), path) is not None) is is_damage
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select error('Corrupt database file: computed checksum')",
+        "select json_deserialize_sql('corrupt')",
+        "select checksum from runs",
+        "from read_csv('corrupt.csv')",
+    ],
+)
+def test_a_query_that_speaks_of_damage_sets_nothing_aside(store: Store, path: Path, sql: str) -> None:
+    """The file is looked at before."""
+    fill(store)
+    with pytest.raises(StoreError if "json" in sql else QueryError):
+        store.frame(sql)
+    assert store.read("select run_id from runs") == [{"run_id": "r"}]
+    assert list(path.parent.glob("*damaged*")) == []
+
+
+@pytest.mark.parametrize("left", ["moved", "deleted", "emptied", "replaced"])
+def test_a_folder_that_goes_while_a_run_is_at_work(store: Store, path: Path, left: str) -> None:
+    """The run's end is found in the record that is begun anew, and a notice says what happened."""
+    store.submit(Launch({"run_id": "done", "session_id": "s"})).result(10)
+    store.submit(Finish(run_id="done", end=END)).result(10)
+    store.submit(Launch({"run_id": "r", "session_id": "s"})).result(10)
+    while store._writer.file.held.locked():
+        pass
+    if left == "moved":
+        path.parent.rename(path.parent.with_name("moved"))
+    elif left == "deleted":
+        shutil.rmtree(path.parent)
+    else:
+        for one in path.parent.iterdir():
+            one.unlink()
+    if left == "replaced":
+        other = Store(path)
+        other.submit(Launch({"run_id": "other", "session_id": "o"})).result(10)
+        assert other.close(10)
+    assert store.submit(Finish(run_id="r", end=END)).result(10) is True
+    assert store.read("select run_id, status, content from runs where run_id <> 'other'") == [
+        {"run_id": "r", "status": "completed", "content": "It is."}
+    ]
+    (notice,) = store.take_notices()
+    first, second = notice.splitlines()
+    assert "was moved or deleted while 1 of its runs were at work" in first
+    assert second
 
 
 def test_damage_that_a_turn_meets_is_set_aside_in_the_next(store: Store, path: Path) -> None:
-    """DuckDB opens the file and fails later: what was being written is written to a new record."""
+    """DuckDB opens the file and fails later: what was being written is written to a new record, after what was there."""
     store.submit(Launch({"run_id": "r", "session_id": "s"})).result(10)
     import duckdb
 
@@ -103,7 +211,7 @@ def test_damage_that_a_turn_meets_is_set_aside_in_the_next(store: Store, path: P
     )
     store._writer.file.suspect(duckdb.IOException("Could not set lock on file"))
     assert store.close(10)
-    assert store.submit(Launch({"run_id": "q", "session_id": "s"})).result(10).turn == 1
+    assert store.submit(Launch({"run_id": "q", "session_id": "s"})).result(10).turn == 2
     (notice,) = store.take_notices()
     assert "computed checksum 1 does not match" in notice
     assert len(list(path.parent.glob("runs.damaged-*.duckdb"))) == 1

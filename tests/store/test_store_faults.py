@@ -15,6 +15,7 @@ from nbagent.store.file import trouble_of
 from tests.store.processes import child
 
 LAUNCH = Launch({"run_id": "r", "session_id": "s"})
+ENDED = Finish(run_id="r", end={"status": "completed", "stop_reason": "end"})
 
 
 def test_a_full_disk_keeps_rows_in_memory(path: Path) -> None:
@@ -112,6 +113,7 @@ def test_an_empty_file_is_no_file(store: Store, path: Path) -> None:
 def test_a_truncated_database_is_set_aside(store: Store, path: Path) -> None:
     """A database cut short is damaged: kept aside, a new one begun."""
     store.submit(LAUNCH).result(10)
+    store.submit(ENDED).result(10)
     assert store.close()
     path.write_bytes(path.read_bytes()[:9000])
     assert store.submit(LAUNCH).result(10).turn == 1
@@ -122,6 +124,7 @@ def test_a_truncated_database_is_set_aside(store: Store, path: Path) -> None:
 def test_a_file_that_vanishes_between_turns_is_begun_anew(store: Store, path: Path, how: str) -> None:
     """Deleting or swapping the file, folder and all, confuses nobody."""
     store.submit(LAUNCH).result(10)
+    store.submit(ENDED).result(10)
     assert store.close()
     for one in path.parent.iterdir():
         one.unlink()
@@ -136,6 +139,7 @@ def test_a_file_that_vanishes_between_turns_is_begun_anew(store: Store, path: Pa
 def test_a_newer_record_is_left_untouched(store: Store, path: Path) -> None:
     """A file with a schema of a later release is refused with a sentence; not a byte of it changes."""
     store.submit(LAUNCH).result(10)
+    store.submit(ENDED).result(10)
     store.close()
     with duckdb.connect(str(path)) as con:
         con.execute("insert into schema_version values (999, now()::timestamp)")
