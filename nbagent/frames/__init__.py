@@ -2,6 +2,7 @@
 
 columns.py   the columns of every frame, as data    choose.py   filters
 build.py     arrays to DataFrames                   listing.py  runs(), sql()
+moments.py   a time as a person says it
 metrics.py   by_model() and the like, steps(), messages()    shown.py    what %agent metrics shows
 """
 

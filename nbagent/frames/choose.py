@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from nbagent import runtime
 from nbagent.errors import UnknownOptionError, close_match
+from nbagent.frames.moments import moment_of
 from nbagent.run import RunStatus
 from nbagent.store import Chosen, named
 
@@ -33,8 +34,8 @@ def chosen_of(filters: Filters) -> Chosen:
     """Return what the filters mean. Raises UnknownOptionError for what they cannot mean.
 
     `session`, `agent`, `status`, `label` and `batch` are one or several; agents by name or as objects that have one,
-    batches by label, id or as they are. `since` is a time (one without a zone is UTC), a date, ISO text of either, or
-    a timedelta back from now.
+    batches by label, id or as they are. `since` is what `moment_of` takes: a time or date, local
+    where it has no zone, ISO text of either, or a span back from now.
     """
     statuses = _several(filters.status, "status", "value")
     for status in statuses:
@@ -53,7 +54,7 @@ def chosen_of(filters: Filters) -> Chosen:
         labels=_several(filters.label, "label", "label"),
         batches=_several(filters.batch, "batch", "batch_id"),
         statuses=statuses,
-        since=_moment(filters.since),
+        since=moment_of(filters.since, "since"),
         tags={str(name): str(value) for name, value in (filters.tags or {}).items()},
     )
 
@@ -117,19 +118,3 @@ def _of_run(run_id: str) -> Meant:
 
 def _of_batch(batch_id: str) -> Meant:
     return Meant(Chosen(batches=[batch_id]), batch_id=batch_id)
-
-
-def _moment(since: Since) -> datetime | None:
-    if since is None:
-        return None
-    if isinstance(since, timedelta):
-        return datetime.now(UTC) - since
-    try:
-        at = datetime.fromisoformat(since) if isinstance(since, str) else since
-    except ValueError:
-        raise UnknownOptionError(
-            f"since is {since!r}", 'give a time such as "2026-11-21 09:00", or timedelta(hours=1)'
-        ) from None
-    if not isinstance(at, datetime):
-        at = datetime(at.year, at.month, at.day)  # noqa: DTZ001 - the zone is added below
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -66,8 +66,9 @@ class Counted(Protocol):
 
 
 _FILTERS = """The filters choose runs: `session`, `status`, `agent`, `label` and `batch` take one or several (agents, sessions
-    and batches by name or as objects; a batch's label means the latest of that label), `since` a time, a date, ISO
-    text or a timedelta back from now, `tags` a mapping that must all be there. What a label or a batch means includes
+    and batches by name or as objects; a batch's label means the latest of that label), `since` a time or date (local
+    where it has no zone), ISO text of either, a timedelta back from now or text such as "12h", `tags` a mapping that
+    must all be there. What a label or a batch means includes
     the runs below. A wrong status, time or tag raises UnknownOptionError."""
 
 

@@ -118,7 +118,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         """Run an agent in the foreground (`%%agent`, flags as in `%%agent_bg?`), or look after runs (`%agent`).
 
         %agent                          the panel: all runs, live
-        %agent list [--here]            this store's runs as a DataFrame; `--here`: those of this kernel alone
+        %agent list [--here]            this store's runs as a DataFrame; `--here`: of this kernel alone; [--since 12h|TIME]
         %agent show [RUN]               the card of a run (default: the latest)
         %agent wait [RUN ...]           wait for these runs, or for all not waited for yet [--timeout SECONDS]
         %agent cancel RUN ... | --all   stop them
@@ -134,8 +134,9 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent sql SELECT ...           ask the record; it cannot be changed by it
         %agent doctor                   versions, record, keys that are set, what the kernel can do
 
-        RUN is a run id or a label (the NAME of `-o NAME`). In the foreground the text streams in, Stop cancels
-        the run, and a run that fails fails the cell.
+        RUN is a run id or a label (the NAME of `-o NAME`), TIME a local time or date, as in
+        "2026-11-21 09:00". In the foreground the text streams in, Stop cancels the run, and a run that fails fails
+        the cell.
 
         In [1]: %%agent -o italy
            ...: What is the capital of Italy?

@@ -163,7 +163,7 @@ def _choosing(parser: LineParser) -> None:
 
 
 def _clear(parser: LineParser) -> None:
-    parser.add_argument("--older-than", metavar="7d|DATE")
+    parser.add_argument("--older-than", metavar="7d|TIME")
     parser.add_argument("--status", choices=[status.value for status in RunStatus])
     parser.add_argument("--session", metavar="ID")
     _choosing(parser)
@@ -176,6 +176,7 @@ def _export(parser: LineParser) -> None:
     parser.add_argument("--format", choices=("parquet", "csv", "jsonl"))
     parser.add_argument("--table", choices=("runs", "model_calls", "tool_calls", "messages"), default="runs")
     parser.add_argument("--session", metavar="ID")
+    parser.add_argument("--since", metavar="12h|TIME")
     _choosing(parser)
 
 
@@ -197,6 +198,7 @@ def _verb(verb: str) -> LineParser:
         parser.add_argument("--here", action="store_true")
     if verb in ("list", "metrics"):
         parser.add_argument("--session", metavar="ID")
+        parser.add_argument("--since", metavar="12h|TIME")
         _choosing(parser)
     if verb == "deny":
         parser.add_argument("--why", default="", metavar="TEXT")

@@ -70,7 +70,7 @@ def export(_shell: InteractiveShell, arguments: Line) -> None:
     """Write a table of the record to a file."""
     from nbagent.upkeep import export_runs
 
-    chosen = {"label": arguments.label, "batch": arguments.batch, "session": arguments.session}
+    chosen = {name: getattr(arguments, name) for name in ("session", "since", "label", "batch")}
     rows = export_runs(arguments.file, format=arguments.format, table=arguments.table, **chosen)
     print(f"exported {rows} rows of {arguments.table} to {arguments.file}")
 

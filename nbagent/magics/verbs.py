@@ -39,7 +39,7 @@ def _metrics(_shell: InteractiveShell, arguments: Line) -> Any:
 
 def _chosen(arguments: Line) -> dict[str, Any]:
     """The filters that the line gives."""
-    return {name: getattr(arguments, name) for name in ("session", "label", "batch")}
+    return {name: getattr(arguments, name) for name in ("session", "since", "label", "batch")}
 
 
 def _models(_shell: InteractiveShell, _arguments: Line) -> Any:

@@ -62,16 +62,33 @@ def write_table(store: Store, query: tuple[str, Sequence[Any]], path: Path, form
         )
     with private_copy(store.writer) as con:
         con.execute(f"create temp table exported as {sql}", list(params))
+        times = _with_zones(con, form)
         (found,) = con.execute("select count(*) from exported").fetchall()
         try:
             with replacing(path) as beside:
                 target = str(beside).replace("'", "''")
-                con.execute(f"copy exported to '{target}' ({FORMATS[form]})")
+                con.execute(f"copy ({times}) to '{target}' ({FORMATS[form]})")
         except (duckdb.Error, OSError) as error:
             raise ConfigurationError(
                 f"{str(path)!r} cannot be written: {str(error).splitlines()[0]}", "give another path"
             ) from None
     return int(found[0])
+
+
+def _with_zones(con: DuckDBPyConnection, form: str) -> str:
+    """Return the select that gives the exported table's times their zone, which the record leaves out: UTC."""
+    con.execute("set TimeZone = 'UTC'")
+    found = con.execute("select column_name, column_type from (describe exported)").fetchall()
+    shown = [
+        f'{_ZONED[form == "parquet"].format(name=name)} as "{name}"'
+        for name, kind in found
+        if kind == "TIMESTAMP"
+    ]
+    return f"select * replace ({', '.join(shown)}) from exported" if shown else "select * from exported"  # noqa: S608
+
+
+# a column with a zone in parquet, ISO text with its offset in text files
+_ZONED = {True: '"{name}"::timestamptz', False: "strftime(\"{name}\", '%Y-%m-%dT%H:%M:%S.%f+00:00')"}
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbagent.store.measures import OF_BATCHES, Chosen
 from nbagent.store.orphans import nobody_works_on
-from nbagent.store.rows import aware
+from nbagent.store.rows import aware, naive
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -86,14 +86,15 @@ class Clearable:
 def clearable(store: Store, chosen: Chosen, *, before: datetime | None = None) -> Clearable:
     """Which runs, launched before a time, could be deleted; whole teams, never a member alone. Raises StoreError."""
     where, params = chosen.where()
+    until = naive(before) or _FAR  # DuckDB compares an aware time with a stored one by the machine's zone
     with store.reader() as ask:
-        found = ask(_ROOTS.format(where=where), [*params, before or _FAR])
+        found = ask(_ROOTS.format(where=where), [*params, until])
         roots = [row["run_id"] for row in found]
         rows = ask(_FAMILIES, [roots]) if roots else []
         gone = _gone(rows)
         of_gone = [row["root"] for row in rows if row["root"] in gone]
         alone = _without_runs(chosen)
-        batches = ask(_WITHOUT_RUNS.format(where=alone[0]), [*alone[1], before or _FAR]) if alone else []
+        batches = ask(_WITHOUT_RUNS.format(where=alone[0]), [*alone[1], until]) if alone else []
         counted = ask(_COUNTS, [list(gone)]) if gone else []
     times = [row[name] for row in counted for name in ("first_at", "last_at")]
     return Clearable(

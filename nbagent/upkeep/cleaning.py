@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from nbagent import runtime
-from nbagent.errors import UnknownOptionError
 from nbagent.frames.choose import Filters, chosen_of
+from nbagent.frames.moments import moment_of, shown_moment
 from nbagent.store import Clearable, ForgetRuns, clearable
 
 COMMIT_WAIT_S = 30.0
-_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +34,9 @@ class Clearing:
         below = f", with {_runs(found.below)} that they started" if found.below else ""
         assert found.first_at is not None
         assert found.last_at is not None
-        first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (found.first_at, found.last_at))
+        first, last = (shown_moment(at) for at in (found.first_at, found.last_at))
         when = f"launched {first}" if first == last else f"launched {first} to {last}"
-        return f"{_runs(len(self))} to delete ({statuses}), {when} UTC{below}{stays}"
+        return f"{_runs(len(self))} to delete ({statuses}), {when}{below}{stays}"
 
 
 def to_clear(
@@ -48,26 +44,39 @@ def to_clear(
 ) -> Clearing:
     """Say which runs `clear_runs` with the same filters would delete. Raises UnknownOptionError and StoreError.
 
-    `older_than` is a timedelta, a time or date, or text such as "7d", "12h" or "2026-11-01", and counts from the
-    launch; `status`, `session`, `label` and `batch` are one or several.
+    `older_than` is a timedelta, a time or date (local where it has no zone), or text such as "7d", "12h" or
+    "2026-11-01", and counts from the launch: those go that `nb.runs(since=...)` with the same time does not show.
+    `status`, `session`, `label` and `batch` are one or several.
     """
     chosen = chosen_of(Filters(status=status, session=session, label=label, batch=batch))
-    return Clearing(clearable(runtime.current().store, chosen, before=_before(older_than)))
+    return Clearing(clearable(runtime.current().store, chosen, before=moment_of(older_than, "older_than")))
 
 
 def clear_runs(
-    *, older_than: Any = None, status: Any = None, session: Any = None, label: Any = None, batch: Any = None
+    *,
+    older_than: Any = None,
+    status: Any = None,
+    session: Any = None,
+    label: Any = None,
+    batch: Any = None,
+    dry_run: bool = False,
 ) -> int:
     """Delete the runs that fit every filter, with all that was recorded of them; return how many went.
 
-    Teams go whole, and `batch` takes one whole: its rows and itself. A run that has not ended stays as long as the process that works on it lives. The answers of
-    deleted runs are given no more; imported ones stay. Raises as `to_clear`.
+    Says first how many runs of which time go; with `dry_run` that is all, and how many it would be. Teams go whole,
+    and `batch` takes one whole: its rows and itself. A run that has not ended stays as long as the process that works
+    on it lives. The answers of deleted runs are given no more; imported ones stay. Filters and errors are `to_clear`'s.
 
     >>> output = Agent(model="demo:assistant").run("Hello", session_id="scratch")
-    >>> nb.clear_runs(session="scratch"), len(nb.runs(session="scratch"))
-    (1, 0)
+    >>> nb.clear_runs(session="scratch")
+    1 run to delete (1 completed), launched ...
+    1
+    >>> len(nb.runs(session="scratch"))
+    0
     """
-    return clear(to_clear(older_than=older_than, status=status, session=session, label=label, batch=batch))
+    wish = to_clear(older_than=older_than, status=status, session=session, label=label, batch=batch)
+    print(wish)  # noqa: T201 - what is deleted is said before it is
+    return len(wish) if dry_run else clear(wish)
 
 
 def clear(wish: Clearing) -> int:
@@ -81,27 +90,6 @@ def clear(wish: Clearing) -> int:
     )
     current.forget(wish.found.run_ids)
     return count
-
-
-def _before(older_than: Any) -> datetime | None:
-    if older_than is None:
-        return None
-    if isinstance(older_than, str) and (span := _SPAN.fullmatch(older_than)):
-        older_than = timedelta(seconds=float(span[1]) * _SECONDS[span[2]])
-    if isinstance(older_than, timedelta):
-        return datetime.now(UTC) - older_than
-    try:
-        at = datetime.fromisoformat(older_than) if isinstance(older_than, str) else older_than
-    except ValueError:
-        at = None
-    if not isinstance(at, date):
-        raise UnknownOptionError(
-            f"older_than is {older_than!r}",
-            'give a span such as "7d" or "12h", or a date such as "2026-11-01"',
-        )
-    if not isinstance(at, datetime):
-        at = datetime(at.year, at.month, at.day, tzinfo=UTC)
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _runs(count: int) -> str:
