@@ -176,20 +176,23 @@ class Agent:
         cell_id: str | None = None,
         tags: Mapping[str, str] | None = None,
         names: Mapping[str, Any] | None = None,
+        files: Any = None,
     ) -> Batch:
         """Ask the template's prompt for each row, in the background, and return a `Batch` at once.
 
         `rows` are a table (pandas, polars, pyarrow or any with Arrow's PyCapsule interface, a DuckDB relation), a
         Series, a list, a dict of lists, or a generator, which is pulled as rows can be asked; all but a generator are
-        copied, so that what becomes of them later changes nothing. The template knows `row` (`{{ row.text }}`; the value itself where the rows are no
-        records), `index` (its label) and `names`; what stands in a row is data, never template; a
-        missing value (None, NaN, NaT, NA) is nothing, and null in JSON and lists. Each row is a run
+        copied, so that what becomes of them later changes nothing. The template knows `row` (`{{ row.text }}`; the
+        value itself where the rows are no records), `index` (its label) and `names`; what stands in a row is data,
+        never template; a missing value (None, NaN, NaT, NA) is nothing, and null in JSON and lists. Each row is a run
         of its own; at most `max_concurrency` are in flight. `max_cost` (US dollars) and `max_tokens` bound the whole
         batch: rows it cannot afford are not asked, and say so. With `on_error="stop"` no row is asked after one
         that failed. `dedupe` asks equal prompts once; `group` puts that many rows into one prompt, and asks a row
         alone whose answer is missing. `repeat` asks each row so many times, as rows of their own with a column
         `repeat`. Rows are known by their index label, or by the columns that `key` names, in the record too
-        (`row_key` in `nb.runs(batch=...)`). `timeout` (seconds) is each run's own.
+        (`row_key` in `nb.runs(batch=...)`). `timeout` (seconds) is each run's own. `files` names a column, or a list
+        of them, whose values go with the row's prompt: paths, pictures, PDFs, tables, as in `start`; "row" where the
+        rows are no records. They are read when the row is asked; a row whose file cannot be sent fails.
 
         While the provider answers 429, all rows slow down together and speed up again. Rows that an earlier batch
         of the same agent, template and schema has answered come from the store, as after a killed kernel, unless
@@ -199,7 +202,7 @@ class Agent:
         """
         plan = Plan(
             crew=self.crew(output_schema=output_schema, timeout=timeout),
-            prompts=Prompts.of(template, names or {}),
+            prompts=Prompts.of(template, names or {}, files),
             limits=BatchLimits(
                 max_concurrency=max_concurrency,
                 max_cost_usd=max_cost,

@@ -29,6 +29,7 @@ def definition_of(plan: Plan, index: Mapping[str, Any]) -> dict[str, Any]:
     names = {name: value for name, value in plan.prompts.names.items() if _is_plain(value)}
     return {
         "template": plan.prompts.template,
+        "files": list(plan.prompts.files),
         "names": names,
         "names_left": [name for name in plan.prompts.names if name not in names],
         "spec": plan.crew.spec.to_data(),
@@ -57,6 +58,11 @@ def index_of(rows: Any) -> dict[str, Any]:
     return {"names": names, **({"keys": keys} if keys is not None else {})}
 
 
+def _label(name: Any) -> Any:
+    """A column's name again: a tuple is a list in JSON."""
+    return tuple(name) if isinstance(name, list) else name
+
+
 def _is_plain(value: Any) -> bool:
     """Whether a variable reads back from JSON as it was."""
     try:
@@ -78,7 +84,9 @@ def plan_of(definition: Mapping[str, Any], label: str | None, agent: Any = None)
     crew = recover.crew_of(definition["spec"], agent)
     return Plan(
         crew=crew,
-        prompts=Prompts(definition["template"], _names(definition)),
+        prompts=Prompts(
+            definition["template"], _names(definition), tuple(map(_label, definition.get("files", ())))
+        ),
         limits=BatchLimits(
             **{
                 one.name: definition["limits"][one.name]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -29,7 +29,7 @@ from nbagent.batch.outcome import (
     spent_on,
 )
 from nbagent.batch.plan import BatchLimits, Plan
-from nbagent.batch.prompts import RowKeys
+from nbagent.batch.prompts import Attached, RowKeys, files_with
 from nbagent.batch.results import Results
 from nbagent.batch.rows import Numbered, Source
 from nbagent.batch.spending import Spending
@@ -220,8 +220,13 @@ class Feed:
         }
 
     async def _take_some(self) -> None:
-        for label, row in await self._pull():
-            self._take(label, row)
+        rows = await self._pull()
+        attached: Sequence[Attached | None] = [None] * len(rows)
+        if self._plan.prompts.files and rows:
+            read = self._plan.prompts.attached_to
+            attached = await in_own_thread(lambda: [read(row) for _, row in rows], name="nbagent-rows")
+        for (label, row), goes_with in zip(rows, attached, strict=True):
+            self._take(label, row, goes_with)
         await asyncio.sleep(0)  # rows that the store knows cost no waiting: the others' streams go first
 
     async def _pull(self) -> list[Numbered]:
@@ -235,11 +240,11 @@ class Feed:
             self.stop(f"the source of rows failed: {error!r}")
             return []
 
-    def _take(self, label: Any, row: Any) -> None:
+    def _take(self, label: Any, row: Any, attached: Attached | None) -> None:
         """Take in one row: what is known of it is its outcome, else it is ready to be asked."""
         position = self._results.add(label, self._plan.key_of(label, row))
         try:
-            prompt = self._plan.prompts.of_row(label, row)
+            prompt = self._plan.prompts.of_row(label, row, attached)
         except NBAgentError as error:
             self._put(position, Outcome(status="error", error=str(error), error_type=type(error).__name__))
             return
@@ -326,7 +331,8 @@ class Feed:
 
     def _launch(self, ask: Ask) -> None:
         if len(ask.positions) == 1:
-            live = self._alone.launch(ask.prompts[0], self._row_of(ask))
+            prompt = ask.prompts[0]
+            live = self._alone.launch(prompt, self._row_of(ask), files_with(prompt))
         else:
             live = self._together.launch(group_prompt(ask.prompts), self._row_of(ask))
         self._lives[live.record.launch.run_id] = live

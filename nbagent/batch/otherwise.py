@@ -12,7 +12,7 @@ from typing import Any
 from nbagent.batch.feed import Ask
 from nbagent.batch.outcome import spent_on
 from nbagent.batch.plan import BatchLimits, Plan
-from nbagent.batch.prompts import Prompts, RowKeys
+from nbagent.batch.prompts import FilledPrompt, Prompts, RowKeys
 from nbagent.batch.results import Results
 from nbagent.batch.rows import Numbered, Source, source_of
 from nbagent.errors import ConfigurationError, UnknownOptionError, close_match
@@ -42,7 +42,7 @@ class Otherwise:
         changed = plan
         if self.template is not None:
             known = {**notebook_names(), **plan.prompts.names, **self.names}
-            changed = replace(changed, prompts=Prompts.of(self.template, known))
+            changed = replace(changed, prompts=Prompts.of(self.template, known, list(plan.prompts.files)))
         if self.agent is not None:
             changed = replace(changed, crew=self.agent.crew(output_schema=self._schema(plan)))
         is_variant = self.template is not None or self.agent is not None
@@ -100,7 +100,10 @@ class RowsAgain:
         anew = [
             position
             for position, one in zip(positions, outcomes, strict=True)
-            if one is None or one.prompt is None or otherwise.template is not None
+            if one is None
+            or one.prompt is None
+            or otherwise.template is not None
+            or (plan.prompts.files and not isinstance(one.prompt, FilledPrompt))
         ]
         rows = self._rows_at(anew, otherwise.rows) if anew else {}
         asks = []
@@ -121,7 +124,8 @@ class RowsAgain:
         source = source_of(given) if given is not None else self._own()
         if source is None:
             raise ConfigurationError(
-                "another template needs the rows, which this kernel does not have",
+                "this needs the rows themselves (for another template, or for the files that go with them), which this kernel "
+                "does not have",
                 "give their table again: rows=table",
             )
         if source.total is not None and source.total * self.repeat <= max(positions):

@@ -73,6 +73,11 @@ class Plan:
                 f"group is {self.group!r}", "give the number of rows that share a prompt"
             )
         self._check_repeat()
+        if self.prompts.files and (self.group > 1 or self.mode == "provider-batch"):
+            raise UnknownOptionError(
+                "files go with each row's own prompt, not with a group's or a provider's batch",
+                "leave files out, or ask each row by itself",
+            )
         if self.mode == "provider-batch" and (self.crew.spec.tools or self.crew.members):
             raise UnknownOptionError(
                 "a provider's batch asks each row once, and this agent calls tools or members",

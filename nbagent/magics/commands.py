@@ -70,7 +70,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
 
         %%agent_bg [AGENT] [-m MODEL] [-o NAME] [--schema TYPE] [--tools A,B] [--members A,B]
                    [--mode coordinate|route|broadcast] [--session ID] [--run-id ID]
-                   [--if-exists error|attach] [--timeout SECONDS] [-i TEXT] [-c VAR|FILE] [-q]
+                   [--if-exists error|attach] [--timeout SECONDS] [-i TEXT] [-c VAR|FILE|COLUMN] [-q]
                    [--temperature X] [--reasoning-effort WORD] [--max-output-tokens N] [--max-total-tokens N]
                    [--max-steps N] [--max-cost DOLLARS] [--cache off|use|refresh|replay] [--dry-run]
                    [--map TABLE [-j N] [--group N] [--dedupe] [--on-error continue|stop] [--fresh]]
@@ -85,7 +85,8 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         replay never asks.
         --dry-run shows the prompt as it would be sent, its tokens and what it can cost, and sends nothing.
         --map sends it once for each row of a table, list or generator, N at a time, as a batch ({{ row.column }});
-        --max-cost and --max-total-tokens then bound the whole of it.
+        --max-cost and --max-total-tokens then bound the whole of it, and -c names a column whose files, pictures or
+        tables go with each row.
 
         In [1]: country = "France"
 

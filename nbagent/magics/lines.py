@@ -129,7 +129,7 @@ def _launching(name: str) -> LineParser:
     parser.add_argument("--if-exists", choices=("error", "attach"), default="error")
     parser.add_argument("--timeout", metavar="SECONDS")
     parser.add_argument("-i", "--instructions", metavar="TEXT")
-    parser.add_argument("-c", "--context", action="append", default=[], metavar="VAR|FILE")
+    parser.add_argument("-c", "--context", action="append", default=[], metavar="VAR|FILE|COLUMN")
     parser.add_argument("--temperature", type=float, metavar="NUMBER")
     parser.add_argument("--reasoning-effort", metavar="WORD")
     for limit in ("--max-output-tokens", "--max-total-tokens", "--max-steps", "--max-cost"):

@@ -28,7 +28,7 @@ _OF_BATCH = {
     "fresh": "--fresh",
     "on_error": "--on-error",
 }
-_OF_RUN = {"session": "--session", "run_id": "--run-id", "context": "-c"}
+_OF_RUN = {"session": "--session", "run_id": "--run-id"}
 _LIMITS = ("max_cost", "max_total_tokens")
 
 
@@ -73,21 +73,23 @@ def launch(agent: Agent, options: Line, cell: str, names: Mapping[str, Any]) -> 
         label=options.output,
         cell_id=cell_id,
         names=names,
+        files=options.context or None,
     )
 
 
 def forecast(agent: Agent, options: Line, cell: str, names: Mapping[str, Any]) -> str:
     """Return what the first row would send and cost; nothing is sent."""
     from nbagent.batch import Prompts, source_of
+    from nbagent.batch.prompts import files_with
 
     source = source_of(_table(options.map, names))
     first = source.peek()
     if first is None:
         return f"dry run: {options.map} has no rows"
-    prompt = Prompts.of(cell.strip("\n"), names).of_row(*first)
+    prompt = Prompts.of(cell.strip("\n"), names, options.context or None).of_row(*first)
     schema = evaluate(options.schema, names, "schema") if options.schema else None
     rows = "rows of a generator" if source.total is None else f"{source.total} rows"
-    return f"the first of {rows}:\n{agent.forecast(prompt, output_schema=schema)}"
+    return f"the first of {rows}:\n{agent.forecast(prompt, output_schema=schema, files=files_with(prompt))}"
 
 
 def _table(expression: str, names: Mapping[str, Any]) -> Any:

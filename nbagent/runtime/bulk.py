@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import ConfigurationError
-from nbagent.events import Message, ModelCall
+from nbagent.events import FilePart, Message, ModelCall
 from nbagent.run import RunRecord
 from nbagent.runtime import children
 from nbagent.runtime.launching import Crew, Launching, mode_requested, run_launch, uuid7
@@ -71,14 +71,14 @@ class BulkLaunch:
         stopped = parent is not None and (parent.stop_reason is not None or parent.record.end is not None)
         return stopped or self._runtime.is_closing
 
-    def launch(self, prompt: str, row: Mapping[str, Any]) -> LiveRun:
+    def launch(self, prompt: str, row: Mapping[str, Any], files: tuple[FilePart, ...] = ()) -> LiveRun:
         """Launch one run and let it begin; `row` is what its launch says of the batch's row."""
         own = self._own(prompt, datetime.now(UTC))
         launch, crew = replace(self._launch, **own), self._crew
         written = self._submit({**own, **row})
         live = LiveRun(
             RunRecord(launch), crew.spec, crew.model, self._services,
-            launching=written, has_history=False, members=crew.members,
+            launching=written, has_history=False, members=crew.members, files=files,
         )  # fmt: skip
         live.rows.turn = 1
         self._runtime.take_in(live)
