@@ -74,6 +74,13 @@ class Sessions:
         with self._lock:
             return (store, session_id) in self._queues
 
+    def here(self, store: Store, session_id: str) -> frozenset[str]:
+        """The ids of this kernel's runs that have or wait for a turn in the session."""
+        with self._lock:
+            queue = self._queues.get((store, session_id))
+            turns = queue.turns if queue is not None else []
+            return frozenset(turn.run.record.launch.run_id for turn in turns)
+
     def enter(self, turn: SessionTurn) -> bool:
         """Queue a run as the last of its session; True if it is the only one."""
         with self._lock:
@@ -305,7 +312,10 @@ class SessionTurn:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             timeout_s = READ_S if store.trouble is None else READ_IN_TROUBLE_S
-            read = partial(load_session, store, session_id, before_turn=self.number, timeout_s=timeout_s)
+            here = self._sessions.here(store, session_id)
+            read = partial(
+                load_session, store, session_id, before_turn=self.number, here=here, timeout_s=timeout_s
+            )
             try:
                 return await in_own_thread(read)
             except StoreError as error:

@@ -109,14 +109,22 @@ def load_turns(store: Store, session_id: str, before_turn: int | None = None) ->
 
 
 def load_session(
-    store: Store, session_id: str, *, before_turn: int | None = None, timeout_s: float = 10.0
+    store: Store,
+    session_id: str,
+    *,
+    before_turn: int | None = None,
+    here: Container[str] = (),
+    timeout_s: float = 10.0,
 ) -> SessionState:
-    """The same turns and what other processes have unfinished in the session, in one read. Raises StoreError."""
+    """The same turns and what other processes have unfinished in the session, in one read. Raises StoreError.
+
+    `here` are the ids of runs that this process works on: nothing need be asked about these.
+    """
     with store.reader(timeout_s=timeout_s) as ask:
         runs = ask(_RUN_IDS, [session_id])
-        ended = _ended(ask, [row["run_id"] for row in runs])
-        open_ids = [row["run_id"] for row in runs if row["run_id"] not in ended]
-        unfinished = _unfinished(ask, open_ids, store.owner)
+        ids = [row["run_id"] for row in runs if row["run_id"] not in here]
+        ended = _ended(ask, ids)
+        unfinished = _unfinished(ask, [run_id for run_id in ids if run_id not in ended], store.owner)
         said = ask(_MESSAGES, [session_id, before_turn, before_turn])
     own = frozenset(row["run_id"] for row in runs if row["owner"] == store.owner)
     return SessionState(turns=_turns(said, ended), own=own, unfinished=unfinished)

@@ -410,3 +410,24 @@ def test_runs_with_a_session_go_on_while_another_program_has_the_record(
     until(lambda: len(nb.sql("select 1 from runs where status = 'completed'")) == 4)
     assert here.start("last", session_id="s").wait(timeout=30).status is RunStatus.completed
     assert sorted(histories(provider)[-1]) == ["last", "one", "theirs", "three", "two"]
+
+
+def test_without_locks_turns_are_kept_by_the_record(
+    gates: Gates, here: Agent, kernel: Start, provider: ScriptedProvider
+) -> None:
+    """A claim that cannot be had, as on a file system without flock, is said once on the run; the order holds."""
+    other = kernel()
+    store = current().store
+    store.path.parent.mkdir(parents=True, exist_ok=True)
+    store.path.with_name(store.path.name + ".sessions").write_text("no folder can be made here")
+    gate = gates.hold("one")
+    first = other.start("one")
+    provider.wait_for_requests(1)
+    second = here.start("two", session_id="s")
+    third = other.start("three")
+    gate.open()
+    assert second.wait(timeout=30).content == "answer to two"
+    assert other.wait(third)["status"] == "completed"
+    (said,) = [one for one in other.wait(first)["notices"] if "kept by the record alone" in one]
+    assert "not a directory" in said
+    assert histories(provider) == [["one"], ["one", "two"], ["one", "two", "three"]]
