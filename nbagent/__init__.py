@@ -28,6 +28,7 @@ Where things are, from the top down; each module imports only from below itself:
     errors settings threads   the error tree; options and where they come from; a thread to wait for
     jsontext inbound          JSON text that keeps every number; how much a server may send
     printable secrets         text as a terminal may show it; what is never shown
+    hints                     what to do, in the words of a magic, of Python or of a script
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from nbagent.batch.plan import Mode, OnError
 from nbagent.context import contexts_of, files_of, prompt_with
 from nbagent.errors import PromptError, show_as
 from nbagent.events import Event
+from nbagent.hints import how_to_set
 from nbagent.instructions import Instructions, check_instructions, instructions_text
 from nbagent.models import default_model_name, resolve_model
 from nbagent.models.protocol import Model
@@ -360,9 +361,8 @@ def _tell_of_demo() -> None:
     _told.append("demo")
     ipython = sys.modules.get("IPython")
     out = sys.stdout if ipython is not None and ipython.get_ipython() is not None else sys.stderr
-    out.write(
-        'no model is set: the demo model answers (%config NBAgent.model = "openai:..." sets a real one)\n'
-    )
+    how = how_to_set("model", '"openai:..."')
+    out.write(f"no model is set: the demo model answers ({how} sets a real one)\n")
 
 
 def _pending(run: Run) -> RunOutput:

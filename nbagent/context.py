@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from nbagent.errors import PromptError, UnknownNameError, close_match
 from nbagent.events import FilePart
+from nbagent.hints import how_to_set
 from nbagent.rendering import frame_text, render_result
 
 _PICTURES: Final = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WebP": "image/webp"}
@@ -268,5 +269,5 @@ def _check_size(name: str, size: int, max_bytes: int | None) -> None:
     if max_bytes is not None and size > max_bytes:
         raise PromptError(
             f"{name} has {size_text(size)}, more than max_context_bytes ({size_text(max_bytes)})",
-            "give less of it, or raise the limit: %config NBAgent.max_context_bytes",
+            f"give less of it, or raise the limit: {how_to_set('max_context_bytes')}",
         )

@@ -34,13 +34,16 @@ _RAW_HINT = "correct it, or keep braces as text with {% raw %}...{% endraw %}"
 _FUNCTIONS = (abs, all, any, len, max, min, repr, round, sorted, sum)
 _TYPES = (dict, enumerate, float, int, list, range, set, str, zip)
 _FORMATTING = frozenset({"format", "format_map", "vformat", "get_field"})
+# what to do about a name that a template uses and nobody has: for a cell's text, and for a call in Python
+IN_A_CELL = "define it in a cell, or correct the name"
+BY_NAMES = 'give it to the template with names={"{name}": {name}}, or correct the name'
 _OF_JINJA = ("cycler", "joiner", "namespace")
 
 
-def render(template: str, names: Mapping[str, Any]) -> str:
+def render(template: str, names: Mapping[str, Any], undefined: str = IN_A_CELL) -> str:
     """Return `template` with the values of `names` put in; a text without `{{`, `{%` or `{#` as it is.
 
-    Raises TemplateError for a name that is not defined, a syntax error (with its line), an access that the
+    `undefined` is what to do about a name that is not there, `{name}` in it. Raises TemplateError for a name that is not defined, a syntax error (with its line), an access that the
     sandbox forbids, and any exception that a value raises while it is shown.
     """
     if not is_template(template):
@@ -55,7 +58,7 @@ def render(template: str, names: Mapping[str, Any]) -> str:
     try:
         return compiled.render(values)
     except Exception as error:  # noqa: BLE001 - a template calls any code of the user's values
-        _fail(error, template, names)
+        _fail(error, template, names, undefined)
 
 
 def is_template(text: str) -> bool:
@@ -204,7 +207,7 @@ def _or_default(value: Any, default_value: Any = "", boolean: bool = False) -> A
     return value
 
 
-def _fail(error: Exception, template: str, names: Mapping[str, Any]) -> NoReturn:
+def _fail(error: Exception, template: str, names: Mapping[str, Any], undefined: str) -> NoReturn:
     """Raise the TemplateError that says what `error` was."""
     from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
 
@@ -220,7 +223,7 @@ def _fail(error: Exception, template: str, names: Mapping[str, Any]) -> NoReturn
             known = {*names, *_environment().globals}
             raise TemplateError(
                 f"{missing[1]!r} is not defined{close_match(missing[1], known)}, used in {where}",
-                "define it in a cell, or correct the name",
+                undefined.replace("{name}", missing[1]),
             ) from None
         raise TemplateError(f"{where}: {message}", "correct the expression") from None
     if isinstance(error, TemplateRuntimeError):

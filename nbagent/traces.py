@@ -29,6 +29,7 @@ from nbagent.events import (
     ToolCallStarted,
     Usage,
 )
+from nbagent.hints import how_to_set
 from nbagent.run import RunLaunch, RunStatus, status_of
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def check_traces() -> None:
     if settings.get("traces") == "on" and not _installed():
         raise ConfigurationError(
             "traces are on, but opentelemetry-api is not installed",
-            'pip install "nbagent-jupyter[otel]", or %config NBAgent.traces = "off"',
+            'pip install "nbagent-jupyter[otel]", or ' + how_to_set("traces", '"off"'),
         )
 
 

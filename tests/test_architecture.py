@@ -28,7 +28,7 @@ LAYERS: dict[int, tuple[str, ...]] = {
     3: ("loop", "delegate", "adapters", "mcp", "store", "models", "traces"),
     2: ("spec", "instructions", "tools", "schemas", "template", "context", "demo"),
     1: ("events", "run", "rendering"),
-    0: ("errors", "inbound", "jsontext", "printable", "secrets", "settings", "threads"),
+    0: ("errors", "hints", "inbound", "jsontext", "printable", "secrets", "settings", "threads"),
 }
 LAYER_OF = {room: layer for layer, rooms in LAYERS.items() for room in rooms}
 

@@ -16,8 +16,9 @@ from nbagent.batch.rows import Row, known_columns, templated
 from nbagent.context import Context, contexts_of, files_of, prompt_with
 from nbagent.errors import ConfigurationError, PromptError, TemplateError, close_match
 from nbagent.events import FilePart
+from nbagent.hints import by_place
 from nbagent.rendering import is_missing
-from nbagent.template import render, variables_in
+from nbagent.template import BY_NAMES, IN_A_CELL, render, variables_in
 
 ROW, INDEX = "row", "index"
 _MISSING = re.compile(r"has no attribute '([^']*)'|no element '([^']*)'")
@@ -55,6 +56,7 @@ class Prompts:
     template: str
     names: Mapping[str, Any]
     files: tuple[Any, ...] = ()
+    undefined: str = BY_NAMES  # what to do about a name that is not there
 
     @classmethod
     def of(cls, template: Any, names: Mapping[str, Any], files: Any = None) -> Prompts:
@@ -70,7 +72,8 @@ class Prompts:
                 "put {{ row.column }} (or {{ row }}, for a list of texts) where the row's value goes",
             )
         columns = () if files is None else tuple(files) if isinstance(files, list) else (files,)
-        return cls(template, {name: names[name] for name in used - {ROW, INDEX} if name in names}, columns)
+        known = {name: names[name] for name in used - {ROW, INDEX} if name in names}
+        return cls(template, known, columns, by_place(python=BY_NAMES, magic=IN_A_CELL))
 
     def attached_to(self, row: Any) -> Attached:
         """Read what goes with a row's prompt; a column that is not there is `of_row`'s to tell. In a thread of its own."""
@@ -90,7 +93,7 @@ class Prompts:
         Raises TemplateError (a column that is not there) and PromptError (nothing left, or a file that cannot be sent).
         """
         try:
-            prompt = render(self.template, {**self.names, ROW: row, INDEX: templated(label)})
+            prompt = render(self.template, {**self.names, ROW: row, INDEX: templated(label)}, self.undefined)
         except TemplateError as error:
             raise _of_column(error, row) from None
         if not prompt.strip():

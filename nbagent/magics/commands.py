@@ -19,6 +19,7 @@ from nbagent.errors import (
     PromptError,
     show_as,
 )
+from nbagent.hints import magics_loaded, says_magic
 from nbagent.magics import completion, configuring, mapping
 from nbagent.magics.callers import visible_names
 from nbagent.magics.given import changes_of, contexts_named, launched_agent
@@ -65,6 +66,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
 
     @no_var_expand
     @cell_magic
+    @says_magic
     def agent_bg(self, line: str, cell: str) -> None:
         """Launch an agent on the cell's text; the prompt is back at once.
 
@@ -115,6 +117,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
 
     @no_var_expand
     @line_cell_magic
+    @says_magic
     def agent(self, line: str, cell: str | None = None) -> Any:
         """Run an agent in the foreground (`%%agent`, flags as in `%%agent_bg?`), or look after runs (`%agent`).
 
@@ -279,6 +282,7 @@ def load(shell: InteractiveShell) -> None:
         configuring.load(shell, shell.magics_manager.registry["NBAgent"])
     completion.load(shell)
     kernel.load(shell)
+    magics_loaded(there=True)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -288,4 +292,5 @@ def unload(shell: InteractiveShell) -> None:
             shell.magics_manager.magics[kind].pop(name, None)
     configuring.unload(shell)
     completion.unload(shell)
+    magics_loaded(there=False)
     kernel.unload(shell)

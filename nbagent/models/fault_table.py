@@ -109,7 +109,7 @@ NO_PAGE = Fault(
 NO_DESCRIPTORS = Fault(
     ProviderUnreachableError,
     "no connection to {base_url}: this process has no file descriptors left",
-    "allow it more (ulimit -n before the kernel starts), or run fewer at a time: %config NBAgent.max_concurrency",
+    "allow it more (ulimit -n before the kernel starts), or run fewer at a time: a lower max_concurrency",
     sent=False,
 )
 REFUSED_IN_REPLY = Fault(

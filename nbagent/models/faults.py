@@ -17,6 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from nbagent.errors import ModelError, ProviderProtocolError, ProviderRefusedError
+from nbagent.hints import how_to_set
 from nbagent.inbound import MessageTooLargeError, message_limit
 from nbagent.models.content_filters import filtered_for, is_filtered
 from nbagent.models.fault_table import (
@@ -163,7 +164,7 @@ def fault_of_size(error: MessageTooLargeError, target: Target) -> ProviderProtoc
     return ProviderProtocolError(
         f"provider {target.provider!r} sent one message of {error} (model {target.model!r}): max_message_bytes is "
         f"{message_limit():,}",
-        "if that is what it should send, raise the limit: %config NBAgent.max_message_bytes",
+        f"if that is what it should send, raise the limit: {how_to_set('max_message_bytes')}",
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from nbagent import settings
 from nbagent.errors import ConfigurationError
 from nbagent.events import Usage
+from nbagent.hints import how_to_set
 from nbagent.threads import in_own_thread
 
 
@@ -50,7 +51,7 @@ def has_price(provider: str, model: str) -> bool:
 def price_table() -> str:
     """Return where prices are looked up, in words for a message."""
     listed = "genai-prices" if _price_list() is not None else "genai-prices, which is not installed"
-    return f"the price table ({listed}, and %config NBAgent.prices)"
+    return f"the price table ({listed}, and {how_to_set('prices')})"
 
 
 def _own_prices() -> Mapping[str, Mapping[str, float]]:

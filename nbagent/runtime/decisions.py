@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError, close_match
 from nbagent.events import PendingApproval
+from nbagent.hints import show_runs
 from nbagent.jsontext import dump_json
 from nbagent.loop import Decision
 from nbagent.run import RunStatus
@@ -102,7 +103,7 @@ def _decide_stored(
     store = runtime.store
     stopped = load_stopped(store, run.run_id)
     if stopped is None:
-        raise UnknownNameError(f"no run {run.run_id!r} in {str(store.path)!r}", "%agent list shows the runs")
+        raise UnknownNameError(f"no run {run.run_id!r} in {str(store.path)!r}", show_runs())
     calls = chosen(run.run_id, stopped.output.status, stopped.output.pending_approvals, *which)
     if stopped.is_left:
         recover.adopt(runtime, stopped, {call.tool_call_id: (call, decision) for call in calls}, agent)

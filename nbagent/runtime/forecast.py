@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nbagent.events import FilePart, Message, Usage
+from nbagent.hints import how_to_set
 from nbagent.jsontext import dump_json
 from nbagent.models.prices import price_usd
 from nbagent.models.protocol import Model, ModelRequest
@@ -106,7 +107,7 @@ def _ceiling(spec: AgentSpec, model: Model, tokens: int) -> tuple[float | None, 
         return min(bounds)
     if price_in is None or price_out is None:
         of_whom = "of one of its models" if isinstance(spec, TeamSpec) else f"of {spec.model}"
-        return None, f"the price {of_whom} is not known; %config NBAgent.prices can hold it"
+        return None, f"the price {of_whom} is not known; {how_to_set('prices')} can hold it"
     limit = "max_cost or max_total_tokens" if has_tools else "max_output_tokens or max_cost"
     return None, f"no limit bounds it; set {limit}"
 

@@ -25,6 +25,7 @@ from nbagent.errors import (
     UnknownNameError,
     close_match,
 )
+from nbagent.hints import show_runs
 from nbagent.mcp import close_servers
 from nbagent.models import close_connections
 from nbagent.models.protocol import Model
@@ -363,16 +364,14 @@ class Runtime:
                 for name in (live.record.launch.label, live.record.launch.run_id)
                 if name
             ]
-            raise UnknownNameError(f"no run {key!r}{close_match(key, known)}", "%agent list shows the runs")
+            raise UnknownNameError(f"no run {key!r}{close_match(key, known)}", show_runs())
         return Run(output.run_id, output.session_id, runtime=self)
 
     def stored(self, run_id: str) -> RunOutput:
         """The snapshot of a run as the store's file has it, its answer as plain data. Raises UnknownNameError."""
         output = load_run(self.store, run_id)
         if output is None:
-            raise UnknownNameError(
-                f"no run {run_id!r} in {str(self.store.path)!r}", "%agent list shows the runs"
-            )
+            raise UnknownNameError(f"no run {run_id!r} in {str(self.store.path)!r}", show_runs())
         return output
 
     def typed(self, output: RunOutput) -> RunOutput:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from nbagent.errors import ConfigurationError
 from nbagent.events import FilePart
+from nbagent.hints import by_place, how_to_set
 from nbagent.models.prices import has_price, price_table
 from nbagent.models.protocol import Model
 from nbagent.run import RunLaunch
@@ -102,10 +103,11 @@ def _check_price(model: Model) -> None:
     if has_price(model.provider, model.id):
         return
     name = f"{model.provider}:{model.id}"
+    price = f'{{"{name}": {{"input": 1.0, "output": 2.0}}}}'
+    instead = by_place(python="max_total_tokens (a map with max_tokens)", magic="--max-total-tokens")
     raise ConfigurationError(
         f"max_cost is set, but the price of {name} is not in {price_table()}",
-        f'give its US dollars per million tokens: %config NBAgent.prices = {{"{name}": '
-        '{"input": 1.0, "output": 2.0}}, or bound the run with max_total_tokens instead',
+        f"give its US dollars per million tokens: {how_to_set('prices', price)}, or bound it with {instead} instead",
     )
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
 from nbagent.events import FilePart, PendingApproval
+from nbagent.hints import by_place, show_runs
 from nbagent.loop import Decision, LoopState, with_tools
 from nbagent.models.protocol import Model
 from nbagent.run import RunOutput, RunStatus
@@ -187,7 +188,7 @@ def _load(runtime: Runtime, key: str) -> StoppedRun:
         store.submit(InterruptOrphans()).result(CLAIM_WAIT_S)
         stopped = load_stopped(store, key)
     if stopped is None:
-        raise UnknownNameError(f"no run {key!r} in {str(store.path)!r}", "%agent list shows the runs")
+        raise UnknownNameError(f"no run {key!r} in {str(store.path)!r}", show_runs())
     runtime.outdone(stopped.output.run_id, stopped.output.attempt)
     if not stopped.output.is_final:
         raise _unfinished(stopped.output, stopped.row["owner"], store)
@@ -204,7 +205,10 @@ def _unfinished(output: RunOutput, owner: str, store: Store) -> ConfigurationErr
     where = "this kernel" if owner == store.owner else process_name(owner)
     return ConfigurationError(
         f"run {output.run_id!r} is {output.status.value} in {where}",
-        f"wait for it, or stop it with %agent cancel {output.run_id}",
+        by_place(
+            python=f"wait for it, or stop it with nb.cancel_run({output.run_id!r})",
+            magic=f"wait for it, or stop it with %agent cancel {output.run_id}",
+        ),
     )
 
 

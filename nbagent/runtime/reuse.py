@@ -27,6 +27,7 @@ from nbagent.events import (
     ToolCallFinished,
     TypedAnswer,
 )
+from nbagent.hints import by_place
 from nbagent.run import RunOutput
 from nbagent.runtime.cachekey import cache_key
 from nbagent.runtime.handover import COMMIT_WAIT_S
@@ -202,8 +203,11 @@ def _missed(live: LiveRun) -> NoRecordedAnswerError:
     prompt = prompt if len(prompt) <= _PROMPT_SHOWN else prompt[: _PROMPT_SHOWN - 1] + "…"
     return NoRecordedAnswerError(
         f"no recorded answer for the prompt {prompt!r} (agent {launch.agent_name!r}, {launch.provider}:{launch.model})",
-        "ask once with --cache use, or %agent record import the file that holds it; "
-        "a changed agent, tool, schema, model (or where it is) or history asks anew",
+        by_place(
+            python='ask once with cache="use", or nb.import_answers() of the file that holds it; ',
+            magic="ask once with --cache use, or %agent record import the file that holds it; ",
+        )
+        + "a changed agent, tool, schema, model (or where it is) or history asks anew",
     )
 
 

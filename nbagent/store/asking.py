@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import ConfigurationError, QueryError
+from nbagent.hints import by_place
 from nbagent.store.file import damage_in
 from nbagent.store.readcopy import private_copy
 
@@ -28,7 +29,6 @@ FORMATS: Mapping[str, str] = {
     "jsonl": "format json",
 }
 TABLES = 'ask runs, attempts, model_calls, tool_calls or messages; nb.sql("describe runs") shows the columns'
-_WRITES = "sql() only reads: use one select; %agent clear deletes runs, %agent export writes files"
 _REFUSED = ("read-only mode", "configuration has been locked", "disabled by configuration")
 
 
@@ -114,7 +114,7 @@ def _check_one(cursor: DuckDBPyConnection, sql: str) -> None:
     if not found:
         raise QueryError("the query is empty", TABLES)
     if len(found) > 1:
-        raise QueryError(f"there are {len(found)} statements in one query", _WRITES)
+        raise QueryError(f"there are {len(found)} statements in one query", _only_reads())
 
 
 def _cannot(error: Exception, sql: str) -> QueryError:
@@ -123,8 +123,17 @@ def _cannot(error: Exception, sql: str) -> QueryError:
     text = str(error)
     refused = isinstance(error, duckdb.PermissionException) or any(sign in text for sign in _REFUSED)
     if refused:
-        return QueryError(f"this would do more than read the record: {' '.join(sql.split()):.80}", _WRITES)
+        return QueryError(
+            f"this would do more than read the record: {' '.join(sql.split()):.80}", _only_reads()
+        )
     return QueryError(
         f"the record cannot answer this: {' '.join(text.split('LINE 1:', maxsplit=1)[0].split()):.500}",
         TABLES,
+    )
+
+
+def _only_reads() -> str:
+    return by_place(
+        python="sql() only reads: use one select; nb.clear_runs() deletes runs, nb.export_runs() writes files",
+        magic="sql only reads: use one select; %agent clear deletes runs, %agent export writes files",
     )

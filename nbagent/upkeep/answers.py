@@ -13,6 +13,7 @@ from typing import Any
 
 from nbagent import runtime
 from nbagent.errors import RecordingError, UnknownNameError
+from nbagent.hints import by_place
 from nbagent.jsontext import dump_json, load_json
 from nbagent.models import provider_names, provider_row
 from nbagent.store import all_answers, import_recordings, recorded_output, recordings_of, replacing
@@ -39,7 +40,12 @@ def export_answers(path: str | os.PathLike[str], *, everything: bool = False) ->
         whose = "the record" if everything else "this kernel"
         raise UnknownNameError(
             f"{whose} has no completed run to export",
-            "run the notebook first" if everything else "run the notebook first, or say --all",
+            "run the notebook first"
+            if everything
+            else by_place(
+                python="run the notebook first, or say everything=True",
+                magic="run the notebook first, or say --all",
+            ),
         )
     lines = [{_HEADER: VERSION}, *found]
     text = b"".join(dump_json(line, sort_keys=True) + b"\n" for line in lines)

@@ -10,6 +10,7 @@ from typing import Any
 from nbagent import runtime
 from nbagent.errors import UnknownOptionError, close_match
 from nbagent.frames.choose import Filters, chosen_of
+from nbagent.hints import by_place
 from nbagent.store import FORMATS, Chosen, Query, list_messages, list_picked, pick_runs, write_table
 
 TABLES = ("runs", "model_calls", "tool_calls", "messages")
@@ -38,7 +39,7 @@ def export_runs(
     if form not in FORMATS:
         raise UnknownOptionError(
             f"{str(path)!r} has no format that is known: {form!r}{close_match(form, FORMATS)}",
-            f"say one with --format: {', '.join(FORMATS)}",
+            f"say one with {by_place(python='format=', magic='--format')}: {', '.join(FORMATS)}",
         )
     if table not in TABLES:
         raise UnknownOptionError(

@@ -84,7 +84,7 @@ def test_choices_come_from_the_parser(tab: Tab) -> None:
     """A flag with choices gives them, after a space and after `=`; what was typed narrows them."""
     assert tab("%%agent_bg --mode ") == ["coordinate", "route", "broadcast"]
     assert tab("%%agent_bg --if-exists=a") == ["attach"]
-    assert tab("%agent metrics ") == [*lines.METRICS, "--session", "--label", "--batch"]
+    assert tab("%agent metrics ") == [*lines.METRICS, "--session", "--since", "--label", "--batch"]
 
 
 def test_an_options_choices_complete_its_flag() -> None:

@@ -73,7 +73,7 @@ def test_where_prices_come_from(monkeypatch):
     """The price table has a name, and where it is missing how to get it."""
     pytest.importorskip("genai_prices")
     assert has_price("openai", "gpt-4o-mini")
-    assert price_table() == "the price table (genai-prices, and %config NBAgent.prices)"
+    assert price_table() == "the price table (genai-prices, and NBAGENT_PRICES in the environment)"
     monkeypatch.setitem(sys.modules, "genai_prices", None)
     prices_module._price_list.cache_clear()
     try:

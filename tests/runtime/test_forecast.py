@@ -66,7 +66,7 @@ def test_without_a_price_the_ceiling_is_unknown(model: OpenAIChat) -> None:
     """It says so, and where a price can be given."""
     found = Agent(model=model, settings=ModelSettings(max_output_tokens=10)).forecast(PROMPT)
     assert found.ceiling_usd is None
-    assert "cost: unknown (the price of openai-chat:m is not known; %config NBAgent.prices" in str(found)
+    assert "cost: unknown (the price of openai-chat:m is not known; NBAGENT_PRICES" in str(found)
 
 
 @pytest.mark.usefixtures("priced")

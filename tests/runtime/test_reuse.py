@@ -188,7 +188,7 @@ def test_replay_says_what_is_missing_in_two_lines_and_touches_nothing(
     lines = str(caught.value).splitlines()
     assert len(lines) == 2
     assert "'What is the capital of France?'" in lines[0]
-    assert "--cache use" in lines[1]
+    assert 'cache="use"' in lines[1]
     assert asked_nothing(provider, 0, 0)
     run = nb.get("mine")
     assert (run.status, run.error_type) == (RunStatus.error, "NoRecordedAnswerError")
