@@ -22,6 +22,7 @@
     │   ├── QueryError              SQL that the record cannot answer
     │   ├── StoreBusyError          another process holds the file
     │   ├── StoreTooNewError
+    │   ├── StoreForeignError
     │   └── StoreDamagedError
     └── ModelError                  a provider's answer, or its silence
         ├── ProviderUnreachableError
@@ -193,6 +194,10 @@ class StoreBusyError(StoreError):
 
 class QueryError(StoreError):
     """SQL that the record cannot answer."""
+
+
+class StoreForeignError(StoreError):
+    """The file at the store's place is not a record of ours; it is left untouched."""
 
 
 class StoreTooNewError(StoreError):

@@ -62,6 +62,13 @@ _TABLE = (
         doc="The DuckDB file of the record; without it .nbagent/runs.duckdb in the project's folder.",
     ),
     Option(
+        name="store_mode",
+        type=str,
+        default="private",
+        choices=("private", "group"),
+        doc="Who may use a record that is made from now on: private is its maker alone (0600), group its group (0660).",
+    ),
+    Option(
         name="timeout",
         type=float,
         default=600.0,

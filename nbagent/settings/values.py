@@ -88,7 +88,14 @@ def store_path(start: Path | None = None, *, flag: str | Path | None = None) -> 
         return project_root(start) / ".nbagent" / "runs.duckdb"
     base = table.path.parent if where == "pyproject.toml" and table.path else _folder(start)
     full = _normal(base, path)
-    return full / "runs.duckdb" if full.is_dir() else full
+    return full / "runs.duckdb" if _is_folder(full) else full
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # in another user's folder: whoever opens it is told
+        return False
 
 
 @functools.lru_cache(maxsize=16)

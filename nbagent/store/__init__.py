@@ -18,6 +18,7 @@ answers.py      answers to be given again    recordings.py   such an answer as d
 forgetting.py   which runs to delete         asking.py       a person's SQL, tables to files
 readcopy.py     the copy that SQL is asked of  salvage.py     damaged files carried over
 batches.py      what batches have answered   sessions.py     what sessions hold
+access.py       modes, records that can only be read
 session_claim.py which process may let a run of a session work
 """
 

@@ -7,16 +7,21 @@ All of it runs on the writer thread, except `cursor`'s result, which a reader's 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import os
 import re
+import shutil
+import tempfile
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbagent.errors import StoreBusyError, StoreDamagedError, StoreError, StoreTooNewError
+from nbagent import settings
+from nbagent.errors import StoreBusyError, StoreDamagedError, StoreError, StoreForeignError, StoreTooNewError
+from nbagent.store.access import access_trouble, can_only_read, make_folder, set_mode
 from nbagent.store.lockfile import LockFile
 from nbagent.store.migrations import migrate
 from nbagent.store.salvage import is_whole, salvage
@@ -38,6 +43,7 @@ _DAMAGED = re.compile(
     r"not a valid DuckDB database|corrupt|checksum|failed to load metadata|deserializ|replaying WAL|read enough bytes",
     re.IGNORECASE,
 )
+_SQLITE = b"SQLite format 3\0"
 _NEWER = re.compile(r"version number|newer version", re.IGNORECASE)
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 _ALIAS = "record"
@@ -58,6 +64,8 @@ class StoreFile:
         self._damage = ""  # what DuckDB said of the file in the middle of a turn
         self._doubted = ""  # what it said to a reader, who may have read a bad copy
         self._aside: Path | None = None  # a damaged file whose rows are to be carried over
+        self.is_read_only = False  # the user may not write it: turns are with a private copy, for readers
+        self._copy: tuple[Path, Stats] | None = None
         self._inode: int | None = None  # of the file that our last turn was with
         self.begun_anew = False  # it is another file now
 
@@ -74,13 +82,17 @@ class StoreFile:
         """
         try:
             make_folder(self.path.parent)
-            others = self.lock.acquire()
+            self.is_read_only = can_only_read(self.path)
+            others = False if self.is_read_only else self.lock.acquire()
         except OSError as error:
-            raise trouble_of(error, self.path) from error
+            raise access_trouble(error, self.path) from error
         self.held.acquire()
         try:
             self._stale |= others or stats_of(self.path) != self._seen
-            self._attach()
+            if self.is_read_only:
+                self._attach_copy()
+            else:
+                self._attach()
             migrate(self.con, self.path)
             self._carry_over()
             inode = self.path.stat().st_ino
@@ -89,6 +101,8 @@ class StoreFile:
         except BaseException as error:
             found = trouble_of(error, self.path)
             self.close(broken=not isinstance(found, StoreBusyError))
+            if isinstance(found, StoreForeignError) and self.lock.is_new:
+                self.lock.remove()
             raise found from error
         stale, self._stale = self._stale, False
         return stale
@@ -152,7 +166,7 @@ class StoreFile:
     def keep_private(self) -> None:
         """Let nobody but the user read the log that DuckDB has just begun beside the file."""
         with contextlib.suppress(OSError):
-            wal_of(self.path).chmod(0o600)
+            set_mode(wal_of(self.path), self.path)
 
     def forget(self) -> None:
         """In a forked child: leave the parent's file alone, also when this interpreter ends."""
@@ -161,12 +175,39 @@ class StoreFile:
             self._con = None
         self.lock.forget()
 
-    def _attach(self) -> None:
+    @property
+    def source(self) -> Path:
+        """Where copies are made from, under `held`: the file, or the private copy that brings it up to date."""
+        return self._copy[0] if self.is_read_only and self._copy is not None else self.path
+
+    def _attach_copy(self) -> None:
+        """Attach a private copy of a record that can only be read: it may be migrated, and rows of logs come in."""
+        seen = stats_of(self.path)
+        if self._copy is None or self._copy[1] != seen:
+            if self._copy is not None:
+                shutil.rmtree(self._copy[0].parent, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix="nbagent-"))
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            copy = folder / "record.duckdb"
+            with self.lock.shared():
+                copy_files(self.path, copy)
+            self._copy = copy, seen
+        self._connect().execute(f"attach {_quoted(self._copy[0])} as {_ALIAS}")
+        self._attached = True
+        self.con.execute(f"use {_ALIAS}")
+
+    def _connect(self) -> DuckDBPyConnection:
         import duckdb
 
         if self._con is None:
             spill = {"temp_directory": f"{self.path}.tmp"}  # made only when a query outgrows the memory
             self._con = duckdb.connect(":memory:", config=_CONFIG | spill)  # type: ignore[arg-type]
+        return self._con
+
+    def _attach(self) -> None:
+        import duckdb
+
+        con = self._connect()
         doubted, self._doubted = self._doubted, ""
         if doubted and not self._damage and self.path.exists() and not is_whole(self.path):
             self._damage = doubted
@@ -174,22 +215,37 @@ class StoreFile:
             reason, self._damage = self._damage, ""
             self._set_aside(reason)
         new = self._is_new()
+        options = f"type duckdb, storage_version '{_OLDEST_READER}'"
         for last_try in (False, False, True):
             try:
-                self._con.execute(
-                    f"attach {_quoted(self.path)} as {_ALIAS} (storage_version '{_OLDEST_READER}')"
-                )
+                con.execute(f"attach {_quoted(self.path)} as {_ALIAS} ({options})")
                 break
             except duckdb.Error as error:
-                if last_try or not _DAMAGED.search(str(error)) or _NEWER.search(str(error)):
+                if last_try or _NEWER.search(str(error)):
                     raise
-                self._set_aside(str(error))
-                new = True
+                if "storage version" in str(error):  # made by somebody else: whose it is is seen inside
+                    options = "type duckdb"
+                elif _DAMAGED.search(str(error)):
+                    self._set_aside_ours(error)
+                    new = True
+                else:
+                    raise
         self._attached = True
-        self._con.execute(f"use {_ALIAS}")
+        con.execute(f"use {_ALIAS}")
         if new:
-            self.path.chmod(0o600)
+            # the mode that the option asks for: there was no record to follow
+            self.path.chmod(0o660 if settings.get("store_mode") == "group" else 0o600)
             self.begun_anew = self._inode is not None  # a new file may have its predecessor's inode
+
+    def _set_aside_ours(self, error: Exception) -> None:
+        """Set the file aside, unless it is another program's database. Raises StoreForeignError."""
+        with self.path.open("rb") as file:  # nobody has it open here: it could not be attached
+            if file.read(len(_SQLITE)) == _SQLITE:
+                raise StoreForeignError(
+                    f"{str(self.path)!r} is a SQLite file, and no DuckDB file; it is left untouched",
+                    "set NBAGENT_STORE to another file",
+                ) from None
+        self._set_aside(str(error))
 
     def _is_new(self) -> bool:
         """Whether there is no database yet. An empty file, which a crash can leave, is no database."""
@@ -232,6 +288,15 @@ def wal_of(path: Path) -> Path:
     return path.with_name(path.name + ".wal")
 
 
+def copy_files(path: Path, copy: Path) -> None:
+    """Copy a database and its log; nobody but this user can read the copy. Raises OSError."""
+    for source, target in ((path, copy), (wal_of(path), wal_of(copy))):
+        with contextlib.suppress(FileNotFoundError):
+            if source.exists():
+                target.touch(mode=0o600, exist_ok=False)
+                shutil.copyfile(source, target)
+
+
 def stats_of(path: Path) -> Stats:
     """What tells from outside whether a database was written to: inode, size and time of it and of its log."""
     found: list[Any] = []
@@ -266,10 +331,7 @@ def trouble_of(error: BaseException, path: Path) -> BaseException:
             "allow it more (ulimit -n before the kernel starts), or run fewer at a time; rows wait in memory until then",
         )
     if isinstance(error, OSError):
-        return StoreError(
-            f"the record {str(path)!r} cannot be written: {error.strerror or error}",
-            "make its folder writable, or set NBAGENT_STORE to another file; rows wait in memory until then",
-        )
+        return access_trouble(error, path)
     if not isinstance(error, duckdb.Error):
         return error
     text = str(error)
@@ -318,13 +380,6 @@ def busy(path: Path, pid: int | None) -> StoreBusyError:
         f"the record {str(path)!r} is held by another process{f' (pid {pid})' if pid else ''}",
         "close the program that has it open; rows wait in memory until then",
     )
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder that a record is in, the user's own. Raises OSError."""
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _quoted(path: Path) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from time import monotonic
 
 from nbagent.jsontext import dump_json
+from nbagent.store.access import open_file
 from nbagent.store.columns import COLUMNS, Row
 from nbagent.store.jobs import Jobs
 from nbagent.store.lockfile import OPEN_FLAGS, try_lock
@@ -73,7 +74,7 @@ class LaunchLog:
             return False
         try:
             if self._fd is None:
-                self._fd = _created(self.path)
+                self._fd = _created(self.path, self._database)
             elif not _is_there(self._fd, self.path):
                 self._taking = False
                 return False
@@ -151,9 +152,9 @@ def _is_there(fd: int, path: Path) -> bool:
         return False
 
 
-def _created(path: Path) -> int:
+def _created(path: Path, database: Path) -> int:
     """Begin a log, locked for as long as this process lives: so others know that it does. Raises OSError."""
-    fd = os.open(path, _FLAGS, 0o600)
+    fd = open_file(path, _FLAGS, database)
     if not (
         try_lock(fd) and _is_there(fd, path)
     ):  # somebody has just found it unlocked, and taken it for left

@@ -11,7 +11,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic, sleep
+
+from nbagent.store.access import open_file
 
 if sys.platform == "win32":
     import msvcrt
@@ -57,6 +61,8 @@ else:
         fcntl.flock(fd, fcntl.LOCK_UN)
 
 
+SHARE_WAIT_S = 5.0  # turns are shorter
+
 # a name beside the record that somebody has made a link of must not lead us into another file
 OPEN_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
@@ -84,7 +90,9 @@ class LockFile:
         self._gate_path = path.with_name(path.name + ".gate")
         self._lock: int | None = None
         self._gate: int | None = None
+        self._database = path
         self._turn = 0
+        self.is_new = False  # this object has made the files: no process has worked with the database before
         self._mine = b""
 
     def acquire(self, *, sign: bool = True) -> bool:
@@ -94,8 +102,9 @@ class LockFile:
         """
         if self._lock is None or self._gate is None or self._replaced():
             self.forget()
-            self._lock = _open(self._lock_path)
-            self._gate = _open(self._gate_path)
+            self.is_new = not self._lock_path.exists()
+            self._lock = self._open(self._lock_path)
+            self._gate = self._open(self._gate_path)
         assert self._gate is not None
         _take(self._gate, wait=True)
         try:
@@ -106,6 +115,28 @@ class LockFile:
         if sign:
             self._sign()
         return others
+
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        """Hold the lock beside others who only read; where it cannot even be opened, nobody here can tell."""
+        try:
+            fd = os.open(self._lock_path, os.O_RDONLY | OPEN_FLAGS)
+        except OSError:
+            yield
+            return
+        try:
+            until = monotonic() + SHARE_WAIT_S
+            with contextlib.suppress(OSError):
+                while not _share(fd) and monotonic() < until:
+                    sleep(0.005)
+            yield
+        finally:
+            os.close(fd)
+
+    def remove(self) -> None:
+        """Take the files away again: the database is not ours."""
+        for path in (self._lock_path, self._gate_path):
+            path.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Let the next one in."""
@@ -156,6 +187,9 @@ class LockFile:
                 os.close(fd)
         self._lock = self._gate = None
 
+    def _open(self, path: Path) -> int:
+        return open_file(path, os.O_RDWR | os.O_CREAT | OPEN_FLAGS, self._database)
+
     def _sign(self) -> None:
         assert self._lock is not None
         self._turn += 1
@@ -174,7 +208,3 @@ class LockFile:
             )
         except FileNotFoundError:
             return True
-
-
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | OPEN_FLAGS, 0o600)

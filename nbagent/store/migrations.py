@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbagent.errors import StoreTooNewError
+from nbagent.errors import StoreForeignError, StoreTooNewError
 from nbagent.store.rows import utc_now
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def migrate(con: DuckDBPyConnection, path: Path) -> None:
             f"the record {str(path)!r} has schema {have}, this nbagent knows {len(MIGRATIONS)}; it is left untouched",
             "update nbagent-jupyter, or set NBAGENT_STORE to another file",
         )
+    if not have:
+        _check_empty(con, path)
     for number in range(have + 1, len(MIGRATIONS) + 1):
         script = _script(MIGRATIONS[number - 1])
         con.execute("begin")
@@ -53,12 +55,24 @@ def migrate(con: DuckDBPyConnection, path: Path) -> None:
             raise
 
 
+def _check_empty(con: DuckDBPyConnection, path: Path) -> None:
+    """Begin no record in a database that holds something else. Raises StoreError."""
+    found = con.execute(
+        "select table_name from duckdb_tables() where database_name = current_database() and not internal limit 1"
+    ).fetchone()
+    if found:
+        raise StoreForeignError(
+            f"{str(path)!r} is a DuckDB file of another program: it has a table {found[0]!r}; it is left untouched",
+            "set NBAGENT_STORE to another file",
+        )
+
+
 def version_of(con: DuckDBPyConnection) -> int:
     """The number of the last migration that the open file has; 0 for a new file."""
     import duckdb
 
     try:
         row = con.execute("select max(version) from schema_version").fetchone()
-    except duckdb.CatalogException:
+    except (duckdb.CatalogException, duckdb.BinderException):
         return 0
     return (row[0] if row else 0) or 0

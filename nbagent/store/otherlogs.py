@@ -13,6 +13,7 @@ from pathlib import Path
 
 from nbagent.errors import StoreDamagedError
 from nbagent.jsontext import load_json
+from nbagent.store.access import NO_ACCESS, open_file
 from nbagent.store.columns import COLUMNS, Row
 from nbagent.store.lockfile import OPEN_FLAGS, try_lock, unlock
 from nbagent.store.writes import Logged
@@ -42,6 +43,11 @@ class OtherLogs:
             fd = os.open(path, os.O_RDWR | OPEN_FLAGS)
         except FileNotFoundError:  # its process has just ended
             return
+        except OSError as error:
+            if error.errno not in NO_ACCESS:
+                raise
+            self._read_anothers(path)  # in a record that can only be read
+            return
         try:
             is_left = try_lock(fd)
             if is_left:
@@ -53,6 +59,14 @@ class OtherLogs:
         self.launches += map(Logged, rows)
         if is_left:
             self._unreadable += unreadable
+
+    def _read_anothers(self, path: Path) -> None:
+        with contextlib.suppress(OSError):
+            fd = os.open(path, os.O_RDONLY | OPEN_FLAGS)
+            try:
+                self.launches += map(Logged, _parsed(_content(fd))[0])
+            finally:
+                os.close(fd)
 
     @property
     def some_are_left(self) -> bool:
@@ -79,7 +93,7 @@ class OtherLogs:
     def _set_aside(self) -> str:
         stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
         aside = self._database.with_name(f"{self._database.name}{_DAMAGED}{stamp}")
-        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_FLAGS, 0o600)
+        fd = open_file(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_FLAGS, self._database)
         with os.fdopen(fd, "wb") as file:
             file.write(b"\n".join(self._unreadable))
         return str(

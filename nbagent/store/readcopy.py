@@ -22,7 +22,8 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import StoreError
-from nbagent.store.file import Stats, let_it_be, stats_of, trouble_of, wal_of
+from nbagent.store.access import is_there
+from nbagent.store.file import Stats, copy_files, let_it_be, stats_of, trouble_of, wal_of
 from nbagent.store.lockfile import LockFile
 
 if TYPE_CHECKING:
@@ -164,27 +165,23 @@ def copy_record(writer: Writer, copy: Path, timeout_s: float = 10.0) -> tuple[St
     """
     path = writer.file.path
     with writer.letting_go():
-        if not (writer.has_begun and path.exists() and writer.is_settled()):
+        if not (writer.has_begun and is_there(path) and writer.is_settled()):
             with writer.reading(timeout_s):
                 pass  # a turn brings all into the file: rows of this process, launches in other processes' logs
+        if writer.file.is_read_only:
+            with writer.file.held:
+                copy_files(writer.file.source, copy)
+            return stats_of(path), None
         lock = LockFile(path)
         lock.acquire(sign=False)
     try:
         stats = stats_of(path)
-        for source, target in ((path, copy), (wal_of(path), wal_of(copy))):
-            with contextlib.suppress(FileNotFoundError):
-                _copy_file(source, target)
+        copy_files(path, copy)
         newest = max((one[2] for one in stats if one is not None), default=0)
         return stats, None if time_ns() - newest > SETTLED_NS else lock.mark()
     finally:
         lock.release()
         lock.close()
-
-
-def _copy_file(source: Path, target: Path) -> None:
-    if source.exists():
-        target.touch(mode=0o600, exist_ok=False)
-        shutil.copyfile(source, target)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ from typing import Literal
 import orjson
 from pydantic import TypeAdapter
 
-from nbagent.store.file import make_folder
+from nbagent.store.access import make_folder, open_file
 from nbagent.store.lockfile import OPEN_FLAGS, share_lock, try_lock, unlock
 
 NOTE_MAX = 4096
@@ -59,6 +59,7 @@ class SessionClaims:
 
     def __init__(self, database: Path) -> None:
         self.trouble: str | None = None
+        self._database = database
         self._folder = database.with_name(database.name + ".sessions")
         self._lock = threading.Lock()
         self._held: dict[str, SessionClaim] = {}
@@ -152,10 +153,10 @@ class SessionClaims:
         """Open or make a file, and the folder with it. Raises OSError."""
         for _ in range(_TRIES):
             with contextlib.suppress(FileNotFoundError):
-                return os.open(path, _FLAGS | os.O_CREAT, 0o600)
+                return open_file(path, _FLAGS | os.O_CREAT, self._database)
             make_folder(self._folder.parent)
             with contextlib.suppress(FileExistsError):
-                self._folder.mkdir(mode=0o700)
+                make_folder(self._folder, self._database)
         raise FileNotFoundError(path)
 
     def _sweep(self) -> None:

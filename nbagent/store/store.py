@@ -16,6 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbagent.errors import StoreBusyError, StoreDamagedError, StoreError
+from nbagent.store.access import is_there
 from nbagent.store.asking import ask_frame
 from nbagent.store.file import damage_in
 from nbagent.store.readcopy import MOST_THREADS, ReadCopy
@@ -61,7 +62,7 @@ class Store:
     @property
     def untouched(self) -> bool:
         """True while there is no file, and no row on its way into one."""
-        return not self._writer.waiting() and not self.path.exists()
+        return not self._writer.waiting() and not is_there(self.path)
 
     @property
     def trouble(self) -> str | None:
@@ -200,7 +201,7 @@ class Store:
         Looks at the file from outside only, and never while this process has it open. Cheap; any thread.
         """
         file, now = self._writer.file, self._writer.others_wrote
-        outside = not file.held.locked() and self.path.exists() and file.changed()
+        outside = not file.held.locked() and is_there(self.path) and file.changed()
         return now != seen or outside, now
 
     def flush(self, timeout_s: float = 2.0) -> bool:
@@ -223,7 +224,7 @@ class Store:
             return set()
         self._looked = now
         writer = self._writer
-        if not self.path.exists():
+        if not is_there(self.path):
             return set()
         if writer.file.changed():
             try:

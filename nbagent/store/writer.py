@@ -16,6 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import StoreBusyError, StoreError
+from nbagent.store.access import can_only_read, only_read
 from nbagent.store.columns import Row
 from nbagent.store.file import StoreFile, busy
 from nbagent.store.jobs import Job, Jobs
@@ -214,9 +215,17 @@ class Writer:
     def _sweep(self) -> None:
         """End the runs of dead processes: at the first look or after the first launch, then now and then."""
         now = monotonic()
+        if self._can_only_read():
+            return
         if self._swept_at is None or now - self._swept_at > SWEEP_EVERY_S:
             self._swept_at = now
             self.submit(InterruptOrphans())
+
+    def _can_only_read(self) -> bool:
+        try:
+            return can_only_read(self.path)
+        except OSError:
+            return False  # the turn says what it is
 
     def _wake(self, *, start: bool = True) -> None:
         if start and self._thread is None:
@@ -320,6 +329,9 @@ class Writer:
     def _begin(self, found: OtherLogs) -> None:
         """Commit what other processes' logs hold, together with what is due here where that asks nothing about it."""
         launches = found.launches
+        if self.file.is_read_only:
+            self._commit([], launches)
+            return
         if self.file.begun_anew:
             launches = [*launches, *self._launched_here()]
         if found.some_are_left:
@@ -350,6 +362,12 @@ class Writer:
         """Commit and serve until nothing comes any more, or until the turn has lasted long enough."""
         begin = monotonic()
         last = False
+        if self.file.is_read_only:
+            self._readers.serve(lambda: None, self.file.cursor)
+            self._readers.wait_until_done()
+            if self.waiting():
+                raise only_read(self.path)
+            return
         while True:
             if not self.file.is_doubted:  # else in the next turn, on what is carried over
                 self._readers.serve(self._jobs.first, self.file.cursor)
