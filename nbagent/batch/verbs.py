@@ -61,6 +61,9 @@ def batch_named(key: str) -> Batch | None:
     except StoreError:  # what this kernel holds is there all the same
         if own:
             return own[-1]
+        launches = [live.record.launch for live in current().runs()]
+        if any(key in (launch.run_id, launch.label) for launch in launches):
+            return None
         raise
     return recorded_batch(found.id) if found is not None and found.is_batch else None
 

@@ -271,6 +271,9 @@ class SessionTurn:
                 claim = self._sessions.claim(self, take=True)
                 if claim is not None and (self._watch is None or self._watch.may_look(time.monotonic())):
                     state = await self._read()
+                    if store.cancel_heard(self._run.record.launch.run_id):
+                        self._run.stop("cancelled")  # who cancelled the one before it meant this one too
+                        await asyncio.sleep(0)
                     if self._sessions.before(self) is not None:
                         continue
                     ahead = state.ahead_of(self.number, also=self._after)

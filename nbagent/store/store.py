@@ -237,6 +237,13 @@ class Store:
             writer.submit(CancelSeen(tuple(found)))
         return found
 
+    def cancel_heard(self, run_id: str) -> bool:
+        """Whether somebody else asked to cancel this run, as of this process's last turn: reads no file. Told once."""
+        heard = run_id in self._writer.memory.cancels
+        if heard:
+            self._writer.submit(CancelSeen((run_id,)))
+        return heard
+
     def decisions_requested(self, run_ids: Iterable[str]) -> list[DecisionRequest]:
         """What people decided elsewhere on calls of these runs, in order; each is told once.
 

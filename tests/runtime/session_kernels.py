@@ -110,13 +110,13 @@ class Orders:
 
     def wait(self, run_id: str) -> dict[str, Any]:
         """Wait for the end of a run."""
-        run = nb.get(run_id)
+        run = current().get(run_id)
         output = run.wait(timeout=PATIENCE_S)
         return {"status": output.status.value, "content": output.content, "notices": self._notices(run)}
 
     def look(self, run_id: str) -> dict[str, Any]:
         """A run as its card shows it."""
-        run = nb.get(run_id)
+        run = current().get(run_id)
         waiting = row_of(Seen.of_record(run.record))["waiting"] if run.record is not None else ""
         return {"status": run.status.value, "waiting": waiting, "notices": self._notices(run)}
 
@@ -125,11 +125,11 @@ class Orders:
 
     def cancel(self, run_id: str) -> bool:
         """Cancel a run."""
-        return nb.get(run_id).cancel()
+        return current().get(run_id).cancel()
 
     def approve(self, run_id: str) -> bool:
         """Let a paused run go on."""
-        run = nb.get(run_id)
+        run = current().get(run_id)
         run.approve(agent=agent_on(self.base_url)) if run.record is None else run.approve()
         return True
 

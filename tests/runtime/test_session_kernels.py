@@ -400,6 +400,7 @@ def test_runs_with_a_session_go_on_while_another_program_has_the_record(
         with pytest.warns(UserWarning, match="is (not recorded yet|held by another)"):
             third = here.start("three", session_id="s")
         assert third.wait(timeout=30).status is RunStatus.completed
+        assert nb.get(third.run_id).content == "answer to three"
         theirs = other.start("theirs")
         assert other.wait(theirs)["status"] == "completed"
         locker.stdin.write("\n")
