@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, time
 from enum import Enum
@@ -17,6 +18,8 @@ from uuid import UUID
 
 import orjson
 import pydantic_core
+
+_INFINITE = re.compile(r"\binf\b")
 
 
 def dump_json(data: Any, *, default: Callable[[Any], Any] | None = str, sort_keys: bool = False) -> bytes:
@@ -29,7 +32,7 @@ def dump_json(data: Any, *, default: Callable[[Any], Any] | None = str, sort_key
     options = orjson.OPT_NON_STR_KEYS | (orjson.OPT_SORT_KEYS if sort_keys else 0)
     try:
         text = orjson.dumps(data, default=default, option=options)
-        if b"null" not in text or not _has_infinite(data):
+        if b"null" not in text or not _may_have_infinite(data) or not _has_infinite(data):
             return text
     except TypeError:  # an integer beyond 64 bits, among others
         pass
@@ -69,6 +72,14 @@ def _as_orjson_does(value: Any, default: Callable[[Any], Any] | None) -> Any:
     if default is None:
         raise TypeError(f"{type(value).__name__} is no JSON data")
     return default(value)
+
+
+def _may_have_infinite(data: Any) -> bool:
+    """Say quickly whether the word for an infinite number stands anywhere in how `data` shows itself."""
+    try:
+        return _INFINITE.search(repr(data)) is not None
+    except Exception:  # noqa: BLE001 - somebody else's repr
+        return True
 
 
 def _has_infinite(data: Any) -> bool:

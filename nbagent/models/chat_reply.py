@@ -174,6 +174,9 @@ class ChatReply:
         )
 
     def _take_payload(self, payload: bytes, texts: list[str], thoughts: list[str]) -> None:
+        if self._model and (text := _plain_text(payload)):
+            texts.append(text)
+            return
         try:
             for chunk in loads(payload, self._target):
                 self._take_chunk(chunk, texts, thoughts)
@@ -182,9 +185,6 @@ class ChatReply:
 
     def _take_chunk(self, chunk: dict[str, Any], texts: list[str], thoughts: list[str]) -> None:
         choices = chunk.get("choices")
-        if self._model and (text := _plain_text(chunk, choices)):
-            texts.append(text)
-            return
         if (not choices or chunk.get("error")) and (error := error_in(chunk)) is not None:
             raise fault_of_error_object(error, self._target)
         if not (self._id and self._model) and "choices" in chunk:
@@ -351,8 +351,15 @@ class ChatReply:
         return self._tags.rest(whole=finish == "stop" and not self._calls)
 
 
-def _plain_text(chunk: dict[str, Any], choices: Any) -> str | None:
+def _plain_text(payload: bytes) -> str | None:
     """Return the text of a chunk that is of the usual form and brings nothing else; most are."""
+    try:
+        chunk = orjson.loads(payload)
+    except ValueError:
+        return None
+    if type(chunk) is not dict:
+        return None
+    choices = chunk.get("choices")
     if type(choices) is not list or len(choices) != 1 or type(choice := choices[0]) is not dict:
         return None
     delta = choice.get("delta")

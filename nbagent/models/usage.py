@@ -13,17 +13,17 @@ from nbagent.events import Usage
 from nbagent.models.lenient import whole_number
 
 _NOTHING = Usage()
-_READ = (
+_READ = frozenset({
     "cached_tokens", "cache_read_input_tokens", "cache_read_tokens", "prompt_cache_hit_tokens", "cached_prompt_tokens",
     "cached_input_tokens", "cached_content_token_count", "num_cached_tokens", "cacheReadInputTokens",
-)  # fmt: skip
-_WRITTEN = (
+})  # fmt: skip
+_WRITTEN = frozenset({
     "cache_write_tokens", "cache_creation_input_tokens", "cache_creation_tokens", "cache_write_input_tokens",
     "cacheWriteInputTokens",
-)  # fmt: skip
-_THOUGHT = (
+})  # fmt: skip
+_THOUGHT = frozenset({
     "reasoning_tokens", "thinking_tokens", "thoughts_token_count", "thoughts_tokens", "reasoning_output_tokens"
-)  # fmt: skip
+})  # fmt: skip
 
 
 def merged(before: Mapping[str, Any] | None, usage: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -84,9 +84,14 @@ def _is_exclusive(usage: Mapping[str, Any], total: int | None) -> bool:
     return total is None and "prompt_tokens" not in usage and "cache_read_input_tokens" in usage
 
 
-def _most(names: tuple[str, ...], *parts: Mapping[str, Any]) -> int | None:
+def _most(names: frozenset[str], *parts: Mapping[str, Any]) -> int | None:
     """Return the count that goes by one of the names; the larger one where some say zero for not counted."""
-    counts = [count for part in parts for name in names if (count := _count(part.get(name))) is not None]
+    counts = [
+        count
+        for part in parts
+        for name in part
+        if name in names and (count := _count(part[name])) is not None
+    ]
     return max(counts, default=None)
 
 
