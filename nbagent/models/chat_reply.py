@@ -105,10 +105,12 @@ class ChatReply:
         calls_before = len(self._calls)
         try:
             for payload in payloads:
-                if payload.strip() == b"[DONE]":
+                if self._model and (text := _plain_text(payload)):
+                    texts.append(text)
+                elif payload.strip() == b"[DONE]":
                     self.done = self._marked = True
                     break
-                if payload:
+                elif payload:
                     self._take_payload(payload, texts, thoughts)
         except ModelError as fault:  # raised by `finished`: the text that came with it in one read is kept
             self._fault = fault
@@ -174,9 +176,6 @@ class ChatReply:
         )
 
     def _take_payload(self, payload: bytes, texts: list[str], thoughts: list[str]) -> None:
-        if self._model and (text := _plain_text(payload)):
-            texts.append(text)
-            return
         try:
             for chunk in loads(payload, self._target):
                 self._take_chunk(chunk, texts, thoughts)
