@@ -66,7 +66,7 @@ class Prompts:
                 f"the template is {template!r}", 'give a text such as "Classify: {{ row.text }}"'
             )
         used = variables_in(template)
-        if ROW not in used:
+        if not used & {ROW, INDEX} and not files:
             raise TemplateError(
                 "the template does not use the row: every prompt would be the same",
                 "put {{ row.column }} (or {{ row }}, for a list of texts) where the row's value goes",

@@ -289,6 +289,17 @@ def test_mistakes_are_told_before_anything_is_sent(agent, provider, table):
     assert provider.requests == []
 
 
+@pytest.mark.parametrize("template", ["Say {{ index }}", "Say {{ index | upper }}", "{{ row }}{{ index }}"])
+def test_the_index_alone_makes_a_prompt(agent, provider, template):
+    """Rows that are told apart by their labels need no column of theirs in the template."""
+    provider.otherwise(Reviews().answer)
+    frame = agent.map(pd.Series(["", ""], index=["ada", "bob"]), template).result(30)
+    assert [text.lower().removeprefix("<say ") for text in frame["content"]] in (
+        ["ada>", "bob>"],
+        ["<ada>", "<bob>"],
+    )
+
+
 def test_a_column_may_have_any_name(agent, provider):
     """Columns named as a dict's or a row's own methods are the columns."""
     provider.otherwise(Reviews().answer)

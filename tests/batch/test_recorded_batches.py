@@ -370,5 +370,5 @@ def test_failed_rows_are_asked_in_another_way(agent, provider, table):
     assert len(provider.requests) == asked + 2
     generated = agent.map((row for row in ["number 3"]), "Say: {{ row }}", output_schema=Review)
     generated.wait(30)
-    with pytest.raises(ConfigurationError, match="another template needs the rows"):
+    with pytest.raises(ConfigurationError, match="for another template"):
         generated.retry_failed(template="Once more: {{ row }}")

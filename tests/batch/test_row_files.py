@@ -57,6 +57,16 @@ HOLDERS = {
 }
 
 
+@pytest.mark.parametrize("dedupe", [False, True])
+def test_the_picture_alone_tells_the_rows_apart(agent, provider, dedupe):
+    """A template without the row is no mistake where a file goes with it; equal pictures are one question."""
+    provider.otherwise(shade_of)
+    photos = pd.Series([png(10), png(20), png(10)], dtype=object)
+    frame = agent.map(photos, "Which shade?", files="row", dedupe=dedupe).result(30)
+    assert list(frame["content"]) == ["Which shade? [10]", "Which shade? [20]", "Which shade? [10]"]
+    assert len(provider.requests) == (2 if dedupe else 3)
+
+
 @pytest.mark.parametrize("kind", HOLDERS)
 def test_each_row_has_its_own_picture(agent, provider, tmp_path, kind):
     """Paths, bytes, images and lists of them; a missing one is no file; the column comes back as it was."""
