@@ -18,13 +18,13 @@ class Spending:
         self.cost_usd = 0.0
         self.tokens = 0
         self.asked = 0
-        self.cost_known = False
+        self.cost_known = True  # of nothing asked: it cost nothing
 
     def add(self, outcome: Outcome) -> None:
         """Count a run that ended, whatever its end."""
         self.asked += 1
         self.cost_usd += outcome.cost_usd or 0.0
-        self.cost_known = self.cost_known or outcome.cost_usd is not None
+        self.cost_known = outcome.cost_usd is not None or (self.cost_known and self.asked > 1)
         self.tokens += outcome.total_tokens or 0
 
     def may_ask(self, in_flight: int) -> bool:

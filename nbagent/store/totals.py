@@ -35,8 +35,11 @@ def session_metrics(store: Store, session_id: str) -> RunMetrics:
 
 
 def batch_metrics(store: Store, batch_id: str) -> RunMetrics:
-    """The sum over the runs of a batch and those below them; zero calls for one that asked nothing. Raises StoreError."""
-    return _sum(store, Chosen(batches=[batch_id]))
+    """The sum over the runs of a batch and those below them; one that asked nothing has cost 0. Raises StoreError."""
+    found = _sum(store, Chosen(batches=[batch_id]))
+    if found.model_calls:
+        return found
+    return found.model_copy(update={**dict.fromkeys(TOKEN_FIELDS, 0), "cost_usd": 0.0})
 
 
 def _sum(store: Store, chosen: Chosen) -> RunMetrics:
