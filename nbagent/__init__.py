@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from nbagent.spec import Limits, ModelSettings
     from nbagent.team import Team
     from nbagent.tools import tool
-    from nbagent.upkeep import clear_runs, doctor, export_answers, export_runs, import_answers
+    from nbagent.upkeep import clear_runs, doctor, export_answers, export_runs, import_answers, reprice
 
 __version__ = "0.1.0"
 
@@ -108,6 +108,7 @@ _PUBLIC = {
     "export_answers": "upkeep",
     "export_runs": "upkeep",
     "import_answers": "upkeep",
+    "reprice": "upkeep",
 }
 
 __all__ = [
@@ -147,6 +148,7 @@ __all__ = [
     "plot_latency",
     "plot_timeline",
     "register_provider",
+    "reprice",
     "resume",
     "runs",
     "sql",

@@ -19,7 +19,18 @@ from nbagent.instructions import Instructions, check_instructions, instructions_
 from nbagent.models import default_model_name, resolve_model
 from nbagent.models.protocol import Model
 from nbagent.run import RunMetrics, RunOutput, RunStatus
-from nbagent.runtime import Callbacks, Crew, Equipment, Forecast, HasModel, Launching, Run, RunEvents, recover
+from nbagent.runtime import (
+    Callbacks,
+    Crew,
+    Equipment,
+    Forecast,
+    HasModel,
+    Launching,
+    Run,
+    RunEvents,
+    recover,
+    repricing,
+)
 from nbagent.runtime.history import as_sent
 from nbagent.schemas import OutputSchema
 from nbagent.session import Session, id_of
@@ -305,6 +316,7 @@ class Agent:
         2
         """
         store = runtime.current().store
+        repricing.catch_up(runtime.current())
         return session_metrics(store, id_of(session_id) or self._last_session or "")
 
     def resume(self, run_id: str, **options: Any) -> Run:

@@ -70,7 +70,9 @@ class Message:
 class ModelCall:
     """One request to a model, ended in any way; one row of `model_calls`.
 
-    `server_finish_reason` is the server's own word where `finish_reason` is one of ours.
+    `server_finish_reason` is the server's own word where `finish_reason` is one of ours. Where the server reported no
+    usage, `usage_source` is "estimated" and the `estimated_` fields hold what limits are bound by; `usage` and
+    `cost_usd` hold what is known alone.
     """
 
     step: int
@@ -90,6 +92,26 @@ class ModelCall:
     error_type: str | None = None
     error: str | None = None
     server_finish_reason: str | None = None
+    estimated_input_tokens: int | None = None
+    estimated_output_tokens: int | None = None
+    estimated_cost_usd: float | None = None
+
+    @property
+    def estimated_tokens(self) -> int | None:
+        """What the call is taken to have used, None where its server said."""
+        if self.estimated_input_tokens is None or self.estimated_output_tokens is None:
+            return None
+        return self.estimated_input_tokens + self.estimated_output_tokens
+
+    @property
+    def bounded_tokens(self) -> int | None:
+        """The tokens that count against limits: those reported, else the estimate."""
+        return self.estimated_tokens if self.usage.total_tokens is None else self.usage.total_tokens
+
+    @property
+    def bounded_cost_usd(self) -> float | None:
+        """The dollars that count against limits: those known, else the estimate."""
+        return self.estimated_cost_usd if self.cost_usd is None else self.cost_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

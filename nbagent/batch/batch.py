@@ -31,7 +31,7 @@ from nbagent.batch.snapshot import kept
 from nbagent.batch.spending import Spending
 from nbagent.errors import ConfigurationError, StoreError, WaitTimeout, show_as
 from nbagent.run import RunMetrics, RunStatus
-from nbagent.runtime import Launching, current
+from nbagent.runtime import Launching, current, repricing
 from nbagent.runtime.bulk import BulkLaunch
 from nbagent.runtime.launching import check_models
 from nbagent.runtime.turns import call_limits
@@ -129,11 +129,9 @@ class Batch:
     def progress(self) -> BatchProgress:
         """Where it stands: rows done, failed and left, rate, cost so far, time left."""
         assert self._feed is not None
-        spending = self._feed.spending
         return self._results.progress(
+            self._feed.spending,
             running=self._feed.in_flight,
-            cost_usd=spending.cost_usd if spending.cost_known else None,
-            tokens=spending.tokens,
             pace_per_s=self._slots.rate_per_s if self._slots is not None else None,
         )
 
@@ -143,6 +141,7 @@ class Batch:
 
         The sum that `nb.metrics.by_model(batch=...)` counts. Rows from earlier cost nothing here. Raises StoreError.
         """
+        repricing.catch_up(self._runtime)
         return batch_metrics(self._store, self.batch_id)
 
     @property
@@ -227,7 +226,8 @@ class Batch:
         before that row), `stop_reason` (`max_output_tokens`: the answer is cut), `from_earlier` (an earlier batch had
         the answer), `error`, `error_type`, `error_fields`, `cost_usd` (US dollars that this batch has spent on the row, failed tries
         and its part of a group's included; 0 where it is from earlier or another row with the same prompt paid),
-        `duration_s` and `run_id`. The columns given keep their names, whatever these are: one of ours with a name
+        `duration_s` and `run_id`. Where a server reported no usage there are `estimated_tokens` and
+        `estimated_cost_usd` beside them. The columns given keep their names, whatever these are: one of ours with a name
         that is taken is `answer.NAME` (`answer.answer.NAME` if that is too); so is an answer's field with the name of
         a measure.
 

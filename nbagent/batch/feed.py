@@ -35,6 +35,7 @@ from nbagent.batch.rows import Numbered, Source
 from nbagent.batch.spending import Spending
 from nbagent.errors import NBAgentError, StoreError
 from nbagent.frames.rowkeys import ROWS, key_data
+from nbagent.models.estimates import ESTIMATED
 from nbagent.schemas import InvalidOutputError, Stored, read_stored
 from nbagent.store import Answered, BatchRow, BatchRows, answered_rows
 from nbagent.threads import in_own_thread
@@ -351,7 +352,10 @@ class Feed:
     def _ended(self, ask: Ask, live: LiveRun) -> None:
         """A run has its end: the next may begin; its outcome comes when it is committed."""
         outcome = outcome_of(live.record)
+        was_estimated = self.spending.is_estimated
         self.spending.add(outcome)
+        if self.spending.is_estimated and not was_estimated:
+            self._results.note(ESTIMATED.format(provider=self._plan.crew.model.provider))
         del self._lives[live.record.launch.run_id]
         self._uncommitted += 1
         if len(ask.positions) == 1:

@@ -33,6 +33,8 @@ _DTYPES: dict[str, Any] = {
     "duration_s": "Float64",
     "run_id": "string",
 }
+# only where a server reported no usage
+_ESTIMATES: dict[str, Any] = {"estimated_tokens": "Int64", "estimated_cost_usd": "Float64"}
 TEXT = Layout((Column(CONTENT, "string"),))
 _FIELDS = {"from_earlier": "reused"}
 
@@ -86,7 +88,8 @@ def measures_of(outcomes: Sequence[Outcome | None]) -> dict[str, Any]:
     statuses = [one.status if one is not None else RunStatus.pending.value for one in outcomes]
     occurring = [status for status in STATUSES if status in set(statuses)]
     measures: dict[str, Any] = {"status": pd.Categorical(statuses, categories=occurring)}
-    for name, dtype in _DTYPES.items():
+    guessed = any(one is not None and one.estimated_tokens is not None for one in outcomes)
+    for name, dtype in (_DTYPES | (_ESTIMATES if guessed else {})).items():
         field = _FIELDS.get(name, name)
         values = [None if one is None else getattr(one, field) for one in outcomes]
         measures[name] = pd.array(values, dtype=dtype)

@@ -13,9 +13,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from nbagent.batch.pace import Pace
 from nbagent.errors import ModelError
 from nbagent.loop import Charge
+from nbagent.models.estimates import estimated_tokens
 from nbagent.models.protocol import Model, ModelRequest
 from nbagent.runtime.breath import Breath
-from nbagent.runtime.rates import Rates, Spent, estimated_tokens
+from nbagent.runtime.rates import Rates, Spent
 from nbagent.runtime.turns import Place, Slots
 
 TOO_MANY = frozenset({429, 529})  # the second is what one provider answers while all of it is overloaded

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nbagent.batch.grouping import MISSING, split_answers
-from nbagent.run import RunRecord, seconds_between
+from nbagent.models.prices import is_free
+from nbagent.run import RunRecord, seconds_between, sum_known
 from nbagent.schemas import OutputSchema
 from nbagent.store import Answered
 
@@ -21,7 +22,8 @@ class Outcome:
     """A row's end: a run's final `status`, or "not asked". `content` is text or the typed value; unknown is None.
 
     `reused`: an earlier batch had asked it, so that it costs this one nothing. `prompt` and `key` are kept where the
-    row can be asked again. `cost_usd` and `total_tokens` are all that was spent on the row, failed tries included.
+    row can be asked again. `cost_usd` and `total_tokens` are all that was spent on the row, failed tries included; beside
+    them are the estimates for calls of which their server told no usage. `unpriced`: of some nobody knows the cost.
     """
 
     status: str
@@ -33,6 +35,9 @@ class Outcome:
     error_fields: str | None = None
     cost_usd: float | None = None
     total_tokens: int | None = None
+    estimated_cost_usd: float | None = None
+    estimated_tokens: int | None = None
+    unpriced: bool = False
     duration_s: float | None = None
     run_id: str | None = None
     reused: bool = False
@@ -63,7 +68,13 @@ class Outcome:
     def copy(self) -> Outcome:
         """Return the same for another row with this prompt, which costs nothing more."""
         free = self.run_id is not None
-        return replace(self, cost_usd=0.0 if free else None, total_tokens=0 if free else None)
+        return replace(
+            self,
+            cost_usd=0.0 if free else None,
+            total_tokens=0 if free else None,
+            estimated_cost_usd=None,
+            estimated_tokens=None,
+        )
 
     def after(self, spent: Spent) -> Outcome:
         """Return the same with what earlier tries of the row have cost."""
@@ -71,6 +82,8 @@ class Outcome:
             self,
             cost_usd=_sum(self.cost_usd, spent.cost_usd),
             total_tokens=_sum(self.total_tokens, spent.total_tokens),
+            estimated_cost_usd=_sum(self.estimated_cost_usd, spent.estimated_cost_usd),
+            estimated_tokens=_sum(self.estimated_tokens, spent.estimated_tokens),
         )
 
 
@@ -80,6 +93,8 @@ class Spent:
 
     cost_usd: float | None = None
     total_tokens: int | None = None
+    estimated_cost_usd: float | None = None
+    estimated_tokens: int | None = None
 
 
 NOTHING_SPENT = Spent()
@@ -87,7 +102,7 @@ NOTHING_SPENT = Spent()
 
 def spent_on(outcome: Outcome) -> Spent:
     """Return what was spent on a row with this outcome."""
-    return Spent(outcome.cost_usd, outcome.total_tokens)
+    return Spent(outcome.cost_usd, outcome.total_tokens, outcome.estimated_cost_usd, outcome.estimated_tokens)
 
 
 def _sum(one: Any, other: Any) -> Any:
@@ -100,8 +115,7 @@ def outcome_of(record: RunRecord) -> Outcome:
     end, launch = record.end, record.launch
     assert end is not None
     good = record.status.value == "completed"
-    costs = [call.cost_usd for call in record.model_calls if call.cost_usd is not None]
-    tokens = [call.usage.total_tokens for call in record.model_calls if call.usage.total_tokens is not None]
+    calls = record.model_calls
     whole = record.metrics if launch.kind == "team" else None  # its members' calls are its own
     return Outcome(
         status=record.status.value,
@@ -111,8 +125,18 @@ def outcome_of(record: RunRecord) -> Outcome:
         error=end.error,
         error_type=end.error_type,
         error_fields=end.error_fields,
-        cost_usd=whole.cost_usd if whole else (sum(costs) if costs else None),
-        total_tokens=whole.total_tokens if whole else (sum(tokens) if tokens else None),
+        cost_usd=whole.cost_usd if whole else sum_known(call.cost_usd for call in calls),
+        total_tokens=whole.total_tokens if whole else sum_known(call.usage.total_tokens for call in calls),
+        estimated_cost_usd=whole.estimated_cost_usd
+        if whole
+        else sum_known(call.estimated_cost_usd for call in calls),
+        estimated_tokens=whole.estimated_tokens
+        if whole
+        else sum_known(call.estimated_tokens for call in calls),
+        unpriced=any(
+            call.status == "completed" and call.bounded_cost_usd is None and not is_free(call.provider)
+            for call in calls
+        ),
         duration_s=(end.finished_at - record.started_at).total_seconds() if record.started_at else None,
         run_id=launch.run_id,
         prompt=None if good else launch.prompt,
@@ -195,6 +219,8 @@ def outcome_of_row(row: Mapping[str, Any], content: Any) -> Outcome:
         error_fields=row["error_fields"],
         cost_usd=row["cost_usd"],
         total_tokens=row["total_tokens"],
+        estimated_cost_usd=row["estimated_cost_usd"],
+        estimated_tokens=row["estimated_tokens"],
         duration_s=seconds_between(row["started_at"], row["finished_at"]),
         run_id=row["run_id"],
         prompt=None if good else row["prompt"],
@@ -208,6 +234,8 @@ def share_of(outcome: Outcome, count: int) -> Outcome:
         outcome,
         cost_usd=None if outcome.cost_usd is None else outcome.cost_usd / count,
         total_tokens=None if outcome.total_tokens is None else outcome.total_tokens // count,
+        estimated_cost_usd=None if outcome.estimated_cost_usd is None else outcome.estimated_cost_usd / count,
+        estimated_tokens=None if outcome.estimated_tokens is None else outcome.estimated_tokens // count,
     )
 
 

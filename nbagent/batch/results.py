@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbagent.batch.outcome import CANCELLED, NOT_ASKED, Outcome
+from nbagent.batch.spending import Spending
 
 # the rate is that of the last rows, and of the last seconds where they hold enough of them
 RATE_OVER = 200
@@ -27,7 +28,8 @@ class BatchProgress:
 
     `done` rows have an answer (`reused` of them from an earlier batch), `failed` ones have none, `cancelled` ones were
     stopped by a person, `not_asked` ones were left out because the batch ended before them; `statuses` counts the
-    statuses that occur. `cost_usd` and `tokens` are what this batch has spent itself, on failed tries too.
+    statuses that occur. `cost_usd` and `tokens` are what this batch has spent itself, on failed tries too;
+    beside them are the estimates for calls of which their server told no usage.
     `rate_per_s` counts rows asked, lately; 0 in the first second. `pace_per_s` is how many requests a second it sends
     at most while the provider limits it.
     """
@@ -46,6 +48,8 @@ class BatchProgress:
     pace_per_s: float | None
     finished: bool
     statuses: Mapping[str, int] = field(default_factory=dict)
+    estimated_cost_usd: float | None = None
+    estimated_tokens: int = 0
 
     @property
     def left(self) -> int | None:
@@ -70,6 +74,8 @@ class BatchProgress:
         parts += [f"{count} {name}" for name, count in self._others if count]
         if self.cost_usd:
             parts.append(f"${self.cost_usd:.4f}")
+        if self.estimated_cost_usd:
+            parts.append(f"about ${self.estimated_cost_usd:.4f} by estimate")
         if not self.finished and self.rate_per_s:
             parts.append(f"{self.rate_per_s:.1f} rows/s")
             parts += [f"{_clock(self.eta_s)} left"] if self.eta_s is not None else []
@@ -212,9 +218,7 @@ class Results:
 
         return stop
 
-    def progress(
-        self, *, running: int, cost_usd: float | None, tokens: int, pace_per_s: float | None
-    ) -> BatchProgress:
+    def progress(self, spending: Spending, *, running: int, pace_per_s: float | None) -> BatchProgress:
         """Where the batch stands now."""
         with self.changed:
             counts = {status: count for status, count in self._counts.items() if count}
@@ -230,8 +234,10 @@ class Results:
             running=running,
             reused=self._reused,
             statuses=counts,
-            cost_usd=cost_usd,
-            tokens=tokens,
+            cost_usd=spending.cost_usd if spending.cost_known else None,
+            tokens=spending.tokens,
+            estimated_cost_usd=spending.estimated_cost_usd or None,
+            estimated_tokens=spending.estimated_tokens,
             elapsed_s=now_s - self._began_s,
             rate_per_s=rate_per_s,
             pace_per_s=pace_per_s,

@@ -55,6 +55,16 @@ _COST = (
     *_columns("Float64", "USD", cost_usd="the cost of the calls whose cost is known; NA: of none"),
     *_columns("Float64", "share", cost_known="model calls whose cost is known; below 1 `cost_usd` is a part"),
 )
+_ESTIMATES = (
+    *_columns(
+        "Int64",
+        "tokens",
+        estimated_tokens="beside these: of calls whose server reported no usage, by an estimate",
+    ),
+    *_columns(
+        "Float64", "USD", estimated_cost_usd="what these cost by the price of their model; NA: not known"
+    ),
+)
 _CACHE = _columns("Float64", "share", cache_read_rate="input tokens that came from the provider's cache")
 _TTFT = _columns(
     "Float64",
@@ -65,7 +75,7 @@ _TTFT = _columns(
 _SPEED = _columns(
     "Float64", "tokens/s", output_tokens_per_s="output tokens for each second of completed model calls"
 )
-_OF_CALLS = (*_TOKENS, *_COST, *_CACHE, *_TTFT, *_SPEED)
+_OF_CALLS = (*_TOKENS, *_COST, *_ESTIMATES, *_CACHE, *_TTFT, *_SPEED)
 
 
 def _endings(what: str) -> Columns:
@@ -183,6 +193,7 @@ RUNS: Columns = (
     ),
     *_TOKENS,
     *_COST,
+    *_ESTIMATES,
     *_columns(
         "Float64",
         "s",
@@ -241,6 +252,8 @@ STEPS: Columns = (
     *_columns("Float64", "s", duration_s="how long it took", ttft_s="time to first token"),
     *_TOKENS,
     *_columns("Float64", "USD", cost_usd="its cost"),
+    *_ESTIMATES,
+    *_columns("category", "", usage_source="reported, estimated or missing; NA for tools"),
     *_columns(
         "category", "", finish_reason="why the model stopped", server_finish_reason="its server's own word"
     ),

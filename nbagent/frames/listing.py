@@ -10,6 +10,7 @@ from nbagent import runtime
 from nbagent.frames.build import frame_of
 from nbagent.frames.choose import Filters, Since, chosen_of
 from nbagent.frames.columns import RUNS, documented
+from nbagent.runtime import repricing
 from nbagent.store import list_picked, pick_runs
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def runs(
     filters = Filters(
         session=session, since=since, status=status, agent=agent, tags=tags, label=label, batch=batch
     )
+    repricing.catch_up(runtime.current())
     store = runtime.current().store
     chosen = replace(chosen_of(filters), owner=store.owner if here else None)
     picked = store.arrays(*pick_runs(chosen, limit))["run_id"].tolist()
@@ -59,5 +61,6 @@ def sql(query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
           status  runs
     0  completed     1
     """
+    repricing.catch_up(runtime.current())
     frame: pd.DataFrame = runtime.current().store.frame(query, parameters)
     return frame

@@ -39,6 +39,7 @@ from nbagent.frames.columns import (
     Columns,
     documented,
 )
+from nbagent.runtime import repricing
 from nbagent.store import Chosen, Query, list_family, list_messages, list_steps, measures, pick_runs
 
 if TYPE_CHECKING:
@@ -177,4 +178,5 @@ def family(run: Any) -> pd.DataFrame:
 
 def _listed(query: Query, columns: Columns) -> pd.DataFrame:
     sql, params = query
+    repricing.catch_up(runtime.current())
     return frame_of(columns, runtime.current().store.arrays(sql, params))

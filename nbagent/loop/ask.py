@@ -28,6 +28,7 @@ from nbagent.loop.continuation import Joint
 from nbagent.loop.ends import INTERRUPTED, end_notice, is_same_reply
 from nbagent.loop.gate import Charge
 from nbagent.models import protocol as models
+from nbagent.models.estimates import estimate_of
 from nbagent.models.prices import price_usd
 from nbagent.models.protocol import (
     Attached,
@@ -58,6 +59,7 @@ class _Try:
     emit: Emit
     started_at: datetime
     clock: float
+    request: ModelRequest
     ttft_s: float | None = None
 
     def finished(
@@ -75,11 +77,11 @@ class _Try:
             error_type=type(error).__name__ if error is not None else None,
             error=str(error) if error is not None else None,
         )
-        return call if reply is None else answered(call, reply)
+        return call if reply is None else answered(call, reply, self.request)
 
 
-def answered(call: ModelCall, reply: ReplyFinished) -> ModelCall:
-    """Return the call with what its reply says.
+def answered(call: ModelCall, reply: ReplyFinished, request: ModelRequest | None = None) -> ModelCall:
+    """Return the call with what its reply says, and with an estimate from its `request` where that says no usage.
 
     It costs what the model that answered costs, else the one that was asked: an alias is not on every list.
     """
@@ -87,14 +89,19 @@ def answered(call: ModelCall, reply: ReplyFinished) -> ModelCall:
     cost = price_usd(call.provider, by or asked, reply.usage)
     if cost is None and by not in {None, asked}:
         cost = price_usd(call.provider, asked, reply.usage)
+    guess = None if request is None else estimate_of(request, reply, call.provider, by, asked)
+    source = reply.usage_source
     return replace(
         call,
+        estimated_input_tokens=None if guess is None else guess.input_tokens,
+        estimated_output_tokens=None if guess is None else guess.output_tokens,
+        estimated_cost_usd=guess.cost_usd if guess is not None and cost is None else None,
         response_model=by,
         response_id=reply.response_id,
         finish_reason=reply.finish_reason,
         server_finish_reason=reply.server_finish_reason,
         usage=reply.usage,
-        usage_source=reply.usage_source,
+        usage_source="estimated" if guess is not None and source == "missing" else source,
         cost_usd=cost,
     )
 
@@ -122,7 +129,7 @@ async def ask(
     while True:
         number += 1
         async with enter(request) as charge:
-            attempt = _Try(model, step, number, emit, datetime.now(UTC), time.perf_counter())
+            attempt = _Try(model, step, number, emit, datetime.now(UTC), time.perf_counter(), request)
             try:
                 reply = await _one_try(attempt, request, partial)
             except asyncio.CancelledError:
@@ -156,8 +163,8 @@ async def ask(
 
 def _kept(attempt: _Try, reply: ReplyFinished, charge: Charge) -> tuple[ReplyFinished, ModelCall]:
     """End a try with the reply that the run goes on with."""
-    charge(reply.usage.total_tokens)
     call = attempt.finished("completed", reply)
+    charge(call.bounded_tokens)
     if (notice := end_notice(attempt.model.provider, reply)) is not None:
         attempt.emit(NoticeGiven(text=notice))
     attempt.emit(ModelCallFinished(call=call))

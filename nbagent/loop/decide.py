@@ -20,7 +20,8 @@ class LoopState:
     """Where one attempt stands. Owned by one task.
 
     `step` counts model calls begun, `reply` is the last one not yet acted on, `repairs` how often an invalid
-    answer was sent back, `total_tokens` and `cost_usd` what is known to be spent.
+    answer was sent back, `total_tokens` and `cost_usd` what is spent, by an estimate where `estimated`; `cost_unknown`: of
+    some of it nobody knows the price, although a limit is set on it.
 
     In a resumed run `step` goes on from the `steps_before` of earlier attempts, which no limit counts;
     `answered` holds the tools' messages that are known already, by their calls' ids; `held` are the ids of
@@ -37,6 +38,8 @@ class LoopState:
     repairs: int = 0
     total_tokens: int = 0
     cost_usd: float = 0.0
+    cost_unknown: bool = False
+    estimated: bool = False
     steps_before: int = 0
     answered: dict[str, Message] = field(default_factory=dict)
     held: frozenset[str] = frozenset()
@@ -147,6 +150,12 @@ def _limit_reached(spec: AgentSpec, state: LoopState) -> Finish | None:
     if limits.max_total_tokens is not None and state.total_tokens >= limits.max_total_tokens:
         what = f"the run used {state.total_tokens} tokens; its max_total_tokens is {limits.max_total_tokens}"
         return _stopped("max_total_tokens", what, "max_total_tokens")
+    if limits.max_cost_usd is not None and state.cost_unknown:
+        what = f"the provider did not say what a call cost, and no price is known: the max_cost of ${limits.max_cost_usd:.4f} cannot hold"
+        return Finish(
+            stop_reason="max_cost",
+            error=f"{what}\ngive the model's price, or bound the run with max_total_tokens",
+        )
     if limits.max_cost_usd is not None and state.cost_usd >= limits.max_cost_usd:
         what = f"the run cost ${state.cost_usd:.4f}; its max_cost is ${limits.max_cost_usd:.4f}"
         return _stopped("max_cost", what, "max_cost_usd")

@@ -18,6 +18,7 @@ from nbagent.events import (
     Message,
     MessageAdded,
     ModelCall,
+    NoticeGiven,
     RunFinished,
     RunStarted,
     TextAdded,
@@ -33,6 +34,8 @@ from nbagent.loop.execute import OnMainThread
 from nbagent.loop.gate import Charge, Gate
 from nbagent.loop.toolcalls import call_tool, with_tools
 from nbagent.models.call_ids import distinct_requests
+from nbagent.models.estimates import ESTIMATED
+from nbagent.models.prices import is_free
 from nbagent.models.protocol import Model, ModelRequest, ReplyFinished, SchemaOffer, ToolOffer, prepare
 from nbagent.rendering import render_result
 from nbagent.schemas import InvalidOutputError, check_text
@@ -169,8 +172,7 @@ class _Loop:
         if requests is not reply.tool_requests:
             reply = replace(reply, tool_requests=requests)
         self.state.reply, self.state.checked = reply, None
-        self.state.total_tokens += call.usage.total_tokens or 0
-        self.state.cost_usd += call.cost_usd or 0.0
+        self._count(call)
         # a call that was cut has no answer: no later run of the session may be sent it
         kept = cut_call(self.spec, reply) is None
         self._add(
@@ -182,6 +184,18 @@ class _Loop:
                 provider_items=reply.provider_items if kept else (),
             )
         )
+
+    def _count(self, call: ModelCall) -> None:
+        """Count a call against the run's limits; what its server does not say is estimated, and said once."""
+        limits, state = self.spec.limits, self.state
+        state.total_tokens += call.bounded_tokens or 0
+        state.cost_usd += call.bounded_cost_usd or 0.0
+        if limits.max_cost_usd is not None and call.bounded_cost_usd is None and not is_free(call.provider):
+            state.cost_unknown = True
+        bounded = limits.max_cost_usd is not None or limits.max_total_tokens is not None
+        if bounded and call.usage_source == "estimated" and not state.estimated:
+            state.estimated = True
+            self.context.emit(NoticeGiven(text=ESTIMATED.format(provider=call.provider)))
 
     async def check(self, action: Check) -> None:
         """Learn what a reply's text is by the output schema."""

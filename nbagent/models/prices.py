@@ -41,6 +41,11 @@ def _from_tables(provider: str, model: str, usage: Usage) -> float | None:
     return listed(provider, model, usage) if listed is not None else None
 
 
+def is_free(provider: str) -> bool:
+    """Return whether nothing that this provider answers costs anything."""
+    return provider in _FREE
+
+
 def has_price(provider: str, model: str) -> bool:
     """Return whether a call's cost will be known: free, reported by the provider itself, or on a table."""
     if provider in _FREE or provider in _SAYING_ITS_PRICE:

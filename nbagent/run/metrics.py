@@ -102,6 +102,8 @@ def calls_of_all(run: Counted) -> Calls:
 class RunMetrics(BaseModel):
     """What a run cost, folded from its calls of all attempts. Counts are inclusive; unknown is None.
 
+    `estimated_tokens` and `estimated_cost_usd` are beside these, of calls whose server reported no usage.
+
     `duration_s` is the time of the work, from its start to its end, summed over attempts: the time between two is no
     work, nor is waiting in the queue (`queued_s`) or for a person's approval (`paused_s`). `ttft_s` is the time
     from the first model call's request to its first token. `details["model"]` holds one entry for each
@@ -125,6 +127,8 @@ class RunMetrics(BaseModel):
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
     cost_usd: float | None = None
+    estimated_tokens: int | None = None
+    estimated_cost_usd: float | None = None
     duration_s: float | None = None
     queued_s: float | None = None
     paused_s: float | None = None
@@ -173,6 +177,8 @@ def metrics_of(
     return RunMetrics(
         **{name: sum_known(getattr(usage, name) for usage in usages) for name in TOKEN_FIELDS},
         cost_usd=0.0 if free else sum_known(call.cost_usd for call in model_calls),
+        estimated_tokens=None if free else sum_known(call.estimated_tokens for call in model_calls),
+        estimated_cost_usd=None if free else sum_known(call.estimated_cost_usd for call in model_calls),
         duration_s=sum_known(span.work_s for span in spans),
         queued_s=sum_known(seconds_between(span.created_at, span.started_at) for span in spans),
         paused_s=sum_known(span.paused_s for span in spans),

@@ -20,9 +20,9 @@ class Budget:
         self._limits = spec.limits if isinstance(spec, TeamSpec) else None
 
     def charge(self, call: ModelCall) -> None:
-        """Add a finished call; what is unknown counts nothing."""
-        self.total_tokens += call.usage.total_tokens or 0
-        self.cost_usd += call.cost_usd or 0.0
+        """Add a finished call, by its estimate where its server reports no usage; what is unknown counts nothing."""
+        self.total_tokens += call.bounded_tokens or 0
+        self.cost_usd += call.bounded_cost_usd or 0.0
 
     def passed(self) -> Finish | None:
         """Return the end that a passed limit means, None while there is something left."""

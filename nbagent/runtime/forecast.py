@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 from nbagent.events import FilePart, Message, Usage
 from nbagent.hints import how_to_set
-from nbagent.jsontext import dump_json
+from nbagent.models.estimates import estimated_tokens
 from nbagent.models.prices import price_usd
-from nbagent.models.protocol import Model, ModelRequest
-from nbagent.runtime.rates import CHARACTERS_PER_TOKEN, estimated_tokens
+from nbagent.models.protocol import Model, ModelRequest, SchemaOffer, ToolOffer
 from nbagent.spec import AgentSpec, TeamSpec
 
 _MILLION = 1_000_000
@@ -21,7 +20,7 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What would be sent: `input_tokens` of the first model call are an estimate, a token for four characters.
+    """What would be sent: `input_tokens` of the first model call are an estimate, a token for four bytes.
 
     `ceiling_usd` is what the run can cost by its limits and the price table, None where nothing bounds it or the
     price is not known; `why` says which.
@@ -77,11 +76,17 @@ def _input_tokens(spec: AgentSpec, prompt: str, history: Sequence[Message]) -> i
         *history,
         Message(role="user", content=prompt),
     )
-    offers = [[tool.name, tool.description, tool.parameters] for tool in spec.tools]
-    if spec.output_schema is not None:
-        offers.append([spec.output_schema.name, spec.output_schema.json_schema])
-    described = len(dump_json(offers)) if offers else 0
-    return estimated_tokens(ModelRequest(messages=messages)) + described // CHARACTERS_PER_TOKEN
+    schema = spec.output_schema
+    return estimated_tokens(
+        ModelRequest(
+            messages=messages,
+            tools=tuple(
+                ToolOffer(name=one.name, description=one.description, parameters=one.parameters)
+                for one in spec.tools
+            ),
+            schema=None if schema is None else SchemaOffer(name=schema.name, json_schema=schema.json_schema),
+        )
+    )
 
 
 def _ceiling(spec: AgentSpec, model: Model, tokens: int) -> tuple[float | None, str]:

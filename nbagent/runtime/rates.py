@@ -11,10 +11,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from nbagent.models.protocol import ModelRequest
-
 MINUTE_S = 60.0
-CHARACTERS_PER_TOKEN = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -58,12 +55,3 @@ class Rates:
     def take_back(self, spent: Spent) -> None:
         """Count a request no longer: it was not sent."""
         self._spent.remove(spent)
-
-
-def estimated_tokens(request: ModelRequest) -> int:
-    """Estimate what a request uses before its usage is known: a token for each four characters sent."""
-    characters = sum(
-        len(message.content) + sum(len(call.arguments) for call in message.tool_requests)
-        for message in request.messages
-    )
-    return characters // CHARACTERS_PER_TOKEN

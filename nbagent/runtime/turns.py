@@ -15,9 +15,10 @@ from typing import Protocol
 from nbagent import settings
 from nbagent.errors import EarlyEndError, ModelError
 from nbagent.loop import Charge
+from nbagent.models.estimates import estimated_tokens
 from nbagent.models.protocol import Model, ModelRequest
 from nbagent.runtime.breath import Breath
-from nbagent.runtime.rates import MINUTE_S, Rates, Spent, estimated_tokens
+from nbagent.runtime.rates import MINUTE_S, Rates, Spent
 from nbagent.runtime.servers import Server
 
 MOVE_S = 0.1  # how often those who wait are told their place: each telling costs a step for each of them

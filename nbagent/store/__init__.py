@@ -45,6 +45,7 @@ from nbagent.store.listings import (
 from nbagent.store.measures import Chosen, Query
 from nbagent.store.overview import Overview, newest_runs, runs_since
 from nbagent.store.owner import is_alive, process_name
+from nbagent.store.pricing import unpriced
 from nbagent.store.queries import (
     StoppedRun,
     answer_json,
@@ -74,12 +75,14 @@ from nbagent.store.writes import (
     BatchRecord,
     BatchRow,
     BatchRows,
+    CallCost,
     CancelRequest,
     CancelSeen,
     DecisionRequest,
     DecisionSeen,
     Finish,
     ForgetRuns,
+    GiveCosts,
     InterruptOrphans,
     Launch,
     Launched,
@@ -98,6 +101,7 @@ __all__ = [
     "BatchRecord",
     "BatchRow",
     "BatchRows",
+    "CallCost",
     "CancelRequest",
     "CancelSeen",
     "Chosen",
@@ -107,6 +111,7 @@ __all__ = [
     "DecisionSeen",
     "Finish",
     "ForgetRuns",
+    "GiveCosts",
     "InterruptOrphans",
     "Launch",
     "Launched",
@@ -157,5 +162,6 @@ __all__ = [
     "runs_since",
     "session_metrics",
     "session_runs",
+    "unpriced",
     "write_table",
 ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbagent.jsontext import load_json
 from nbagent.run import seconds_between
+from nbagent.store.measures import ESTIMATES
 from nbagent.store.orphans import nobody_works_on
 from nbagent.store.queries import answer_json, content_of
 
@@ -37,7 +38,7 @@ _HEARD = """
 select max(coalesce(p.heartbeat_at, l.created_at)) as heard_at from launches l left join attempt_progress p using (run_id)
 where l.batch_id = ?"""
 # what a row has cost is what its run and all runs below it have cost
-_RUNS = """
+_RUNS = f"""
 with recursive asked as (
     select run_id, created_at, details from launches where batch_id = ?
 ), below as (
@@ -45,15 +46,16 @@ with recursive asked as (
     union all
     select b.top, l.run_id from launches l join below b on l.parent_run_id = b.run_id
 ), paid as (
-    select b.top as run_id, sum(c.cost_usd) as cost_usd, sum(c.total_tokens)::bigint as total_tokens
+    select b.top as run_id, sum(c.cost_usd) as cost_usd, sum(c.total_tokens)::bigint as total_tokens,
+           {ESTIMATES}
     from model_calls c join below b using (run_id) group by b.top
 )
 select a.run_id, a.created_at, a.details -> '$.position' as position, a.details -> '$.row_key' as row_key,
        a.details ->> '$.answer_key' as answer_key, r.prompt, r.status, r.stop_reason, r.content, r.content_type, r.content_source,
        r.output_valid, r.error_type, r.error_fields, r.error, r.partial_text, r.started_at, r.finished_at,
-       paid.cost_usd, paid.total_tokens
+       paid.cost_usd, paid.total_tokens, paid.estimated_tokens, paid.estimated_cost_usd
 from asked a join runs r using (run_id) left join paid using (run_id)
-order by a.created_at, a.run_id"""
+order by a.created_at, a.run_id"""  # noqa: S608 - text of ours alone
 _ROWS = "select position, created_at, row_key, answer_key, outcome from batch_rows where batch_id = ? order by created_at"
 _ANSWERS = """
 select run_id, content, content_type, content_source, output_valid from runs where run_id in (

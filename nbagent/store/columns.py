@@ -90,6 +90,9 @@ COLUMNS: dict[str, dict[str, str]] = {
         "error": "varchar",
         "large_counts": "json",
         "server_finish_reason": "varchar",
+        "estimated_input_tokens": "bigint",
+        "estimated_output_tokens": "bigint",
+        "estimated_cost_usd": "double",
     },
     "tool_calls": {
         "run_id": "varchar",

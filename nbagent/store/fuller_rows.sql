@@ -8,6 +8,11 @@ alter table attempt_ends add column if not exists content_source varchar;
 -- of an invalid answer: each field that does not fit and how, as in "items[].price (missing); label (string_type)"
 alter table attempt_ends add column if not exists error_fields varchar;
 alter table model_calls add column if not exists server_finish_reason varchar;  -- the server's own word for the end of its reply
+-- of a call whose server reported no usage (usage_source is 'estimated'): a token for each four bytes, and its price. Limits
+-- are bound by these; the columns without estimated_ in their names hold what is known alone
+alter table model_calls add column if not exists estimated_input_tokens bigint;
+alter table model_calls add column if not exists estimated_output_tokens bigint;
+alter table model_calls add column if not exists estimated_cost_usd double;  -- USD
 -- seconds of the attempt, so far and in all, in which a person was waited for. NULL in rows of before this column
 alter table attempt_progress add column if not exists paused_s double;
 alter table attempt_ends add column if not exists paused_s double;

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nbagent.run.metrics import TOKEN_FIELDS
-from nbagent.store.measures import CALL_TOKENS, Chosen, Query, told
+from nbagent.store.measures import CALL_TOKENS, ESTIMATES, Chosen, Query, told
 
 # `{these}` are the ids as plain values, where they are few: DuckDB then finds the rows by its index and zone maps
 _PICK = """select l.run_id from launches l where {where} order by l.created_at desc, l.run_id desc limit ?"""
@@ -24,7 +24,7 @@ with recursive {told}, below as (
     select run_id, count(*) as model_calls, {tokens},
            count(c.total_tokens) / count(*) as usage_known,
            sum(c.cost_usd) as cost_usd,
-           count(c.cost_usd) / count(*) as cost_known,
+           count(c.cost_usd) / count(*) as cost_known, {estimates},
            arg_min(c.ttft_s, row(c.attempt, c.step, c.try_no)) filter (c.ttft_s is not null) as ttft_s
     from model_calls c where run_id in ({these}) group by run_id
 ), tools as (
@@ -63,7 +63,8 @@ _FAMILY = """with recursive family as (
 _STEPS = """
 {asked}
 select run_id, agent_name, parent_run_id, 'model' as kind, provider || ':' || request_model as name, attempt, step,
-       try_no, status, started_at, duration_s, ttft_s, {tokens}, cost_usd, finish_reason, server_finish_reason,
+       try_no, status, started_at, duration_s, ttft_s, {tokens}, cost_usd,
+       estimated_input_tokens + estimated_output_tokens as estimated_tokens, estimated_cost_usd, usage_source, finish_reason, server_finish_reason,
        null::varchar as tool_call_id, null::varchar as arguments, null::varchar as result, error_type, error
 from model_calls join asked using (run_id)
 union all by name
@@ -94,6 +95,7 @@ def list_picked(run_ids: Sequence[str]) -> Query:
         these=these or "null",
         told=told("l.run_id in ({these})".format(these=these or "null")),
         tokens=CALL_TOKENS,
+        estimates=ESTIMATES,
         zeros=", ".join(f"0 as {name}" for name in TOKEN_FIELDS),  # a copy is known to have cost nothing
     )
     return sql, list(run_ids) if few else [list(run_ids)]

@@ -98,6 +98,8 @@ def _quantiles(of: str, column: str, name: str, *, many: bool = False) -> str:
     return f"{middle} as {name}_p50_s, {late} as {name}_p95_s"
 
 
+ESTIMATES = """sum(c.estimated_input_tokens + c.estimated_output_tokens)::bigint as estimated_tokens,
+    sum(c.estimated_cost_usd) as estimated_cost_usd"""
 CALL_TOKENS = ",\n    ".join(f"sum(c.{name})::bigint as {name}" for name in TOKEN_FIELDS)
 _ENDINGS = f"""
     count(*) filter (c.status = 'error') as errors,
@@ -162,6 +164,7 @@ def _of_calls(*, many: bool = False) -> str:
         as cache_read_rate,
     sum(c.cost_usd) as cost_usd,
     count(c.cost_usd) / count(*) as cost_known,
+    {ESTIMATES},
     {_quantiles("c", "ttft_s", "ttft", many=many)},
     sum(c.output_tokens) filter (c.status = 'completed')
         / nullif(sum(c.duration_s) filter (c.status = 'completed' and c.output_tokens is not null), 0)

@@ -218,6 +218,9 @@ def model_call_row(run_id: str, attempt: int, call: ModelCall) -> Row:
         call.error,
         to_json(large) if large else None,
         call.server_finish_reason,
+        call.estimated_input_tokens,
+        call.estimated_output_tokens,
+        call.estimated_cost_usd,
     )
 
 
@@ -245,6 +248,9 @@ def model_call_of(row: Mapping[str, Any]) -> ModelCall:
         error_type=row["error_type"],
         error=row["error"],
         server_finish_reason=row["server_finish_reason"],
+        estimated_input_tokens=row["estimated_input_tokens"],
+        estimated_output_tokens=row["estimated_output_tokens"],
+        estimated_cost_usd=row["estimated_cost_usd"],
     )
 
 

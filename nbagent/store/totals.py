@@ -15,7 +15,17 @@ _FIRST_TOKEN = f"""
     select ttft_s from model_calls c join launches l using (run_id)
     where {{where}} and ttft_s is not null and {PAID} order by c.started_at, c.try_no limit 1
 """  # noqa: S608 - text of ours alone
-_SUMS = (*TOKEN_FIELDS, "cost_usd", "duration_s", "queued_s", "paused_s", "model_calls", "tool_calls")
+_SUMS = (
+    *TOKEN_FIELDS,
+    "cost_usd",
+    "estimated_tokens",
+    "estimated_cost_usd",
+    "duration_s",
+    "queued_s",
+    "paused_s",
+    "model_calls",
+    "tool_calls",
+)
 _OF_A_MODEL = {
     "provider": "provider",
     "id": "model",

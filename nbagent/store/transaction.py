@@ -18,6 +18,7 @@ from nbagent.store.file import is_damage
 from nbagent.store.forgetting import forget
 from nbagent.store.memory import REQUEST_LIFE, Memory
 from nbagent.store.orphans import interrupt_orphans
+from nbagent.store.pricing import give_costs
 from nbagent.store.statements import insert
 from nbagent.store.writes import (
     Append,
@@ -29,6 +30,7 @@ from nbagent.store.writes import (
     DecisionSeen,
     Finish,
     ForgetRuns,
+    GiveCosts,
     ImportAnswers,
     InterruptOrphans,
     Launch,
@@ -222,7 +224,7 @@ class _Batch:
                 self._row("attempt_ends", rows.end_row(write.run_id, write.attempt, write.end))
                 self._add_calls(write)
                 self._add_answer(write)
-            case ImportAnswers() | ForgetRuns():
+            case ImportAnswers() | ForgetRuns() | GiveCosts():
                 return self._add_upkeep(write)
             case Append():
                 if (write.run_id, write.attempt) in ended:
@@ -254,7 +256,9 @@ class _Batch:
             keys = write.keys
             self._row("answers", (keys.cache_key, keys.session_key, write.run_id, since, None))
 
-    def _add_upkeep(self, write: ImportAnswers | ForgetRuns) -> int:
+    def _add_upkeep(self, write: ImportAnswers | ForgetRuns | GiveCosts) -> int:
+        if isinstance(write, GiveCosts):
+            return give_costs(self.con, write.costs)
         if isinstance(write, ForgetRuns):
             return forget(self.con, write.run_ids, write.batch_ids)
         now = rows.utc_now()

@@ -154,6 +154,25 @@ class ForgetRuns:
     batch_ids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class CallCost:
+    """What one call costs, in US dollars; `estimated`: by the estimate of its tokens."""
+
+    run_id: str
+    attempt: int
+    step: int
+    try_no: int
+    cost_usd: float
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GiveCosts:
+    """These calls, which had no cost, have one; one that has a cost keeps it. Result: how many there are."""
+
+    costs: tuple[CallCost, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRecord:
     """What is known of a batch of runs; replaces what was known before. Columns as in `batches`. Result: True."""
@@ -239,6 +258,7 @@ Write = (
     | BatchRows
     | ImportAnswers
     | ForgetRuns
+    | GiveCosts
     | CancelRequest
     | CancelSeen
     | DecisionRequest

@@ -11,6 +11,7 @@ from nbagent import runtime
 from nbagent.errors import UnknownOptionError, close_match
 from nbagent.frames.choose import Filters, chosen_of
 from nbagent.hints import by_place
+from nbagent.runtime import repricing
 from nbagent.store import FORMATS, Chosen, Query, list_messages, list_picked, pick_runs, write_table
 
 TABLES = ("runs", "model_calls", "tool_calls", "messages")
@@ -50,6 +51,7 @@ def export_runs(
         raise UnknownOptionError(
             f"export_runs has no filter {name!r}{close_match(name, known)}", f"filters: {', '.join(known)}"
         )
+    repricing.catch_up(runtime.current())
     return write_table(runtime.current().store, _query(table, chosen_of(Filters(**filters))), target, form)
 
 

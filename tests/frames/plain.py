@@ -71,6 +71,8 @@ def of_calls(calls: Sequence[ModelCall]) -> Row:
         "usage_known": share(sum(call.usage.total_tokens is not None for call in calls), len(calls)),
         "cost_usd": total(call.cost_usd for call in calls),
         "cost_known": share(sum(call.cost_usd is not None for call in calls), len(calls)),
+        "estimated_tokens": total(call.estimated_tokens for call in calls),
+        "estimated_cost_usd": total(call.estimated_cost_usd for call in calls),
         "cache_read_rate": sum(u.cache_read_tokens or 0 for u in cached) / given if given else None,
         "ttft_p50_s": percentile(first, 0.5),
         "ttft_p95_s": percentile(first, 0.95),
