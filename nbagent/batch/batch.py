@@ -456,7 +456,7 @@ class Batch:
             plan = plan_of(self._definition, self.label, otherwise.agent)
             if otherwise.agent is None:
                 self._plan = plan
-        return otherwise.of(plan)
+        return otherwise.of(plan, self._identity.batch_key)
 
     # ------------------------------------------------------------------ work
 

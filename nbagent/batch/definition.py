@@ -80,8 +80,9 @@ def labels_of(definition: Mapping[str, Any]) -> Sequence[Any]:
 
 
 def plan_of(definition: Mapping[str, Any], label: str | None, agent: Any = None) -> Plan:
-    """Return the plan again, for this kernel; `agent` gives what the record cannot hold. Raises ConfigurationError."""
-    crew = recover.crew_of(definition["spec"], agent)
+    """Return the plan again, for this kernel; rows are asked of `agent`, where one is given. Raises ConfigurationError."""
+    schema = schema_of(definition) or plain_schema_of(definition)
+    crew = recover.crew_of(definition["spec"]) if agent is None else agent.crew(output_schema=schema)
     return Plan(
         crew=crew,
         prompts=Prompts(

@@ -37,16 +37,18 @@ class Otherwise:
     rows: Any
     names: Mapping[str, Any]
 
-    def of(self, plan: Plan) -> Plan:
-        """Return the plan for these rows: each asked by itself. Raises TemplateError and the errors of an agent."""
+    def of(self, plan: Plan, batch_key: str) -> Plan:
+        """Return the plan for these rows: each asked by itself. Raises TemplateError and the errors of an agent.
+
+        Answers that a batch with this key would not have had are a variant's: no later batch is given them.
+        """
         changed = plan
         if self.template is not None:
             known = {**notebook_names(), **plan.prompts.names, **self.names}
             changed = replace(changed, prompts=Prompts.of(self.template, known, list(plan.prompts.files)))
         if self.agent is not None:
             changed = replace(changed, crew=self.agent.crew(output_schema=self._schema(plan)))
-        is_variant = self.template is not None or self.agent is not None
-        return replace(changed, group=1, is_variant=is_variant)
+        return replace(changed, group=1, is_variant=changed.key != batch_key)
 
     def _schema(self, plan: Plan) -> Any:
         """The batch's own schema: its frame has one kind of answers, whoever gives them."""

@@ -32,6 +32,7 @@ _OF_A_MODEL = {
     "calls": "model_calls",
     **{name: name for name in (*TOKEN_FIELDS, "cost_usd", "duration_s")},
 }
+_UNKNOWN: Mapping[str, int] = {}
 _OF_A_TOOL = {"name": "tool_name", "calls": "tool_calls", "errors": "errors", "duration_s": "duration_s"}
 
 
@@ -45,19 +46,16 @@ def session_metrics(store: Store, session_id: str) -> RunMetrics:
 
 
 def batch_metrics(store: Store, batch_id: str) -> RunMetrics:
-    """The sum over the runs of a batch and those below them; one that asked nothing has cost 0. Raises StoreError."""
-    found = _sum(store, Chosen(batches=[batch_id]))
-    if found.model_calls:
-        return found
-    return found.model_copy(update={**dict.fromkeys(TOKEN_FIELDS, 0), "cost_usd": 0.0})
+    """The sum over the runs of a batch and those below them; one that asked nothing cost nothing. Raises StoreError."""
+    return _sum(store, Chosen(batches=[batch_id]), of_none=dict.fromkeys((*TOKEN_FIELDS, "cost_usd"), 0))
 
 
-def _sum(store: Store, chosen: Chosen) -> RunMetrics:
+def _sum(store: Store, chosen: Chosen, of_none: Mapping[str, int] = _UNKNOWN) -> RunMetrics:
     where, params = chosen.where()
     with store.reader() as ask:
         found = ask(*in_all(chosen))
         if not found:
-            return RunMetrics(details={"model": [], "tool_call": []})
+            return RunMetrics(**of_none, details={"model": [], "tool_call": []})
         first = ask(_FIRST_TOKEN.format(where=where), params)
         models, tools = ask(*by_model(chosen)), ask(*by_tool(chosen))
     return RunMetrics(

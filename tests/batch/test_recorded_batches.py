@@ -22,7 +22,7 @@ from nbagent.errors import ConfigurationError, UnknownNameError, UnknownOptionEr
 from nbagent.frames.rowkeys import key_data, key_of
 from nbagent.jsontext import dump_json, load_json
 from tests.batch.elsewhere import INDEX, agent_at, table
-from tests.batch.server import TEMPLATE, Reviews, answer_to, group_answer, prompt_of
+from tests.batch.server import SCHEMA, TEMPLATE, Reviews, answer_to, group_answer, prompt_of
 from tests.provider.chat_wire import json_reply, text_reply
 from tests.provider.server import Request
 from tests.provider.steps import Gate, Wait, error
@@ -372,3 +372,27 @@ def test_failed_rows_are_asked_in_another_way(agent, provider, table):
     generated.wait(30)
     with pytest.raises(ConfigurationError, match="for another template"):
         generated.retry_failed(template="Once more: {{ row }}")
+
+
+@pytest.mark.parametrize(
+    ("model", "template", "found_again"),
+    [
+        ("scripted-1", TEMPLATE, True),
+        ("scripted-2", TEMPLATE, False),
+        ("scripted-1", "Again: {{ row.text }}", False),
+    ],
+)
+def test_a_recorded_batch_is_asked_again_of_any_agent(provider, model, template, found_again):
+    """Answers of one that asks as the batch did stand for its rows later on; those asked in another way do not."""
+    broken = {"Classify: row number 4"}
+    provider.otherwise(Reviews(refuses=lambda prompt: error(400, "no") if prompt in broken else None).answer)
+    with kernel(provider.base_url, "ends"):
+        broken.clear()
+        chosen = agent_at(provider.base_url)
+        chosen.model = nb.OpenAIChat(id=model, base_url=provider.base_url, api_key="not-needed")
+        way = {"template": template, "rows": table()} if template != TEMPLATE else {}
+        frame = nb.get("pass_a").retry_failed(agent=chosen, **way).result(30)
+        assert set(frame["status"]) == {"completed"}
+        assert provider.bodies[-1]["model"] == model
+    again = agent_at(provider.base_url).map(table(), TEMPLATE, output_schema=SCHEMA).result(30)
+    assert again["from_earlier"].to_list() == [n != 4 or found_again for n in range(6)]

@@ -347,7 +347,7 @@ FIELDS = {
 }  # fmt: skip
 MEASURES = {
     "status": "category", "stop_reason": "string", "from_earlier": "boolean", "error": "string", "error_type": "string",
-    "cost_usd": "Float64", "duration_s": "Float64", "run_id": "string",
+    "error_fields": "string", "cost_usd": "Float64", "duration_s": "Float64", "run_id": "string",
 }  # fmt: skip
 
 
