@@ -63,7 +63,7 @@ def clear_runs(
 ) -> int:
     """Delete the runs that fit every filter, with all that was recorded of them; return how many went.
 
-    Says first how many runs of which time go; with `dry_run` that is all, and how many it would be. Teams go whole,
+    Says first how many runs of which time go; with `dry_run` that is all, and it returns how many it would be. Teams go whole,
     and `batch` takes one whole: its rows and itself. A run that has not ended stays as long as the process that works
     on it lives. The answers of deleted runs are given no more; imported ones stay. Filters and errors are `to_clear`'s.
 
@@ -76,7 +76,7 @@ def clear_runs(
     """
     wish = to_clear(older_than=older_than, status=status, session=session, label=label, batch=batch)
     print(wish)  # noqa: T201 - what is deleted is said before it is
-    return len(wish) if dry_run else clear(wish)
+    return len(wish) + wish.found.below if dry_run else clear(wish)
 
 
 def clear(wish: Clearing) -> int:
