@@ -225,10 +225,10 @@ def assert_record_agrees(server: CountingServer, **filters: Any) -> None:
     assert {name: sums(frame) for name, frame in frames.items()} == {
         name: pytest.approx(expected, rel=1e-12) for name in frames
     }
-    by_model = {row["model"]: row for row in frames["by_model"].to_dict("records")}
-    assert set(by_model) == {call.question.model for call in server.calls}
-    for model, row in by_model.items():
-        found = {name: row[name] for name in COUNTED}
+    by_model = frames["by_model"]
+    assert set(by_model["model"]) == {call.question.model for call in server.calls}
+    for model in by_model["model"]:
+        found = sums(by_model[by_model["model"] == model])
         assert found == pytest.approx(server.count(model=model), rel=1e-12), model
     if not filters:
         assert sums(nb.sql(IN_SQL)) == pytest.approx(expected, rel=1e-12)

@@ -1,17 +1,8 @@
-"""A kernel that is killed in the middle of a map: the next one goes on, and what was paid is paid once.
-
-`python -m tests.reference.day.kernel_at_work URL LABEL` is the kernel.
-"""
+"""A kernel that is killed in the middle of a map: the next one goes on, and what was paid is paid once."""
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -24,26 +15,7 @@ from tests.reference.day.counting import (
     assert_batch_agrees,
 )
 from tests.reference.day.datasets import cars
-from tests.reference.day.kernel_at_work import Label, start
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-@contextmanager
-def kernel(server: CountingServer, label: str) -> Iterator[subprocess.Popen[str]]:
-    """A kernel at work on the cars, which prints the name of each row that has its answer."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.reference.day.kernel_at_work", server.url, label],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+from tests.reference.day.kernel_at_work import Label, kernel, start
 
 
 class Labeller:
