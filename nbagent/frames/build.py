@@ -65,7 +65,7 @@ def _series(column: Column, found: Any, *, plain: bool) -> Any:
             return pd.arrays.BooleanArray(np.where(mask, 0, data).astype("bool"), mask.copy())
         case "utc":
             moments = data.astype("datetime64[us]")
-            moments[mask] = np.datetime64("NaT")
+            moments[mask] = np.datetime64("NaT", "us")
             return pd.DatetimeIndex(moments).tz_localize("UTC")
         case "object":
             return pd.Series(

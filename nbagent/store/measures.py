@@ -214,7 +214,7 @@ def by_agent(chosen: Chosen) -> Query:
 
 def by_session(chosen: Chosen) -> Query:
     """One row for each session, in the order of their first runs."""
-    return _by_run(chosen, ["session_id"], roots=_ROOTS_ONLY, order="first_at, session_id", many=True)
+    return _by_run(chosen, ["session_id"], roots=_ROOTS_ONLY, order="a.first_at, a.session_id", many=True)
 
 
 def in_all(chosen: Chosen) -> Query:
@@ -291,5 +291,5 @@ with recursive {part}{_TREE if source == "tree" else ""}named as (
 select a.*, coalesce(m.model_calls, 0) as model_calls, coalesce(m.retries, 0) as retries,
        coalesce(o.tool_calls, 0) as tool_calls, m.* exclude ({key}, model_calls, retries) replace ({_FREE})
 from of_runs a left join of_calls m on {same.format("m")} left join of_tools o on {same.format("o")}
-order by {order or key}"""  # noqa: S608 - as above
+order by {order or ", ".join(f"a.{name}" for name in keys)}"""  # noqa: S608 - as above
     return sql, params

@@ -116,7 +116,10 @@ def test_a_span_counts_back_from_now(zone: ZoneInfo, given: Any) -> None:
     [
         (datetime(2026, 11, 1, 1, 30), datetime(2026, 11, 1, 8, 30, tzinfo=UTC)),  # noqa: DTZ001
         (datetime(2026, 11, 1, 1, 30, fold=1), datetime(2026, 11, 1, 9, 30, tzinfo=UTC)),  # noqa: DTZ001
-        (pd.Timestamp(2026, 11, 1, 1, 30, fold=1), datetime(2026, 11, 1, 9, 30, tzinfo=UTC)),
+        (
+            pd.Timestamp(year=2026, month=11, day=1, hour=1, minute=30, fold=1),
+            datetime(2026, 11, 1, 9, 30, tzinfo=UTC),
+        ),
         ("2026-11-01 01:30", datetime(2026, 11, 1, 8, 30, tzinfo=UTC)),
         ("2026-11-01 02:00", datetime(2026, 11, 1, 10, 0, tzinfo=UTC)),
         ("2026-03-08 03:00", datetime(2026, 3, 8, 10, 0, tzinfo=UTC)),
