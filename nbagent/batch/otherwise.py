@@ -5,6 +5,7 @@ Called by `batch.py` on the caller's thread.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,7 @@ from nbagent.batch.plan import BatchLimits, Plan
 from nbagent.batch.prompts import FilledPrompt, Prompts, RowKeys
 from nbagent.batch.results import Results
 from nbagent.batch.rows import Numbered, Source, source_of
-from nbagent.errors import ConfigurationError, UnknownOptionError, close_match
+from nbagent.errors import ConfigurationError, NBAgentError, UnknownOptionError, close_match
 from nbagent.runtime.equip import notebook_names
 
 _LIMITS = {
@@ -107,22 +108,24 @@ class RowsAgain:
             or otherwise.template is not None
             or (plan.prompts.files and not isinstance(one.prompt, FilledPrompt))
         ]
-        rows = self._rows_at(anew, otherwise.rows) if anew else {}
+        rows = self._rows_to(anew, otherwise.rows) if anew else []
+        asked_anew, numbers = frozenset(anew), _Numbers(plan, rows)
         asks = []
         for position, one in zip(positions, outcomes, strict=True):
             assert one is not None
             prompt, key = one.prompt, one.key
-            if position in rows:
+            if position in asked_anew:
                 label, row = rows[position]
-                prompt, key = plan.prompts.of_row(label, row), None
+                prompt = plan.prompts.of_row(label, row)
+                key = numbers.key_of(position, prompt)
                 results.labels[position], results.keys[position] = label, plan.key_of(label, row)
             if prompt is not None:
                 found = key or keys.key_of(prompt)[0]
                 asks.append(Ask((position,), (prompt,), (found,), spent_on(one), one))
         return asks
 
-    def _rows_at(self, positions: Sequence[int], given: Any) -> dict[int, Numbered]:
-        """The rows at these positions, of the table that is given or of the batch's own."""
+    def _rows_to(self, positions: Sequence[int], given: Any) -> list[Numbered]:
+        """The rows by position up to the last of these, of the table that is given or of the batch's own."""
         source = source_of(given) if given is not None else self._own()
         if source is None:
             raise ConfigurationError(
@@ -135,13 +138,8 @@ class RowsAgain:
                 f"the table has {source.total} rows, the batch row {max(positions) // self.repeat}",
                 "give the table that the batch was made of",
             )
-        wanted = set(positions)
-        return {
-            position: numbered
-            for place, numbered in enumerate(source.rows)
-            for position in range(place * self.repeat, (place + 1) * self.repeat)
-            if position in wanted
-        }
+        rows = [numbered for numbered in source.rows for _ in range(self.repeat)]
+        return rows[: max(positions) + 1]
 
     def _own(self) -> Source | None:
         """The rows that the batch was given: records, or the values of one column."""
@@ -149,3 +147,25 @@ class RowsAgain:
             return None
         frame = self.source.frame()
         return source_of(frame if self.are_records else frame.iloc[:, 0])
+
+
+class _Numbers:
+    """The keys of rows whose prompts are made again: each has the number among equal prompts that it had in the table.
+
+    A later batch finds their answers by these. Where files go with the rows, which are not all read again for it, rows
+    are numbered among those that are asked.
+    """
+
+    def __init__(self, plan: Plan, rows: Sequence[Numbered]) -> None:
+        self._plan, self._rows, self._next = plan, rows, 0
+        self._keys = RowKeys()
+
+    def key_of(self, position: int, prompt: str) -> str:
+        """Return the key of the row at a position; positions come in order."""
+        if not self._plan.prompts.files:
+            for label, row in self._rows[self._next : position]:
+                with contextlib.suppress(NBAgentError):  # a row without a prompt has no key
+                    self._keys.key_of(self._plan.prompts.of_row(label, row))
+        self._next = position + 1
+        key = self._keys.key_of(prompt)[0]
+        return key.partition("#")[0] if self._plan.dedupe else key

@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ class Spending(RuleBasedStateMachine):
         self.salt = f"s{next(COUNT)}x"
         self.till = Till()
         self.batches: list[Kept] = []
-        self.answered: set[str] = set()  # what a later batch need not ask
+        self.answered: Counter[str] = Counter()  # so many rows with this name need no later batch ask
         provider.otherwise(self.till.answer)
 
     # -------------------------------------------------------------------- rules
@@ -155,15 +156,16 @@ class Spending(RuleBasedStateMachine):
         """Start a batch; what an earlier one has answered is not asked, where the row comes once."""
         name = f"{self.salt}-b{len(self.batches)}"
         self.till.begin(name, stop)
-        once = {row for row, times in Counter(names).items() if times == 1}
-        spared = self.answered & once if way.get("repeat", 1) == 1 else set()
+        times = 1 if way.get("dedupe") else way.get("repeat", 1)
+        spared = {row for row, count in Counter(names).items() if count * times <= self.answered[row]}
         batch = start(self.url, names, label=name, **way, **bound)
         kept = Kept(name, batch.batch_id, names, way, batch, bound)
         self.batches.append(kept)
         self.finish(kept, 0, stop)
         assert not {row for one in self.till.log(name) for row in one.rows} & spared
         frame = batch.to_frame()
-        assert frame.loc[[row in spared for row in kept.names], "from_earlier"].all()
+        if not way.get("dedupe"):
+            assert frame.loc[[row in spared for row in kept.names], "from_earlier"].all()
 
     def bound(self, limit: tuple[str, float] | None) -> dict[str, Any]:
         """A limit of so many usual rows; none where the server says nothing of usage."""
@@ -279,8 +281,14 @@ class Spending(RuleBasedStateMachine):
         frame = kept.batch.to_frame()
         whole = (frame["status"] == "completed") & (frame["stop_reason"] == "end")
         if not kept.varied:
-            first = dict(zip(reversed(kept.names), reversed(whole.tolist()), strict=True))
-            self.answered |= {row for row, good in first.items() if good}
+            for name, rows in itertools.groupby(
+                sorted(zip(kept.names, whole, strict=True), key=first), first
+            ):
+                answered = itertools.takewhile(bool, (good for _, good in rows))
+                several = sum(answered)
+                self.answered[name] = max(
+                    self.answered[name], min(several, 1) if "dedupe" in kept.options else several
+                )
 
     def look(self, kept: Kept) -> None:
         """All numbers of a batch are those of the server."""
@@ -321,6 +329,7 @@ class Spending(RuleBasedStateMachine):
                 assert paid == pytest.approx(expected), (name, several)
 
 
+first = itemgetter(0)
 NUMBERS = ["status", "stop_reason", "from_earlier", "cost_usd", "run_id"]
 
 
@@ -398,3 +407,27 @@ def test_a_killed_batch_costs_what_the_server_gave_out(provider, words, seen, at
     days.ask_again(kept, None, lambda batch: batch.retry_failed(agent=agent_at(provider.base_url)))
     assert set(kept.batch.to_frame()["status"]) == {"completed"}
     days.teardown()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("names", "seen", "repeat"),
+    [("aaaa", 1, 1), ("abab", 2, 1), ("ab", 1, 2)],
+    ids=["same", "pairs", "repeat"],
+)
+def test_equal_prompts_that_a_later_kernel_asked_are_found_again(provider, names, seen, repeat):
+    """Rows that a dead kernel never came to have the number among equal prompts that they had in their table."""
+    till = Till()
+    provider.otherwise(till.answer)
+    till.fates, till.sizes = dict.fromkeys(names, ("good",)), dict.fromkeys(names, (3, 4))
+    till.begin("died", seen)
+    way = {"repeat": repeat, "max_concurrency": 1}
+    with killed(provider.base_url, list(names), seen, label="died", **way):
+        until(lambda: till.held == 1, till.log)
+    till.begin("resumed")
+    table = [{"text": f"row {name}."} for name in names]
+    assert set(nb.get("died").resume(rows=table, agent=agent_at(provider.base_url)).result(PATIENCE_S)["status"]) == {"completed"}  # fmt: skip
+    assert len(till.log("resumed")) == len(names) * repeat - seen
+    till.begin("again")
+    assert start(provider.base_url, list(names), **way).result(PATIENCE_S)["from_earlier"].all()
+    assert not till.log("again")
