@@ -1,4 +1,4 @@
-"""`Agent`: what a user holds. At most ten fields, and verbs of a line or two over the runtime."""
+"""`Agent`: what a user holds. A dozen fields at most, and verbs of a line or two over the runtime."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Agent:
     functions, toolkit objects or `Tool`s; `output_schema` a pydantic model, dataclass, TypedDict, `list[...]` of
     these or a JSON Schema dict; `limits` and `settings` bound and tune every run (None: as configured).
     `on_busy` says what a launch does while its session is busy, `history_runs` how many earlier runs of the session
-    the model is shown, `cache` whether earlier answers are given again (None: as configured).
+    the model is shown and `history_tokens` how many tokens of these (by an estimate, whole runs), `cache` whether earlier answers are given again (None: as configured).
 
     >>> agent = Agent(model="demo:assistant")
     >>> agent.start("What is the capital of France?").result(timeout=30).content
@@ -66,6 +66,7 @@ class Agent:
     settings: ModelSettings = field(default_factory=ModelSettings)
     on_busy: str | None = None
     history_runs: int | None = None
+    history_tokens: int | None = None
     cache: str | None = None
     _last_session: str | None = field(default=None, init=False, repr=False, compare=False)
     _made_tools: tuple[tuple[Any, ...], tuple[Tool, ...]] | None = field(
@@ -161,7 +162,7 @@ class Agent:
             crew.spec,
             crew.model,
             prompt_with(prompt, contexts),
-            history=as_sent(turns, last=crew.spec.history_runs),
+            history=as_sent(turns, last=crew.spec.history_runs, tokens=crew.spec.history_tokens),
             files=files_of(contexts),
         )
 
@@ -356,6 +357,7 @@ class Agent:
             limits=replace(limits, timeout_s=timeout) if timeout is not None else limits,
             settings=tuned,
             history_runs=settings.get("history_runs", self.history_runs),
+            history_tokens=settings.get("history_tokens", self.history_tokens),
         )
 
     def _tools(self) -> tuple[Tool, ...]:

@@ -32,6 +32,7 @@
         ├── QueueTimeoutError       a response waited at the provider for longer than it may
         ├── ProviderRefusedError    4xx: the request, the key or the model is wrong
         │   └── ContentFilterError  the provider's content filter stopped the request
+        │   └── ContextExceededError  what was sent does not fit the model's context
         ├── ProviderOverloadedError 408, 409, 429, 5xx: worth another try
         └── ProviderProtocolError   the reply is not what the wire format promises
             └── MalformedReplyError a tool call that the server itself could not read
@@ -283,6 +284,12 @@ class ContentFilterError(ProviderRefusedError):
     """The provider's content filter stopped the request: the prompt, or the answer before it was whole."""
 
     stop_reason = "content_filter"
+
+
+class ContextExceededError(ProviderRefusedError):
+    """What was sent is larger than the model's context: a long conversation, prompt or file."""
+
+    stop_reason = "context_exceeded"
 
 
 class ProviderOverloadedError(ModelError):

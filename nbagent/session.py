@@ -42,7 +42,7 @@ class Session:
         self.session_id = session_id or str(uuid7())
 
     def messages(self) -> list[Message]:
-        """Return the messages in order as the next run would see them (`history_runs` may cut it shorter).
+        """Return the messages in order as the next run would see them (`history_runs` and `history_tokens` may cut it shorter).
 
         Instructions are the agent's and not among them. Runs that go on are no history yet. Raises StoreError.
 

@@ -88,7 +88,8 @@ class AgentSpec:
     """One agent as one run uses it. `model` is the string "provider:name", also for a model object.
 
     `model_named` is False for a model object: its base URL and key are no part of the string, so that the string
-    alone does not make it again. `history_runs` is how many earlier runs of its session the model is shown, None all.
+    alone does not make it again. `history_runs` is how many earlier runs of its session the model is shown and
+    `history_tokens` how many tokens of them, by an estimate; None all.
     """
 
     name: str
@@ -100,6 +101,7 @@ class AgentSpec:
     settings: ModelSettings = field(default_factory=ModelSettings)
     model_named: bool = True
     history_runs: int | None = None
+    history_tokens: int | None = None
 
     def to_data(self) -> dict[str, Any]:
         """JSON data for the store: enough to say what ran, and to check what is missing on resume."""
@@ -118,6 +120,8 @@ class AgentSpec:
             "limits": {name: getattr(self.limits, name) for name in self.limits.__slots__},
             "settings": self.settings.shown(),
             "history_runs": self.history_runs,
+            # left out where it is none, so that the keys of earlier answers stay what they were
+            **({} if self.history_tokens is None else {"history_tokens": self.history_tokens}),
         }
 
 

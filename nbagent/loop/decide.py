@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nbagent.events import Message, ToolRequest, TypedAnswer
-from nbagent.loop.ends import content_filtered, cut_at_limit, cut_call, ended_strangely, is_cut_value
+from nbagent.loop.ends import (
+    content_filtered,
+    cut_at_limit,
+    cut_by_context,
+    cut_call,
+    ended_strangely,
+    is_context_full,
+    is_cut_value,
+)
 from nbagent.models.protocol import ReplyFinished, ResumePoint
 from nbagent.run import StopReason
 from nbagent.schemas import InvalidOutputError
@@ -110,10 +118,7 @@ def next_action(spec: AgentSpec, state: LoopState) -> Action:
             error=content_filtered(reply),
         )
     if (cut := cut_call(spec, reply)) is not None:
-        what = f"the model's call of tool {cut.name!r} was cut off"
-        return Finish(
-            stop_reason="max_output_tokens", content=reply.text, error=cut_at_limit(spec, reply, what)
-        )
+        return _cut(spec, reply, f"the model's call of tool {cut.name!r} was cut off")
     if reply.tool_requests:
         return CallTools(requests=reply.tool_requests, guarded=_guarded(spec, state, reply.tool_requests))
     if spec.output_schema is not None and not spec.output_schema.is_text:
@@ -124,11 +129,19 @@ def next_action(spec: AgentSpec, state: LoopState) -> Action:
 def _text(spec: AgentSpec, reply: ReplyFinished) -> Finish:
     """End with the text; where there is none, the end of the reply has to be a good one."""
     if reply.finish_reason == "length":
-        error = None if reply.text else cut_at_limit(spec, reply, "the model gave no answer: it was cut off")
-        return Finish(stop_reason="max_output_tokens", content=reply.text, error=error)
+        if not reply.text:
+            return _cut(spec, reply, "the model gave no answer: it was cut off")
+        return Finish(stop_reason="max_output_tokens", content=reply.text)
     if reply.finish_reason == "error" or (reply.finish_reason == "unknown" and not reply.text):
         return Finish(stop_reason="error", content=reply.text, error=ended_strangely(reply))
     return Finish(stop_reason="end", content=reply.text)
+
+
+def _cut(spec: AgentSpec, reply: ReplyFinished, what: str) -> Finish:
+    """End with what was cut and is no answer: at the output limit, or since the model's context is full."""
+    if is_context_full(reply):
+        return Finish(stop_reason="context_exceeded", content=reply.text, error=cut_by_context(what))
+    return Finish(stop_reason="max_output_tokens", content=reply.text, error=cut_at_limit(spec, reply, what))
 
 
 def _guarded(spec: AgentSpec, state: LoopState, requests: tuple[ToolRequest, ...]) -> tuple[ToolRequest, ...]:
@@ -183,12 +196,7 @@ def _structured(spec: AgentSpec, state: LoopState, reply: ReplyFinished) -> Acti
         problems, repairable = "; ".join(checked.problems[:MAX_PROBLEMS]), checked.repairable
     if reply.finish_reason == "length":
         what = f"the answer does not fit {spec.output_schema.name}: it was cut off"
-        return Finish(
-            stop_reason="max_output_tokens",
-            content=reply.text,
-            output_valid=False,
-            error=cut_at_limit(spec, reply, what),
-        )
+        return replace(_cut(spec, reply, what), output_valid=False)
     if not repairable or state.repairs >= spec.limits.output_retries:
         return Finish(
             stop_reason="invalid_output",

@@ -16,6 +16,7 @@ from nbagent.models.protocol import ReplyFinished
 from nbagent.spec import AgentSpec
 
 _MORE = "allow more with run.resume(limits=Limits(max_output_tokens=...)), or ask for less at a time"
+_LESS = "show it less with history_runs= or history_tokens=, send a shorter prompt, or ask a model with a larger context"
 
 INTERRUPTED = "provider {provider!r} ended a stream early when another request came: it is asked again"
 
@@ -52,6 +53,16 @@ def cut_at_limit(spec: AgentSpec, reply: ReplyFinished, what: str) -> str:
         said = reply.server_finish_reason or "length"
         number = f"model's own output limit (finish_reason {said!r}{after})"
     return f"{what} at the {number}\n{_MORE}"
+
+
+def is_context_full(reply: ReplyFinished) -> bool:
+    """True where the server says that the model's context, and not its output limit, cut the reply."""
+    return reply.finish_reason == "length" and "context" in (reply.server_finish_reason or "").lower()
+
+
+def cut_by_context(what: str) -> str:
+    """Return the two lines for `what` was cut since the model's context was full."""
+    return f"{what}: the model's context is full\n{_LESS}"
 
 
 def content_filtered(reply: ReplyFinished) -> str:

@@ -320,6 +320,7 @@ class _Loop:
 _ERROR_TYPES = {
     "refusal": "Refusal",
     "content_filter": "ContentFilter",
+    "context_exceeded": "ContextExceededError",
     "invalid_output": "InvalidOutputError",
     "max_output_tokens": "LimitReached",
     "max_steps": "LimitReached",

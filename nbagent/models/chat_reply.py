@@ -96,6 +96,11 @@ class ChatReply:
         """True once the model has ended; its usage may still come."""
         return self.finish_reason is not None
 
+    @property
+    def is_empty(self) -> bool:
+        """True where not one chunk and no error has come."""
+        return not self._chunks and self._fault is None
+
     def take(self, payloads: list[bytes]) -> list[ModelEvent]:
         """Return what the payloads of one read hold, all of its text as one piece; nothing once it is `done`."""
         if self.done:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from nbagent.errors import (
     ContentFilterError,
+    ContextExceededError,
     ModelError,
     ProviderOverloadedError,
     ProviderProtocolError,
@@ -116,6 +117,11 @@ REFUSED_IN_REPLY = Fault(
     ProviderRefusedError,
     "provider {provider!r} refused the request for model {model!r} in its reply: {detail}",
     "change what the message names",
+)
+TOO_LONG = Fault(
+    ContextExceededError,
+    "what was sent is larger than the context of model {model!r} at provider {provider!r}: {detail}",
+    "show it less of the conversation with history_runs= or history_tokens=, send a shorter prompt or smaller files, or ask a model with a larger context",
 )
 FILTERED = Fault(
     ContentFilterError,

@@ -20,6 +20,7 @@ from nbagent.errors import ModelError, ProviderProtocolError, ProviderRefusedErr
 from nbagent.hints import how_to_set
 from nbagent.inbound import MessageTooLargeError, message_limit
 from nbagent.models.content_filters import filtered_for, is_filtered
+from nbagent.models.context_faults import is_context_exceeded
 from nbagent.models.fault_table import (
     FAILED_IN_REPLY,
     FILTERED,
@@ -33,6 +34,7 @@ from nbagent.models.fault_table import (
     OVERLOADED_IN_REPLY,
     REFUSED_IN_REPLY,
     STATUS_FAULTS,
+    TOO_LONG,
     TRANSPORT_FAULTS,
     UNEXPECTED,
     Fault,
@@ -50,10 +52,13 @@ _REFUSING = (
     "authentication", "bad_request", "badrequest", "image", "insufficient_quota", "invalid", "not_found", "permission",
 )  # fmt: skip
 _REFUSING_SENTENCES = (
-    "does not exist", "not found", "not supported", "unauthorized", "api key", "context length", "context window",
+    "does not exist", "not found", "not supported", "unauthorized", "api key",
 )  # fmt: skip
 _LIMITING = ("rate_limit", "rate limit", "ratelimit", "too many requests", "throttl")
 _FILTERING = frozenset({400, 403, 422, 451})  # statuses of a request that a filter may have stopped
+_NO_CONTEXT = frozenset(
+    {401, 402, 403, 404, 405, 408, 429}
+)  # statuses that say something else, whatever their words
 _API = {"chat": "Chat Completions", "responses": "Responses"}
 _OTHER_API = {
     "chat": "",
@@ -96,6 +101,8 @@ def fault_of_status(status: int, headers: Mapping[str, str], body: Any, target: 
     code = str(_error_field(body, "code") or _error_field(body, "type") or "")
     if status in _FILTERING and is_filtered(body):
         row, detail = FILTERED, f"{detail}{filtered_for(body)}"
+    elif status >= 400 and status not in _NO_CONTEXT and is_context_exceeded(body):  # noqa: PLR2004 - HTTP's classes
+        row = TOO_LONG
     elif status == 429 and "insufficient_quota" in code:  # noqa: PLR2004
         row = NO_MONEY
     elif status == 404 and "model" not in f"{detail} {code}".lower():  # noqa: PLR2004
@@ -122,6 +129,8 @@ def fault_of_error_object(error: Any, target: Target) -> ModelError:
     detail = detail_of(error, target)
     if is_filtered(error):
         return _build(FILTERED, target, detail=f"{detail}{filtered_for(error)}")
+    if is_context_exceeded(error):
+        return _build(TOO_LONG, target, detail=detail)
     named = bool(kind.strip())
     kind = kind if named else detail.lower()
     if any(word in kind for word in (_REFUSING if named else _REFUSING_SENTENCES)):

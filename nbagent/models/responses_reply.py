@@ -85,6 +85,11 @@ class ResponsesReply:
         """True once the provider said that the response is over."""
         return self.status in _FINAL
 
+    @property
+    def is_empty(self) -> bool:
+        """True where not one event of a response and no error has come."""
+        return self.status is None and not self._started and self._fault is None
+
     def again(self) -> None:
         """Prepare for events that may repeat what was taken: after a cursor, or from the start where there is none."""
         self.done, self._fault = False, None

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from nbagent.errors import ModelError
+from nbagent.errors import ModelError, ProviderSilentError, ProviderUnreachableError
 from nbagent.inbound import MessageTooLargeError
 from nbagent.models.concessions import Plan, concessions_of
 from nbagent.models.connections import connection_to
 from nbagent.models.encoding import encode
 from nbagent.models.endpoint import NO_KEY, Endpoint
 from nbagent.models.exchange import Exchange, open_exchange
-from nbagent.models.faults import Target, fault_of_size
+from nbagent.models.faults import Target, fault_of_reply, fault_of_size
 from nbagent.models.prices import prepare_prices
 from nbagent.models.protocol import ModelEvent, ModelRequest, Notice, ReplyFinished
 from nbagent.models.providers import Provider, Wire
 from nbagent.models.sse import SSEDecoder
 
+_EVENTS = re.compile(
+    rb"\s*(?:$|:|data\b|event\b|id\b|retry\b)"
+)  # how a stream of events begins; also one of none
 _TAIL_S = 2.0  # how long the usage may come after the model's last word, where the connection is left open
 
 
@@ -43,6 +47,11 @@ class Reply(Protocol):
 
     def take(self, payloads: list[bytes]) -> list[ModelEvent]:
         """Return what the payloads of one read hold."""
+        ...
+
+    @property
+    def is_empty(self) -> bool:
+        """True where nothing at all of a reply came."""
         ...
 
     def finished(self) -> ReplyFinished:
@@ -64,14 +73,25 @@ class WireFormat:
 class Reading:
     """A response on its way into a reply, block by block."""
 
-    __slots__ = ("_began", "_decoder", "_flowing", "_pieces", "_target", "exchange", "over", "reply")
+    __slots__ = (
+        "_decoder",
+        "_flowing",
+        "_pieces",
+        "_target",
+        "exchange",
+        "has_begun",
+        "is_stream",
+        "over",
+        "reply",
+    )
 
     def __init__(self, exchange: Exchange, reply: Reply, target: Target) -> None:
         self._target = target
         self.exchange = exchange
         self.reply = reply
         self.over = False
-        self._began = False
+        self.has_begun = False  # something was read, or the end
+        self.is_stream = True  # by its first bytes: a page that calls itself one is none
         self._flowing = False  # the first text is never kept waiting
         self._pieces = 0  # of the last read
         self._decoder = SSEDecoder(exchange.limit)
@@ -86,8 +106,9 @@ class Reading:
         if self._flowing and not reply.ended:
             exchange.rest(self._pieces)
         block = await (exchange.read_within(_TAIL_S) if reply.ended else exchange.read())
-        if not self._began:
-            self._began = True
+        if not self.has_begun:
+            self.has_begun = True
+            self.is_stream = _EVENTS.match(block) is not None
             if not exchange.is_stream(block):
                 self.over = True
                 return reply.take([await exchange.whole(block)])
@@ -171,7 +192,7 @@ class WireModel:
         limit = self._endpoint.limit_parameter(target.base_url)
         memory = concessions_of(self.row, (self.wire.name, target.base_url, self.id), limit)
         body = self.wire.body(request, self.id, self.row, memory.plan(request))
-        return {name: value for name, value in body.items() if name not in ("stream", "stream_options")}
+        return without_stream(body)
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Send `request` and yield what comes; the last event is a `ReplyFinished`.
@@ -195,14 +216,65 @@ class WireModel:
                 yield notice
             reply = self.wire.reply(target)
             reading = Reading(opened.exchange, reply, target)
-            while not reading.over:
-                for event in await reading.more():
-                    yield event
-            finished = reply.finished()
-            await opened.exchange.drain()
-            yield finished
+            why: ModelError | None = None
+            try:
+                while not reading.over:
+                    for event in await reading.more():
+                        yield event
+            except ProviderUnreachableError as dropped:
+                if isinstance(dropped, ProviderSilentError) or reading.has_begun:
+                    raise
+                why = dropped
+            if why is None and not (reply.is_empty and reading.is_stream):
+                finished = reply.finished()
+                await opened.exchange.drain()
+                yield finished
+                return
         finally:
             await opened.exchange.close()
+        async for event in self._in_one_piece(request, target, opened.plan, why):
+            yield event
+
+    async def _in_one_piece(
+        self, request: ModelRequest, target: Target, plan: Plan, why: ModelError | None
+    ) -> AsyncGenerator[ModelEvent, None]:
+        """Ask once more without a stream: some servers have errors, such as a context exceeded, only outside of one.
+
+        Raises:
+            ModelError: what the server says now; `why` the stream was empty where it says nothing at all.
+        """
+        yield Notice(
+            f"provider {target.provider!r} sent an empty stream: asked once more without streaming to learn why"
+        )
+        body = encode(without_stream(self.wire.body(request, self.id, self.row, plan)))
+        try:
+            events, finished = await self._whole_reply(request, target, body)
+        except ProviderUnreachableError as error:
+            fault = why or error
+        else:
+            for event in events:
+                yield event
+            yield finished
+            return
+        raise fault
+
+    async def _whole_reply(
+        self, request: ModelRequest, target: Target, body: bytes
+    ) -> tuple[list[ModelEvent], ReplyFinished]:
+        exchange = await open_exchange(target, self.wire.path, body, request.idle_timeout_s)
+        try:
+            reply = self.wire.reply(target)
+            reading = Reading(exchange, reply, target)
+            events: list[ModelEvent] = []
+            while not reading.over:
+                events += await reading.more()
+            if reply.is_empty:
+                raise fault_of_reply("its stream was empty, and so was its answer without one", target)
+            finished = reply.finished()
+            await exchange.drain()
+            return events, finished
+        finally:
+            await exchange.close()
 
     async def open(self, request: ModelRequest, target: Target, *, background: bool = False) -> Opened:
         """Send the request, put otherwise for as long as the provider names something that can be.
@@ -236,3 +308,8 @@ class Opened:
     exchange: Exchange
     plan: Plan
     notices: tuple[Notice, ...]
+
+
+def without_stream(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body of a request whose answer comes in one piece."""
+    return {name: value for name, value in body.items() if name not in ("stream", "stream_options")}

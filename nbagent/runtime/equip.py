@@ -129,6 +129,7 @@ def equip(
         "limits": _made(Limits, data["limits"]),
         "settings": _made(ModelSettings, data["settings"]),
         "history_runs": data.get("history_runs"),
+        "history_tokens": data.get("history_tokens"),
     }
     if "members" not in data:
         return Crew(spec=AgentSpec(**fields), model=model)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nbagent.events import Message, ToolRequest
+from nbagent.models.estimates import tokens_of_messages
 from nbagent.run import RunRecord
 from nbagent.store import SessionState, Turn
 
@@ -30,10 +31,10 @@ class Before:
     own: Sequence[Message] = ()
 
 
-def before_of(state: SessionState, *, last: int | None = None) -> Before:
+def before_of(state: SessionState, *, last: int | None = None, tokens: int | None = None) -> Before:
     """Return what a run's model is shown of its session as the record has it."""
     own = [turn for turn in state.turns if turn.run_id in state.own]
-    return Before(as_sent(state.turns, last=last), as_sent(own, last=last))
+    return Before(as_sent(state.turns, last=last, tokens=tokens), as_sent(own, last=last, tokens=tokens))
 
 
 def turn_of(record: RunRecord) -> Turn:
@@ -48,12 +49,27 @@ def turn_of(record: RunRecord) -> Turn:
     )
 
 
-def as_sent(turns: Sequence[Turn], last: int | None = None) -> list[Message]:
-    """Return what a model is shown of these turns, of the `last` so many that left something; None is all."""
+def as_sent(turns: Sequence[Turn], last: int | None = None, tokens: int | None = None) -> list[Message]:
+    """Return what a model is shown of these turns, of the `last` so many that left something; None is all.
+
+    `tokens` bounds it by an estimate: whole turns, the newest ones; a turn that alone is larger is not shown.
+    """
     parts = [part for turn in turns if (part := whole(turn))]
     if last is not None:
         parts = parts[max(0, len(parts) - last) :]
+    if tokens is not None:
+        parts = _newest_within(parts, tokens)
     return [message for part in parts for message in part]
+
+
+def _newest_within(parts: list[list[Message]], tokens: int) -> list[list[Message]]:
+    """Return the newest turns that are estimated to fit together."""
+    left = tokens
+    for place in range(len(parts) - 1, -1, -1):
+        left -= tokens_of_messages(parts[place])
+        if left < 0:
+            return parts[place + 1 :]
+    return parts
 
 
 def whole(turn: Turn) -> list[Message]:

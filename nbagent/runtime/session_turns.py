@@ -235,7 +235,8 @@ class SessionTurn:
             state = await self._in_turn()
         if not self._run.has_history:
             return Before()
-        return before_of(state or await self._read(), last=self._run.spec.history_runs)
+        spec = self._run.spec
+        return before_of(state or await self._read(), last=spec.history_runs, tokens=spec.history_tokens)
 
     def leave(self) -> None:
         """Let the next one go: the run has ended and its rows are committed, or nobody waits for that any more."""

@@ -126,7 +126,12 @@ def _reply(message: Message, finish_reason: str) -> ReplyFinished:
 
 def _is_repairable(stopped: StoppedRun, spec: AgentSpec) -> bool:
     """Whether the last answer did not fit its schema and may be sent back: it was whole, and meant as one."""
-    asked_again = stopped.output.stop_reason in {"refusal", "content_filter", "max_output_tokens"}
+    asked_again = stopped.output.stop_reason in {
+        "refusal",
+        "content_filter",
+        "context_exceeded",
+        "max_output_tokens",
+    }
     return spec.output_schema is not None and spec.limits.output_retries > 0 and not asked_again
 
 

@@ -212,6 +212,15 @@ _TABLE = (
         doc="Earlier runs of its session that a run's model is shown, the latest ones; none is all.",
     ),
     Option(
+        name="history_tokens",
+        type=int,
+        default=None,
+        optional=True,
+        minimum=0,
+        doc="Tokens of its session's earlier runs that a run's model is shown, by an estimate (one for each four "
+        "bytes): the latest runs that fit whole; none is all.",
+    ),
+    Option(
         name="traces",
         type=str,
         default="off",
