@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator, MappingView
 from contextlib import suppress
 from dataclasses import dataclass, field
-from io import IOBase
+from io import BytesIO, IOBase, StringIO
 from itertools import islice
 from typing import Any
 
@@ -72,6 +72,8 @@ class _Found:
 
     def without_files(self, value: Any, depth: int = 0) -> Any:
         """Return a value with its iterators read and each file in it replaced by its name."""
+        if isinstance(value, BytesIO | StringIO):
+            value = value.getvalue() if not value.closed else None
         if isinstance(value, _PLAIN):
             return value
         if isinstance(value, MappingView | deque | range | Iterator) and not isinstance(value, IOBase):

@@ -219,6 +219,10 @@ class ChatReply:
             self._take_delta(delta, texts, thoughts)
         elif delta:
             take_text(delta, texts, thoughts, self._target)
+        elif (whole := choice.get("text")) is not None:  # the API from before there were messages
+            take_text(whole, texts, thoughts, self._target)
+        if error := choice.get("error"):
+            raise fault_of_error_object(error, self._target)
         if (message := choice.get("message")) is not None:
             if not delta:
                 self._marked = self._in_one_piece = True

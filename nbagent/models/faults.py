@@ -50,6 +50,7 @@ _DETAIL_CHARS = 300
 # in the type or code of an error object: what would fail again
 _REFUSING = (
     "authentication", "bad_request", "badrequest", "image", "insufficient_quota", "invalid", "not_found", "permission",
+    "unsupported",
 )  # fmt: skip
 _REFUSING_SENTENCES = (
     "does not exist", "not found", "not supported", "unauthorized", "api key",

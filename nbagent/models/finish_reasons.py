@@ -25,6 +25,7 @@ _WORDS: Mapping[Meaning, str] = {
     "length": """
         length max_tokens max_output_tokens max_completion_tokens max_new_tokens max_length model_length token_limit
         model_context_window_exceeded context_window_exceeded context_length_exceeded context_length truncated
+        error_limit
     """,
     "tool_calls": "tool_calls tool_call tool_use function_call function_calls",
     "content_filter": """
@@ -33,11 +34,14 @@ _WORDS: Mapping[Meaning, str] = {
         error_toxic content_policy_violation policy_violation
     """,
     "refusal": "refusal refused",
-    "broken_off": "abort aborted network_error connection_error cancelled canceled interrupted timeout timed_out",
+    "broken_off": """
+        abort aborted network_error connection_error cancelled canceled interrupted timeout timed_out user_cancel
+    """,
     "failed": "error failed internal_error server_error",
     "overloaded": "insufficient_system_resource overloaded",
     "malformed": """
         malformed_function_call malformed_tool_call invalid_tool_call unexpected_tool_call malformed_response
+        malformed_tool_use malformed_model_output
     """,
     # what some servers write in every chunk before the last
     "none": "null none unspecified finish_reason_unspecified in_progress",

@@ -143,8 +143,10 @@ class ResponsesReply:
         refusal = refusal_in(items) or "".join(self._refusal) or None
         usage = usage_of(self._usage)
         counted = usage.input_tokens is not None or usage.output_tokens is not None
-        finish = self._finish_reason(refusal, called=bool(requests))
         text = self._whole or "".join(self._text) + ("\ufffd" if self._pairing.half else "")
+        # a call that names no tool is one that nobody can read, where there is nothing else
+        unread = not text and any(item.get("type") == "function_call" for item in items)
+        finish = self._finish_reason(refusal, called=bool(requests) or unread)
         thought, text = apart(text, whole=finish == "stop")
         return ReplyFinished(
             text=text,

@@ -101,6 +101,8 @@ def json_values(text: str, *, bare_text: bool) -> Iterator[JsonValue]:
             raise InvalidOutputError([f"the answer is not valid JSON: {error}"]) from None
     if whole:
         yield from whole
+    elif body.startswith("<think>") and body[-1] not in "}]`":  # closed blocks have been taken away
+        raise InvalidOutputError(["the answer is missing: there is only reasoning, which was never closed"])
     elif bare_text and body[0] != '"' and not set(body) & set("{[`"):
         yield JsonValue.of(body)
     else:

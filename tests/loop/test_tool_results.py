@@ -171,7 +171,9 @@ def numbers(count: int):
         (lambda: range(3), "[0, 1, 2]"),
         (lambda: {"rows": numbers(2), "more": [numbers(1)]}, '{"rows": [0, 1], "more": [[0]]}'),
         (lambda: b"plain text", "plain text"),
-        (lambda: io.BytesIO(b"x").getvalue(), "x"),
+        (lambda: io.BytesIO(b"x"), "x"),
+        (lambda: io.StringIO("a,b\n1,2"), "a,b\n1,2"),
+        (lambda: {"report": io.BytesIO(b"x")}, '{"report": "x"}'),
     ],
 )
 def test_iterators_are_read(returned, told):

@@ -15,7 +15,7 @@ MEANINGS = {
     "stop": ["stop", "STOP", "end_turn", "EOS", "eos_token", "stop_sequence", "FinishReason.STOP", "COMPLETE"],
     "length": [
         "length", "LENGTH", "MAX_TOKENS", "max_tokens", "maxTokens", "model_length", "FinishReason.MAX_TOKENS",
-        "model_context_window_exceeded", "Max Tokens",
+        "model_context_window_exceeded", "Max Tokens", "ERROR_LIMIT",
     ],
     "tool_calls": ["tool_calls", "TOOL_CALL", "function_call", "tool_use", "toolUse"],
     "content_filter": [
@@ -23,11 +23,12 @@ MEANINGS = {
         "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "IMAGE_SAFETY", "ContentFilter", "guardrail_intervened",
     ],
     "refusal": ["refusal", "Refused"],
-    "broken_off": ["abort", "ABORT", "aborted", "network_error", "network-error", "cancelled"],
+    "broken_off": ["abort", "ABORT", "aborted", "network_error", "network-error", "cancelled", "USER_CANCEL"],
     "failed": ["error", "ERROR", "internal_error"],
     "overloaded": ["insufficient_system_resource"],
     "malformed": [
         "MALFORMED_FUNCTION_CALL", "function_call_filter: MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL",
+        "malformed_tool_use", "malformed_model_output",
     ],
     "unknown": ["OTHER", "pause_turn", "LANGUAGE", "sunspots", "content?"],
 }  # fmt: skip

@@ -183,6 +183,9 @@ def test_the_streams_are_read_as_they_are():
         ([chunk({"content": 42}, "stop")], "42"),
         ([[chunk({"content": "H"}), chunk({"content": "i"}, "stop")]], "Hi"),
         ([{"id": "c"}, chunk({"content": "Hi"}), chunk(None, "stop")], "Hi"),
+        ([chunk(choices=[{"index": 0, "text": "Hi", "finish_reason": "stop"}])], "Hi"),
+        ([chunk(choices=[{"text": "H"}]), chunk(choices=[{"text": "i", "finish_reason": "stop"}])], "Hi"),
+        ([chunk({"content": "Hi"}), chunk(choices=[{"text": None, "finish_reason": "stop"}])], "Hi"),
     ],
 )
 def test_odd_chunks_are_read(pieces, text):
@@ -208,6 +211,17 @@ def test_odd_events_are_read(changes, text):
     """The same in the Responses format."""
     pieces = [changes.get(number, piece) for number, piece in enumerate(RESPONSES)]
     assert read("responses", pieces).text == text
+
+
+@pytest.mark.parametrize("name", [None, "", {}])
+@pytest.mark.parametrize("wire", ["chat", "responses"])
+def test_a_call_that_names_no_tool_is_no_answer(wire, name):
+    """A reply of nothing but a tool call without a name is the server's fault, not an empty answer."""
+    call = chunk({"tool_calls": [CALL | {"function": {"name": name, "arguments": "{}"}}]}, "tool_calls")
+    item = {"type": "function_call", "call_id": "a", "name": name, "arguments": "{}"}
+    done = {"type": "response.completed", "response": {"id": "r", "output": [item]}}
+    with pytest.raises(ModelError, match="tool call that its server could not read"):
+        read(wire, [call] if wire == "chat" else [done])
 
 
 @pytest.mark.parametrize(

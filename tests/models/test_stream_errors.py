@@ -11,7 +11,7 @@ from nbagent.models.stream_errors import error_in
 from nbagent.spec import Limits
 from tests.models.asking import chat, responses, stream
 from tests.provider import chat_wire, responses_wire
-from tests.provider.chat_wire import begun, text
+from tests.provider.chat_wire import begun, data, text
 from tests.provider.steps import Raw, answer
 
 WIRES = {"chat": (chat_wire, chat), "responses": (responses_wire, responses)}
@@ -46,6 +46,21 @@ def test_the_servers_words_are_the_error(provider, wire, broken, first):
         stream(model(provider))
 
 
+@pytest.mark.parametrize("finish", ["error", "stop", None])
+@pytest.mark.parametrize("first", [True, False], ids=["first", "after text"])
+@pytest.mark.parametrize(
+    "error", [{"code": 502, "message": "model qwen3 is not loaded"}, "model qwen3 is not loaded"]
+)
+def test_an_error_in_the_choice(provider, error, first, finish):
+    """An error that stands beside the delta is told as the server did, whatever the finish reason says."""
+    choice = {"index": 0, "delta": {"content": ""}, "finish_reason": finish, "error": error}
+    provider.reply(
+        (*chat_wire.begun(), *(() if first else text("Par")), data({"id": "c", "choices": [choice]}))
+    )
+    with pytest.raises(ModelError, match="model qwen3 is not loaded"):
+        stream(chat(provider))
+
+
 @pytest.mark.parametrize(
     ("error", "status", "retried"),
     [
@@ -56,6 +71,8 @@ def test_the_servers_words_are_the_error(provider, wire, broken, first):
         ('{"message": "CUDA out of memory"}', None, True),
         ('{"type": "invalid_request_error", "message": "no"}', None, False),
         ('{"message": "The model `x` does not exist"}', None, False),
+        ('{"code": "context_length_exceeded", "message": "too long"}', None, False),
+        ('{"code": "unsupported_value", "message": "no such effort"}', None, False),
         ('{"code": 401, "message": "revoked"}', 401, False),
     ],
 )

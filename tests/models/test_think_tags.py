@@ -134,6 +134,22 @@ def test_a_typed_answer_is_what_follows(provider, wire, text):
     assert len(provider.requests) == 1
 
 
+@pytest.mark.parametrize("wire", ["chat", "responses"])
+@pytest.mark.parametrize(
+    ("text", "schema"),
+    [
+        ('<think>Should I say {"n": 2}? No, I', Answer),
+        ('<think>First ["n"], then {"n": 2}, or', Answer),
+        ("<think>I will say yes", str | int),
+    ],
+)
+def test_reasoning_that_never_ends_is_no_typed_answer(provider, wire, text, schema):
+    """JSON amid reasoning that was never closed is a thought of the model: the run says that there is no answer."""
+    run = agent(provider, wire, text, output_schema=schema).start("q").wait(timeout=20)
+    assert (run.status.value, run.stop_reason) == ("error", "invalid_output")
+    assert "only reasoning" in run.error
+
+
 def test_text_is_taken_back_only_where_it_was_given():
     """A closing tag alone takes back what was shown as text; a whole block was never shown."""
     for text, *_ in APART:
