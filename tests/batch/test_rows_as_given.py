@@ -228,7 +228,7 @@ def answer_of(data: object):
     return lambda _request: json_reply(data)
 
 
-MEASURES = "status stop_reason from_earlier error error_type cost_usd duration_s run_id".split()
+MEASURES = "status stop_reason from_earlier error error_type error_fields cost_usd duration_s run_id".split()
 NAMES = {
     "ours": ["status", "error", "run_id", "cost_usd", "duration_s"],
     "answers": ["x", "content"],

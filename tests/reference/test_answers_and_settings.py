@@ -31,7 +31,7 @@ def test_reasoning_stays_out_of_the_answer(scripted: Agent, provider: ScriptedPr
     assert plain.messages[-1].reasoning == 'Is it {"name": "Lyon"}? No.'
     typed = scripted.start("Capital?", output_schema=City).result(timeout=10)
     assert typed.content == City(name="Paris")
-    assert current().stored(typed.run_id) == typed
+    assert current().typed(current().stored(typed.run_id)) == typed
 
 
 def test_a_refusal_is_an_error_of_its_own(scripted: Agent, provider: ScriptedProvider, wire: Wire) -> None:

@@ -121,7 +121,7 @@ def test_read_again_in_a_new_kernel(agent: Agent, defining: str, type_name: str)
     """An instance where the new kernel defines the class, a plain dict where it does not; the frame is the same."""
     run = agent.start(QUESTION, output_schema=CityFactsResponse)
     output = run.result(timeout=20)
-    assert current().stored(run.run_id) == output
+    assert current().typed(current().stored(run.run_id)) == output
     code = NEW_KERNEL.format(defining=defining, run_id=run.run_id)
     read = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(read.stdout) == [type_name, 3, output.content_type]
@@ -159,7 +159,7 @@ async def test_still_invalid_ends_error_with_the_raw_text(
     assert out.content == "I really do."
     assert "CityFactsResponse" in (out.error or "")
     assert len(provider.requests) == 2
-    assert current().stored(out.run_id) == out
+    assert current().typed(current().stored(out.run_id)) == out
     with pytest.raises(RunError):
         nb.get(out.run_id).to_frame()
 
@@ -195,7 +195,7 @@ async def test_the_forms_of_a_schema(agent: Agent, form: str) -> None:
     assert out.status == RunStatus.completed, out.error
     assert fits(out.content)
     assert list(nb.get(out.run_id).to_frame()["city"]) == cities
-    assert current().stored(out.run_id).content == out.content
+    assert current().typed(current().stored(out.run_id)).content == out.content
 
 
 async def test_the_schema_holds_for_that_run_only(agent: Agent) -> None:

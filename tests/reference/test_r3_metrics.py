@@ -132,6 +132,8 @@ async def test_background_foreground_and_store_are_the_same(stocks: Agent, polle
     assert counted(background.metrics) == {
         **{name: 2 * value for name, value in ONE_CALL.items()},
         "cache_write_tokens": None,
+        "estimated_tokens": None,
+        "estimated_cost_usd": None,
         "model_calls": 2,
         "tool_calls": 2,
         "details": counted(background.metrics)["details"],
