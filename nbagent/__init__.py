@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from nbagent.batch import Batch, cancel_run, gather, get, resume
     from nbagent.compare import compare
     from nbagent.errors import (
+        BatchError,
         ConfigurationError,
         ModelError,
         NBAgentError,
@@ -74,6 +75,7 @@ _PUBLIC = {
     "ConfigurationError": "errors",
     "ModelError": "errors",
     "NBAgentError": "errors",
+    "BatchError": "errors",
     "RunError": "errors",
     "RunIdInUseError": "errors",
     "StoreError": "errors",
@@ -114,6 +116,7 @@ _PUBLIC = {
 __all__ = [
     "Agent",
     "Batch",
+    "BatchError",
     "ConfigurationError",
     "Limits",
     "MCPServer",

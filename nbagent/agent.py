@@ -34,7 +34,7 @@ from nbagent.runtime import (
 from nbagent.runtime.history import as_sent
 from nbagent.schemas import OutputSchema
 from nbagent.session import Session, id_of
-from nbagent.spec import AgentSpec, Limits, ModelSettings, configured_limits
+from nbagent.spec import AgentSpec, Limits, ModelSettings, OnApproval, configured_limits
 from nbagent.store import load_turns, session_metrics
 from nbagent.tools import Tool, tools_of
 
@@ -50,7 +50,8 @@ class Agent:
     functions, toolkit objects or `Tool`s; `output_schema` a pydantic model, dataclass, TypedDict, `list[...]` of
     these or a JSON Schema dict; `limits` and `settings` bound and tune every run (None: as configured).
     `on_busy` says what a launch does while its session is busy, `history_runs` how many earlier runs of the session
-    the model is shown and `history_tokens` how many tokens of these (by an estimate, whole runs), `cache` whether earlier answers are given again (None: as configured).
+    the model is shown and `history_tokens` how many tokens of these (by an estimate, whole runs), `cache` whether earlier answers are given again, `on_approval` what becomes of calls that need a person's approval
+    (None: as configured).
 
     >>> agent = Agent(model="demo:assistant")
     >>> agent.start("What is the capital of France?").result(timeout=30).content
@@ -67,6 +68,7 @@ class Agent:
     on_busy: str | None = None
     history_runs: int | None = None
     history_tokens: int | None = None
+    on_approval: OnApproval | None = None
     cache: str | None = None
     _last_session: str | None = field(default=None, init=False, repr=False, compare=False)
     _made_tools: tuple[tuple[Any, ...], tuple[Tool, ...]] | None = field(
@@ -91,6 +93,7 @@ class Agent:
         tags: Mapping[str, str] | None = None,
         files: Any = (),
         detached: bool = False,
+        on_approval: OnApproval | None = None,
         on_event: Callable[[Event], Any] | None = None,
         on_text: Callable[[str], Any] | None = None,
     ) -> Run:
@@ -101,7 +104,8 @@ class Agent:
         earlier answer to the same is given instead of asking: "off", "use", "refresh" or "replay". `files` go with
         the prompt: paths, figures, images and PDFs as files, tables and other values as text after it; a list, or
         a mapping of names. A run launched inside a tool is cancelled with the run that the tool works for, unless
-        it is `detached`. `on_event` gets each event and `on_text` the whole text so far, in order, on a thread of
+        it is `detached`. `on_approval` says what becomes of a tool call that needs a person: "wait", "deny" or "fail"
+        (once `Limits(approval_timeout_s=)` is over, at once where there is none). `on_event` gets each event and `on_text` the whole text so far, in order, on a thread of
         their own. Raises the ConfigurationErrors (unknown model, missing key, empty prompt, a file that is not
         there, no recorded answer, ...), RunIdInUseError and SessionBusyError; never for what the run does later.
 
@@ -113,7 +117,7 @@ class Agent:
         if not isinstance(prompt, str):
             raise PromptError(f"the prompt is {prompt!r}", "give it as text; other values go in files=[...]")
         contexts = contexts_of(files, max_bytes=settings.get("max_context_bytes"))
-        crew = self.crew(output_schema=output_schema, timeout=timeout)
+        crew = self._approving(on_approval).crew(output_schema=output_schema, timeout=timeout)
         run = runtime.current().launch(
             crew.spec,
             crew.model,
@@ -190,6 +194,7 @@ class Agent:
         tags: Mapping[str, str] | None = None,
         names: Mapping[str, Any] | None = None,
         files: Any = None,
+        on_approval: OnApproval | None = None,
     ) -> Batch:
         """Ask the template's prompt for each row, in the background, and return a `Batch` at once.
 
@@ -203,7 +208,7 @@ class Agent:
         that failed. `dedupe` asks equal prompts once; `group` puts that many rows into one prompt, and asks a row
         alone whose answer is missing. `repeat` asks each row so many times, as rows of their own with a column
         `repeat`. Rows are known by their index label, or by the columns that `key` names, in the record too
-        (`row_key` in `nb.runs(batch=...)`). `timeout` (seconds) is each run's own. `files` names a column, or a list
+        (`row_key` in `nb.runs(batch=...)`). `timeout` (seconds) is each run's own; `on_approval` as in `start`. `files` names a column, or a list
         of them, whose values go with the row's prompt: paths, pictures, PDFs, tables, as in `start`; "row" where the
         rows are no records. They are read when the row is asked; a row whose file cannot be sent fails.
 
@@ -214,7 +219,7 @@ class Agent:
         never for what a row does later.
         """
         plan = Plan(
-            crew=self.crew(output_schema=output_schema, timeout=timeout),
+            crew=self._approving(on_approval).crew(output_schema=output_schema, timeout=timeout),
             prompts=Prompts.of(template, names or {}, files),
             limits=BatchLimits(
                 max_concurrency=max_concurrency,
@@ -328,6 +333,9 @@ class Agent:
         """Return what a run of this agent needs and the record cannot hold. Raises ConfigurationError."""
         return Equipment.of(self.crew())
 
+    def _approving(self, on_approval: OnApproval | None) -> Agent:
+        return self if on_approval is None else replace(self, on_approval=on_approval)
+
     def crew(
         self, *, output_schema: Any = None, timeout: float | None = None, leader: HasModel | None = None
     ) -> Crew:
@@ -358,6 +366,7 @@ class Agent:
             settings=tuned,
             history_runs=settings.get("history_runs", self.history_runs),
             history_tokens=settings.get("history_tokens", self.history_tokens),
+            on_approval=settings.get("on_approval", self.on_approval),
         )
 
     def _tools(self) -> tuple[Tool, ...]:

@@ -17,6 +17,7 @@
     ├── BlockingCallError           a blocking wait on the background thread
     ├── WaitTimeout                 a wait ran out; the run goes on   (also a TimeoutError)
     ├── RunError                    the result of a run that did not complete was asked for
+    ├── BatchError                  rows of a batch failed, and result(check=True) was asked for
     ├── MemberError                 a team's member gave no answer; its leader is told
     ├── StoreError
     │   ├── QueryError              SQL that the record cannot answer
@@ -173,6 +174,22 @@ class RunError(NBAgentError):
     def __init__(self, what: str, todo: str = "", *, output: Any = None) -> None:
         super().__init__(what, todo)
         self.output = output
+
+
+class BatchError(NBAgentError):
+    """Rows of a batch failed, and its result was asked for with `check=True`; all rows are in `frame`.
+
+    >>> batch = Agent(model="demo:nonsense").map(["Peru"], "Capital of {{ row }}?")
+    >>> try:
+    ...     batch.result(check=True)
+    ... except BatchError as error:
+    ...     print(error.todo, len(error.frame))
+    batch.failed() shows them, batch.retry_failed() asks them again 1
+    """
+
+    def __init__(self, what: str, todo: str = "", *, frame: Any = None) -> None:
+        super().__init__(what, todo)
+        self.frame = frame
 
 
 class MemberError(NBAgentError):

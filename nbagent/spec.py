@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 Mode = Literal["coordinate", "route", "broadcast"]
+OnApproval = Literal["wait", "deny", "fail"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,8 @@ class Limits:
     """What ends a run early. None is no limit; each has its own `stop_reason`.
 
     `timeout_s` counts from the start of the work, `queue_timeout_s` from the launch, `idle_timeout_s` between
-    two bytes from a provider, `tool_timeout_s` for one tool call.
+    two bytes from a provider, `tool_timeout_s` for one tool call, `approval_timeout_s` for a call that
+    waits for a person's approval (what then happens says `on_approval`; "wait" ends the run as `timeout`).
 
     >>> brief = Agent(model="demo:assistant", limits=Limits(max_output_tokens=3))
     >>> output = brief.run("What is the capital of France?")
@@ -44,6 +46,7 @@ class Limits:
     max_cost_usd: float | None = None
     output_retries: int = 1
     model_retries: int = 3
+    approval_timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,7 @@ class AgentSpec:
     model_named: bool = True
     history_runs: int | None = None
     history_tokens: int | None = None
+    on_approval: OnApproval = "wait"
 
     def to_data(self) -> dict[str, Any]:
         """JSON data for the store: enough to say what ran, and to check what is missing on resume."""
@@ -122,6 +126,7 @@ class AgentSpec:
             "history_runs": self.history_runs,
             # left out where it is none, so that the keys of earlier answers stay what they were
             **({} if self.history_tokens is None else {"history_tokens": self.history_tokens}),
+            **({} if self.on_approval == "wait" else {"on_approval": self.on_approval}),
         }
 
 
@@ -163,6 +168,7 @@ LIMIT_FIELDS: Mapping[str, str] = {
     "max_cost": "max_cost_usd",
     "output_retries": "output_retries",
     "model_retries": "model_retries",
+    "approval_timeout": "approval_timeout_s",
 }  # option -> field of Limits
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
 from nbagent.agent import Agent
 from nbagent.errors import ConfigurationError, UnknownOptionError, close_match
 from nbagent.runtime import Crew, HasModel
-from nbagent.spec import Mode, TeamSpec
+from nbagent.spec import Mode, OnApproval, TeamSpec
 
 
 @dataclass(kw_only=True)
@@ -50,6 +50,8 @@ class Team(Agent):
             raise ConfigurationError(
                 f"team {self.name!r} is a member of itself", "leave it out of the members of its members"
             ) from None
+        if own.spec.on_approval != "wait":
+            members = tuple(_not_waiting(member, own.spec.on_approval) for member in members)
         spec = TeamSpec(
             **{one.name: getattr(own.spec, one.name) for one in fields(own.spec)},
             members=tuple(member.spec for member in members),
@@ -81,3 +83,12 @@ class Team(Agent):
                 f"{times} members of team {self.name!r} are named {name!r}",
                 'give each a name of its own: Agent(name="analyst", ...)',
             )
+
+
+def _not_waiting(crew: Crew, on_approval: OnApproval) -> Crew:
+    """Return the member with its leader's way for calls that need a person, where it would wait itself."""
+    members = tuple(_not_waiting(one, on_approval) for one in crew.members)
+    spec = crew.spec if crew.spec.on_approval != "wait" else replace(crew.spec, on_approval=on_approval)
+    if isinstance(spec, TeamSpec):
+        spec = replace(spec, members=tuple(one.spec for one in members))
+    return replace(crew, spec=spec, members=members)

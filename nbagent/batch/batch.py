@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbagent.batch.definition import plan_of
 from nbagent.batch.feed import Feed
-from nbagent.batch.frame import frame_of
+from nbagent.batch.frame import checked, frame_of
 from nbagent.batch.gate import PacedSlots
 from nbagent.batch.grouping import group_schema
 from nbagent.batch.jobs import JobFeed
@@ -160,15 +160,16 @@ class Batch:
 
     # --------------------------------------------------------------- waiting
 
-    def result(self, timeout: float | None = None) -> pd.DataFrame:
+    def result(self, timeout: float | None = None, *, check: bool = False) -> pd.DataFrame:
         """Wait for the end and return `to_frame()`; `timeout` in seconds.
 
-        A row that failed does not raise: it is a row with its status and error. Raises WaitTimeout if the wait ran
-        out, BlockingCallError on the background thread, and what the rows' own generator raised.
+        A row that failed does not raise: it is a row with its status and error; with `check` it is a BatchError, so
+        that a script ends with one. Raises WaitTimeout, BlockingCallError, and what the rows' generator raised.
         """
         self._wait(timeout)
         self._working.result()
-        return self.to_frame()
+        frame = self.to_frame()
+        return checked(frame, self._results.outcomes, self.label) if check else frame
 
     def wait(self, timeout: float | None = None) -> pd.DataFrame:
         """Wait for the end and return `to_frame()`, whatever happened. Raises WaitTimeout and BlockingCallError."""

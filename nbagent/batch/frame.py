@@ -5,6 +5,7 @@ pandas is imported with the first frame.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import orjson
 from nbagent.batch.outcome import NOT_ASKED, Outcome
 from nbagent.batch.snapshot import kept
 from nbagent.batch.tables import names_of
+from nbagent.errors import BatchError
 from nbagent.run import RunStatus
 from nbagent.schemas import Column, Explode, Layout, OutputSchema, columns_of, layout_of
 
@@ -133,3 +135,18 @@ def _free_names(names: Iterable[str], taken: set[Any]) -> list[str]:
         taken.add(own)
         free.append(own)
     return free
+
+
+def checked(frame: pd.DataFrame, outcomes: Sequence[Outcome | None], label: str | None) -> pd.DataFrame:
+    """Return the frame of a batch that has ended; BatchError where rows of it failed."""
+    failed = [one for one in outcomes if one is not None and one.has_failed]
+    if not failed:
+        return frame
+    kinds = Counter(one.error_type or one.status for one in failed).most_common(3)
+    said = ", ".join(f"{count} {kind}" for kind, count in kinds)
+    first = (failed[0].error or failed[0].status).splitlines()[0]
+    raise BatchError(
+        f"{len(failed)} of {len(outcomes)} rows of batch {label or 'without a label'!r} failed ({said}); the first: {first:.200}",
+        "batch.failed() shows them, batch.retry_failed() asks them again",
+        frame=frame,
+    )

@@ -12,12 +12,25 @@ from dataclasses import dataclass, field
 
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision
+from nbagent.run import StopReason
 
 HEARD_WAIT_S = 0.5
 
 
 def _future() -> asyncio.Future[Decision]:
     return asyncio.get_running_loop().create_future()
+
+
+def unapproved(call: PendingApproval, how: str, given_s: float | None) -> tuple[StopReason, str]:
+    """Return how a run ends, and why, where nobody has decided on a call; a denial has the same words."""
+    waited = (
+        f"nobody decided on it within {given_s:g} s" if given_s is not None else f"on_approval is {how!r}"
+    )
+    if how == "deny":
+        return "error", waited
+    what = f"{call!s:.200} needs a person's approval, and {waited}"
+    todo = 'approve it with run.approve() in a notebook, or launch it with on_approval="wait" or "deny"'
+    return ("timeout" if how == "wait" else "error"), f"{what}\n{todo}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

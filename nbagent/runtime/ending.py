@@ -16,6 +16,7 @@ _TYPES = {
     "kernel_died": "KernelDied",
     "max_total_tokens": "LimitReached",
     "max_cost": "LimitReached",
+    "error": "ApprovalNeeded",  # nothing else stops a run so from outside
 }
 
 

@@ -130,6 +130,7 @@ def equip(
         "settings": _made(ModelSettings, data["settings"]),
         "history_runs": data.get("history_runs"),
         "history_tokens": data.get("history_tokens"),
+        "on_approval": data.get("on_approval", "wait"),
     }
     if "members" not in data:
         return Crew(spec=AgentSpec(**fields), model=model)

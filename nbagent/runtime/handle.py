@@ -90,6 +90,8 @@ class Run:
         output = live.record.snapshot() if live is not None else self._runtime.typed(self._seen)
         if output.is_final and (live is None or live.done.done()):
             self._final = output
+        if live is not None and output.is_final:
+            live.asked = True
         return output
 
     @property
@@ -109,7 +111,10 @@ class Run:
     @property
     def content(self) -> Any:
         """The answer: text (so far), or the typed value where the run had an output schema."""
-        return self._live.record.content if self._live is not None else self.output.content
+        live = self._live
+        if live is None or live.record.status.is_final:
+            return self.output.content
+        return live.record.content
 
     @property
     def text(self) -> str:

@@ -47,6 +47,7 @@ from nbagent.runtime.stored import typed_output
 from nbagent.runtime.thread import BackgroundThread, at_exit
 from nbagent.runtime.ticker import Ticker
 from nbagent.runtime.turns import CallLimits, Slots, call_limits
+from nbagent.runtime.unasked import tell_unasked
 from nbagent.spec import AgentSpec
 from nbagent.store import CancelRequest, Launched, Store, Turn, load_run, load_stopped
 from nbagent.traces import check_traces
@@ -430,6 +431,7 @@ class Runtime:
             with contextlib.suppress(Exception):  # the process ends: nobody is left to hear of it
                 closing.result(max(0.1, deadline - time.monotonic()))
                 self.thread.submit(close_connections()).result(0.6)  # a cancel on its way may still arrive
+        tell_unasked(self.runs() if self._stores else ())
         for store in self._stores.values():
             store.close(max(0.1, deadline - time.monotonic()))
 

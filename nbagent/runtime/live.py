@@ -23,17 +23,18 @@ from nbagent.events import (
     MessageAdded,
     ModelCallFinished,
     NoticeGiven,
+    PendingApproval,
     ReasoningAdded,
     RunFinished,
     RunStarted,
     TextAdded,
     ToolCallFinished,
 )
-from nbagent.loop import LoopContext, LoopState, run_loop
+from nbagent.loop import Decision, LoopContext, LoopState, run_loop
 from nbagent.models.protocol import Model
 from nbagent.run import RunRecord, StopReason, past_of
 from nbagent.runtime import children
-from nbagent.runtime.approvals import Approvals
+from nbagent.runtime.approvals import Approvals, unapproved
 from nbagent.runtime.clock import RunClock
 from nbagent.runtime.ending import failed_end, stopped_end
 from nbagent.runtime.handover import COMMIT_WAIT_S, HandOver
@@ -90,6 +91,7 @@ class LiveRun:
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.lost = False  # another process has ended this attempt: the store's word counts, not the record's
+        self.asked = False  # somebody has looked at how it ended
         self._end_stored = False
         self.approvals = Approvals(record.waiting, resumed.decided if resumed is not None else None)
         self.rows = HandOver(record, services.store, self._lose)
@@ -258,7 +260,7 @@ class LiveRun:
             commit=self.rows.commit,
             on_main_thread=self.services.main.call,
             bound=self.kin.bound,
-            approve=self.approvals.ask,
+            approve=self._approve,
         )
         state = await self._begin_with(before)
         if await self.reuse.answer(self, self.rows.answer_keys):
@@ -268,6 +270,22 @@ class LiveRun:
             await run_team(self.spec, self.model, state, context, Members(self, earlier))
         else:
             await run_loop(self.spec, self.model, state, context)
+
+    async def _approve(self, call: PendingApproval) -> Decision:
+        """Return what a person decides, or what is done where nobody has in the time that the agent gives."""
+        how, given_s = self.spec.on_approval, self.spec.limits.approval_timeout_s
+        if how == "wait" and given_s is None:
+            return await self.approvals.ask(call)
+        try:
+            async with asyncio.timeout(given_s or 0.0):
+                return await self.approvals.ask(call)
+        except TimeoutError:
+            reason, why = unapproved(call, how, given_s)
+        if how == "deny":
+            return Decision(approved=False, reason=why)
+        self.stop(reason, why)
+        stopped: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        return await stopped  # it is cancelled there
 
     async def _begin_with(self, before: Before) -> LoopState:
         """The session's history and the prompt, or where an earlier attempt stood."""

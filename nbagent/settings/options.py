@@ -204,6 +204,22 @@ _TABLE = (
         doc="What a launch does while its session has an unfinished run, in this kernel or in another.",
     ),
     Option(
+        name="on_approval",
+        type=str,
+        default="wait",
+        choices=("wait", "deny", "fail"),
+        doc="What becomes of a tool call that needs a person's approval: wait for it, deny it, or fail the run; once "
+        "approval_timeout is over, at once where there is none.",
+    ),
+    Option(
+        name="approval_timeout",
+        type=float,
+        default=None,
+        optional=True,
+        minimum=0.001,
+        doc="Seconds that a tool call waits for a person's approval; with on_approval wait the run then ends as timeout.",
+    ),
+    Option(
         name="history_runs",
         type=int,
         default=None,
