@@ -109,6 +109,8 @@ class ResponsesReply:
                 if payload == b"[DONE]" or not payload:
                     continue
                 begins |= self._take_payload(payload, texts, thoughts)
+                if self.ended:  # what comes after the terminal event is no part of the response
+                    break
         except ModelError as fault:  # raised by `finished`: the text that came with it in one read is kept
             self._fault = fault
             self.done = True

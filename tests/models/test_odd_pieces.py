@@ -213,6 +213,26 @@ def test_odd_events_are_read(changes, text):
     assert read("responses", pieces).text == text
 
 
+@pytest.mark.parametrize(
+    "late",
+    [
+        RESPONSES[0],
+        {"type": "response.output_text.delta", "delta": "It is"},
+        {"type": "response.output_text.done", "text": "It is"},
+        {"type": "error", "message": "connection closed"},
+    ],
+)
+@pytest.mark.parametrize("reads", [1, 2], ids=["one read", "a read of its own"])
+def test_what_comes_after_the_terminal_event_changes_nothing(late, reads):
+    """A response that has ended stays as it was, in whichever read the rest comes."""
+    pieces = [json.dumps(piece).encode() for piece in [*RESPONSES, late]]
+    reply = ResponsesReply(TARGET)
+    for read_ in [pieces] if reads == 1 else [pieces[:-1], pieces[-1:]]:
+        reply.take(read_)
+    finished = reply.finished()
+    assert (finished.text, finished.finish_reason) == ("It is", "tool_calls")
+
+
 @pytest.mark.parametrize("name", [None, "", {}])
 @pytest.mark.parametrize("wire", ["chat", "responses"])
 def test_a_call_that_names_no_tool_is_no_answer(wire, name):
