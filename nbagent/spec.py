@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from nbagent import settings
+from nbagent.errors import UnknownOptionError
 from nbagent.secrets import masked_fields, remember_named
 
 if TYPE_CHECKING:
@@ -47,6 +49,19 @@ class Limits:
     output_retries: int = 1
     model_retries: int = 3
     approval_timeout_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value: Any = getattr(self, name)
+            if value is not None and not is_number(value, at_least=0):
+                raise UnknownOptionError(
+                    f"{name} is {value!r}", "give a number of at least 0, or None for no limit"
+                )
+
+
+def is_number(value: Any, at_least: float) -> bool:
+    """Say whether this can bound anything: NaN is less than nothing, and a bool is no number here."""
+    return not isinstance(value, bool) and isinstance(value, Real) and bool(value >= at_least)  # type: ignore[operator]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ _FORMATTING = frozenset({"format", "format_map", "vformat", "get_field"})
 # what to do about a name that a template uses and nobody has: for a cell's text, and for a call in Python
 IN_A_CELL = "define it in a cell, or correct the name"
 BY_NAMES = 'give it to the template with names={"{name}": {name}}, or correct the name'
+_MAX_ITEMS, _MAX_BITS = 10_000_000, 100_000  # of what a template multiplies
 _OF_JINJA = ("cycler", "joiner", "namespace")
 
 
@@ -93,6 +94,8 @@ def _environment() -> SandboxedEnvironment:
     environment.globals.update({kind.__name__: _as_function(kind) for kind in _TYPES if kind is not range})
     environment.globals["range"] = safe_range
     environment.filters["tojson"] = _to_json
+    environment.filters["int"] = _of_a_value(environment.filters["int"])
+    environment.filters["float"] = _of_a_value(environment.filters["float"])
     environment.filters["default"] = environment.filters["d"] = _or_default
     environment.tests["none"] = is_missing
     return environment
@@ -100,10 +103,21 @@ def _environment() -> SandboxedEnvironment:
 
 @functools.cache
 def _environment_class() -> type[SandboxedEnvironment]:
+    from jinja2.exceptions import SecurityError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class Environment(ImmutableSandboxedEnvironment):
-        """jinja2's sandbox, with the ways closed that lead from a notebook's own values to the environment."""
+        """jinja2's sandbox, with the ways closed that lead from a notebook's own values to the environment.
+
+        Products and powers have a limit: `"a" * 10**10` would take the machine's memory, `9 ** (9 ** 9)` the kernel.
+        """
+
+        intercepted_binops = frozenset({"*", "**"})
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+            if _is_endless(operator, left, right):
+                raise SecurityError(f"the result of {operator} would be too large")
+            return super().call_binop(context, operator, left, right)
 
         def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
             return super().is_safe_attribute(obj, attr, value) and not _leads_out(obj, attr, value)
@@ -112,6 +126,16 @@ def _environment_class() -> type[SandboxedEnvironment]:
             return super().is_safe_callable(obj) and not _reads_unguarded(obj)
 
     return Environment
+
+
+def _is_endless(operator: str, left: Any, right: Any) -> bool:
+    """Say whether a product or power is larger than any prompt, before it is made."""
+    if operator == "**":
+        return isinstance(left, int) and isinstance(right, int) and left.bit_length() * right > _MAX_BITS
+    for many, times in ((left, right), (right, left)):
+        if isinstance(many, str | bytes | list | tuple) and isinstance(times, int):
+            return len(many) * times > _MAX_ITEMS
+    return False
 
 
 def _leads_out(obj: Any, attr: str, value: Any) -> bool:
@@ -191,6 +215,15 @@ def _shown(value: object) -> object:
         return ""
     table = frame_text(value)
     return value if table is None else table
+
+
+def _of_a_value(filtering: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that makes a number of a value: a missing one has none, unless its default is given."""
+
+    def filtered(value: Any, *args: Any, **kwargs: Any) -> Any:
+        return MISSING if value is MISSING and not args and not kwargs else filtering(value, *args, **kwargs)
+
+    return filtered
 
 
 def _to_json(value: object, indent: int | None = None) -> str:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbagent.errors import TemplateError
+from nbagent.rendering import MISSING
 from nbagent.template import is_template, render, variables_in
 
 
@@ -227,3 +228,31 @@ def test_a_plain_prompt_does_not_load_jinja2():
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["False", "True"]
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{ x | int }}", ""),
+        ("{{ x | float }}", ""),
+        ("{{ x | int(7) }}", "7"),
+        ("{{ x | float(default=0.5) }}", "0.5"),
+    ],
+)
+def test_no_number_is_made_of_a_missing_value(template, text):
+    """A row's missing value is nothing as a number too, never 0, unless the template gives a default."""
+    assert render(template, {"x": MISSING}) == text
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["'a' * 10**10", "9 ** (9 ** 9)", "[0] * n * n", "n * 'ab'", "2 ** (n * n)", "10000000000 * ('x', 'y')"],
+)
+def test_a_product_that_no_machine_holds_is_refused(expression):
+    """A template takes neither the memory nor the kernel with one multiplication; small ones work."""
+    with pytest.raises(TemplateError, match="too large"):
+        render(f"{{{{ {expression} }}}}", {"n": 10**9})
+    assert (
+        render("{{ '-' * 3 }} {{ 2 ** 10 }} {{ n * 2 }} {{ 1.5 * 2 }} {{ [1] * 2 }}", {"n": 4})
+        == "--- 1024 8 3.0 [1, 1]"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any, Literal
 
 from nbagent.batch.prompts import Prompts
@@ -14,10 +15,11 @@ from nbagent.jsontext import dump_json
 from nbagent.models import model_identity
 from nbagent.runtime import Crew
 from nbagent.schemas import OutputSchema
-from nbagent.spec import AgentSpec, TeamSpec
+from nbagent.spec import AgentSpec, TeamSpec, is_number
 
 OnError = Literal["continue", "stop"]
 Mode = Literal["notebook", "provider-batch"]
+_GIVEN_AS = {"max_cost_usd": "max_cost"}  # what `map` calls it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +36,14 @@ class BatchLimits:
         """Refuse what bounds nothing. Raises UnknownOptionError."""
         for name in self.__slots__:
             value = getattr(self, name)
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, int | float) or value <= 0
-            ):
-                raise UnknownOptionError(f"{name} is {value!r}", "give a number above 0, or leave it out")
+            if value is None:
+                continue
+            if not is_number(value, at_least=0) or value == 0:
+                raise UnknownOptionError(
+                    f"{_GIVEN_AS.get(name, name)} is {value!r}", "give a number above 0, or leave it out"
+                )
+            if name == "max_concurrency" and not isinstance(value, Integral):
+                raise UnknownOptionError(f"{name} is {value!r}", "give a whole number of rows in flight")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

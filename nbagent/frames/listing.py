@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from nbagent import runtime
+from nbagent.errors import UnknownOptionError
 from nbagent.frames.build import frame_of
 from nbagent.frames.choose import Filters, Since, chosen_of
 from nbagent.frames.columns import RUNS, documented
@@ -41,6 +43,9 @@ def runs(
       agent_name     status                            content
     0      guide  completed  The capital of Kenya is Nairobi.
     """
+    given: Any = limit
+    if given is not None and (isinstance(given, bool) or not isinstance(given, Integral) or int(given) < 0):
+        raise UnknownOptionError(f"limit is {limit!r}", "give how many of the newest runs, or leave it out")
     filters = Filters(
         session=session, since=since, status=status, agent=agent, tags=tags, label=label, batch=batch
     )
@@ -53,8 +58,10 @@ def runs(
     return frame_of(RUNS, arrays)
 
 
-def sql(query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
+def sql(query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
     """Ask the store in SQL: the tables are `runs`, `attempts`, `model_calls`, `tool_calls`, `messages`.
+
+    `parameters` are a value for each `?`, or a dict for `$names`.
 
     >>> _ = Agent(model="demo:assistant").run("What is the capital of Chile?", session="chile")
     >>> nb.sql("select status, count(*) as runs from runs where session_id = ? group by all", ["chile"])

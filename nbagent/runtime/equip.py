@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
-from nbagent.errors import ConfigurationError, NBAgentError
+from nbagent.errors import ConfigurationError, NBAgentError, UnknownOptionError
 from nbagent.jsontext import dump_json, load_json
 from nbagent.models import resolve_model
 from nbagent.models.protocol import Model
@@ -155,6 +155,8 @@ def equip_with(
     That is its name, and the model, limits and output schema of `data` (as in `runs.spec`) where the agent has none.
     `schema` comes before all others. Raises ConfigurationError where the model or the schema's class is not at hand.
     """
+    if not callable(getattr(agent, "crew", None)):
+        raise UnknownOptionError(f"agent={agent!r} is no agent", "give an Agent or a Team")
     problems: list[str] = []
     leader = None
     if agent.model is None and (recorded := _model(data, sources, problems)) is not None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from nbagent.errors import ConfigurationError, QueryError
 from nbagent.hints import by_place
 from nbagent.store.file import damage_in
 from nbagent.store.readcopy import private_copy
+from nbagent.store.rows import naive
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +34,9 @@ TABLES = 'ask runs, attempts, model_calls, tool_calls or messages; nb.sql("descr
 _REFUSED = ("read-only mode", "configuration has been locked", "disabled by configuration")
 
 
-def ask_frame(store: Store, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> pd.DataFrame:
+def ask_frame(
+    store: Store, sql: str, params: Sequence[Any] | Mapping[str, Any] = (), *, timeout_s: float = 10.0
+) -> pd.DataFrame:
     """Run one query on a copy that can only be read and give a DataFrame, times as DuckDB has them.
 
     `timeout_s` bounds the wait for the file, not the query. Raises QueryError for SQL that writes or is wrong, and
@@ -40,8 +44,9 @@ def ask_frame(store: Store, sql: str, params: Sequence[Any] = (), *, timeout_s: 
     """
     with store.read_only(timeout_s=timeout_s) as cursor:
         _check_one(cursor, sql)
+        given = _parameters(params)
         try:
-            return cursor.execute(sql, list(params)).df()
+            return cursor.execute(sql, given).df()
         except Exception as error:  # whatever DuckDB says of a person's SQL
             if damage_in(error, store.path) is not None:
                 raise  # and is told by the store
@@ -103,10 +108,31 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+def _parameters(given: Any) -> list[Any] | dict[str, Any]:
+    """Return the parameters of a person's query as DuckDB takes them: numpy's numbers as Python's."""
+    if isinstance(given, Mapping):
+        return {name: _plain(value) for name, value in given.items()}
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise QueryError(
+            f"the parameters are {given!r:.200}", "give a list, a value for each ?, or a dict for $names"
+        )
+    return [_plain(value) for value in given]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return naive(value)
+    kind = type(value)
+    is_number = kind.__module__ == "numpy" and kind.__name__ not in {"ndarray", "datetime64", "timedelta64"}
+    return value.item() if is_number else value
+
+
 def _check_one(cursor: DuckDBPyConnection, sql: str) -> None:
     """Refuse no query and several: only the last one's answer would be seen."""
     import duckdb
 
+    if not isinstance(sql, str):
+        raise QueryError(f"the query is {sql!r:.200}", 'give it as text, as in nb.sql("select * from runs")')
     try:
         found = cursor.extract_statements(sql)
     except duckdb.Error as error:

@@ -84,7 +84,7 @@ _EVERYTHING = 2**62
 def pick_runs(chosen: Chosen, limit: int | None) -> Query:
     """The ids of the newest `limit` runs that are chosen."""
     where, params = chosen.where()
-    return _PICK.format(where=where), [*params, limit or _EVERYTHING]
+    return _PICK.format(where=where), [*params, _EVERYTHING if limit is None else int(limit)]
 
 
 def list_picked(run_ids: Sequence[str]) -> Query:

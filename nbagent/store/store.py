@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,11 +160,11 @@ class Store:
             self._writer.look_at_damage(str(error))
             raise found from error
 
-    def frame(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> pd.DataFrame:
+    def frame(
+        self, sql: str, params: Sequence[Any] | Mapping[str, Any] = (), *, timeout_s: float = 10.0
+    ) -> pd.DataFrame:
         """Run a person's query and give a DataFrame, times as UTC; see `asking.py`. Sees all that was submitted before."""
-        found = self._after_repair(
-            lambda: ask_frame(self, sql, [_param(value) for value in params], timeout_s=timeout_s)
-        )
+        found = self._after_repair(lambda: ask_frame(self, sql, params, timeout_s=timeout_s))
         for name, kind in found.dtypes.items():
             if kind.kind == "M" and getattr(kind, "tz", None) is None:
                 found[name] = found[name].dt.tz_localize("UTC")

@@ -14,6 +14,7 @@ from nbagent.batch.spending import Spending
 from nbagent.errors import ConfigurationError
 from tests.batch.server import TEMPLATE, Reviews
 from tests.provider.chat_wire import text_reply
+from tests.provider.steps import error
 
 ONE_CALL_USD = (11 * 100 + 7 * 200) / 1_000_000  # the scripted provider's usage at the prices below
 
@@ -107,3 +108,32 @@ def test_requests_per_minute_of_a_batch(agent, provider):
     assert batch.progress.running == 6
     batch.cancel()
     assert (batch.result(10)["status"] == "cancelled").sum() == 6
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ({"max_cost": float("nan")}, "max_cost is nan\ngive a number above 0"),
+        ({"max_cost": -1}, "max_cost is -1\n"),
+        ({"max_tokens": "100"}, "max_tokens is '100'\n"),
+        ({"max_concurrency": float("nan")}, "max_concurrency is nan\n"),
+        ({"max_concurrency": 1.5}, "max_concurrency is 1.5\ngive a whole number"),
+        ({"requests_per_minute": float("nan")}, "requests_per_minute is nan\n"),
+        ({"timeout": "3"}, "timeout_s is '3'\n"),
+    ],
+)
+def test_a_limit_that_bounds_nothing_is_refused(agent, provider, table, limit, said):
+    """NaN, texts and parts of a row are refused before anything is asked, under the name that they were given by."""
+    with pytest.raises(ConfigurationError, match=f"^{said}"):
+        agent.map(table, TEMPLATE, **limit)
+    assert not provider.requests
+
+
+@pytest.mark.parametrize("other", ["reviewer", 5, BatchLimits()])
+def test_rows_are_asked_again_by_an_agent_only(agent, provider, table, other):
+    """`retry_failed(agent=...)` takes an agent; a name or anything else is refused in two lines."""
+    provider.otherwise(error(400, "no"))
+    batch = agent.map(table.head(1), TEMPLATE)
+    batch.wait(30)
+    with pytest.raises(ConfigurationError, match="is no agent\ngive an Agent or a Team"):
+        batch.retry_failed(agent=other)

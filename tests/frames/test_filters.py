@@ -129,3 +129,11 @@ def test_older_runs_take_their_batch_along(batch):
         nb.runs(batch=batch.progress)
     with pytest.raises(NBAgentError):
         nb.metrics.steps("pass_a")
+
+
+@pytest.mark.parametrize("limit", [-1, "a", 1.5, True])
+def test_a_limit_that_is_no_count_is_refused(batch, limit):
+    """`nb.runs(limit=...)` takes a whole number; 0 gives no run, not all."""
+    with pytest.raises(UnknownOptionError, match=f"limit is {limit!r}"):
+        nb.runs(limit=limit)
+    assert (len(nb.runs(limit=0)), len(nb.runs(limit=2))) == (0, 2)

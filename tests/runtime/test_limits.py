@@ -244,3 +244,18 @@ def test_a_paused_run_outlives_its_timeout(agent: Agent, provider: ScriptedProvi
         run.wait(timeout=0.5)
     current().thread.soon(live.resume_clock)
     assert run.wait(timeout=5).stop_reason == "timeout"
+
+
+@pytest.mark.parametrize("name", ["max_cost_usd", "timeout_s", "max_total_tokens", "max_steps"])
+@pytest.mark.parametrize("value", [float("nan"), "3", True, -1])
+def test_a_limit_that_bounds_nothing_is_refused(name, value):
+    """What is no number of at least 0 is an error where it is written: NaN would hold for nothing, a text fail late."""
+    with pytest.raises(ConfigurationError, match=f"{name} is {value!r}\ngive a number of at least 0"):
+        Limits(**{name: value})
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), "3", -1])
+def test_a_timeout_that_is_no_time_is_refused_at_the_launch(timeout):
+    """`start(timeout=...)` is held to the same."""
+    with pytest.raises(ConfigurationError, match="timeout_s is"):
+        Agent(model="demo:assistant").start("Hello", timeout=timeout)

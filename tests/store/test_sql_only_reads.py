@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nbagent.errors import QueryError
@@ -195,3 +196,33 @@ def test_a_forked_child_asks_a_copy_of_its_own(store: Store) -> None:
         os._exit(0 if store.frame("select count(*) as n from runs")["n"].tolist() == [1] else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert store.frame("select count(*) as n from runs")["n"].tolist() == [1]
+
+
+@pytest.mark.parametrize("query", [None, 5, b"select 1", ["select 1"]])
+def test_a_query_that_is_no_text_is_refused(store: Store, query: Any) -> None:
+    """What is asked is text; anything else is two lines of ours, not DuckDB's."""
+    with pytest.raises(QueryError, match="the query is"):
+        store.frame(query)
+
+
+@pytest.mark.parametrize(
+    ("sql", "parameters", "value"),
+    [
+        ("select ? + 1", [np.int64(3)], 4),
+        ("select $a || $b", {"a": "x", "b": np.str_("y")}, "xy"),
+        ("select ? > 0.1", (np.float32(0.5),), True),
+        ("select ? is null", [None], True),
+    ],
+)
+def test_parameters_are_given_in_order_or_by_name(
+    store: Store, sql: str, parameters: Any, value: object
+) -> None:
+    """A list is for `?`, a dict for `$names`; numpy's numbers, as they come out of frames, are taken."""
+    assert store.frame(sql, parameters).iloc[0, 0] == value
+
+
+@pytest.mark.parametrize("parameters", [5, "ab", b"ab", 1.5])
+def test_parameters_that_are_no_list_are_refused(store: Store, parameters: Any) -> None:
+    """A single value is not spread over the query's marks, and not a TypeError."""
+    with pytest.raises(QueryError, match="the parameters are"):
+        store.frame("select ?", parameters)
