@@ -283,3 +283,17 @@ def test_fields_that_an_open_schema_does_not_name_come_last():
     assert list(frame.columns) == ["a", "z"]
     assert list(frame["z"]) == ["more", None]
     assert list(frame_of(Open, [None]).columns) == ["a"]
+
+
+class Made:
+    """What no schema knows of."""
+
+
+@pytest.mark.parametrize("value", [17, "seven", [1, 2], Made(), 0, False], ids=repr)
+def test_what_a_validator_made_of_an_object_has_a_column(value):
+    """An answer that its own validators turned into something else is shown, beside answers that are as declared."""
+    frame = frame_of(City, [PARIS, value])
+    assert list(frame.columns) == ["name", "people", "content"]
+    assert frame["content"][0] is None
+    assert frame["content"][1] == value
+    assert to_frame(value, OutputSchema.of(City))["value"][0] == value

@@ -58,6 +58,7 @@ class Layout:
     columns: tuple[Column, ...]
     exploded: tuple[str, ...] | None = None
     is_open: bool = False
+    alone: str = "value"  # the name of the column of an answer that is no object
 
     @property
     def is_whole(self) -> bool:
@@ -79,10 +80,16 @@ class Layout:
         ]
 
     def more_of(self, value: Any) -> dict[str, Any]:
-        """Return the fields of an answer that an open schema does not name."""
-        named = {column.path[0] for column in self.columns if column.path and not column.of_element}
-        if not self.is_open or (found := fields_of(value)) is None:
+        """Return what of an answer no column has: fields that an open schema does not name, or a value that is no object.
+
+        The latter is what a validator of the user made of an object.
+        """
+        if (found := fields_of(value)) is None:
+            of_fields = all(column.path and not column.of_element for column in self.columns)
+            return {self.alone: plain_cell(value)} if of_fields and value is not None else {}
+        if not self.is_open:
             return {}
+        named = {column.path[0] for column in self.columns if column.path and not column.of_element}
         return {name: one for name, one in found.items() if name not in named}
 
 
@@ -107,7 +114,7 @@ def layout_of(schema: OutputSchema, *, explode: Explode, alone: str) -> Layout:
         ]
         columns += inner
     is_open = shape.is_open and bool(shape.fields)
-    return Layout(tuple(_told_apart(columns)), way, is_open)
+    return Layout(tuple(_told_apart(columns)), way, is_open, alone)
 
 
 def _exploded(shape: Shape, explode: Explode, lists: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
