@@ -79,7 +79,7 @@ def test_a_notebook_run_again_asks_nothing_and_says_the_same(
 ) -> None:
     """With `use` the second execution makes no request and gives identical outputs.
 
-    Its answers travel as a file: with `replay` it runs in a new record without a key or a server, and says the same.
+    Its answers travel as a file: with `replay` it runs in a new record without a key, asks no server, and says the same.
     """
     provider.otherwise(play)
     file = tmp_path / "answers.jsonl"
@@ -92,8 +92,9 @@ def test_a_notebook_run_again_asks_nothing_and_says_the_same(
     assert "sk-test" not in exported
     *again, _ = executed(tmp_path / "b", env, [*NOTEBOOK, export])
     assert file.read_text() == exported
+    # the address says which model it was, and nobody is asked there
     nowhere = environment(
-        "http://127.0.0.1:9/v1", tmp_path / "two.duckdb", OPENAI_API_KEY="", NBAGENT_CACHE="replay"
+        provider.base_url, tmp_path / "two.duckdb", OPENAI_API_KEY="", NBAGENT_CACHE="replay"
     )
     cells = [NOTEBOOK[0], f"%agent record import {file}", *NOTEBOOK[1:], export]
     setup, imported, *rest, _ = executed(tmp_path / "c", nowhere, cells)
