@@ -31,6 +31,8 @@ def error_in(chunk: Mapping[str, Any]) -> Any:
         return None
     for name in _SAYING:
         if said := chunk.get(name):
+            if isinstance(said, Mapping) and "role" in said:  # a reply in another API's form
+                return None
             return said if isinstance(said, Mapping) else {**chunk, "message": said}
     return None
 

@@ -96,6 +96,9 @@ def test_kinds(provider, wire, error, status, retried):
         {"base_resp": {"status_code": 0, "status_msg": ""}, "choices": []},
         {"type": "response.steer.pending", "message": "x"},
         {"choices": [], "prompt_filter_results": [{"content_filter_results": {}}]},
+        {"model": "m", "message": {"role": "assistant", "content": "Hi"}, "done": False},
+        {"type": "message_start", "message": {"role": "assistant", "content": []}},
+        {"finish_reason": "COMPLETE", "message": {"role": "assistant", "content": [{"type": "text"}]}},
     ],
 )
 def test_what_is_no_error(chunk):
