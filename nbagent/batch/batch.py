@@ -163,13 +163,14 @@ class Batch:
     def result(self, timeout: float | None = None, *, check: bool = False) -> pd.DataFrame:
         """Wait for the end and return `to_frame()`; `timeout` in seconds.
 
-        A row that failed does not raise: it is a row with its status and error; with `check` it is a BatchError, so
-        that a script ends with one. Raises WaitTimeout, BlockingCallError, and what the rows' generator raised.
+        A row that failed does not raise: it is a row with its status and error; with `check` rows without an answer,
+        those not asked at a limit too, are a BatchError, so that a script ends with one. Raises WaitTimeout, BlockingCallError, and what the rows' generator raised.
         """
         self._wait(timeout)
         self._working.result()
         frame = self.to_frame()
-        return checked(frame, self._results.outcomes, self.label) if check else frame
+        total = max(self._results.total or 0, len(self._results.outcomes))
+        return checked(frame, self._results.outcomes, self.label, total) if check else frame
 
     def wait(self, timeout: float | None = None) -> pd.DataFrame:
         """Wait for the end and return `to_frame()`, whatever happened. Raises WaitTimeout and BlockingCallError."""

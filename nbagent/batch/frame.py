@@ -137,16 +137,24 @@ def _free_names(names: Iterable[str], taken: set[Any]) -> list[str]:
     return free
 
 
-def checked(frame: pd.DataFrame, outcomes: Sequence[Outcome | None], label: str | None) -> pd.DataFrame:
-    """Return the frame of a batch that has ended; BatchError where rows of it failed."""
-    failed = [one for one in outcomes if one is not None and one.has_failed]
-    if not failed:
+def checked(
+    frame: pd.DataFrame, outcomes: Sequence[Outcome | None], label: str | None, total: int
+) -> pd.DataFrame:
+    """Return the frame of a batch that has ended; BatchError where rows of its `total` have no answer."""
+    ended = [one for one in outcomes if one is not None]
+    failed = [one for one in ended if one.has_failed]
+    without = total - sum(one.is_good for one in ended)
+    if not without:
         return frame
-    kinds = Counter(one.error_type or one.status for one in failed).most_common(3)
-    said = ", ".join(f"{count} {kind}" for kind, count in kinds)
-    first = (failed[0].error or failed[0].status).splitlines()[0]
+    kinds = Counter(one.error_type or one.status for one in failed)
+    kinds.update(one.status for one in ended if not one.is_good and not one.has_failed)
+    kinds["not asked"] += without - kinds.total()
+    said = ", ".join(f"{count} {kind}" for kind, count in (+kinds).most_common(4))
+    what = "failed" if len(failed) == without else "have no answer"
+    first = f"; the first: {(failed[0].error or failed[0].status).splitlines()[0]:.200}" if failed else ""
+    todo = "batch.failed() shows them, batch.retry_failed() asks them again"
     raise BatchError(
-        f"{len(failed)} of {len(outcomes)} rows of batch {label or 'without a label'!r} failed ({said}); the first: {first:.200}",
-        "batch.failed() shows them, batch.retry_failed() asks them again",
+        f"{without} of {total} rows of batch {label or 'without a label'!r} {what} ({said}){first}",
+        todo if failed else "raise the limit with batch.set_limits(...) and ask them with batch.resume()",
         frame=frame,
     )

@@ -140,11 +140,27 @@ def test_check_raises_where_rows_failed(provider: ScriptedProvider, bad: tuple[s
     assert list(caught.value.frame["status"]).count("error") == len(bad)
 
 
-def test_rows_that_a_limit_left_out_have_not_failed(provider: ScriptedProvider) -> None:
-    """A limit that a person set and a cancel are no failures."""
+@pytest.mark.parametrize(
+    ("max_tokens", "said"),
+    [(20, "3 of 4 rows of batch 'nightly' have no answer (3 not asked)"), (10_000, "")],
+)
+def test_rows_that_a_limit_left_out_have_no_answer(
+    provider: ScriptedProvider, max_tokens: int, said: str
+) -> None:
+    """They have not failed, and yet a script that wants all rows ends with an error that counts them."""
     provider.otherwise(text_reply("ok"))
-    batch = agent(provider).map(list("abcd"), "{{ row }}", max_tokens=20, max_concurrency=1)
-    assert list(batch.result(30, check=True)["status"]).count("not asked") == 3
+    batch = agent(provider).map(
+        list("abcd"), "{{ row }}", max_tokens=max_tokens, max_concurrency=1, label="nightly"
+    )
+    assert batch.wait(30)["status"].tolist().count("not asked") == (3 if said else 0)
+    assert batch.failed().empty
+    if not said:
+        assert len(batch.result(30, check=True)) == 4
+        return
+    with pytest.raises(BatchError) as caught:
+        batch.result(30, check=True)
+    assert caught.value.what == said
+    assert "batch.resume()" in caught.value.todo
 
 
 # ------------------------------------------------------------------------------------------- the end of a script
