@@ -73,7 +73,7 @@ def test_route_gives_the_members_typed_answer(provider: ScriptedProvider) -> Non
         "end",
     )
     assert len(cast.requests("leader")) == 1
-    assert current().stored(output.run_id) == output
+    assert current().typed(current().stored(output.run_id)) == output
 
 
 def test_route_asks_the_member_for_the_teams_schema(provider: ScriptedProvider) -> None:
