@@ -109,7 +109,7 @@ class ScriptedProvider:
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._loop.stop()
+        self._loop.call_soon(self._loop.stop)  # after the transports have closed their sockets
 
     def _keep(self, coroutine: Any) -> None:
         task = self._loop.create_task(coroutine)
