@@ -10,6 +10,7 @@ from nbagent.store.lockfile import LockFile
 from tests.magics.shell import loaded_shell
 from tests.provider.chat_wire import text_reply
 from tests.provider.server import ScriptedProvider
+from tests.provider.steps import Gate, Wait
 from tests.reference.wires import WIRES
 
 
@@ -20,11 +21,13 @@ def test_cancel_all_leaves_out_what_has_ended(
     for left in current().unfinished():
         left.cancel()
         left.wait(timeout=10)
-    provider.reply(text_reply("Paris."))
+    gate = Gate()
+    provider.reply((Wait(gate), *text_reply("Paris.")))
     lock = LockFile(current().store.path)
     with loaded_shell() as shell:
         run = Agent(model=WIRES["chat"].model(provider.base_url)).start("Capital of France?")
         assert lock.acquire()
+        gate.open()
         while not run.status.is_final:
             assert not run.done()
         shell.run_line_magic("agent", "cancel --all")
