@@ -20,7 +20,7 @@ from nbagent.printable import printable
 from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus, text_of
 from nbagent.runtime import decisions, recover
 from nbagent.runtime.listeners import Mailbox, RunEvents, Source
-from nbagent.runtime.outcome import completed, person_needed, what_to_do
+from nbagent.runtime.outcome import OTHERS_WAIT, completed, person_needed, what_to_do
 from nbagent.runtime.stored import schema_of
 from nbagent.threads import in_own_thread
 
@@ -226,11 +226,12 @@ class Run:
         """Say in one line, once, that the run waits for a person; called by waits, on the waiting thread."""
         waiting = self.record or self._polled
         text = person_needed(waiting, self.label or self.run_id) if waiting is not None else ""
-        if text and text != self._told:
+        told = text.replace(OTHERS_WAIT, "")  # that others wait too is no news of this run
+        if told and told != self._told:
             ipython = sys.modules.get("IPython")
             in_notebook = ipython is not None and ipython.get_ipython() is not None
             (sys.stdout if in_notebook else sys.stderr).write(printable(text) + "\n")
-        self._told = text
+        self._told = told
 
     def future(self) -> concurrent.futures.Future[RunOutput]:
         """A future of the final `RunOutput`, whatever its status; cancelling it leaves the run alone.

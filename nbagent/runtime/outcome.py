@@ -5,6 +5,8 @@ from __future__ import annotations
 from nbagent.errors import RunError
 from nbagent.run import RunOutput, RunRecord, RunStatus
 
+OTHERS_WAIT = " (and runs of its session for it)"
+
 
 def what_to_do(output: RunOutput, else_: str) -> str:
     """What a person can do about a run that is not over."""
@@ -29,7 +31,7 @@ def person_needed(waiting: RunRecord | RunOutput, name: str) -> str:
     """Say in one line that the run, or one before it in its session, waits for a person; empty if none does."""
     calls = ", ".join(f"{call!s:.200}" for call in waiting.pending_approvals)
     if calls:
-        others = " (and runs of its session for it)" if _others_wait(waiting) else ""
+        others = OTHERS_WAIT if _others_wait(waiting) else ""
         return f'run {name!r} waits for approval of {calls}{others}: run.approve() or run.deny("why")'
     earlier = waiting.waits_for if isinstance(waiting, RunRecord) else None
     if earlier is not None and earlier.paused:

@@ -225,7 +225,8 @@ def test_waiting_says_once_that_a_person_is_needed(
 
     def heard(line: str) -> bool:
         said.append(capsys.readouterr().err)
-        return line in "".join(said)
+        # once it is known that a run is queued behind it, the line says so, too
+        return line in "".join(said).replace(" (and runs of its session for it)", "")
 
     waits = [threading.Thread(target=run.wait, daemon=True) for run in (first, second)]
     for wait in waits:
