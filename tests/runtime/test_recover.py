@@ -297,7 +297,7 @@ def test_what_is_over_or_at_work_cannot_be_resumed(agent: Agent, provider: Scrip
         completed.resume()
     running = agent.start("Write")
     provider.wait_for_requests(2)
-    with pytest.raises(ConfigurationError, match=r"in this kernel\n.*%agent cancel"):
+    with pytest.raises(ConfigurationError, match=r"in this kernel\n.*nb\.cancel_run"):
         running.resume()
     running.cancel()
     running.wait(timeout=5)

@@ -89,7 +89,7 @@ def test_a_run_of_a_living_process_cannot_be_resumed(provider: ScriptedProvider,
     provider.otherwise((*text("Once"), Silence()))
     process = child(provider, log, "mine")
     try:
-        with pytest.raises(ConfigurationError, match=f"in process {process.pid} on .*\n.*%agent cancel mine"):
+        with pytest.raises(ConfigurationError, match=f"in process {process.pid} on .*\n.*cancel_run.*mine"):
             nb.resume("mine", agent=agent_on(provider.base_url))
     finally:
         process.kill()
