@@ -7,28 +7,25 @@ Where things are, from the top down; each module imports only from below itself:
 
     magics kernel       parse a line and call one thing below; what the kernel itself is asked for
     panel               the widget: a view of the runs, and commands
-    upkeep              recorded answers as files, deleting and exporting runs, what is installed and set
+    maintenance         recorded answers as files, deleting and exporting runs, what is installed and set
     agent team session  Agent, Team: what a user holds; Session: a conversation by its id, and as data
     batch               a prompt over a table: thousands of runs as one, and their answers as a DataFrame
     compare             the same prompts to several agents or models, side by side
     plots               pictures of runs over time, of cost and latency
     frames              DataFrames from the store's SQL: runs, sql, metrics
     runtime             the background thread; launch, queue, cancel, time limits; the live Run
-    loop delegate       the agent loop: ask the model, call its tools, repeat; how a team's leader hands out work
+    loop                the agent loop: ask the model, call its tools, repeat; the same for a team's leader
     store               DuckDB: the record of every run
-    traces              OpenTelemetry spans of what runs do
+    tracing             OpenTelemetry spans of what runs do
     mcp                 MCP servers as sources of tools
     models              the wire formats, the table of providers
-    spec instructions   what one run needs to start anywhere; what an agent is told before every prompt
-    tools schemas template   function to tool, type to JSON Schema, prompt to text
-    context             files, tables and values that go with a prompt
+    spec                what one run needs to start anywhere
+    tools schemas       function to tool, type to JSON Schema
+    prompts             templates, attachments, instructions: what a model is told, as text
     demo                the local demo model: a real server on loopback, no key needed
     events run          the facts a run emits; status, metrics, snapshot: folds over them
-    rendering           a value as text for a model
-    errors settings threads   the error tree; options and where they come from; a thread to wait for
-    jsontext inbound          JSON text that keeps every number; how much a server may send
-    printable secrets         text as a terminal may show it; what is never shown
-    hints                     what to do, in the words of a magic, of Python or of a script
+    errors settings     the error tree; options and where they come from
+    core                JSON, secrets, hints, threads, text for terminals: what every room may use
 """
 
 from __future__ import annotations
@@ -54,6 +51,7 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from nbagent.frames import metrics, runs, sql
+    from nbagent.maintenance import clear_runs, doctor, export_answers, export_runs, import_answers, reprice
     from nbagent.mcp import MCPServer
     from nbagent.models import OpenAIChat, OpenAIResponses, Provider, register_provider
     from nbagent.panel import Panel
@@ -64,7 +62,6 @@ if TYPE_CHECKING:
     from nbagent.spec import Limits, ModelSettings
     from nbagent.team import Team
     from nbagent.tools import tool
-    from nbagent.upkeep import clear_runs, doctor, export_answers, export_runs, import_answers, reprice
 
 __version__ = "0.1.0"
 
@@ -105,12 +102,12 @@ _PUBLIC = {
     "ModelSettings": "spec",
     "Team": "team",
     "tool": "tools",
-    "clear_runs": "upkeep",
-    "doctor": "upkeep",
-    "export_answers": "upkeep",
-    "export_runs": "upkeep",
-    "import_answers": "upkeep",
-    "reprice": "upkeep",
+    "clear_runs": "maintenance",
+    "doctor": "maintenance",
+    "export_answers": "maintenance",
+    "export_runs": "maintenance",
+    "import_answers": "maintenance",
+    "reprice": "maintenance",
 }
 
 __all__ = [

@@ -9,29 +9,29 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, overload
 
 from nbagent import runtime, settings
-from nbagent.batch import Batch, BatchLimits, Plan, Prompts, index_of, source_of, start_batch
+from nbagent.batch import Batch, BatchLimits, BatchPlan, Prompts, index_of, source_of, start_batch
 from nbagent.batch.plan import Mode, OnError
-from nbagent.context import contexts_of, files_of, prompt_with
-from nbagent.errors import PromptError, show_as
+from nbagent.core.hints import how_to_set
+from nbagent.errors import PromptError, replace_traceback
 from nbagent.events import Event
-from nbagent.hints import how_to_set
-from nbagent.instructions import Instructions, check_instructions, instructions_text
 from nbagent.models import default_model_name, resolve_model
 from nbagent.models.protocol import Model
+from nbagent.prompts.attachments import attachments_of, files_of, prompt_with
+from nbagent.prompts.instructions import Instructions, check_instructions, instructions_text
 from nbagent.run import RunMetrics, RunOutput, RunStatus
 from nbagent.runtime import (
     Callbacks,
-    Crew,
-    Equipment,
     Forecast,
     HasModel,
-    Launching,
+    LaunchRequest,
+    ResolvedAgent,
     Run,
+    RunDependencies,
     RunEvents,
-    recover,
-    repricing,
 )
-from nbagent.runtime.history import as_sent
+from nbagent.runtime.execution.history import as_sent
+from nbagent.runtime.recovery import repricing
+from nbagent.runtime.recovery import resume as recover
 from nbagent.schemas import OutputSchema
 from nbagent.session import Session, id_of
 from nbagent.spec import AgentSpec, Limits, ModelSettings, OnApproval, configured_limits
@@ -116,12 +116,12 @@ class Agent:
         """
         if not isinstance(prompt, str):
             raise PromptError(f"the prompt is {prompt!r}", "give it as text; other values go in files=[...]")
-        contexts = contexts_of(files, max_bytes=settings.get("max_context_bytes"))
+        contexts = attachments_of(files, max_bytes=settings.get("max_context_bytes"))
         crew = self._approving(on_approval).crew(output_schema=output_schema, timeout=timeout)
         run = runtime.current().launch(
             crew.spec,
             crew.model,
-            Launching(
+            LaunchRequest(
                 prompt=prompt_with(prompt, contexts) if prompt.strip() else prompt,
                 files=files_of(contexts),
                 run_id=run_id,
@@ -159,7 +159,7 @@ class Agent:
         input of the first call: about 7 tokens
         ...
         """
-        contexts = contexts_of(files, max_bytes=settings.get("max_context_bytes"))
+        contexts = attachments_of(files, max_bytes=settings.get("max_context_bytes"))
         crew = self.crew(output_schema=output_schema)
         turns = load_turns(runtime.current().store, session_id) if session_id else ()
         return runtime.forecast(
@@ -218,7 +218,7 @@ class Agent:
         Raises the ConfigurationErrors of `start`, and TemplateError where the first row's prompt cannot be made;
         never for what a row does later.
         """
-        plan = Plan(
+        plan = BatchPlan(
             crew=self._approving(on_approval).crew(output_schema=output_schema, timeout=timeout),
             prompts=Prompts.of(template, names or {}, files),
             limits=BatchLimits(
@@ -257,7 +257,7 @@ class Agent:
             return run.wait()
         except KeyboardInterrupt as stop:
             run.cancel()
-            show_as(stop, "the run was cancelled; what it had written is kept")
+            replace_traceback(stop, "the run was cancelled; what it had written is kept")
             raise
 
     @overload
@@ -329,16 +329,16 @@ class Agent:
         """Go on with a stopped run of this agent, with its tools as they are now; see `Run.resume`."""
         return recover.resume(runtime.current(), run_id, agent=self, **options)
 
-    def equipment(self) -> Equipment:
+    def equipment(self) -> RunDependencies:
         """Return what a run of this agent needs and the record cannot hold. Raises ConfigurationError."""
-        return Equipment.of(self.crew())
+        return RunDependencies.of(self.crew())
 
     def _approving(self, on_approval: OnApproval | None) -> Agent:
         return self if on_approval is None else replace(self, on_approval=on_approval)
 
     def crew(
         self, *, output_schema: Any = None, timeout: float | None = None, leader: HasModel | None = None
-    ) -> Crew:
+    ) -> ResolvedAgent:
         """Return the spec and model of one run; a member without a model of its own has its leader's.
 
         Called by the verbs and by teams. Raises ConfigurationError.
@@ -346,7 +346,7 @@ class Agent:
         chosen: HasModel = self if self.model is not None or leader is None else leader
         model = resolve_model(chosen.model or default_model_name(settings.get("model"), {}))
         spec = self._spec(model, output_schema, timeout)
-        return Crew(
+        return ResolvedAgent(
             spec=replace(spec, model_named=chosen.model is None or isinstance(chosen.model, str)), model=model
         )
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Cell:
+class _Trial:
     """One run of the grid."""
 
     contender: str
@@ -59,12 +59,12 @@ def compare(
         raise PromptError("compare was given no prompt", "give one, or a list of them")
     if repeat < 1:
         raise UnknownOptionError(f"repeat is {repeat!r}", "give 1 or more")
-    cells: list[_Cell] = []
+    cells: list[_Trial] = []
     try:
         for prompt in listed:
             for name, agent in contenders.items():
                 cells += [
-                    _Cell(
+                    _Trial(
                         contender=name,
                         prompt=prompt,
                         repeat=number,
@@ -117,7 +117,7 @@ def _name(one: Any) -> str:
     return str(one.name) if hasattr(one, "start") else f"{one.provider}:{one.id}"
 
 
-def _row(cell: _Cell, output: RunOutput) -> dict[str, Any]:
+def _row(cell: _Trial, output: RunOutput) -> dict[str, Any]:
     return {
         "prompt": cell.prompt,
         "contender": cell.contender,

@@ -326,13 +326,13 @@ class MalformedReplyError(ProviderProtocolError):
     most_retries = 1
 
 
-def show_as(error: BaseException, what: str, todo: str = "") -> None:
+def replace_traceback(error: BaseException, what: str, todo: str = "") -> None:
     """Let a notebook show these two lines for `error` instead of a traceback; the error stays what it is."""
     shown = [f"{type(error).__name__}: {what}", *([f"  -> {todo}"] if todo else [])]
     vars(error)["_render_traceback_"] = lambda: shown
 
 
-def close_match(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the closest of `known`, or an empty string."""
     found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean {found[0]!r}?)" if found else ""

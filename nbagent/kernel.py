@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nbagent.threads import offer_main_thread
+from nbagent.core.threads import set_main_thread_scheduler
 
 REQUEST, REPLY = "nbagent_request", "nbagent_reply"
 
@@ -25,7 +25,7 @@ _FORMATTERS = {
     "text/html": "nbagent.panel:summary_html",
     "text/plain": "nbagent.panel:summary_plain",
 }
-_SHOWN_CLASSES = (("nbagent.runtime.handle", "Run"), ("nbagent.run.output", "RunOutput"))
+_SHOWN_CLASSES = (("nbagent.runtime.run_handle", "Run"), ("nbagent.run.output", "RunOutput"))
 
 Command = Mapping[str, Any]
 
@@ -81,7 +81,7 @@ def load(ip: Any) -> None:
             ip.display_formatter.formatters[mime].for_type_by_name(module, name, _lazy(target))
     if threading.current_thread() is threading.main_thread():
         with contextlib.suppress(RuntimeError):  # a terminal has no event loop between its prompts
-            offer_main_thread(asyncio.get_running_loop().call_soon_threadsafe)
+            set_main_thread_scheduler(asyncio.get_running_loop().call_soon_threadsafe)
 
 
 def unload(ip: Any) -> None:
@@ -91,7 +91,7 @@ def unload(ip: Any) -> None:
         kernel.control_handlers.pop(REQUEST, None)
     _unhook(ip)
     _display_by_itself(ip)
-    offer_main_thread(None)
+    set_main_thread_scheduler(None)
     for mime in _FORMATTERS:
         formatter = ip.display_formatter.formatters[mime]
         for module, name in _SHOWN_CLASSES:

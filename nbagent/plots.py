@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nbagent.errors import ConfigurationError, UnknownOptionError, close_match
+from nbagent.errors import ConfigurationError, UnknownOptionError, did_you_mean
 from nbagent.frames import family, metrics
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _frame(by: str, filters: dict[str, Any], *, but_not: str = "") -> pd.DataFra
     words = [word for word in _KEYS if word != but_not]
     if by not in words:
         raise UnknownOptionError(
-            f"cannot draw by {by!r}{close_match(by, words)}", f"by is one of: {', '.join(words)}"
+            f"cannot draw by {by!r}{did_you_mean(by, words)}", f"by is one of: {', '.join(words)}"
         )
     asked: Callable[..., pd.DataFrame] = getattr(metrics, f"by_{by}")
     return asked(**filters)

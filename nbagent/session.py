@@ -15,8 +15,8 @@ from nbagent import runtime
 from nbagent.errors import ConfigurationError
 from nbagent.events import Message
 from nbagent.runtime import Run
-from nbagent.runtime.history import as_sent, whole
-from nbagent.runtime.launching import uuid7
+from nbagent.runtime.execution.history import as_sent, whole
+from nbagent.runtime.launch.request import uuid7
 from nbagent.store import carry_over, load_turns, session_runs
 
 _MESSAGE = TypeAdapter(Message)

@@ -12,8 +12,8 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from nbagent import settings
+from nbagent.core.redaction import masked_fields, remember_named
 from nbagent.errors import UnknownOptionError
-from nbagent.secrets import masked_fields, remember_named
 
 if TYPE_CHECKING:
     from nbagent.schemas import OutputSchema

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
 from nbagent.agent import Agent
-from nbagent.errors import ConfigurationError, UnknownOptionError, close_match
-from nbagent.runtime import Crew, HasModel
+from nbagent.errors import ConfigurationError, UnknownOptionError, did_you_mean
+from nbagent.runtime import HasModel, ResolvedAgent
 from nbagent.spec import Mode, OnApproval, TeamSpec
 
 
@@ -39,7 +39,7 @@ class Team(Agent):
 
     def crew(
         self, *, output_schema: Any = None, timeout: float | None = None, leader: HasModel | None = None
-    ) -> Crew:
+    ) -> ResolvedAgent:
         """Return the team's spec and model, and its members'. Raises ConfigurationError."""
         self._check()
         own = super().crew(output_schema=output_schema, timeout=timeout, leader=leader)
@@ -58,12 +58,12 @@ class Team(Agent):
             mode=self.mode,
             store_member_responses=self.store_member_responses,
         )
-        return Crew(spec=spec, model=own.model, members=members)
+        return ResolvedAgent(spec=spec, model=own.model, members=members)
 
     def _check(self) -> None:
         if self.mode not in get_args(Mode):
             raise UnknownOptionError(
-                f"mode={self.mode!r} is no way to lead a team{close_match(str(self.mode), get_args(Mode))}",
+                f"mode={self.mode!r} is no way to lead a team{did_you_mean(str(self.mode), get_args(Mode))}",
                 f"it is one of {', '.join(get_args(Mode))}",
             )
         if not isinstance(self.members, list | tuple) or not self.members:
@@ -85,7 +85,7 @@ class Team(Agent):
             )
 
 
-def _not_waiting(crew: Crew, on_approval: OnApproval) -> Crew:
+def _not_waiting(crew: ResolvedAgent, on_approval: OnApproval) -> ResolvedAgent:
     """Return the member with its leader's way for calls that need a person, where it would wait itself."""
     members = tuple(_not_waiting(one, on_approval) for one in crew.members)
     spec = crew.spec if crew.spec.on_approval != "wait" else replace(crew.spec, on_approval=on_approval)

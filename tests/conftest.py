@@ -54,7 +54,7 @@ def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     path = tmp_path / "store" / "runs.duckdb"
     monkeypatch.setenv("NBAGENT_STORE", str(path))
     yield
-    launch = sys.modules.get("nbagent.runtime.launch")
+    launch = sys.modules.get("nbagent.runtime.runtime")
     if launch is not None and launch._current is not None:
         # a kernel has one store; a thousand tests in one process would run out of threads and descriptors
         store = launch._current._stores.pop(path, None)

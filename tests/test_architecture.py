@@ -22,25 +22,25 @@ PACKAGE = ROOT / "nbagent"
 # a room is a top-level module or folder; imports point down
 LAYERS: dict[int, tuple[str, ...]] = {
     7: ("__init__",),
-    6: ("magics", "kernel", "panel", "upkeep"),
+    6: ("magics", "kernel", "panel", "maintenance"),
     5: ("agent", "team", "session", "batch", "frames", "plots", "compare"),
     4: ("runtime",),
-    3: ("loop", "delegate", "adapters", "mcp", "store", "models", "traces"),
-    2: ("spec", "instructions", "tools", "schemas", "template", "context", "demo"),
-    1: ("events", "run", "rendering"),
-    0: ("errors", "hints", "inbound", "jsontext", "printable", "secrets", "settings", "threads"),
+    3: ("loop", "mcp", "store", "models", "tracing"),
+    2: ("spec", "tools", "schemas", "prompts", "demo"),
+    1: ("events", "run"),
+    0: ("errors", "core", "settings"),
 }
 LAYER_OF = {room: layer for layer, rooms in LAYERS.items() for room in rooms}
 
 # what a room may import from its own layer, with the reason
 SIBLINGS: dict[tuple[str, str], str] = {
     ("settings", "errors"): "an unknown option is an error of ours",
-    ("inbound", "settings"): "how large a message may be is an option",
+    ("core", "settings"): "how large a message may be is an option",
     ("run", "events"): "a run is a fold over events",
     ("tools", "schemas"): "arguments are validated like structured output",
+    ("tools", "prompts"): "defaults and results are shown as text",
+    ("schemas", "prompts"): "a schema's JSON is rendered like a value",
     ("loop", "models"): "the loop asks the Model protocol, and prices the answer",
-    ("delegate", "loop"): "a team's leader is a loop with tools that start members",
-    ("delegate", "models"): "asking every member at once is a reply that no model had to give",
     ("team", "agent"): "a team's members are agents",
     ("agent", "batch"): "agent.map",
     ("agent", "session"): "a run joins a session",
@@ -50,20 +50,18 @@ SIBLINGS: dict[tuple[str, str], str] = {
     ("plots", "frames"): "pictures are drawn from frames",
     ("magics", "kernel"): "cell ids and the control handlers",
     ("magics", "panel"): "%agent shows the panel",
-    ("magics", "upkeep"): "%agent record, clear, export, doctor",
-    ("upkeep", "kernel"): "what the kernel can do",
+    ("magics", "maintenance"): "%agent record, clear, export, doctor",
+    ("maintenance", "kernel"): "what the kernel can do",
     ("panel", "kernel"): "commands travel over the control channel",
 }
 
 # rooms that may import less than their layer allows
 ONLY: dict[str, frozenset[str]] = {
     # a server of its own, in a process of its own: an outsider that happens to ship with the package
-    "demo": frozenset({"errors", "secrets", "settings"}),
+    "demo": frozenset({"errors", "core", "settings"}),
     "errors": frozenset(),
-    "jsontext": frozenset(),
-    "threads": frozenset(),
     # frames read the record; they do not know who made it
-    "frames": frozenset({"errors", "jsontext", "settings", "events", "run", "schemas", "store", "runtime"}),
+    "frames": frozenset({"errors", "core", "settings", "events", "run", "schemas", "store", "runtime"}),
 }
 
 ANYWHERE = frozenset({"orjson", "pydantic", "pydantic_core", "typing_extensions"})
@@ -79,7 +77,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "httpx2": frozenset(),
     "ipykernel": frozenset({"magics", "kernel", "panel"}),
     "ipywidgets": frozenset({"magics", "kernel", "panel"}),
-    "jinja2": frozenset({"template"}),
+    "jinja2": frozenset({"prompts"}),
     "jsonschema_rs": frozenset({"demo", "mcp", "schemas"}),
     "markdown_it": frozenset({"panel"}),
     "matplotlib": frozenset({"plots"}),
@@ -88,7 +86,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "nh3": frozenset({"panel"}),
     "numpy": frozenset({"frames"}),
     "openai": frozenset({"models"}),
-    "opentelemetry": frozenset({"traces"}),
+    "opentelemetry": frozenset({"tracing"}),
     "pandas": frozenset({"batch", "frames", "plots", "schemas"}),
     "psutil": frozenset({"store"}),
     "starlette": frozenset({"demo"}),

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import nbagent as nb
+from nbagent.core.hints import by_place, how_to_set, magics_loaded, says_magic
 from nbagent.errors import ConfigurationError, NBAgentError
-from nbagent.hints import by_place, how_to_set, magics_loaded, says_magic
 
 HOUSE = nb.OpenAIChat(id="house-model", base_url="http://127.0.0.1:9/v1", api_key="k")
 

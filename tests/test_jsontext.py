@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbagent.jsontext import dump_json, load_json
+from nbagent.core.json_codec import dump_json, load_json
 
 LARGE = 15511210043330985984000000
 

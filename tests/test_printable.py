@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbagent import Agent, Limits, OpenAIChat, Panel
+from nbagent.core.terminal_text import PrintablePieces, printable
 from nbagent.magics.streaming import stream
-from nbagent.printable import PrintablePieces, printable
 from tests.provider import chat_wire
 from tests.provider.steps import error
 

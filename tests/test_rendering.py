@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from nbagent.rendering import cut, frame_text, render_result
+from nbagent.prompts.rendering import cut, frame_text, render_result
 
 
 class Colour(str, enum.Enum):

@@ -20,10 +20,10 @@ from nbagent.schemas import (
     InvalidOutputError,
     OutputSchema,
     Stored,
-    data_of,
-    rebuild,
+    from_plain,
     rows_of,
     to_frame,
+    to_plain,
     type_name,
 )
 
@@ -277,18 +277,18 @@ def test_any_text_is_read_or_refused(text):
 def test_values_come_back_from_data_and_text(cities):
     """Value to data to value, and value to text to value, lose nothing."""
     schema = OutputSchema.of(list[City])
-    data = json.loads(json.dumps(data_of(cities)))
+    data = json.loads(json.dumps(to_plain(cities)))
     assert schema.value_of(data) == cities
     assert schema.validate_text(f"Here: {json.dumps({'items': data})}").value == cities
-    assert rebuild(type_name(list[City]), Stored(json=None, data=data), {"City": City}) == cities
+    assert from_plain(type_name(list[City]), Stored(json=None, data=data), {"City": City}) == cities
 
 
 @given(st.integers(), st.integers())
 def test_computed_fields_do_not_hinder_the_way_back(width, height):
     """Data holds what was answered; what a model computes from it is computed again."""
     area = Area(width=width, height=height)
-    assert data_of(area) == {"width": width, "height": height}
-    assert rebuild(type_name(Area), Stored(json=None, data=data_of(area)), {}) == area
+    assert to_plain(area) == {"width": width, "height": height}
+    assert from_plain(type_name(Area), Stored(json=None, data=to_plain(area)), {}) == area
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_computed_fields_do_not_hinder_the_way_back(width, height):
 def test_a_class_is_found_where_it_is_at_hand(content_type, namespace, rebuilt):
     """Stored data is the class again where the namespace or a loaded module has it and it fits, else plain data."""
     data = {"name": "Paris", "people": 2, "founded": None}
-    assert rebuild(content_type, Stored(json=None, data=data), namespace) == (PARIS if rebuilt else data)
+    assert from_plain(content_type, Stored(json=None, data=data), namespace) == (PARIS if rebuilt else data)
 
 
 def test_reading_a_record_imports_nothing_and_runs_nothing():
@@ -325,9 +325,9 @@ def test_reading_a_record_imports_nothing_and_runs_nothing():
 
     assert "antigravity" not in sys.modules
     stored = Stored(json=None, data=1)
-    assert rebuild("antigravity.X", stored, {}) == 1
+    assert from_plain("antigravity.X", stored, {}) == 1
     assert "antigravity" not in sys.modules
-    assert rebuild("__main__.trap.City", stored, {"trap": Trap()}) == 1
+    assert from_plain("__main__.trap.City", stored, {"trap": Trap()}) == 1
 
 
 @pytest.mark.parametrize(

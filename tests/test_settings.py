@@ -33,15 +33,15 @@ def write_pyproject(folder: Path, text: str) -> Path:
 
 
 def test_the_nearest_source_wins(monkeypatch, tmp_path):
-    """Flag over %config over environment over pyproject.toml over default, and `origin` names the source."""
-    seen = [(settings.get("timeout"), settings.origin("timeout"))]
+    """Flag over %config over environment over pyproject.toml over default, and `source_of` names the source."""
+    seen = [(settings.get("timeout"), settings.source_of("timeout"))]
     write_pyproject(tmp_path, "[tool.nbagent]\ntimeout = 1\n")
-    seen.append((settings.get("timeout"), settings.origin("timeout")))
+    seen.append((settings.get("timeout"), settings.source_of("timeout")))
     monkeypatch.setenv("NBAGENT_TIMEOUT", "2.5")
-    seen.append((settings.get("timeout"), settings.origin("timeout")))
+    seen.append((settings.get("timeout"), settings.source_of("timeout")))
     settings.configure("timeout", 3)
-    seen.append((settings.get("timeout"), settings.origin("timeout")))
-    seen.append((settings.get("timeout", flag="4"), settings.origin("timeout", flag="4")))
+    seen.append((settings.get("timeout"), settings.source_of("timeout")))
+    seen.append((settings.get("timeout", flag="4"), settings.source_of("timeout", flag="4")))
     assert seen == [
         (600.0, "default"),
         (1.0, "pyproject.toml"),

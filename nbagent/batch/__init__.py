@@ -12,23 +12,23 @@ definition.py  what was asked, for the record      recorded.py a batch as the re
 otherwise.py   limits changed, rows asked anew     verbs.py    get, gather, cancel_run, resume: runs and batches
 """
 
+from nbagent.batch.api import batch_named, cancel_run, gather, get, resume
 from nbagent.batch.batch import Batch, RowResult, batches
 from nbagent.batch.definition import index_of
-from nbagent.batch.plan import BatchLimits, Plan
-from nbagent.batch.prompts import Prompts
-from nbagent.batch.results import BatchProgress
-from nbagent.batch.rows import Source, source_of
-from nbagent.batch.starting import recorded_batch, start_batch
-from nbagent.batch.verbs import batch_named, cancel_run, gather, get, resume
+from nbagent.batch.inputs.prompts import Prompts
+from nbagent.batch.inputs.row_source import RowSource, source_of
+from nbagent.batch.plan import BatchLimits, BatchPlan
+from nbagent.batch.running.results import BatchProgress
+from nbagent.batch.start import recorded_batch, start_batch
 
 __all__ = [
     "Batch",
     "BatchLimits",
+    "BatchPlan",
     "BatchProgress",
-    "Plan",
     "Prompts",
     "RowResult",
-    "Source",
+    "RowSource",
     "batch_named",
     "batches",
     "cancel_run",

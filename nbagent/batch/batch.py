@@ -14,27 +14,28 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from nbagent.batch.changes import RowChanges, RowsAgain, changed_limits
 from nbagent.batch.definition import plan_of
-from nbagent.batch.feed import Feed
 from nbagent.batch.frame import checked, frame_of
-from nbagent.batch.gate import PacedSlots
-from nbagent.batch.grouping import group_schema
-from nbagent.batch.jobs import JobFeed
-from nbagent.batch.otherwise import Otherwise, RowsAgain, changed_limits
-from nbagent.batch.outcome import CANCELLED, NOT_ASKED
-from nbagent.batch.plan import BatchLimits, Plan
-from nbagent.batch.progress import bar_of
+from nbagent.batch.inputs.row_source import RowSource
+from nbagent.batch.inputs.snapshot import kept
+from nbagent.batch.plan import BatchLimits, BatchPlan
+from nbagent.batch.progress_bar import bar_of
 from nbagent.batch.recorded import Follower
-from nbagent.batch.results import BatchProgress, Results
-from nbagent.batch.rows import Source
-from nbagent.batch.snapshot import kept
-from nbagent.batch.spending import Spending
-from nbagent.errors import ConfigurationError, StoreError, WaitTimeout, show_as
+from nbagent.batch.row_outcome import CANCELLED, NOT_ASKED
+from nbagent.batch.running.adaptive_limit import AdaptiveLimiter
+from nbagent.batch.running.budget import BatchBudget
+from nbagent.batch.running.packing import group_schema
+from nbagent.batch.running.provider_batch import ProviderBatchRunner
+from nbagent.batch.running.results import BatchProgress, Results
+from nbagent.batch.running.runner import BatchRunner
+from nbagent.errors import ConfigurationError, StoreError, WaitTimeout, replace_traceback
 from nbagent.run import RunMetrics, RunStatus
-from nbagent.runtime import Launching, current, repricing
-from nbagent.runtime.bulk import BulkLaunch
-from nbagent.runtime.launching import check_models
-from nbagent.runtime.turns import call_limits
+from nbagent.runtime import LaunchRequest, current
+from nbagent.runtime.launch.batch_launcher import BatchLauncher
+from nbagent.runtime.launch.request import check_models
+from nbagent.runtime.recovery import repricing
+from nbagent.runtime.scheduling.concurrency import call_limits
 from nbagent.schemas import OutputSchema
 from nbagent.store import BatchRecord, batch_metrics
 
@@ -96,8 +97,8 @@ class Batch:
         *,
         definition: Mapping[str, Any],
         schema: OutputSchema | None,
-        plan: Plan | None = None,
-        source: Source | None = None,
+        plan: BatchPlan | None = None,
+        source: RowSource | None = None,
     ) -> None:
         self.batch_id = identity.batch_id
         self._identity = identity
@@ -108,9 +109,9 @@ class Batch:
         self._source = source
         self._runtime = current()
         self._store = self._runtime.store
-        self._slots: PacedSlots | None = None
+        self._slots: AdaptiveLimiter | None = None
         self._are_records = True
-        self._feed: Feed | Follower | None = None
+        self._feed: BatchRunner | Follower | None = None
         self._working: concurrent.futures.Future[None] = concurrent.futures.Future()
 
     # ----------------------------------------------------------------- state
@@ -198,7 +199,7 @@ class Batch:
                         break
                 refresh()
             except KeyboardInterrupt as stop:
-                show_as(stop, *_GOES_ON)
+                replace_traceback(stop, *_GOES_ON)
                 raise
 
     def __await__(self) -> Generator[Any, None, pd.DataFrame]:
@@ -213,7 +214,7 @@ class Batch:
                     # a kernel's loop sees Stop only when it wakes
                     await asyncio.wait({future}, timeout=WAKE_S)
         except asyncio.CancelledError as stop:
-            show_as(stop, *_GOES_ON)
+            replace_traceback(stop, *_GOES_ON)
             raise
         future.result()
         return self.to_frame()
@@ -365,7 +366,7 @@ class Batch:
         if self._slots is not None and not self.done():
             self._slots.set_rates(limits.requests_per_minute, limits.tokens_per_minute)
         self._feed.set_limits(limits)
-        if isinstance(self._feed, Feed):
+        if isinstance(self._feed, BatchRunner):
             self._record(finished=self.done())
 
     def retry_failed(
@@ -392,7 +393,7 @@ class Batch:
             for position, one in enumerate(self._results.outcomes)
             if one is not None and one.has_failed and (one.prompt is not None or template is not None)
         ]
-        return self._ask_again(failed, Otherwise(template, agent, max_cost, rows, names or {}))
+        return self._ask_again(failed, RowChanges(template, agent, max_cost, rows, names or {}))
 
     def resume(
         self,
@@ -417,9 +418,9 @@ class Batch:
                 f"{len(lost)} rows of batch {self.label or self.batch_id!r} were never asked, and the record does not hold them",
                 "give their table again: batch.resume(rows=table)",
             )
-        return self._ask_again(left, Otherwise(None, agent, max_cost, rows, {}))
+        return self._ask_again(left, RowChanges(None, agent, max_cost, rows, {}))
 
-    def _ask_again(self, positions: Sequence[int], otherwise: Otherwise) -> Batch:
+    def _ask_again(self, positions: Sequence[int], otherwise: RowChanges) -> Batch:
         plan = self._plan_for(otherwise)
         repeat = self._definition.get("repeat", 1)
         rows = RowsAgain(self._results, self._source, repeat, self._are_records)
@@ -433,9 +434,9 @@ class Batch:
             return self
         check_models(plan.crew, bounded=self.progress_limits.max_cost_usd is not None)
         self._store = self._runtime.store
-        self._make_feed(plan, Source(rows=iter(()), total=0, ended=True))
+        self._make_feed(plan, RowSource(rows=iter(()), total=0, ended=True))
         self._results.reopen([ask.positions[0] for ask in asks])
-        assert isinstance(self._feed, Feed)
+        assert isinstance(self._feed, BatchRunner)
         self._record()
         self._work(self._feed.ask_again(asks))
         return self
@@ -446,7 +447,7 @@ class Batch:
         assert self._feed is not None
         return self._feed.spending.limits
 
-    def _plan_for(self, otherwise: Otherwise) -> Plan:
+    def _plan_for(self, otherwise: RowChanges) -> BatchPlan:
         """The plan by which rows are asked again. Raises ConfigurationError."""
         plan = self._plan
         if plan is None:
@@ -468,7 +469,7 @@ class Batch:
         assert self._plan is not None
         assert self._source is not None
         self._make_feed(self._plan, self._source)
-        assert isinstance(self._feed, Feed)
+        assert isinstance(self._feed, BatchRunner)
         self._record()
         self._work(self._feed.run())
 
@@ -495,7 +496,7 @@ class Batch:
 
     async def _at_work(self, work: Any, working: concurrent.futures.Future[None]) -> None:
         failure: BaseException | None = None
-        assert isinstance(self._feed, Feed)
+        assert isinstance(self._feed, BatchRunner)
         assert self._slots is not None
         self._slots.open()
         self._runtime.works_on(self.batch_id, self._store, self._feed.cancel)
@@ -520,7 +521,7 @@ class Batch:
 
     def _record(self, *, finished: bool = False) -> concurrent.futures.Future[bool]:
         progress, identity = self.progress, self._identity
-        assert isinstance(self._feed, Feed)
+        assert isinstance(self._feed, BatchRunner)
         bounds = {one.name: getattr(self._feed.limits, one.name) for one in fields(BatchLimits)}
         written: concurrent.futures.Future[bool] = self._store.submit(
             BatchRecord(
@@ -539,31 +540,31 @@ class Batch:
         )
         return written
 
-    def _make_feed(self, plan: Plan, source: Source) -> None:
+    def _make_feed(self, plan: BatchPlan, source: RowSource) -> None:
         """Make what asks the rows: all of the source, or some once more."""
         limits = plan.limits if self._feed is None else self._feed.spending.limits
-        spending = Spending(limits) if self._feed is None else self._feed.spending
-        self._slots = PacedSlots(
+        spending = BatchBudget(limits) if self._feed is None else self._feed.spending
+        self._slots = AdaptiveLimiter(
             self._runtime.slots,
             self._results.note,
             requests_per_minute=limits.requests_per_minute,
             tokens_per_minute=limits.tokens_per_minute,
         )
         call_limits()  # here, so that an option that does not fit is the launching cell's error
-        given = Launching(
+        given = LaunchRequest(
             prompt="", label=plan.label, cell_id=plan.cell_id, tags=plan.tags, batch_id=self.batch_id
         )
-        alone = BulkLaunch(self._runtime, self._store, plan.crew, given, slots=self._slots)
+        alone = BatchLauncher(self._runtime, self._store, plan.crew, given, slots=self._slots)
         together = alone
         if plan.group > 1:
             spec = replace(plan.crew.spec, output_schema=group_schema(plan.output_schema))
             crew = replace(plan.crew, spec=spec)
-            together = BulkLaunch(self._runtime, self._store, crew, given, slots=self._slots)
+            together = BatchLauncher(self._runtime, self._store, crew, given, slots=self._slots)
         given_to: dict[str, Any] = {"alone": alone, "together": together, "spending": spending}
         if plan.mode == "provider-batch":
-            self._feed = JobFeed(plan, source, self._results, recorded=self._recorded, **given_to)
+            self._feed = ProviderBatchRunner(plan, source, self._results, recorded=self._recorded, **given_to)
         else:
-            self._feed = Feed(plan, source, self._results, **given_to)
+            self._feed = BatchRunner(plan, source, self._results, **given_to)
 
     def __repr__(self) -> str:
         name = f" {self.label}" if self.label else ""

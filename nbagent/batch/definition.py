@@ -1,4 +1,4 @@
-"""What a batch was asked, as data for the record, and the `Plan` of it again in any kernel. Any thread.
+"""What a batch was asked, as data for the record, and the `BatchPlan` of it again in any kernel. Any thread.
 
 The record keeps the template, the notebook's variables in it that are plain data, the agent's spec, the limits and
 the rows' keys. It keeps no columns of the table: the prompts of rows that were asked are in their runs, and rows that
@@ -11,20 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from nbagent.batch.plan import BatchLimits, Plan
-from nbagent.batch.prompts import Prompts
+from nbagent.batch.inputs.prompts import Prompts
+from nbagent.batch.plan import BatchLimits, BatchPlan
+from nbagent.core.json_codec import dump_json, load_json
 from nbagent.errors import NBAgentError
-from nbagent.frames.rowkeys import key_data
-from nbagent.jsontext import dump_json, load_json
-from nbagent.runtime import recover
-from nbagent.runtime.equip import notebook_names
+from nbagent.frames.row_keys import key_data
+from nbagent.runtime.recovery import resume
+from nbagent.runtime.recovery.dependencies import notebook_names
 from nbagent.schemas import OutputSchema
-from nbagent.schemas.names import class_named
+from nbagent.schemas.type_names import class_named
 
 KEYS_MOST = 100_000  # rows of a table whose keys are written before they are asked
 
 
-def definition_of(plan: Plan, index: Mapping[str, Any]) -> dict[str, Any]:
+def definition_of(plan: BatchPlan, index: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the record keeps of a plan and of the rows that it is for; `index` is that of `index_of`."""
     names = {name: value for name, value in plan.prompts.names.items() if _is_plain(value)}
     return {
@@ -79,11 +79,11 @@ def labels_of(definition: Mapping[str, Any]) -> Sequence[Any]:
     return labels if repeat == 1 else [label for label in labels for _ in range(repeat)]
 
 
-def plan_of(definition: Mapping[str, Any], label: str | None, agent: Any = None) -> Plan:
+def plan_of(definition: Mapping[str, Any], label: str | None, agent: Any = None) -> BatchPlan:
     """Return the plan again, for this kernel; rows are asked of `agent`, where one is given. Raises ConfigurationError."""
     schema = schema_of(definition) or plain_schema_of(definition)
-    crew = recover.crew_of(definition["spec"]) if agent is None else agent.crew(output_schema=schema)
-    return Plan(
+    crew = resume.crew_of(definition["spec"]) if agent is None else agent.crew(output_schema=schema)
+    return BatchPlan(
         crew=crew,
         prompts=Prompts(
             definition["template"], _names(definition), tuple(map(_label, definition.get("files", ())))

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nbagent.batch.outcome import NOT_ASKED, Outcome
-from nbagent.batch.snapshot import kept
-from nbagent.batch.tables import names_of
+from nbagent.batch.inputs.snapshot import kept
+from nbagent.batch.inputs.tables import names_of
+from nbagent.batch.row_outcome import NOT_ASKED, RowOutcome
 from nbagent.errors import BatchError
 from nbagent.run import RunStatus
 from nbagent.schemas import Column, Explode, Layout, OutputSchema, columns_of, layout_of
@@ -42,7 +42,7 @@ _FIELDS = {"from_earlier": "reused"}
 
 
 def frame_of(
-    outcomes: Sequence[Outcome | None],
+    outcomes: Sequence[RowOutcome | None],
     given: pd.DataFrame,
     schema: OutputSchema | None,
     *,
@@ -72,7 +72,7 @@ def frame_of(
     return beside(given, columns, measures)
 
 
-def _said(outcome: Outcome | None) -> str | None:
+def _said(outcome: RowOutcome | None) -> str | None:
     """Return what the model said to a row: text as it came, None where nothing did."""
     content = None if outcome is None else outcome.content
     return content if content is None or isinstance(content, str) else json_of(content)
@@ -83,7 +83,7 @@ def json_of(value: Any) -> str:
     return orjson.dumps(value, default=str).decode()
 
 
-def measures_of(outcomes: Sequence[Outcome | None]) -> dict[str, Any]:
+def measures_of(outcomes: Sequence[RowOutcome | None]) -> dict[str, Any]:
     """Return what became of each row, and what it cost, by column."""
     import pandas as pd
 
@@ -138,7 +138,7 @@ def _free_names(names: Iterable[str], taken: set[Any]) -> list[str]:
 
 
 def checked(
-    frame: pd.DataFrame, outcomes: Sequence[Outcome | None], label: str | None, total: int
+    frame: pd.DataFrame, outcomes: Sequence[RowOutcome | None], label: str | None, total: int
 ) -> pd.DataFrame:
     """Return the frame of a batch that has ended; BatchError where rows of its `total` have no answer."""
     ended = [one for one in outcomes if one is not None]

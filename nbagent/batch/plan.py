@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, Literal
 
-from nbagent.batch.prompts import Prompts
-from nbagent.batch.rows import known_columns
-from nbagent.errors import UnknownOptionError, close_match
-from nbagent.jsontext import dump_json
+from nbagent.batch.inputs.prompts import Prompts
+from nbagent.batch.inputs.row_source import known_columns
+from nbagent.core.json_codec import dump_json
+from nbagent.errors import UnknownOptionError, did_you_mean
 from nbagent.models import model_identity
-from nbagent.runtime import Crew
+from nbagent.runtime import ResolvedAgent
 from nbagent.schemas import OutputSchema
 from nbagent.spec import AgentSpec, TeamSpec, is_number
 
@@ -47,14 +47,14 @@ class BatchLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class BatchPlan:
     """One batch: `crew` answers a row's prompt, `group` rows share one, each is asked `repeat` times.
 
     `key_columns` are the columns that tell rows apart, the index where there are none. `fresh`: no earlier answer is
     used.
     """
 
-    crew: Crew
+    crew: ResolvedAgent
     prompts: Prompts
     limits: BatchLimits = field(default_factory=BatchLimits)
     on_error: OnError = "continue"
@@ -120,7 +120,7 @@ class Plan:
         for name in self.key_columns:
             if name not in columns:
                 raise UnknownOptionError(
-                    f"the rows have no column {name!r}{close_match(name, columns)}, given as their key",
+                    f"the rows have no column {name!r}{did_you_mean(name, columns)}, given as their key",
                     f"columns: {', '.join(columns[:20])}"
                     if columns
                     else "leave key= out: the index tells rows apart",
@@ -154,7 +154,7 @@ def _asked(spec: AgentSpec) -> dict[str, Any]:
     return data
 
 
-def _models(crew: Crew) -> list[Any]:
+def _models(crew: ResolvedAgent) -> list[Any]:
     """Which models answer, and where they are."""
     return [model_identity(crew.model), *(_models(member) for member in crew.members)]
 

@@ -14,28 +14,28 @@ from functools import partial
 from typing import Any
 
 from nbagent.batch.definition import labels_of, plain_schema_of, schema_of
-from nbagent.batch.grouping import MISSING, prompts_in, split_answers
-from nbagent.batch.outcome import (
+from nbagent.batch.plan import BatchLimits
+from nbagent.batch.row_outcome import (
     NOT_ASKED,
     NOTHING_SPENT,
-    Outcome,
-    Spent,
+    RowOutcome,
+    RowSpend,
     outcome_of_data,
     outcome_of_row,
     parts_of,
     share_of,
     spent_on,
 )
-from nbagent.batch.plan import BatchLimits
-from nbagent.batch.results import Results
-from nbagent.batch.spending import Spending
+from nbagent.batch.running.budget import BatchBudget
+from nbagent.batch.running.packing import MISSING, prompts_in, unpack_answers
+from nbagent.batch.running.results import Results
+from nbagent.core.json_codec import load_json
+from nbagent.core.threads import run_in_daemon_thread
 from nbagent.errors import StoreError
-from nbagent.frames.rowkeys import ROWS, key_of
-from nbagent.jsontext import load_json
+from nbagent.frames.row_keys import ROWS, key_of
 from nbagent.run import RunStatus
 from nbagent.schemas import InvalidOutputError, Stored, read_stored
 from nbagent.store import CancelRequest, Store, StoredBatch, answer_json, content_of, load_batch
-from nbagent.threads import in_own_thread
 
 POLL_S = 0.5
 LOOK_ANYWAY = 10  # polls: whether its process lives is in no file
@@ -49,8 +49,8 @@ class Rows:
     """A batch's rows by position: keys, and outcomes as far as there are any."""
 
     keys: list[Any] = field(default_factory=list)
-    outcomes: list[Outcome | None] = field(default_factory=list)
-    spending: Spending
+    outcomes: list[RowOutcome | None] = field(default_factory=list)
+    spending: BatchBudget
 
     @property
     def running(self) -> int:
@@ -88,7 +88,7 @@ class Answers:
         if key not in self._read:
             self._read[key] = content
             if part is not None:
-                found = split_answers(content, part[1], self.schema)[part[0]]
+                found = unpack_answers(content, part[1], self.schema)[part[0]]
                 self._read[key] = None if found is MISSING else found
             elif self._known is not None:
                 with contextlib.suppress(InvalidOutputError):  # its class has changed since
@@ -103,9 +103,9 @@ class _Fold:
         self._answers = answers
         self._has_ended = stored.row["finished_at"] is not None or stored.is_left
         self._keys: dict[int, Any] = {}
-        self._outcomes: dict[int, Outcome | None] = {}
-        self._spent: dict[int, Spent] = {}
-        self._spending = Spending(_limits(stored.definition))
+        self._outcomes: dict[int, RowOutcome | None] = {}
+        self._spent: dict[int, RowSpend] = {}
+        self._spending = BatchBudget(_limits(stored.definition))
         self._next = 0  # the place of a run that says none: of an earlier release
 
     def run(self, row: Mapping[str, Any]) -> None:
@@ -126,7 +126,7 @@ class _Fold:
             self._keys[position] = key
             self._put(position, outcome)
 
-    def _group(self, positions: list[int], keys: list[Any], outcome: Outcome) -> None:
+    def _group(self, positions: list[int], keys: list[Any], outcome: RowOutcome) -> None:
         self._keys.update(zip(positions, keys, strict=True))
         count = len(positions)
         own = (outcome.key or "").split("+")
@@ -142,7 +142,7 @@ class _Fold:
                 )
                 self._outcomes[position] = None
 
-    def _put(self, position: int, outcome: Outcome) -> None:
+    def _put(self, position: int, outcome: RowOutcome) -> None:
         if outcome.status in _UNFINISHED:
             self._outcomes[position] = None
             return
@@ -163,7 +163,7 @@ class _Fold:
         labels = labels_of(self._stored.definition)
         known = max((*self._keys, -1)) + 1
         count = max(self._stored.row["total"] or 0, known, len(labels) if self._has_ended else 0)
-        left = Outcome(status=NOT_ASKED, error=_DIED if self._stored.is_left else _NEVER)
+        left = RowOutcome(status=NOT_ASKED, error=_DIED if self._stored.is_left else _NEVER)
         rows = Rows(spending=self._spending)
         for position in range(count):
             data = self._keys.get(position, labels[position] if position < len(labels) else None)
@@ -185,7 +185,7 @@ class Follower:
 
     def __init__(self, store: Store, stored: StoredBatch, results: Results, answers: Answers) -> None:
         self._store, self._batch_id, self._results = store, stored.row["batch_id"], results
-        self.spending = Spending(_limits(stored.definition))
+        self.spending = BatchBudget(_limits(stored.definition))
         self.in_flight = 0
         self._answers = answers
         self._seen = 0
@@ -208,11 +208,11 @@ class Follower:
         while not self.has_ended:
             await asyncio.sleep(POLL_S)
             polls += 1
-            changed, self._seen = await in_own_thread(partial(self._store.others_wrote, self._seen))
+            changed, self._seen = await run_in_daemon_thread(partial(self._store.others_wrote, self._seen))
             if not changed and polls % LOOK_ANYWAY:
                 continue
             try:
-                found = await in_own_thread(self._look)
+                found = await run_in_daemon_thread(self._look)
             except StoreError:
                 continue  # busy: the next look will tell
             if found is None:

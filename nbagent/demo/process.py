@@ -17,8 +17,8 @@ import weakref
 from pathlib import Path
 from typing import Final
 
+from nbagent.core.redaction import is_secret_name
 from nbagent.errors import ProviderUnreachableError
-from nbagent.secrets import is_secret_name
 
 _START_S: Final = 20.0
 _STOP_S: Final = 2.0

@@ -10,6 +10,6 @@ from nbagent.frames import metrics
 from nbagent.frames.columns import TABLES, Column, text_of
 from nbagent.frames.listing import runs, sql
 from nbagent.frames.metrics import family
-from nbagent.frames.shown import shown_metrics
+from nbagent.frames.summary import summary
 
-__all__ = ["TABLES", "Column", "family", "metrics", "runs", "shown_metrics", "sql", "text_of"]
+__all__ = ["TABLES", "Column", "family", "metrics", "runs", "sql", "summary", "text_of"]

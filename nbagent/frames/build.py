@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nbagent.core.json_codec import load_json
 from nbagent.frames.columns import STATUSES, Column, Columns
-from nbagent.frames.rowkeys import keys_of
-from nbagent.jsontext import load_json
+from nbagent.frames.row_keys import keys_of
 
 if TYPE_CHECKING:
     import pandas as pd

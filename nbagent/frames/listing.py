@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from nbagent import runtime
 from nbagent.errors import UnknownOptionError
 from nbagent.frames.build import frame_of
-from nbagent.frames.choose import Filters, Since, chosen_of
 from nbagent.frames.columns import RUNS, documented
-from nbagent.runtime import repricing
+from nbagent.frames.filters import Filters, Since, run_filter
+from nbagent.runtime.recovery import repricing
 from nbagent.store import list_picked, pick_runs
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def runs(
     )
     repricing.catch_up(runtime.current())
     store = runtime.current().store
-    chosen = replace(chosen_of(filters), owner=store.owner if here else None)
+    chosen = replace(run_filter(filters), owner=store.owner if here else None)
     picked = store.arrays(*pick_runs(chosen, limit))["run_id"].tolist()
     arrays = store.arrays(*list_picked(picked))
     arrays["row_key"] = arrays["row_key_json"]  # typed: SQL has its text

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from nbagent import runtime
 from nbagent.errors import UnknownOptionError
 from nbagent.frames.build import frame_of
-from nbagent.frames.choose import Filters, Since, chosen_of, meant_by
 from nbagent.frames.columns import (
     BY_AGENT,
     BY_MEMBER,
@@ -39,8 +38,9 @@ from nbagent.frames.columns import (
     Columns,
     documented,
 )
-from nbagent.runtime import repricing
-from nbagent.store import Chosen, Query, list_family, list_messages, list_steps, measures, pick_runs
+from nbagent.frames.filters import Filters, Since, meant_by, run_filter
+from nbagent.runtime.recovery import repricing
+from nbagent.store import Query, RunFilter, list_family, list_messages, list_steps, metrics_sql, pick_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ __all__ = ["by_agent", "by_member", "by_model", "by_session", "by_tool", "messag
 Tags = Mapping[str, str] | None
 
 
-class Counted(Protocol):
+class MetricsFrame(Protocol):
     """What counts the runs that its filters choose; every frame by something is called like this."""
 
     def __call__(
@@ -73,7 +73,7 @@ _FILTERS = """The filters choose runs: `session`, `status`, `agent`, `label` and
     the runs below. A wrong status, time or tag raises UnknownOptionError."""
 
 
-def _counted(name: str, query: Callable[[Chosen], Query], columns: Columns, said: str) -> Counted:
+def _counted(name: str, query: Callable[[RunFilter], Query], columns: Columns, said: str) -> MetricsFrame:
     """Return the function of that name: it asks `query` of the chosen runs and gives a frame of these columns."""
 
     def count(
@@ -89,7 +89,7 @@ def _counted(name: str, query: Callable[[Chosen], Query], columns: Columns, said
         filters = Filters(
             session=session, since=since, status=status, agent=agent, tags=tags, label=label, batch=batch
         )
-        return _listed(query(chosen_of(filters)), columns)
+        return _listed(query(run_filter(filters)), columns)
 
     count.__name__ = count.__qualname__ = name
     count.__doc__ = f"{said}\n\n    {_FILTERS}"
@@ -98,7 +98,7 @@ def _counted(name: str, query: Callable[[Chosen], Query], columns: Columns, said
 
 by_model = _counted(
     "by_model",
-    measures.by_model,
+    metrics_sql.by_model,
     BY_MODEL,
     """Model calls, tokens, cost and speed, one row for each provider and model that was asked for.
 
@@ -106,7 +106,7 @@ by_model = _counted(
 )
 by_member = _counted(
     "by_member",
-    measures.by_member,
+    metrics_sql.by_member,
     BY_MEMBER,
     """Runs, tokens, cost and speed, one row for each member of each team, its leader among them.
 
@@ -114,7 +114,7 @@ by_member = _counted(
 )
 by_session = _counted(
     "by_session",
-    measures.by_session,
+    metrics_sql.by_session,
     BY_SESSION,
     """Runs, tokens, cost and speed, one row for each session, in the order of their first runs.
 
@@ -122,13 +122,13 @@ by_session = _counted(
 )
 by_agent = _counted(
     "by_agent",
-    measures.by_agent,
+    metrics_sql.by_agent,
     BY_AGENT,
     """Runs, tokens, cost and speed, one row for each agent by name: its own work, without its members'.""",
 )
 by_tool = _counted(
     "by_tool",
-    measures.by_tool,
+    metrics_sql.by_tool,
     BY_TOOL,
     """Calls, failures and speed, one row for each tool by name.""",
 )
@@ -156,7 +156,7 @@ def messages(run: Any = None, *, session: Any = None) -> pd.DataFrame:
     `run` is a handle, an output, a run id or a label, or a `Batch` or its label, for those of all of its rows.
     Raises UnknownNameError for a run that nobody launched.
     """
-    chosen = chosen_of(Filters(session=session))
+    chosen = run_filter(Filters(session=session))
     if run is not None:
         chosen = replace(meant_by(run).chosen, sessions=chosen.sessions)
     return _listed(list_messages(chosen), MESSAGES)

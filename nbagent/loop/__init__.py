@@ -7,20 +7,20 @@ its function, `tool_results.py` says what the model is told of the result), `app
 neither the store nor the runtime nor Jupyter. All of it runs on the background thread's event loop.
 """
 
+from nbagent.loop.agent_loop import Durability, LoopContext, run_loop
 from nbagent.loop.approval import Decision
-from nbagent.loop.ask import answered
-from nbagent.loop.decide import Ask, CallTools, Check, Finish, LoopState, next_action
 from nbagent.loop.gate import Charge, Gate, OpenGate
-from nbagent.loop.perform import Commit, LoopContext, run_loop
-from nbagent.loop.toolcalls import current_tool_call, with_tools
+from nbagent.loop.model_call import answered
+from nbagent.loop.policy import AskModel, CallTools, Check, Finish, LoopState, next_action
+from nbagent.loop.tool_call import current_tool_call, with_tools
 
 __all__ = [
-    "Ask",
+    "AskModel",
     "CallTools",
     "Charge",
     "Check",
-    "Commit",
     "Decision",
+    "Durability",
     "Finish",
     "Gate",
     "LoopContext",

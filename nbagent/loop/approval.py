@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from nbagent.core.json_codec import dump_json
+from nbagent.core.threads import run_in_daemon_thread
 from nbagent.events import Message, PendingApproval, ToolCall, ToolRequest
-from nbagent.jsontext import dump_json
 from nbagent.spec import AgentSpec
-from nbagent.threads import in_own_thread
 from nbagent.tools import Tool, parse_arguments, plain_arguments
 
 _CHANGED = "A person changed the arguments to {arguments} and approved the call. Its result:\n"
@@ -32,13 +32,13 @@ class Decision:
 Approve = Callable[[PendingApproval], Awaitable[Decision]]
 
 
-async def ask_nobody(call: PendingApproval) -> Decision:
+async def deny_all(call: PendingApproval) -> Decision:
     """Deny: what needs a person must not run where there is none."""
     return Decision(approved=False, reason=f"nobody is there to approve {call.name!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guarded:
+class GuardedCalls:
     """A call of a tool that wants approval. `call` is what a person is shown, None where nobody has to agree.
 
     `arguments` are in the types of the signature; `error` is why there are none.
@@ -56,19 +56,19 @@ class Guarded:
             raise self.error
         return self.arguments if self.arguments is not None else parse_arguments(tool, text)
 
-    def changed(self, arguments: Mapping[str, Any] | None) -> Guarded:
+    def changed(self, arguments: Mapping[str, Any] | None) -> GuardedCalls:
         """Return the call with what a person made of its arguments; None leaves them."""
         if arguments is None or self.call is None:
             return self
         text = dump_json(arguments).decode()
-        return Guarded(
+        return GuardedCalls(
             request=replace(self.request, arguments=text),
             call=replace(self.call, arguments=dict(arguments)),
             note=_CHANGED.format(arguments=text),
         )
 
 
-async def guard(spec: AgentSpec, request: ToolRequest, step: int, *, held: bool) -> Guarded:
+async def guard(spec: AgentSpec, request: ToolRequest, step: int, *, held: bool) -> GuardedCalls:
     """Read a call's arguments and find out whether a person has to agree to it; `held` calls waited before.
 
     Arguments that do not fit are the model's to mend: no person is asked. Where the tool's own function cannot
@@ -76,11 +76,11 @@ async def guard(spec: AgentSpec, request: ToolRequest, step: int, *, held: bool)
     """
     tool = next((tool for tool in spec.tools if tool.name == request.name), None)
     if tool is None:
-        return Guarded(request=request)
+        return GuardedCalls(request=request)
     try:
         arguments = parse_arguments(tool, request.arguments)
     except Exception as error:  # noqa: BLE001 - the border of user code: a validator may be the user's own
-        return Guarded(request=request, error=error)
+        return GuardedCalls(request=request, error=error)
     call = None
     if held or await _needs_a_person(tool, arguments):
         call = PendingApproval(
@@ -89,7 +89,7 @@ async def guard(spec: AgentSpec, request: ToolRequest, step: int, *, held: bool)
             name=request.name,
             arguments=plain_arguments(tool, request.arguments),
         )
-    return Guarded(request=request, call=call, arguments=arguments)
+    return GuardedCalls(request=request, call=call, arguments=arguments)
 
 
 async def _needs_a_person(tool: Tool, arguments: Mapping[str, Any]) -> bool:
@@ -97,7 +97,9 @@ async def _needs_a_person(tool: Tool, arguments: Mapping[str, Any]) -> bool:
     if isinstance(says, bool):
         return says
     try:
-        return bool(await in_own_thread(lambda: says(**arguments), name=f"nbagent-approval-{tool.name}"))
+        return bool(
+            await run_in_daemon_thread(lambda: says(**arguments), name=f"nbagent-approval-{tool.name}")
+        )
     except Exception:  # noqa: BLE001 - user code; whoever cannot say whether it is harmless asks
         return True
 

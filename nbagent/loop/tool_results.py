@@ -14,8 +14,8 @@ from io import BytesIO, IOBase, StringIO
 from itertools import islice
 from typing import Any
 
-from nbagent.context import file_of, size_text
 from nbagent.events import FilePart
+from nbagent.prompts.attachments import file_of, size_text
 from nbagent.tools import render_result
 
 MOST_VALUES = 1_000  # that are read of an iterator
@@ -27,7 +27,7 @@ _PLAIN = (str, int, float, bool, type(None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ToolResult:
     """What a model is told of a result; `notices` are for the person: what of it no model can be given."""
 
     text: str
@@ -35,13 +35,13 @@ class Told:
     notices: tuple[str, ...] = ()
 
 
-def told_of(result: Any, tool_name: str) -> Told:
+def tool_result_of(result: Any, tool_name: str) -> ToolResult:
     """Return what the model is told of a result. Raises what reading an iterator raises."""
     if isinstance(result, _PLAIN):
-        return Told(text=render_result(result))
+        return ToolResult(text=render_result(result))
     found = _Found(tool_name)
     text = render_result(found.without_files(result))
-    return Told(text=text, files=tuple(found.files), notices=tuple(found.notices))
+    return ToolResult(text=text, files=tuple(found.files), notices=tuple(found.notices))
 
 
 async def read_all(values: AsyncIterator[Any]) -> list[Any]:

@@ -14,20 +14,21 @@ from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class
 from traitlets import TraitType
 
 from nbagent import kernel, settings
+from nbagent.core.hints import magics_loaded, says_magic
 from nbagent.errors import (
     ConfigurationError,
     PromptError,
-    show_as,
+    replace_traceback,
 )
-from nbagent.hints import magics_loaded, says_magic
-from nbagent.magics import completion, configuring, mapping
-from nbagent.magics.callers import visible_names
-from nbagent.magics.given import changes_of, contexts_named, launched_agent
-from nbagent.magics.lines import AGENT, AGENT_BG, Line, agent_line
-from nbagent.magics.names import evaluate, existing, session
+from nbagent.magics import config_magic, map_option
+from nbagent.magics.caller_names import visible_names
+from nbagent.magics.completion import completer
+from nbagent.magics.launch_options import agent_overrides, contexts_named, launched_agent
+from nbagent.magics.namespace import evaluate, find_run, session
+from nbagent.magics.parsers import AGENT, AGENT_BG, Line, agent_line
 from nbagent.magics.streaming import stream
-from nbagent.magics.verbs import VERBS
-from nbagent.magics.waiting import tell
+from nbagent.magics.subcommands import VERBS
+from nbagent.magics.unreported_runs import mark_reported
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -100,14 +101,14 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         Out[3]: 'The capital of France is Paris.'
         """
         options, cell = AGENT_BG.parse_cell(line, cell)
-        mapping.check(options)
+        map_option.check(options)
         if options.dry_run:
             self._dry_run(options, cell)
             return
         if options.map is not None:
             batch = self._map(options, cell)
             if not options.quiet:
-                mapping.say(batch, options)
+                map_option.say(batch, options)
             return
         run = self._launch(options, cell)
         if not options.quiet:
@@ -156,11 +157,11 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         """
         if cell is not None:
             options, cell = AGENT.parse_cell(line, cell)
-            mapping.check(options)
+            map_option.check(options)
             if options.dry_run:
                 return self._dry_run(options, cell)
             if options.map is not None:
-                return mapping.foreground(self._map(options, cell))
+                return map_option.foreground(self._map(options, cell))
             return self._foreground(options, cell)
         verb, arguments = agent_line(line)
         return VERBS[verb](self.shell, arguments)
@@ -172,7 +173,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         return visible_names(self.shell.user_ns)
 
     def _prompt(self, cell: str) -> str:
-        from nbagent.template import render
+        from nbagent.prompts.templates import render
 
         prompt = render(cell.strip("\n"), self._names)
         if not prompt.strip():
@@ -182,7 +183,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
     def _dry_run(self, options: Line, cell: str) -> None:
         names = self._names
         if options.map is not None:
-            print(mapping.forecast(self._agent(options), options, cell, names))
+            print(map_option.forecast(self._agent(options), options, cell, names))
             return
         forecast = self._agent(options).forecast(
             self._prompt(cell),
@@ -198,7 +199,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         if (
             options.run_id
             and options.if_exists == "attach"
-            and (joined := existing(options.run_id)) is not None
+            and (joined := find_run(options.run_id)) is not None
         ):
             return self._assign(options, joined)
         agent = self._agent(options)
@@ -222,7 +223,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         return self._assign(options, run)
 
     def _map(self, options: Line, cell: str) -> Batch:
-        batch = mapping.launch(self._agent(options), options, cell, self._names)
+        batch = map_option.launch(self._agent(options), options, cell, self._names)
         if options.output:
             self.shell.user_ns[options.output] = batch
         return batch
@@ -245,7 +246,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             changes["instructions"] = options.instructions
         if options.tools:
             changes["tools"] = [evaluate(name, names, "tool") for name in options.tools.split(",") if name]
-        changes |= changes_of(agent, mapping.of_run(options))
+        changes |= agent_overrides(agent, map_option.of_run(options))
         return replace(agent, **changes) if changes else agent
 
     def _supersede(self, cell_id: str) -> None:
@@ -260,9 +261,9 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             stream(run)
         except KeyboardInterrupt as stop:
             run.cancel()
-            show_as(stop, "the run was cancelled; what it had written is kept")
+            replace_traceback(stop, "the run was cancelled; what it had written is kept")
             raise
-        tell([run])
+        mark_reported([run])
         output = run.result()
         if not isinstance(output.content, str):
             from IPython.display import display
@@ -279,8 +280,8 @@ def load(shell: InteractiveShell) -> None:
             print(f"{error}\nall options of %config NBAgent are taken back")
             shell.config.pop("NBAgent", None)
             shell.register_magics(NBAgent)
-        configuring.load(shell, shell.magics_manager.registry["NBAgent"])
-    completion.load(shell)
+        config_magic.load(shell, shell.magics_manager.registry["NBAgent"])
+    completer.load(shell)
     kernel.load(shell)
     magics_loaded(there=True)
 
@@ -290,7 +291,7 @@ def unload(shell: InteractiveShell) -> None:
     for kind in ("line", "cell"):
         for name in ("agent", "agent_bg"):
             shell.magics_manager.magics[kind].pop(name, None)
-    configuring.unload(shell)
-    completion.unload(shell)
+    config_magic.unload(shell)
+    completer.unload(shell)
     magics_loaded(there=False)
     kernel.unload(shell)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nbagent.core.terminal_text import PrintablePieces
 from nbagent.errors import WaitTimeout
-from nbagent.printable import PrintablePieces
 
 if TYPE_CHECKING:
     from nbagent.runtime import Run

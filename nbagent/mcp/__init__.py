@@ -16,7 +16,7 @@ loop, before a run's first model call. The runtime calls `close_servers` when th
 from __future__ import annotations
 
 from nbagent.mcp.connection import close_servers
-from nbagent.mcp.faults import MCPServerError, MCPToolError
+from nbagent.mcp.errors import MCPServerError, MCPToolError
 from nbagent.mcp.server import MCPServer
 
 __all__ = ["MCPServer", "MCPServerError", "MCPToolError", "close_servers"]

@@ -13,9 +13,9 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from nbagent.mcp.addresses import Address
-from nbagent.mcp.faults import MCPServerError, MCPToolError
-from nbagent.threads import in_own_thread
+from nbagent.core.threads import run_in_daemon_thread
+from nbagent.mcp.errors import MCPServerError, MCPToolError
+from nbagent.mcp.transports import ServerAddress
 
 if TYPE_CHECKING:
     import mcp
@@ -25,14 +25,14 @@ _CLOSED = "Connection closed"
 _SESSION_LOST = "Session terminated"  # what the SDK says for a session that a restarted server does not know
 
 
-class Connection:
+class ServerConnection:
     """A connection from its opening to its end, made on the loop that it lives on.
 
     Invariants: `listing` is set before `opened()` returns; `failure` is set if it never opened; once `over` it
     stays so, and calls on it fail.
     """
 
-    def __init__(self, name: str, address: Address, *, timeout_s: float) -> None:
+    def __init__(self, name: str, address: ServerAddress, *, timeout_s: float) -> None:
         self.over = False
         self.stale = False
         self.listing: tuple[mcp.Tool, ...] = ()
@@ -116,7 +116,7 @@ class Connection:
         """Hold the SDK's client open until it is to close or the server has gone."""
         timer = self._loop.call_later(self._timeout_s, self._give_up)
         try:
-            sdk: Any = await in_own_thread(_import_sdk)
+            sdk: Any = await run_in_daemon_thread(_import_sdk)
             transport = self._link.streams(self._leave.set)
             async with sdk.Client(transport, message_handler=self._heard, cache=None) as client:
                 self.listing = await _listed(client)
@@ -211,8 +211,8 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-_open: set[Connection] = set()
-_inherited: list[set[Connection]] = []
+_open: set[ServerConnection] = set()
+_inherited: list[set[ServerConnection]] = []
 
 
 async def close_servers(grace_s: float = 0.3) -> None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from typing_extensions import Unpack
 
+from nbagent.core.redaction import remember_named, remember_url
+from nbagent.core.threads import run_in_daemon_thread
 from nbagent.errors import ToolDefinitionError
-from nbagent.mcp.addresses import Address, HttpAddress, StdioAddress
-from nbagent.mcp.connection import Connection
-from nbagent.mcp.faults import MCPServerError, require_sdk
-from nbagent.mcp.offers import Choice, tools_from
-from nbagent.mcp.results import value_of
-from nbagent.secrets import remember_named, remember_url
-from nbagent.threads import in_own_thread
+from nbagent.mcp.connection import ServerConnection
+from nbagent.mcp.errors import MCPServerError, require_sdk
+from nbagent.mcp.tool_list import ToolFilter, tools_from
+from nbagent.mcp.tool_result import value_of
+from nbagent.mcp.transports import HttpAddress, ServerAddress, StdioAddress
 from nbagent.tools import Tool
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ class ServerOptions(TypedDict, total=False):
     connect_timeout: float
 
 
-class _Holder:
+class _ConnectionLease:
     """The server's present connection, in an object of its own that a finalizer can hold."""
 
     def __init__(self) -> None:
-        self.connection: Connection | None = None
+        self.connection: ServerConnection | None = None
 
     def close(self) -> None:
         if self.connection is not None:
@@ -65,14 +65,14 @@ class MCPServer:
     >>> agent = Agent(model="demo:assistant", tools=[clock])
     """
 
-    def __init__(self, address: Address, **options: Unpack[ServerOptions]) -> None:
+    def __init__(self, address: ServerAddress, **options: Unpack[ServerOptions]) -> None:
         require_sdk()
         _check(options)
         self.name = options.get("name") or address.default_name
         self._address = address
         self._connect_timeout_s = float(options.get("connect_timeout", CONNECT_TIMEOUT_S))
         only, timeout = options.get("tools"), options.get("timeout")
-        self._choice = Choice(
+        self._choice = ToolFilter(
             only=tuple(only) if only is not None else None,
             prefix=options.get("prefix", ""),
             timeout_s=float(timeout) if timeout is not None else None,
@@ -80,7 +80,7 @@ class MCPServer:
             idempotent=options.get("idempotent", False),
         )
         self._made: tuple[tuple[mcp.Tool, ...], tuple[Tool, ...]] | None = None
-        self._holder = _Holder()
+        self._holder = _ConnectionLease()
         weakref.finalize(self, self._holder.close).atexit = False  # the runtime closes all at exit
 
     @classmethod
@@ -150,7 +150,9 @@ class MCPServer:
                 connection = await self._connected()
         if self._made is None or self._made[0] is not connection.listing:
             listing = connection.listing
-            tools = await in_own_thread(lambda: tools_from(self.name, listing, self._choice, self._call))
+            tools = await run_in_daemon_thread(
+                lambda: tools_from(self.name, listing, self._choice, self._call)
+            )
             self._made = listing, tools
             return tools
         return self._made[1]
@@ -159,13 +161,13 @@ class MCPServer:
         connection = await self._connected()
         result = await connection.call(tool, arguments)
         if sum(len(getattr(block, "text", None) or "") for block in result.content) > _LONG:
-            return await in_own_thread(lambda: value_of(result))
+            return await run_in_daemon_thread(lambda: value_of(result))
         return value_of(result)
 
-    async def _connected(self) -> Connection:
+    async def _connected(self) -> ServerConnection:
         connection = self._holder.connection
         if connection is None or not connection.is_usable:
-            connection = Connection(self.name, self._address, timeout_s=self._connect_timeout_s)
+            connection = ServerConnection(self.name, self._address, timeout_s=self._connect_timeout_s)
             self._holder.connection = connection
         await connection.opened()
         return connection

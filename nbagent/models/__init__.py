@@ -25,32 +25,31 @@
     listed.py       models by name, for completion
 """
 
-from nbagent.models.chat import OpenAIChat
-from nbagent.models.connections import close_connections
 from nbagent.models.identity import model_identity
-from nbagent.models.listed import listed_models
-from nbagent.models.overview import overview
-from nbagent.models.prices import price_usd
+from nbagent.models.known_models import known_models
+from nbagent.models.openai.chat import OpenAIChat
+from nbagent.models.openai.responses import OpenAIResponses
+from nbagent.models.pricing import price_usd
 from nbagent.models.protocol import (
-    Attached,
     Model,
     ModelEvent,
     ModelRequest,
     Notice,
-    ReasoningPiece,
+    ReasoningDelta,
     ReplyFinished,
     ReplyStarted,
+    ResponseAttached,
     ResumePoint,
-    SchemaOffer,
-    TextPiece,
-    ToolOffer,
+    SchemaDefinition,
+    TextDelta,
+    ToolDefinition,
 )
+from nbagent.models.provider_status import provider_status
 from nbagent.models.providers import Provider, provider_names, provider_row, register_provider
-from nbagent.models.resolve import default_model_name, resolve_model
-from nbagent.models.responses import OpenAIResponses
+from nbagent.models.registry import default_model_name, resolve_model
+from nbagent.models.transport.clients import close_connections
 
 __all__ = [
-    "Attached",
     "Model",
     "ModelEvent",
     "ModelRequest",
@@ -58,21 +57,22 @@ __all__ = [
     "OpenAIChat",
     "OpenAIResponses",
     "Provider",
-    "ReasoningPiece",
+    "ReasoningDelta",
     "ReplyFinished",
     "ReplyStarted",
+    "ResponseAttached",
     "ResumePoint",
-    "SchemaOffer",
-    "TextPiece",
-    "ToolOffer",
+    "SchemaDefinition",
+    "TextDelta",
+    "ToolDefinition",
     "close_connections",
     "default_model_name",
-    "listed_models",
+    "known_models",
     "model_identity",
-    "overview",
     "price_usd",
     "provider_names",
     "provider_row",
+    "provider_status",
     "register_provider",
     "resolve_model",
 ]

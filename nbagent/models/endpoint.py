@@ -10,8 +10,8 @@ import asyncio
 import os
 from urllib.parse import urlsplit, urlunsplit
 
-from nbagent.errors import ConfigurationError, MissingKeyError, UnknownModelError, close_match
-from nbagent.models.faults import Target
+from nbagent.core.redaction import masked_url, remember, remember_url
+from nbagent.errors import ConfigurationError, MissingKeyError, UnknownModelError, did_you_mean
 from nbagent.models.providers import (
     LimitParameter,
     Provider,
@@ -21,7 +21,7 @@ from nbagent.models.providers import (
     provider_row,
     row_at,
 )
-from nbagent.secrets import masked_url, remember, remember_url
+from nbagent.models.transport.errors import RequestTarget
 
 NO_KEY = "not-needed"  # what is sent where no key is: the SDK insists on one
 
@@ -45,7 +45,7 @@ class Endpoint:
         row = provider if isinstance(provider, Provider) else provider_row(provider)
         if row is None:
             raise UnknownModelError(
-                f"no provider {provider!r}{close_match(str(provider), provider_names())}",
+                f"no provider {provider!r}{did_you_mean(str(provider), provider_names())}",
                 f"providers: {', '.join(provider_names())}; add one with register_provider(Provider(...))",
             )
         if not model_id:
@@ -80,13 +80,13 @@ class Endpoint:
         if self.given_url or self.row.find_base_url is None:
             self._key_for(self._url())
 
-    async def target(self) -> Target:
+    async def target(self) -> RequestTarget:
         """Return who is asked, with the key; starts the provider's own server where it has to be started."""
         if self.row.find_base_url is not None and not self.given_url:
             url = (await asyncio.to_thread(self.row.find_base_url)).rstrip("/")
         else:
             url = self._url()
-        return Target(
+        return RequestTarget(
             provider=self.row.name,
             model=self.model_id,
             base_url=url,

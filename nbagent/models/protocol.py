@@ -21,7 +21,7 @@ FinishReason = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolOffer:
+class ToolDefinition:
     """A tool as the model is told of it; `parameters` is its JSON Schema."""
 
     name: str
@@ -30,7 +30,7 @@ class ToolOffer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SchemaOffer:
+class SchemaDefinition:
     """The JSON Schema the answer must have."""
 
     name: str
@@ -51,8 +51,8 @@ class ModelRequest:
     """One question to a model. `messages` hold the whole history, the system's message first where there is one."""
 
     messages: tuple[Message, ...]
-    tools: tuple[ToolOffer, ...] = ()
-    schema: SchemaOffer | None = None
+    tools: tuple[ToolDefinition, ...] = ()
+    schema: SchemaDefinition | None = None
     settings: ModelSettings = field(default_factory=ModelSettings)
     idle_timeout_s: float | None = None
     resume: ResumePoint | None = None
@@ -64,14 +64,14 @@ class ReplyStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class TextPiece:
+class TextDelta:
     """A piece of the answer's text."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class ReasoningPiece:
+class ReasoningDelta:
     """A piece of reasoning text."""
 
     text: str
@@ -90,7 +90,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attached:
+class ResponseAttached:
     """The call lives at the provider under this id; what came up to `sequence_number` has been yielded."""
 
     response_id: str
@@ -114,7 +114,9 @@ class ReplyFinished:
     provider_items: tuple[Mapping[str, Any], ...] = ()
 
 
-ModelEvent = ReplyStarted | TextPiece | ReasoningPiece | TextReclassified | Notice | Attached | ReplyFinished
+ModelEvent = (
+    ReplyStarted | TextDelta | ReasoningDelta | TextReclassified | Notice | ResponseAttached | ReplyFinished
+)
 
 
 async def prepare(model: Model) -> None:

@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nbagent import kernel
-from nbagent.panel import snapshot
+from nbagent.panel.card import static_html
+from nbagent.panel.card.data import Row, RunSnapshot, row_of, shown_text
 from nbagent.panel.panel import Panel
-from nbagent.panel.view import Row, Seen, row_of, shown_text
 from nbagent.run import RunOutput
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def show_card(run: Run, *, quiet: bool = False) -> None:
     if quiet:
         return
     if not kernel.in_kernel():
-        print(snapshot.line_of(_look(run)[0]))  # noqa: T201 - a terminal's display is its output
+        print(static_html.line_of(_look(run)[0]))  # noqa: T201 - a terminal's display is its output
         return
-    from nbagent.panel.shown import show
+    from nbagent.panel.card.display import show
 
     show(run)
 
@@ -47,7 +47,7 @@ def show_batch(batch_id: str) -> None:
     Where there is no notebook nothing is displayed: a batch's own text says where it stands.
     """
     if kernel.in_kernel():
-        from nbagent.panel.table import show
+        from nbagent.panel.table.widget import show
 
         show(batch_id)
 
@@ -59,7 +59,7 @@ def flush_snapshots(runs: Iterable[Run]) -> None:
     wrote after the launching cell had ended is lost there, and written again by this.
     """
     if kernel.in_kernel():
-        from nbagent.panel.shown import flush
+        from nbagent.panel.card.display import flush
 
         flush(runs)
 
@@ -67,7 +67,7 @@ def flush_snapshots(runs: Iterable[Run]) -> None:
 def summary_html(run: Run | RunOutput) -> str:
     """Return a run at the end of a cell as static HTML, without what differs from one execution to the next."""
     row, text = _look(run)
-    return snapshot.html_of(snapshot.timeless(row), text)
+    return static_html.html_of(static_html.timeless(row), text)
 
 
 def summary_plain(run: Run | RunOutput) -> str:
@@ -78,13 +78,15 @@ def summary_plain(run: Run | RunOutput) -> str:
     """
     row, text = _look(run)
     if not kernel.in_kernel():
-        return snapshot.terminal_text(row, text)
-    return snapshot.answer_text(row, text) if isinstance(run, RunOutput) else snapshot.plain_of(row)
+        return static_html.terminal_text(row, text)
+    return static_html.answer_text(row, text) if isinstance(run, RunOutput) else static_html.plain_of(row)
 
 
 def _look(run: Run | RunOutput) -> tuple[Row, str]:
     if isinstance(run, RunOutput):
-        seen = Seen.of_output(run)
+        seen = RunSnapshot.of_output(run)
     else:
-        seen = Seen.of_record(run.record) if run.record is not None else Seen.of_output(run.output)
+        seen = (
+            RunSnapshot.of_record(run.record) if run.record is not None else RunSnapshot.of_output(run.output)
+        )
     return row_of(seen), shown_text(seen.text)

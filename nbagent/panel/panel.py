@@ -6,8 +6,8 @@ Behind `%agent` and `nb.Panel()`. The widget is `table.py`'s, imported when a pa
 from __future__ import annotations
 
 from nbagent import kernel
-from nbagent.panel import tablestatic
-from nbagent.panel.line import line_of, line_of_stored
+from nbagent.panel.table import static_html
+from nbagent.panel.table.row import line_of, line_of_stored
 
 
 class Panel:
@@ -28,7 +28,7 @@ class Panel:
         if not kernel.in_kernel():
             print(self)  # noqa: T201 - a terminal's display is its output
             return
-        from nbagent.panel.table import show
+        from nbagent.panel.table.widget import show
 
         show()
 
@@ -41,8 +41,8 @@ class Panel:
         from nbagent.store import newest_runs
 
         current = runtime.current()
-        found = newest_runs(current.store, tablestatic.TERMINAL_SHOWN * 4)
+        found = newest_runs(current.store, static_html.TERMINAL_SHOWN * 4)
         lines = {row["run_id"]: line_of_stored(row) for row in found.rows}
         # what runs here is further than the file
         lines |= {live.record.launch.run_id: line_of(live.record) for live in current.runs()}
-        return tablestatic.terminal_text(list(lines.values()), found.total)
+        return static_html.terminal_text(list(lines.values()), found.total)

@@ -9,7 +9,7 @@ earlier.py  the run of its session that it waits for
 past.py     a record as few events, for who listens late
 """
 
-from nbagent.run.earlier import EarlierRun, whole_seconds
+from nbagent.run.catch_up import catch_up_events, catch_up_events_of_stored, text_of
 from nbagent.run.metrics import (
     TOKEN_FIELDS,
     AttemptTimes,
@@ -22,9 +22,9 @@ from nbagent.run.metrics import (
 )
 from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput, shown
-from nbagent.run.past import past_of, past_of_stored, text_of
 from nbagent.run.record import RunLaunch, RunRecord, without_texts
 from nbagent.run.status import STATUS_OF, RunStatus, StopReason, status_of
+from nbagent.run.waited_run import EarlierRun, whole_seconds
 
 __all__ = [
     "STATUS_OF",
@@ -38,11 +38,11 @@ __all__ = [
     "RunStatus",
     "StopReason",
     "calls_of_all",
+    "catch_up_events",
+    "catch_up_events_of_stored",
     "in_asked_order",
     "metrics_of",
     "paid_calls",
-    "past_of",
-    "past_of_stored",
     "seconds_between",
     "shown",
     "status_of",

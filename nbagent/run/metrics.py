@@ -44,7 +44,7 @@ class AttemptTimes:
         return None if lasted_s is None else max(0.0, lasted_s - (self.paused_s or 0.0))
 
 
-class Counted(Protocol):
+class CountedRun(Protocol):
     """A run as far as its costs are counted: a live record, or a snapshot."""
 
     @property
@@ -63,7 +63,7 @@ class Counted(Protocol):
         ...
 
     @property
-    def member_responses(self) -> Sequence[Counted]:
+    def member_responses(self) -> Sequence[CountedRun]:
         """The runs that it started."""
         ...
 
@@ -76,14 +76,14 @@ class Counted(Protocol):
 Calls = tuple[tuple[ModelCall, ...], tuple[ToolCall, ...]]
 
 
-def paid_calls(run: Counted, own_tool_calls: tuple[ToolCall, ...], *, team: bool) -> Calls:
+def paid_calls(run: CountedRun, own_tool_calls: tuple[ToolCall, ...], *, team: bool) -> Calls:
     """Return the calls that count for a run: its own, a `team`'s with everything under it, a reused answer's none."""
     if run.cached_from is not None:
         return (), ()
     return calls_of_all(run) if team else (tuple(run.model_calls), own_tool_calls)
 
 
-def calls_of_all(run: Counted) -> Calls:
+def calls_of_all(run: CountedRun) -> Calls:
     """Return the calls of a run and of everything under it, each once, its own first, in the order they were asked for.
 
     A run that was given an earlier one's answer has none: the earlier one paid.

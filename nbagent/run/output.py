@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
+from nbagent.core.terminal_text import printable
 from nbagent.events import Message, ModelCall, PendingApproval, ToolCall
-from nbagent.printable import printable
 from nbagent.run.metrics import RunMetrics
 from nbagent.run.status import RunStatus
 

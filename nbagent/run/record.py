@@ -34,11 +34,11 @@ from nbagent.events import (
     ToolCallStarted,
     ToolRequest,
 )
-from nbagent.run.earlier import EarlierRun
 from nbagent.run.metrics import AttemptTimes, RunMetrics, metrics_of, paid_calls, seconds_between
 from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput
 from nbagent.run.status import RunStatus, status_of
+from nbagent.run.waited_run import EarlierRun
 
 
 class TypedOutput(Protocol):

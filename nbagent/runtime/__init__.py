@@ -19,22 +19,22 @@ handle.py      the `Run` that a user holds; `outcome.py` what it tells of the en
 recover.py     resume and retry; `standing.py` where a run stands, `equip.py` its tools, schema and model again
 """
 
-from nbagent.runtime.equip import Equipment, HasModel
-from nbagent.runtime.forecast import Forecast, forecast
-from nbagent.runtime.handle import Run
-from nbagent.runtime.launch import Runtime, current
-from nbagent.runtime.launching import Crew, Launching
-from nbagent.runtime.listeners import Callbacks, RunEvents
-from nbagent.runtime.verbs import cancel_run, gather, get, resume
+from nbagent.runtime.api import cancel_run, gather, get, resume
+from nbagent.runtime.execution.event_stream import Callbacks, RunEvents
+from nbagent.runtime.launch.forecast import Forecast, forecast
+from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent
+from nbagent.runtime.recovery.dependencies import HasModel, RunDependencies
+from nbagent.runtime.run_handle import Run
+from nbagent.runtime.runtime import Runtime, current
 
 __all__ = [
     "Callbacks",
-    "Crew",
-    "Equipment",
     "Forecast",
     "HasModel",
-    "Launching",
+    "LaunchRequest",
+    "ResolvedAgent",
     "Run",
+    "RunDependencies",
     "RunEvents",
     "Runtime",
     "cancel_run",

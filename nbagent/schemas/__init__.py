@@ -2,7 +2,7 @@
 
 An answer is validated once and its value kept, with its JSON as the model wrote it; only another process, the cache
 or a resume validates that JSON again. `OutputSchema.of` is called by the agent when a run is launched, `check_text` by
-the loop, `rebuild` and `to_frame` wherever a run is read, on any thread but the loop's. pandas and jsonschema_rs are
+the loop, `from_plain` and `to_frame` wherever a run is read, on any thread but the loop's. pandas and jsonschema_rs are
 imported with their first use.
 
     define.py    a schema from a type or dict; text to value
@@ -18,14 +18,14 @@ imported with their first use.
 
 from __future__ import annotations
 
-from nbagent.schemas.answer import InvalidOutputError
-from nbagent.schemas.checking import SchemaChecker, WrongSchemaError
-from nbagent.schemas.deadline import Stored, check_text, read_part, read_stored, rebuild
-from nbagent.schemas.define import OutputSchema, data_of, named
-from nbagent.schemas.layout import Column, Explode, Layout, layout_of
-from nbagent.schemas.names import class_named, type_name
+from nbagent.schemas.answer_columns import Column, Explode, Layout, layout_of
+from nbagent.schemas.deadline import Stored, check_text, from_plain, read_part, read_stored
+from nbagent.schemas.extract_json import InvalidOutputError
+from nbagent.schemas.output_schema import OutputSchema, named, to_plain
 from nbagent.schemas.rows import rows_of
-from nbagent.schemas.table import column_of, columns_of, to_frame
+from nbagent.schemas.type_names import class_named, type_name
+from nbagent.schemas.typed_frames import column_of, columns_of, to_frame
+from nbagent.schemas.validation import SchemaChecker, WrongSchemaError
 
 __all__ = [
     "Column",
@@ -40,13 +40,13 @@ __all__ = [
     "class_named",
     "column_of",
     "columns_of",
-    "data_of",
+    "from_plain",
     "layout_of",
     "named",
     "read_part",
     "read_stored",
-    "rebuild",
     "rows_of",
     "to_frame",
+    "to_plain",
     "type_name",
 ]

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from nbagent.core.threads import run_in_daemon_thread, within
 from nbagent.errors import SchemaError
 from nbagent.events import TypedAnswer
-from nbagent.schemas.answer import InvalidOutputError, JsonValue
-from nbagent.schemas.define import OutputSchema
-from nbagent.schemas.names import class_named
-from nbagent.threads import in_own_thread, within
+from nbagent.schemas.extract_json import InvalidOutputError, JsonValue
+from nbagent.schemas.output_schema import OutputSchema
+from nbagent.schemas.type_names import class_named
 
 CHECK_LIMIT_S = 10.0
 
@@ -38,7 +38,7 @@ async def check_text(schema: OutputSchema, text: str) -> TypedAnswer:
     """Return the answer that a reply's text holds. Raises InvalidOutputError, also for a check that does not end."""
     if not schema.runs_code:
         return schema.validate_text(text)
-    work = in_own_thread(partial(schema.validate_text, text), name="nbagent-check")
+    work = run_in_daemon_thread(partial(schema.validate_text, text), name="nbagent-check")
     try:
         return await asyncio.wait_for(work, CHECK_LIMIT_S)
     except TimeoutError:
@@ -55,7 +55,7 @@ def read_part(schema: OutputSchema, data: Any) -> TypedAnswer:
     return _bounded(schema, partial(schema.read, JsonValue.of(data)))
 
 
-def rebuild(content_type: str, stored: Stored, namespace: Mapping[str, Any]) -> Any:
+def from_plain(content_type: str, stored: Stored, namespace: Mapping[str, Any]) -> Any:
     """Return a stored answer as the type that `content_type` names, or as plain data where that is not at hand.
 
     Classes are looked up in `namespace` (a notebook's variables) and in modules that are loaded already:

@@ -6,13 +6,13 @@
 """
 
 from nbagent.settings.options import OPTIONS, PRICE_PARTS, Option
-from nbagent.settings.values import (
+from nbagent.settings.resolve import (
     Origin,
     config,
     configure,
     get,
-    origin,
     project_root,
+    source_of,
     store_path,
     values,
 )
@@ -25,8 +25,8 @@ __all__ = [
     "config",
     "configure",
     "get",
-    "origin",
     "project_root",
+    "source_of",
     "store_path",
     "values",
 ]

@@ -255,7 +255,7 @@ _TABLE = (
 OPTIONS: Mapping[str, Option] = MappingProxyType({option.name: option for option in _TABLE})
 
 
-def converted(option: Option, raw: object, source: str) -> Any:
+def parse_value(option: Option, raw: object, source: str) -> Any:
     """Return `raw` in the option's type; `source` says in a message where it came from."""
     if option.optional and isinstance(raw, str) and raw.strip().lower() == "none":
         return None

@@ -22,56 +22,9 @@ access.py       modes, records that can only be read
 session_claim.py which process may let a run of a session work
 """
 
-from nbagent.store import measures
-from nbagent.store.answers import Answer, all_answers, find_answer, import_recordings, recordings_of
-from nbagent.store.asking import FORMATS, replacing, write_table
-from nbagent.store.batches import (
-    Answered,
-    Named,
-    StoredBatch,
-    answered_rows,
-    batch_details,
-    load_batch,
-    named,
-)
-from nbagent.store.forgetting import Clearable, clearable
-from nbagent.store.listings import (
-    list_family,
-    list_messages,
-    list_picked,
-    list_steps,
-    pick_runs,
-)
-from nbagent.store.measures import Chosen, Query
-from nbagent.store.overview import Overview, newest_runs, runs_since
-from nbagent.store.owner import is_alive, process_name
-from nbagent.store.pricing import unpriced
-from nbagent.store.queries import (
-    StoppedRun,
-    answer_json,
-    content_of,
-    list_runs,
-    load_run,
-    load_stopped,
-)
-from nbagent.store.recordings import recorded_output
-from nbagent.store.session_claim import ClaimNote, SessionClaim, SessionClaims
-from nbagent.store.sessions import (
-    PARALLEL,
-    SessionState,
-    Turn,
-    UnfinishedRun,
-    carry_over,
-    load_session,
-    load_turns,
-    load_unfinished,
-    session_runs,
-)
-from nbagent.store.store import Store
-from nbagent.store.totals import batch_metrics, session_metrics
-from nbagent.store.writes import (
+from nbagent.store.commands import (
     AnswerKeys,
-    Append,
+    AppendRows,
     BatchRecord,
     BatchRow,
     BatchRows,
@@ -85,48 +38,101 @@ from nbagent.store.writes import (
     GiveCosts,
     InterruptOrphans,
     Launch,
-    Launched,
+    LaunchResult,
     NewAttempt,
     Progress,
     Write,
 )
+from nbagent.store.duckdb.read import metrics_sql
+from nbagent.store.duckdb.read.adhoc_sql import FORMATS, overwrite, write_table
+from nbagent.store.duckdb.read.batches import (
+    CompletedRows,
+    Named,
+    StoredBatch,
+    answered_rows,
+    batch_details,
+    load_batch,
+    named,
+)
+from nbagent.store.duckdb.read.cached_answers import (
+    CachedAnswer,
+    all_answers,
+    find_answer,
+    import_recordings,
+    recordings_of,
+)
+from nbagent.store.duckdb.read.listings import (
+    list_family,
+    list_messages,
+    list_picked,
+    list_steps,
+    pick_runs,
+)
+from nbagent.store.duckdb.read.metrics_sql import Query, RunFilter
+from nbagent.store.duckdb.read.recorded_answers import recorded_output
+from nbagent.store.duckdb.read.runs import (
+    StoredRun,
+    answer_json,
+    content_of,
+    list_runs,
+    load_run,
+    load_stopped,
+)
+from nbagent.store.duckdb.read.sessions import (
+    PARALLEL,
+    SessionState,
+    StoredTurn,
+    UnfinishedRun,
+    carry_over,
+    load_session,
+    load_turns,
+    load_unfinished,
+    session_runs,
+)
+from nbagent.store.duckdb.read.summaries import RunSummary, newest_runs, runs_since
+from nbagent.store.duckdb.read.totals import batch_metrics, session_metrics
+from nbagent.store.duckdb.write.costs import unpriced
+from nbagent.store.duckdb.write.delete import DeletableRuns, find_deletable
+from nbagent.store.process_id import is_alive, process_name
+from nbagent.store.session_claim import ClaimNote, SessionClaim, SessionClaims
+from nbagent.store.store import Store
 
 __all__ = [
     "FORMATS",
     "PARALLEL",
-    "Answer",
     "AnswerKeys",
-    "Answered",
-    "Append",
+    "AppendRows",
     "BatchRecord",
     "BatchRow",
     "BatchRows",
+    "CachedAnswer",
     "CallCost",
     "CancelRequest",
     "CancelSeen",
-    "Chosen",
     "ClaimNote",
-    "Clearable",
+    "CompletedRows",
     "DecisionRequest",
     "DecisionSeen",
+    "DeletableRuns",
     "Finish",
     "ForgetRuns",
     "GiveCosts",
     "InterruptOrphans",
     "Launch",
-    "Launched",
+    "LaunchResult",
     "Named",
     "NewAttempt",
-    "Overview",
     "Progress",
     "Query",
+    "RunFilter",
+    "RunSummary",
     "SessionClaim",
     "SessionClaims",
     "SessionState",
-    "StoppedRun",
     "Store",
     "StoredBatch",
-    "Turn",
+    "StoredRun",
+    "StoredTurn",
     "UnfinishedRun",
     "Write",
     "all_answers",
@@ -135,9 +141,9 @@ __all__ = [
     "batch_details",
     "batch_metrics",
     "carry_over",
-    "clearable",
     "content_of",
     "find_answer",
+    "find_deletable",
     "import_recordings",
     "is_alive",
     "list_family",
@@ -151,14 +157,14 @@ __all__ = [
     "load_stopped",
     "load_turns",
     "load_unfinished",
-    "measures",
+    "metrics_sql",
     "named",
     "newest_runs",
+    "overwrite",
     "pick_runs",
     "process_name",
     "recorded_output",
     "recordings_of",
-    "replacing",
     "runs_since",
     "session_metrics",
     "session_runs",

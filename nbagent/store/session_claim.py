@@ -26,7 +26,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from nbagent.store.access import make_folder, open_file
-from nbagent.store.lockfile import OPEN_FLAGS, share_lock, try_lock, unlock
+from nbagent.store.duckdb.lock_file import OPEN_FLAGS, share_lock, try_lock, unlock
 
 NOTE_MAX = 4096
 SWEPT_MAX = 1000  # files of dead processes that are looked at when the first claim is taken

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbagent.errors import StoreBusyError, StoreDamagedError, StoreError
 from nbagent.store.access import is_there
-from nbagent.store.asking import ask_frame
-from nbagent.store.file import damage_in
-from nbagent.store.readcopy import MOST_THREADS, ReadCopy
-from nbagent.store.rows import naive
+from nbagent.store.commands import CancelSeen, DecisionRequest, DecisionSeen, Launch, Write
+from nbagent.store.duckdb.codec import naive
+from nbagent.store.duckdb.database_file import damage_in
+from nbagent.store.duckdb.read.adhoc_sql import query_frame
+from nbagent.store.duckdb.read.private_copy import MOST_THREADS, PrivateCopy
+from nbagent.store.duckdb.write.writer import Writer
 from nbagent.store.session_claim import SessionClaims
-from nbagent.store.writer import Writer
-from nbagent.store.writes import CancelSeen, DecisionRequest, DecisionSeen, Launch, Write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ class Store:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).expanduser().absolute()
         self._writer = Writer(self.path)
-        self._read_copy = ReadCopy(self._writer)
+        self._read_copy = PrivateCopy(self._writer)
         self._looked = 0.0
 
     def __repr__(self) -> str:
@@ -164,7 +164,7 @@ class Store:
         self, sql: str, params: Sequence[Any] | Mapping[str, Any] = (), *, timeout_s: float = 10.0
     ) -> pd.DataFrame:
         """Run a person's query and give a DataFrame, times as UTC; see `asking.py`. Sees all that was submitted before."""
-        found = self._after_repair(lambda: ask_frame(self, sql, params, timeout_s=timeout_s))
+        found = self._after_repair(lambda: query_frame(self, sql, params, timeout_s=timeout_s))
         for name, kind in found.dtypes.items():
             if kind.kind == "M" and getattr(kind, "tz", None) is None:
                 found[name] = found[name].dt.tz_localize("UTC")

@@ -12,15 +12,15 @@ runtime's business; `ToolOptions` carries what the user said about it.
 
 from __future__ import annotations
 
-from nbagent.rendering import render_result
+from nbagent.prompts.rendering import render_result
 from nbagent.tools.arguments import ToolArgumentsError, parse_arguments, plain_arguments
-from nbagent.tools.define import Tool, ToolOptions, expanded, tool, tools_of
+from nbagent.tools.tool import Tool, ToolOptions, expand_sources, tool, tools_of
 
 __all__ = [
     "Tool",
     "ToolArgumentsError",
     "ToolOptions",
-    "expanded",
+    "expand_sources",
     "parse_arguments",
     "plain_arguments",
     "render_result",

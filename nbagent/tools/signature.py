@@ -18,7 +18,7 @@ from pydantic.errors import PydanticUserError
 from typing_extensions import TypedDict
 
 from nbagent.errors import ToolDefinitionError
-from nbagent.rendering import json_schema_of
+from nbagent.prompts.rendering import json_schema_of
 from nbagent.tools.docstring import parameter_texts
 
 
@@ -64,7 +64,7 @@ def signature_schema(
     except (PydanticUserError, pydantic_core.SchemaError, TypeError) as error:
         reason = str(error).partition("\n")[0]
         raise ToolDefinitionError(
-            f"the parameters of {place_of(function)} cannot be told to a model: {reason}",
+            f"the parameters of {definition_site(function)} cannot be told to a model: {reason}",
             "use types that JSON can carry: str, int, float, bool, list, dict, date, Enum, Literal, pydantic models",
         ) from None
     schema.pop("title", None)
@@ -115,7 +115,7 @@ def inner_function(function: object) -> Any:
     return getattr(function, "__func__", function)
 
 
-def place_of(function: object) -> str:
+def definition_site(function: object) -> str:
     """Return where `function` is defined, as `module.name`."""
     plain = inner_function(function)
     return f"{getattr(plain, '__module__', None)}.{getattr(plain, '__qualname__', repr(plain))}"
@@ -128,7 +128,7 @@ def source_of(function: Callable[..., Any]) -> str:
         return inspect.getsource(plain)
     except (OSError, TypeError):
         code = getattr(plain, "__code__", None)
-        return _code_text(code) if code is not None else place_of(function)
+        return _code_text(code) if code is not None else definition_site(function)
 
 
 def _code_text(code: Any) -> str:

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 import nbagent as nb
 from nbagent import settings
 from nbagent.batch.plan import BatchLimits
-from nbagent.batch.results import FEW, RATE_OVER, RECENT_S, Results, recent_rate
-from nbagent.batch.spending import Spending
+from nbagent.batch.running.budget import BatchBudget
+from nbagent.batch.running.results import FEW, RATE_OVER, RECENT_S, Results, recent_rate
 from nbagent.errors import TemplateError
 from tests.batch.server import TEMPLATE, Reviews, answer_to, group_answer, prompt_of
 from tests.provider.chat_wire import json_reply, text_reply
@@ -210,7 +210,7 @@ def test_the_rate_is_the_recent_one(times, now_s, rate):
 def test_there_is_no_rate_in_the_first_second():
     """A rate of a few milliseconds says nothing: 0, and no time to go."""
     results = Results(10)
-    progress = results.progress(Spending(BatchLimits()), running=0, pace_per_s=None)
+    progress = results.progress(BatchBudget(BatchLimits()), running=0, pace_per_s=None)
     assert (progress.rate_per_s, progress.eta_s) == (0.0, None)
 
 

@@ -35,7 +35,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 import nbagent as nb
 from nbagent import settings as options
-from nbagent.loop import ask
+from nbagent.loop import model_call
 from tests.batch.killed_paid import agent_at, start
 from tests.batch.till import FATES, PRICES, Given, Till, by_row, known
 from tests.provider.server import ScriptedProvider
@@ -50,7 +50,7 @@ COUNT = itertools.count()
 @pytest.fixture(autouse=True)
 def _set_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two models have prices; a call that failed is tried again at once."""
-    monkeypatch.setattr(ask, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(model_call, "FIRST_PAUSE_S", 0.001)
     monkeypatch.setenv("NBAGENT_PRICES", json.dumps(PRICES))
     yield
     options.configure("prices", None)

@@ -8,9 +8,9 @@ from itertools import islice
 import pytest
 
 from nbagent import settings
-from nbagent.batch.outcome import Outcome
 from nbagent.batch.plan import BatchLimits
-from nbagent.batch.spending import Spending
+from nbagent.batch.row_outcome import RowOutcome
+from nbagent.batch.running.budget import BatchBudget
 from nbagent.errors import ConfigurationError
 from tests.batch.server import TEMPLATE, Reviews
 from tests.provider.chat_wire import text_reply
@@ -93,9 +93,9 @@ def test_a_raised_limit_goes_on_where_it_stopped(agent, provider, table):
 )
 def test_what_is_in_flight_is_expected_to_cost_what_rows_cost(spent, asked, in_flight, may):
     """The decision as a table: a dollar in all."""
-    spending = Spending(BatchLimits(max_cost_usd=1.0))
+    spending = BatchBudget(BatchLimits(max_cost_usd=1.0))
     for _ in range(asked):
-        spending.add(Outcome(status="completed", cost_usd=spent / asked))
+        spending.add(RowOutcome(status="completed", cost_usd=spent / asked))
     assert spending.may_ask(in_flight) is may
 
 

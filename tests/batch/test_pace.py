@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from nbagent.batch.pace import Pace
+from nbagent.batch.running.adaptive_rate import AdaptiveRate
 from tests.batch.server import Limited, Reviews
 from tests.provider.steps import error
 
@@ -57,7 +57,7 @@ def sliding(count: int, length_s: float) -> Admits:
 
 
 def play(
-    pace: Pace,
+    pace: AdaptiveRate,
     admits: Admits,
     rows: int,
     *,
@@ -109,7 +109,7 @@ def play(
 )
 def test_ninety_percent_of_any_limit_is_used(limiter, per_s, at_a_time):
     """Whatever the provider counts by, 1,000 rows take at most a ninth longer than its limit allows."""
-    took_s, refused = play(Pace(), limiter(), 1_000, at_a_time=at_a_time)
+    took_s, refused = play(AdaptiveRate(), limiter(), 1_000, at_a_time=at_a_time)
     print(f"{1000 / took_s / per_s:.0%} of the rate, {refused} refused")
     assert 1000 / took_s >= 0.9 * per_s
     assert refused < 1_500
@@ -117,21 +117,21 @@ def test_ninety_percent_of_any_limit_is_used(limiter, per_s, at_a_time):
 
 def test_refusals_that_are_long_on_their_way_are_waited_for():
     """Requests that nobody has answered yet count neither as let through nor as refused: a slow provider is no flood."""
-    took_s, refused = play(Pace(), bucket(20, 20), 500, travel_s=0.2)
+    took_s, refused = play(AdaptiveRate(), bucket(20, 20), 500, travel_s=0.2)
     assert 500 / took_s >= 18
     assert refused < 500
 
 
 def test_a_long_retry_after_is_kept_where_everything_is_refused():
     """A minute's quota that is used up is left alone until it is there again: hardly a request is wasted."""
-    took_s, refused = play(Pace(), windows(60, 60.0), 300, retry_after_s=30.0)
+    took_s, refused = play(AdaptiveRate(), windows(60, 60.0), 300, retry_after_s=30.0)
     assert took_s < 300
     assert refused < 120
 
 
 def test_a_limit_that_goes_is_forgotten():
     """When the provider takes everything again the pace grows, and there is none in the end."""
-    pace = Pace()
+    pace = AdaptiveRate()
     play(pace, bucket(20, 1), 200)
     slow = pace.rate_per_s
     assert slow is not None
@@ -147,7 +147,7 @@ def test_a_limit_that_goes_is_forgotten():
 
 def test_old_refusals_say_nothing_new():
     """Requests that were under way when the pace was lowered do not lower it again."""
-    pace = Pace()
+    pace = AdaptiveRate()
     for _ in range(50):
         pace.sent(1.0)
     pace.refused(1.1, 0.1, None)

@@ -18,9 +18,9 @@ import pytest
 from pydantic import BaseModel
 
 import nbagent as nb
+from nbagent.core.json_codec import dump_json, load_json
 from nbagent.errors import ConfigurationError, UnknownNameError, UnknownOptionError
-from nbagent.frames.rowkeys import key_data, key_of
-from nbagent.jsontext import dump_json, load_json
+from nbagent.frames.row_keys import key_data, key_of
 from tests.batch.elsewhere import INDEX, agent_at, table
 from tests.batch.server import SCHEMA, TEMPLATE, Reviews, answer_to, group_answer, prompt_of
 from tests.provider.chat_wire import json_reply, text_reply

@@ -140,7 +140,7 @@ class FromTheRecord:
 
     @staticmethod
     def of(label: str) -> nb.Batch:
-        from nbagent.batch.starting import recorded_batch
+        from nbagent.batch.start import recorded_batch
 
         ids = nb.sql(f"select batch_id from batches where label = '{label}'")  # noqa: S608 - a test's own label
         found = recorded_batch(ids["batch_id"].iloc[-1])

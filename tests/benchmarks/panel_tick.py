@@ -18,7 +18,7 @@ from typing import Any
 from jupyter_client.session import Session
 
 from nbagent.events import RunFinished, RunStarted, TextAdded
-from nbagent.panel.board import Board
+from nbagent.panel.table.model import TableModel
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.store import Store, newest_runs
 from tests.panel.filled import fill
@@ -53,7 +53,7 @@ def records(count: int, *, ended: bool, first: int = 0) -> list[RunRecord]:
     return made
 
 
-def ticks(board: Board, change: Callable[[int], None]) -> tuple[list[float], list[int]]:
+def ticks(board: TableModel, change: Callable[[int], None]) -> tuple[list[float], list[int]]:
     """Tick with a change before each; return CPU seconds and bytes of each."""
     cpu, sent = [], []
     for number in range(TICKS):
@@ -80,7 +80,7 @@ def main() -> None:
         ("10,000 runs go on", RUNS, 0),
         ("10 of 10,000 go on", CHANGED, RUNS - CHANGED),
     ):
-        live, board = records(going, ended=False), Board()
+        live, board = records(going, ended=False), TableModel()
         for record in [*live, *records(gone, ended=True, first=going)]:
             board.watch(record)
         board.tick(0.0)
@@ -101,7 +101,7 @@ def main() -> None:
         began = time.perf_counter()
         found = newest_runs(store, RUNS)
         read_s = time.perf_counter() - began
-        board = Board()
+        board = TableModel()
         board.tick(0.0, found.rows, total=found.total)
         print(
             f"first read of 10,000 runs: {read_s:.2f} s; with their lines {time.perf_counter() - began:.2f} s"

@@ -175,7 +175,7 @@ def ten_thousand_runs(lab) -> tuple[float, float, float]:
     path = lab.server.root / "many.duckdb"
     fill = [sys.executable, "-m", "tests.panel.filled", str(path), "8000"]
     subprocess.run(fill, check=True, cwd=REPOSITORY, timeout=120)
-    warm = "import nbagent.panel.table, duckdb"
+    warm = "import nbagent.panel.table.widget, duckdb"
     notebook = lab.open([own_store("many") + "\n" + warm, "%agent"])
     notebook.run_cell(0)
     began = time.monotonic()

@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from nbagent.events import Message, ModelCall, ToolCall, Usage
-from nbagent.store import Append, Finish, Launch, NewAttempt, Progress, Store
+from nbagent.store import AppendRows, Finish, Launch, NewAttempt, Progress, Store
 
 BEGIN = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ENDS = {
@@ -216,10 +216,12 @@ def _write_attempt(store: Store, row: dict[str, Any], past: Past, attempt: Attem
         paused_s=attempt.paused_s if attempt.status == "running" else None,
     )
     store.submit(going)
-    store.submit(Append(run_id=run_id, attempt=number, model_calls=first))
+    store.submit(AppendRows(run_id=run_id, attempt=number, model_calls=first))
     messages = ((0, Message(role="user", content="What?")),)
     if attempt.status == "running":
-        store.submit(Append(run_id=run_id, attempt=number, model_calls=rest, tool_calls=attempt.tool_calls))
+        store.submit(
+            AppendRows(run_id=run_id, attempt=number, model_calls=rest, tool_calls=attempt.tool_calls)
+        )
         return
     end = {
         "status": attempt.status,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import nbagent as nb
-from nbagent import upkeep
+from nbagent import maintenance
 from nbagent.errors import NBAgentError, UnknownOptionError
 
 
@@ -108,7 +108,7 @@ def test_a_batch_is_cleared_whole(batch, tmp_path):
     """Its rows and itself; others of its label stay. One that had no run of its own goes too."""
     assert nb.export_runs(tmp_path / "runs.csv", batch=batch) == 3
     assert nb.export_runs(tmp_path / "calls.csv", table="model_calls", label="pass_a") == 4
-    assert str(upkeep.to_clear(batch=batch)).startswith("3 runs to delete (3 completed)")
+    assert str(maintenance.to_clear(batch=batch)).startswith("3 runs to delete (3 completed)")
     assert nb.clear_runs(batch="pass_a") == 3
     assert len(nb.runs(label="pass_a")) == 1
     assert nb.sql("select count(*) as n from runs where batch_id = ?", [batch.batch_id])["n"][0] == 0
@@ -117,9 +117,9 @@ def test_a_batch_is_cleared_whole(batch, tmp_path):
     )
     reused.wait(30)
     assert reused.progress.reused == 1
-    assert str(upkeep.to_clear(batch="again")).startswith("1 batch without a run of its own to delete")
+    assert str(maintenance.to_clear(batch="again")).startswith("1 batch without a run of its own to delete")
     nb.clear_runs(batch="again")
-    assert len(upkeep.to_clear(batch="again").found.batch_ids) == 0
+    assert len(maintenance.to_clear(batch="again").found.batch_ids) == 0
 
 
 def test_older_runs_take_their_batch_along(batch):

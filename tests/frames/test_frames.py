@@ -12,8 +12,8 @@ import nbagent as nb
 from nbagent import Agent, Limits, OpenAIChat, runtime
 from nbagent.errors import UnknownNameError, UnknownOptionError
 from nbagent.events import ModelCall, Usage
-from nbagent.frames import TABLES, shown_metrics, text_of
-from nbagent.frames.choose import Filters, chosen_of
+from nbagent.frames import TABLES, summary, text_of
+from nbagent.frames.filters import Filters, run_filter
 from nbagent.store import Finish, Launch
 from tests.provider import chat_wire
 from tests.provider.server import ScriptedProvider
@@ -114,12 +114,12 @@ def test_a_known_zero_is_zero() -> None:
 )
 def test_since_takes_times_dates_and_text(since: Any, wanted: datetime) -> None:
     """A time without a zone is UTC."""
-    assert chosen_of(Filters(since=since)).since == wanted
+    assert run_filter(Filters(since=since)).since == wanted
 
 
 def test_since_takes_a_timedelta_back_from_now() -> None:
     """An hour is the last hour."""
-    since = chosen_of(Filters(since=timedelta(hours=1))).since
+    since = run_filter(Filters(since=timedelta(hours=1))).since
     assert since is not None
     assert timedelta(minutes=59) < datetime.now(UTC) - since < timedelta(minutes=61)
 
@@ -141,7 +141,7 @@ def test_a_filter_that_means_nothing_is_refused(given: dict[str, Any], said: str
 def test_filters_take_one_or_several_names_or_objects() -> None:
     """An agent may be given as an object, a status as an enum, sessions as a list; an empty list fits nothing."""
     one_run()
-    assert chosen_of(Filters(agent=Agent(name="a"))).agents == ("a",)
+    assert run_filter(Filters(agent=Agent(name="a"))).agents == ("a",)
     assert len(nb.runs(session=["s", "t"], status=nb.RunStatus.completed)) == 1
     assert nb.runs(session=[]).empty
     assert nb.metrics.by_model(agent="nobody").empty
@@ -219,6 +219,6 @@ def test_what_the_magic_shows_fits_a_screen(by: str, filled: bool) -> None:  # n
     """`%agent metrics` shows keys and main columns; an unknown cost stays in sight as NA with its share."""
     if filled:
         one_run()
-    frame = shown_metrics(by)
+    frame = summary(by)
     assert len(frame.columns) <= 17
     assert ("cost_known" in frame.columns) == (by != "tool")

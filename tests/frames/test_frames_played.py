@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import nbagent as nb
 from nbagent import Run, RunStatus, runtime
 from nbagent import settings as options
-from nbagent.loop import ask
+from nbagent.loop import model_call
 from nbagent.store import Finish, Launch, session_metrics
 from tests.frames import plain
 from tests.frames.played import PRICES, Asked, Key, Plan, Stage, named, plays, with_members
@@ -47,7 +47,7 @@ pytestmark = [
 def _set_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One model has a price; a lost connection is tried again at once."""
     importlib.import_module("openai")  # takes seconds on a busy machine: no part of how long a run may take
-    monkeypatch.setattr(ask, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(model_call, "FIRST_PAUSE_S", 0.001)
     options.configure("prices", PRICES)
     yield
     options.configure("prices", None)

@@ -18,9 +18,9 @@ import pytest
 import nbagent as nb
 from nbagent import runtime
 from nbagent.errors import UnknownOptionError
-from nbagent.frames.moments import moment_of
+from nbagent.frames.times import moment_of
+from nbagent.maintenance import to_clear
 from nbagent.store import Finish, Launch
-from nbagent.upkeep import to_clear
 
 ZONES = ("Asia/Tokyo", "America/Los_Angeles", "UTC")
 NOON = datetime(2026, 11, 21, 12, 0, 0)  # noqa: DTZ001 - as a person writes it

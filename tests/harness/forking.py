@@ -25,8 +25,8 @@ IMPORTS = """
 ipykernel.kernelapp ipykernel.ipkernel ipykernel.heartbeat ipykernel.debugger IPython.core.completerlib comm
 aiohttp anyio jinja2 markdown_it nh3 numpy openai pandas psutil pydantic
 openai.resources.chat openai.resources.responses openai.types.chat openai.types.responses
-nbagent.agent nbagent.batch nbagent.frames nbagent.magics nbagent.panel nbagent.panel.prose nbagent.runtime
-nbagent.team nbagent.upkeep
+nbagent.agent nbagent.batch nbagent.frames nbagent.magics nbagent.panel nbagent.panel.card.markdown nbagent.runtime
+nbagent.team nbagent.maintenance
 """.split()
 
 

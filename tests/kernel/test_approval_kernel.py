@@ -126,7 +126,7 @@ def test_a_click_approves_while_a_cell_is_busy(shell: RealKernel, provider: Scri
 
     def row() -> dict[str, Any]:
         """What the front end has been told last."""
-        card = shell.comm(_anywidget_id="nbagent.panel.card.RunCard")
+        card = shell.comm(_anywidget_id="nbagent.panel.card.widget.RunCard")
         told = [card.state["card"], *(message for message in card.received if "row" in message)]
         found: dict[str, Any] = max(told, key=lambda one: one["seq"])["row"]
         return found

@@ -163,7 +163,7 @@ def test_the_verbs_that_look_after_the_record(tmp_path: Path, provider: Scripted
         asked = kernel.run("%agent clear --session s").stdout.splitlines()
         assert asked[0].startswith("1 run to delete (1 completed), launched ")
         assert asked[1] == "nothing is deleted: nobody can be asked here; say --yes"
-        kernel.run("import nbagent.magics.upkeep as u; u.input = lambda prompt: print(prompt) or 'no'")
+        kernel.run("import nbagent.magics.maintenance as u; u.input = lambda prompt: print(prompt) or 'no'")
         assert kernel.run("%agent clear --session s").stdout.endswith(
             "delete them? [y/N] \nnothing is deleted\n"
         )

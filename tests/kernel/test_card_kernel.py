@@ -32,7 +32,7 @@ show_card(run)
 
 def card_of(kernel):
     """The newest card's comm."""
-    return kernel.comm(_anywidget_id="nbagent.panel.card.RunCard")
+    return kernel.comm(_anywidget_id="nbagent.panel.card.widget.RunCard")
 
 
 def status_of(comm) -> str:
@@ -119,12 +119,12 @@ def test_nothing_is_sent_once_nothing_runs(kernel):
     """A second after its end a run is told once more, then the flusher has stopped."""
     kernel.run(LOAD + SHORT)
     wait_for_status(kernel, "completed")
-    code = "from nbagent import runtime\nfrom nbagent.panel import shown\n"
-    code += "async def stopped(): await shown._flusher._task\n"
+    code = "from nbagent import runtime\nfrom nbagent.panel.card import display\n"
+    code += "async def stopped(): await display._flusher._task\n"
     code += "runtime.current().thread.submit(stopped()).result(20)"
     kernel.run(code)
     assert card_of(kernel).state["card"]["row"]["status"] == "completed"
-    assert kernel.run("shown._flusher._shown, shown._flusher._task.done()").text == "([], True)"
+    assert kernel.run("display._flusher._shown, display._flusher._task.done()").text == "([], True)"
 
 
 def test_a_page_that_loads_later_gets_the_state_of_now(kernel):
@@ -133,7 +133,7 @@ def test_a_page_that_loads_later_gets_the_state_of_now(kernel):
     kernel.wait_for(lambda: len(card_of(kernel).received) > 3, "messages", timeout_s=20)
     kernel.run("run.cancel()")
     wait_for_status(kernel, "cancelled")
-    code = "from nbagent.panel import shown\nimport json\n[one] = shown._by_run[run.run_id]\n"
+    code = "from nbagent.panel.card import display\nimport json\n[one] = display._by_run[run.run_id]\n"
     code += "state = one.widget.get_state()\n"
     code += "assert state['card']['text'] == run.text and run.text\nprint(json.dumps(state['card']))"
     state = json.loads(kernel.run(code).stdout)

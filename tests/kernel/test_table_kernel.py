@@ -21,7 +21,7 @@ SHORT = 'run = nb.Agent(model="demo:assistant").start("What is the capital of Fr
 
 def table_of(kernel):
     """The table's comm."""
-    return kernel.comm(_anywidget_id="nbagent.panel.table.RunTable")
+    return kernel.comm(_anywidget_id="nbagent.panel.table.widget.RunTable")
 
 
 def rows_of(comm) -> dict[str, dict]:
@@ -85,7 +85,7 @@ def test_nothing_is_sent_while_nothing_runs(kernel):
         return list(table_of(kernel).received)
 
     kernel.wait_for(lambda: heard()[-1].keys() <= {"seq", "now_ms"}, "the number again", timeout_s=5)
-    kernel.run("from nbagent.panel.table import tables\n[table] = tables()\nticks = table.ticks")
+    kernel.run("from nbagent.panel.table.widget import tables\n[table] = tables()\nticks = table.ticks")
     before = heard()
     kernel.run("import time\nwhile table.ticks < ticks + 3: time.sleep(0.05)")
     assert heard() == before
@@ -150,7 +150,7 @@ def test_a_page_that_loads_later_gets_the_table_of_now(kernel):
     kernel.run(LOAD + "nb.Panel()")
     kernel.run(SHORT + "\nrun.wait();")
     wait_for(kernel, "capital", "completed")
-    code = "from nbagent.panel.table import tables\nimport json\n[table] = tables()\n"
+    code = "from nbagent.panel.table.widget import tables\nimport json\n[table] = tables()\n"
     code += "print(table.widget.get_state()['table']['lines'])"
     [line] = json.loads(kernel.run(code).stdout)
     assert "completed" in line

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from nbagent.errors import ModelError
 from nbagent.events import Event, ToolRequest, Usage
 from nbagent.loop import LoopContext, LoopState, OpenGate, run_loop
-from nbagent.models.protocol import ModelEvent, ModelRequest, ReplyFinished, ReplyStarted, TextPiece
+from nbagent.models.protocol import ModelEvent, ModelRequest, ReplyFinished, ReplyStarted, TextDelta
 from nbagent.spec import AgentSpec
 
 Step = ModelEvent | ModelError | asyncio.Event
@@ -44,7 +44,7 @@ def says(text: str) -> list[Step]:
     """A whole reply of plain text."""
     return [
         ReplyStarted(),
-        TextPiece(text),
+        TextDelta(text),
         ReplyFinished(text=text, finish_reason="stop", usage=USAGE, usage_source="reported"),
     ]
 

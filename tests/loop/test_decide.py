@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from nbagent.events import ToolRequest, TypedAnswer
-from nbagent.loop import Ask, CallTools, Check, Finish, LoopState, next_action
+from nbagent.loop import AskModel, CallTools, Check, Finish, LoopState, next_action
 from nbagent.models.protocol import ReplyFinished
 from nbagent.schemas import InvalidOutputError, OutputSchema
 from nbagent.spec import AgentSpec, Limits
@@ -37,13 +37,13 @@ def reply(text: str = "", finish_reason: str = "stop", **fields: object) -> Repl
 @pytest.mark.parametrize(
     ("spec", "state", "expected"),
     [
-        (PLAIN, LoopState(), Ask()),
+        (PLAIN, LoopState(), AskModel()),
         (PLAIN, LoopState(reply=reply("yes")), Finish(stop_reason="end", content="yes")),
         (PLAIN, LoopState(reply=reply("ye", "length")), Finish(stop_reason="max_output_tokens", content="ye")),
         (PLAIN, LoopState(reply=reply(tool_requests=(TOOL,))), CallTools(requests=(TOOL,))),
         (PLAIN, LoopState(reply=reply(finish_reason="tool_calls", tool_requests=(TOOL,))), CallTools(requests=(TOOL,))),
         (PLAIN, LoopState(reply=reply("", "length", tool_requests=(TOOL,))), CallTools(requests=(TOOL,))),
-        (TIGHT, LoopState(step=1, total_tokens=99), Ask()),
+        (TIGHT, LoopState(step=1, total_tokens=99), AskModel()),
         (TYPED, LoopState(reply=reply(GOOD)), Check(text=GOOD)),
         (TYPED, LoopState(reply=reply(GOOD), checked=CHECKED), Finish(stop_reason="end", content={"name": "Tokyo", "people": 37}, output_valid=True, typed=CHECKED)),
         (TYPED, LoopState(reply=reply(GOOD, "length"), checked=CHECKED), Finish(stop_reason="end", content={"name": "Tokyo", "people": 37}, output_valid=True, typed=CHECKED)),
@@ -86,7 +86,7 @@ def test_an_invalid_answer_is_sent_back_once_then_kept() -> None:
     """An invalid answer goes back with its problems; still invalid, the run ends with the raw text kept."""
     wrong = InvalidOutputError(["people: Field required"])
     first = next_action(TYPED, LoopState(step=1, reply=reply('{"name": "Tokyo"}'), checked=wrong))
-    assert isinstance(first, Ask)
+    assert isinstance(first, AskModel)
     assert first.repair is not None
     assert "people" in first.repair
     second = next_action(TYPED, LoopState(step=2, repairs=1, reply=reply('{"name": "Tokyo"}'), checked=wrong))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from nbagent.delegate import NAME_LIMIT, Answer, about, failure, run_team, tool_names
 from nbagent.events import Event, Message, ModelCallFinished, RunFinished, ToolCallFinished, ToolRequest
-from nbagent.loop import Ask, CallTools, Finish, LoopContext, LoopState, OpenGate, next_action
+from nbagent.loop import AskModel, CallTools, Finish, LoopContext, LoopState, OpenGate, next_action
+from nbagent.loop.team_loop import NAME_LIMIT, Answer, failure, member_description, run_team, tool_names
 from nbagent.models.protocol import ReplyFinished
 from nbagent.spec import AgentSpec, Limits, Mode, TeamSpec
 from tests.loop.scripted import ScriptedModel, says, wants
@@ -80,9 +80,9 @@ def test_each_member_has_a_tool_name_that_providers_take(names: tuple[str, ...],
 
 def test_the_leader_is_told_what_a_member_is_for() -> None:
     """Its name, its instructions in one line and not all of long ones, its members."""
-    assert about(GEO) == "Hand a task to 'geo' and get its answer. You know capitals."
-    assert "leads a team of 'geo', 'stocks'" in about(team())
-    assert len(about(AgentSpec(name="a", model="m:1", instructions="long " * 999))) < 500
+    assert member_description(GEO) == "Hand a task to 'geo' and get its answer. You know capitals."
+    assert "leads a team of 'geo', 'stocks'" in member_description(team())
+    assert len(member_description(AgentSpec(name="a", model="m:1", instructions="long " * 999))) < 500
 
 
 def test_an_answer_given_by_a_member_ends_the_run() -> None:
@@ -92,7 +92,7 @@ def test_an_answer_given_by_a_member_ends_the_run() -> None:
     reply = ReplyFinished(text="", finish_reason="tool_calls", tool_requests=(request,))
     assert next_action(team(), LoopState(reply=reply, final=final)) == final
     assert isinstance(next_action(team(), LoopState(reply=reply)), CallTools)
-    assert next_action(team(), LoopState()) == Ask()
+    assert next_action(team(), LoopState()) == AskModel()
 
 
 def test_coordinate_asks_members_and_the_leader_answers() -> None:

@@ -24,7 +24,7 @@ from nbagent.events import (
     ToolCallStarted,
 )
 from nbagent.loop import LoopContext, LoopState, OpenGate, run_loop
-from nbagent.models.protocol import ReplyStarted, TextPiece
+from nbagent.models.protocol import ReplyStarted, TextDelta
 from nbagent.run import RunLaunch, RunRecord, RunStatus
 from nbagent.spec import AgentSpec, Limits
 from nbagent.tools import tool, tools_of
@@ -265,7 +265,7 @@ def test_a_fault_that_may_pass_is_tried_again_and_each_try_is_a_row() -> None:
     """An overloaded provider is asked again after its Retry-After; the text of a broken try is void."""
     dropped: list[Step] = [
         ReplyStarted(),
-        TextPiece("Par"),
+        TextDelta("Par"),
         ProviderUnreachableError("dropped", retry_after_s=0.0),
     ]
     busy: list[Step] = [ProviderOverloadedError("busy", status_code=429, retry_after_s=0.0)]
@@ -310,7 +310,7 @@ def test_cancelling_a_call_records_it() -> None:
     events: list[Event] = []
 
     async def cancel_in_the_middle() -> None:
-        model = ScriptedModel([ReplyStarted(), TextPiece("Par"), asyncio.Event()])
+        model = ScriptedModel([ReplyStarted(), TextDelta("Par"), asyncio.Event()])
         context = LoopContext(emit=events.append, gate=OpenGate(), stopped=lambda: False)
         task = asyncio.create_task(run_loop(spec_of(), model, LoopState(), context))
         while not any(isinstance(event, TextAdded) for event in events):  # noqa: ASYNC110 - one step of the loop

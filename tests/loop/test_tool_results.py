@@ -15,7 +15,7 @@ from PIL import Image
 
 import nbagent as nb
 from nbagent.events import NoticeGiven
-from nbagent.loop.tool_results import MOST_VALUES, told_of
+from nbagent.loop.tool_results import MOST_VALUES, tool_result_of
 from nbagent.models import OpenAIChat, OpenAIResponses
 from tests.provider import chat_wire, responses_wire
 from tests.provider.steps import error
@@ -178,7 +178,7 @@ def numbers(count: int):
 )
 def test_iterators_are_read(returned, told):
     """Generators, views of a dict and other iterators are read before they are told, also inside of a list or dict."""
-    assert told_of(returned(), "f").text == told
+    assert tool_result_of(returned(), "f").text == told
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_iterators_are_read(returned, told):
 )
 def test_an_endless_iterator_is_read_in_part(endless):
     """No more is read than can be told, and the model is told that there is more."""
-    values = json.loads(told_of(endless(), "f").text)
+    values = json.loads(tool_result_of(endless(), "f").text)
     assert len(values) == MOST_VALUES + 1
     assert "the rest was not read" in values[-1]
 
@@ -252,7 +252,7 @@ class Broken:
 )
 def test_what_cannot_be_shown_is_a_notice(returned, says):
     """What no model can be given is said to the person, by the tool's name."""
-    told = told_of(returned(), "draw")
+    told = tool_result_of(returned(), "draw")
     (notice,) = told.notices
     assert says in notice
     assert "'draw'" in notice

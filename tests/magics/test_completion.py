@@ -17,8 +17,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from pydantic import BaseModel
 
 import nbagent as nb
-from nbagent.magics import completion, lines, values
-from nbagent.magics.patience import WAIT_S, Patience
+from nbagent.magics import parsers
+from nbagent.magics.completion import completer, values
+from nbagent.magics.completion.deadline_cache import WAIT_S, DeadlineCache
 from nbagent.store import Store
 from tests.magics.shell import loaded_shell
 from tests.panel.filled import end, launch
@@ -59,8 +60,10 @@ def of_ours(found: list[str]) -> list[str]:
     return [text for text in found if text.startswith("--")]
 
 
-@pytest.mark.parametrize(("line", "parser"), [("%%agent_bg --", lines.AGENT_BG), ("%%agent --", lines.AGENT)])
-def test_flags_are_those_of_the_parser(tab: Tab, line: str, parser: lines.LineParser) -> None:
+@pytest.mark.parametrize(
+    ("line", "parser"), [("%%agent_bg --", parsers.AGENT_BG), ("%%agent --", parsers.AGENT)]
+)
+def test_flags_are_those_of_the_parser(tab: Tab, line: str, parser: parsers.LineParser) -> None:
     """All long flags in the parser's order, and nothing else; a dash alone gives the short ones too."""
     assert tab(line) == [flag for flag in parser.flags if flag.startswith("--")]
     assert tab(line[:-1]) == list(parser.flags)
@@ -69,10 +72,10 @@ def test_flags_are_those_of_the_parser(tab: Tab, line: str, parser: lines.LinePa
 
 def test_every_verb_and_its_flags(tab: Tab) -> None:
     """`%agent` gives the verbs, a verb its own flags; the same in an assignment and below other lines."""
-    assert tab("%agent ") == list(lines.VERBS)
+    assert tab("%agent ") == list(parsers.VERBS)
     assert tab("%agent re") == ["resume", "retry", "record"]
-    for verb in lines.VERBS:
-        parser = lines.verb_parser(verb)
+    for verb in parsers.VERBS:
+        parser = parsers.verb_parser(verb)
         assert parser is not None
         flags = [flag for flag in parser.flags if flag.startswith("--")]
         if flags:
@@ -84,14 +87,14 @@ def test_choices_come_from_the_parser(tab: Tab) -> None:
     """A flag with choices gives them, after a space and after `=`; what was typed narrows them."""
     assert tab("%%agent_bg --mode ") == ["coordinate", "route", "broadcast"]
     assert tab("%%agent_bg --if-exists=a") == ["attach"]
-    assert tab("%agent metrics ") == [*lines.METRICS, "--session", "--since", "--label", "--batch"]
+    assert tab("%agent metrics ") == [*parsers.METRICS, "--session", "--since", "--label", "--batch"]
 
 
 def test_an_options_choices_complete_its_flag() -> None:
     """A flag named after an option takes that option's values, whether its parser repeats them or not."""
-    parser = lines.LineParser("%%some")
+    parser = parsers.LineParser("%%some")
     action = parser.add_argument("--on-busy")
-    asked = values.Asked(names={}, begun="")
+    asked = values.CompletionRequest(names={}, begun="")
     assert list(values.values_of(action, asked)) == ["queue", "reject", "parallel", "cancel"]
 
 
@@ -154,7 +157,7 @@ def test_models_by_provider(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NBAGENT_PRICES", '{"vllm:own-model": {"input": 1, "output": 1}}')
     monkeypatch.setenv("NBAGENT_MODEL", "vllm:house-model")
     monkeypatch.setattr(
-        "nbagent.magics.patience.WAIT_S", 10.0
+        "nbagent.magics.completion.deadline_cache.WAIT_S", 10.0
     )  # the price list is loaded by the first that asks
     assert tab("%%agent_bg -m vllm:") == ["vllm:own-model", "vllm:house-model"]
     assert tab("%%agent_bg --model=demo:") == ["demo:assistant"]
@@ -218,7 +221,7 @@ def test_nothing_is_made_for_a_press_of_tab(tab: Tab) -> None:
 
 def test_a_slow_answer_is_waited_for_no_longer_than_a_moment() -> None:
     """The wait ends, the question goes on and is asked once; its answer is there at a later press, an error never."""
-    patience: Patience[str] = Patience()
+    patience: DeadlineCache[str] = DeadlineCache()
     gate, asked = threading.Event(), []
 
     def look() -> list[str]:
@@ -287,7 +290,7 @@ def test_load_is_idempotent_and_unload_takes_all_back(shell: InteractiveShell, t
 
     def ours() -> int:
         ids = [getattr(one, "matcher_identifier", "") for one in shell.Completer.custom_matchers]
-        return ids.count(completion.MATCHER)
+        return ids.count(completer.MATCHER)
 
     shell.Completer.custom_matchers.append(other)
     nb.load_ipython_extension(shell)

@@ -7,7 +7,7 @@ from traitlets.config import Config
 
 from nbagent import settings
 from nbagent.errors import UnknownOptionError
-from nbagent.magics.lines import AGENT_BG, agent_line, without_comment
+from nbagent.magics.parsers import AGENT_BG, agent_line, without_comment
 from tests.magics.shell import loaded_shell
 from tests.provider.chat_wire import text_reply
 from tests.provider.server import ScriptedProvider

@@ -6,7 +6,7 @@ import pytest
 
 from nbagent import Agent
 from nbagent.runtime import current
-from nbagent.store.lockfile import LockFile
+from nbagent.store.duckdb.lock_file import LockFile
 from tests.magics.shell import loaded_shell
 from tests.provider.chat_wire import text_reply
 from tests.provider.server import ScriptedProvider

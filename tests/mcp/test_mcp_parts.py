@@ -17,13 +17,13 @@ from mcp_types import (
     TextResourceContents,
 )
 
-import nbagent.mcp.faults
+import nbagent.mcp.errors
 from nbagent import MCPServer
 from nbagent.errors import ConfigurationError, ToolDefinitionError
 from nbagent.mcp import MCPToolError
-from nbagent.mcp.addresses import HttpAddress, StdioAddress
-from nbagent.mcp.offers import Choice, tools_from, usable_name
-from nbagent.mcp.results import value_of
+from nbagent.mcp.tool_list import ToolFilter, tools_from, usable_name
+from nbagent.mcp.tool_result import value_of
+from nbagent.mcp.transports import HttpAddress, StdioAddress
 from nbagent.tools import ToolArgumentsError, parse_arguments
 
 
@@ -79,22 +79,22 @@ def test_long_names_stay_apart():
 def test_two_names_that_become_one_are_an_error():
     """Both are named."""
     with pytest.raises(ToolDefinitionError, match=r"'a\.b' and 'a b' .* both named 'a_b'"):
-        tools_from("s", [offered("a.b"), offered("a b")], Choice(), _call)
+        tools_from("s", [offered("a.b"), offered("a b")], ToolFilter(), _call)
 
 
 def test_a_broken_schema_is_an_error_and_a_foreign_reference_is_not_fetched():
     """A schema that is none is said at once; a reference to elsewhere is a problem of the call."""
     with pytest.raises(ToolDefinitionError, match="schema of tool 't' of MCP server 's' is wrong"):
-        tools_from("s", [offered("t", properties={"a": {"type": "strin"}})], Choice(), _call)
+        tools_from("s", [offered("t", properties={"a": {"type": "strin"}})], ToolFilter(), _call)
     listing = [offered("t", properties={"a": {"$ref": "http://127.0.0.1:9/schema"}})]
-    (made,) = tools_from("s", listing, Choice(), _call)
+    (made,) = tools_from("s", listing, ToolFilter(), _call)
     with pytest.raises(ToolArgumentsError, match="unknown reference"):
         parse_arguments(made, '{"a": 1}')
 
 
 def test_arguments_go_as_they_came():
     """Nothing is converted, no default filled in, and any property name will do."""
-    (made,) = tools_from("s", [offered("t", properties={"self": {"type": "number"}})], Choice(), _call)
+    (made,) = tools_from("s", [offered("t", properties={"self": {"type": "number"}})], ToolFilter(), _call)
     assert parse_arguments(made, '{"self": 1.0, "more": [null]}') == {"self": 1.0, "more": [None]}
 
 
@@ -175,7 +175,7 @@ def test_the_missing_extra_is_said_at_once(monkeypatch, installed, said):
             raise importlib.metadata.PackageNotFoundError(name)
         return installed
 
-    monkeypatch.setattr(nbagent.mcp.faults.importlib.metadata, "version", version)
+    monkeypatch.setattr(nbagent.mcp.errors.importlib.metadata, "version", version)
     with pytest.raises(ConfigurationError, match=said) as raised:
         MCPServer.stdio("npx")
     assert 'nbagent-jupyter[mcp]"' in raised.value.todo

@@ -12,7 +12,7 @@ import pytest
 
 from nbagent import MCPServer, RunStatus
 from nbagent.errors import ToolDefinitionError
-from nbagent.mcp.faults import MCPServerError
+from nbagent.mcp.errors import MCPServerError
 from nbagent.runtime import current
 from nbagent.tools import tools_of
 from tests.mcp.conftest import TOOLSERVER, answers, wait_until

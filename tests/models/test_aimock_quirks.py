@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbagent.models import Attached, Notice, ReplyStarted, TextPiece
+from nbagent.models import Notice, ReplyStarted, ResponseAttached, TextDelta
 from tests.models.asking import reply_of, responses, stream
 from tests.provider import responses_wire as wire
 from tests.provider.steps import Head, Raw, error
@@ -22,7 +22,7 @@ def test_no_sequence_numbers(provider):
     provider.reply(bare(*wire.begun(), *wire.text("Par", "is"), wire.end("completed", wire.message("Paris"))))
     events = stream(responses(provider))
     assert events[0] == ReplyStarted()
-    assert "".join(event.text for event in events if isinstance(event, TextPiece)) == "Paris"
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "Paris"
 
 
 @pytest.mark.parametrize(("status", "reason"), [("incomplete", "length"), ("completed", "stop")])
@@ -62,7 +62,7 @@ def test_background_is_taken_and_not_echoed(provider):
     provider.reply(bare(wire.event("response.created", response=plain), *wire.text("Paris"), wire.event("response.completed", response=done)))  # fmt: skip
     events = stream(responses(provider, background=True))
     assert [type(event) for event in events].count(Notice) == 1
-    assert not any(isinstance(event, Attached) for event in events)
+    assert not any(isinstance(event, ResponseAttached) for event in events)
     assert len(provider.requests) == 1
 
 

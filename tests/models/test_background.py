@@ -19,19 +19,19 @@ from nbagent.errors import (
     QueueTimeoutError,
 )
 from nbagent.models import (
-    Attached,
     Notice,
     OpenAIResponses,
     Provider,
     ReplyFinished,
     ReplyStarted,
+    ResponseAttached,
     ResumePoint,
-    TextPiece,
+    TextDelta,
     close_connections,
 )
-from nbagent.models import background as background_module
-from nbagent.models import concessions as concessions_module
-from nbagent.models.errands import _running
+from nbagent.models import capabilities as concessions_module
+from nbagent.models.openai import background as background_module
+from nbagent.models.transport.background_tasks import _running
 from tests.models.asking import request, responses, stream
 from tests.provider import responses_wire as wire
 from tests.provider.steps import Drop, Gate, Silence, Wait, answer, error
@@ -68,7 +68,7 @@ def model(provider, **options) -> OpenAIResponses:
 
 def text_of(events) -> str:
     """Return the text that was yielded."""
-    return "".join(event.text for event in events if isinstance(event, TextPiece))
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
 def asked(provider) -> list[str]:
@@ -81,9 +81,9 @@ def test_one_request(provider):
     provider.reply(remote("Par", "is"))
     events = stream(model(provider))
     assert (text_of(events), events[-1].text, events[-1].usage.total_tokens) == ("Paris", "Paris", 18)
-    assert isinstance(events[0], Attached)
-    attached = [event for event in events if isinstance(event, Attached)]
-    assert attached[-1] == Attached(response_id="resp_test", sequence_number=7)
+    assert isinstance(events[0], ResponseAttached)
+    attached = [event for event in events if isinstance(event, ResponseAttached)]
+    assert attached[-1] == ResponseAttached(response_id="resp_test", sequence_number=7)
     assert asked(provider) == ["POST /v1/responses"]
     (body,) = provider.bodies
     assert (body["background"], body["store"], body["stream"]) == (True, True, True)
@@ -249,7 +249,7 @@ def test_a_provider_that_ignores_background(provider):
     events = stream(model(provider))
     assert [event.text for event in events if isinstance(event, Notice)] == [NOTICE]
     assert (text_of(events), events[-1].text) == ("Paris", "Paris")
-    assert not any(isinstance(event, Attached) for event in events)
+    assert not any(isinstance(event, ResponseAttached) for event in events)
     assert len(provider.requests) == 1
 
 
@@ -257,7 +257,7 @@ def test_a_provider_that_answers_whole(provider):
     """The same where it answers with a response object instead of a stream."""
     provider.reply(answer(200, wire.response("completed", wire.message("Paris"))))
     events = stream(model(provider))
-    assert [type(event) for event in events] == [Notice, ReplyStarted, TextPiece, ReplyFinished]
+    assert [type(event) for event in events] == [Notice, ReplyStarted, TextDelta, ReplyFinished]
 
 
 def test_a_background_response_that_is_not_streamed(provider):
@@ -284,7 +284,7 @@ def test_a_provider_that_refuses_background(provider):
     assert [event.text for event in first if isinstance(event, Notice)] == [NOTICE]
     assert [event.text for event in second if isinstance(event, Notice)] == [NOTICE]
     assert ["background" in body for body in provider.bodies] == [True, False, False]
-    assert not any(isinstance(event, Attached) for event in [*first, *second])
+    assert not any(isinstance(event, ResponseAttached) for event in [*first, *second])
 
 
 def test_a_provider_whose_row_has_no_background(provider):
@@ -465,7 +465,7 @@ def test_leaving_early_cancels_there(provider):
     async def run():
         async with aclosing(model(provider).stream(request())) as events:
             async for event in events:
-                if isinstance(event, TextPiece):
+                if isinstance(event, TextDelta):
                     break
         await asyncio.gather(*_running, return_exceptions=True)
         await close_connections()
@@ -506,7 +506,7 @@ def test_the_demo_server_in_the_background(demo):
                         task.cancel("kernel_died")
             except asyncio.CancelledError:
                 task.uncancel()
-        attached = next(event for event in reversed(seen) if isinstance(event, Attached))
+        attached = next(event for event in reversed(seen) if isinstance(event, ResponseAttached))
         resume = ResumePoint(
             response_id=attached.response_id,
             sequence_number=attached.sequence_number,
@@ -532,7 +532,7 @@ def test_connections_are_closed_after_the_cancel(provider):
     async def run():
         async with aclosing(model(provider).stream(request())) as events:
             async for event in events:
-                if isinstance(event, TextPiece):
+                if isinstance(event, TextDelta):
                     break
         await close_connections()
 

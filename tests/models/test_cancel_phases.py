@@ -16,7 +16,7 @@ import pytest
 
 from nbagent import Agent
 from nbagent.models import OpenAIChat, OpenAIResponses
-from nbagent.models import background as background_module
+from nbagent.models.openai import background as background_module
 from nbagent.run import RunStatus
 from nbagent.spec import Limits
 from tests.provider import chat_wire, responses_wire

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 
 from nbagent.events import FilePart, Message, ToolRequest
-from nbagent.models import ModelRequest, SchemaOffer, ToolOffer, provider_row
-from nbagent.models.chat_body import chat_body
-from nbagent.models.concessions import Plan
-from nbagent.models.encoding import encode
+from nbagent.models import ModelRequest, SchemaDefinition, ToolDefinition, provider_row
+from nbagent.models.capabilities import RequestOptions
+from nbagent.models.openai.chat_body import chat_body
+from nbagent.models.transport.wire_json import encode
 from nbagent.spec import ModelSettings
 
-PRICE = ToolOffer(
+PRICE = ToolDefinition(
     name="price",
     description="The price of a share.",
     parameters={"type": "object", "properties": {"symbol": {"type": "string"}}, "required": ["symbol"]},
 )
-CITY = SchemaOffer(
+CITY = SchemaDefinition(
     name="list[City]",
     json_schema={"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
 )
@@ -35,7 +35,7 @@ HISTORY = (
 def body(request: ModelRequest, provider: str = "openai-chat", **plan):
     """Return the body for a provider's row."""
     row = provider_row(provider)
-    return chat_body(request, "m", row, Plan(limit_parameter=row.limit_parameter, **plan))
+    return chat_body(request, "m", row, RequestOptions(limit_parameter=row.limit_parameter, **plan))
 
 
 def test_small_body():
@@ -128,7 +128,7 @@ def test_strict_schema():
 
 def test_schema_that_cannot_be_strict():
     """An open object is sent as it is, not strict."""
-    schema = SchemaOffer(name="Any", json_schema={"type": "object"})
+    schema = SchemaDefinition(name="Any", json_schema={"type": "object"})
     sent = body(ModelRequest(messages=HISTORY[:2], schema=schema), rung="json_schema")
     assert sent["response_format"]["json_schema"] == {
         "name": "Any",

@@ -14,11 +14,13 @@ from nbagent.errors import (
     ProviderRefusedError,
 )
 from nbagent.events import ToolRequest, Usage
-from nbagent.models import ReasoningPiece, ReplyStarted, TextPiece
-from nbagent.models.chat_reply import ChatReply
-from nbagent.models.faults import Target
+from nbagent.models import ReasoningDelta, ReplyStarted, TextDelta
+from nbagent.models.openai.chat_stream import ChatStreamParser
+from nbagent.models.transport.errors import RequestTarget
 
-TARGET = Target(provider="scripted", model="m", base_url="http://127.0.0.1:1/v1", key="sk-secret-key-1234")
+TARGET = RequestTarget(
+    provider="scripted", model="m", base_url="http://127.0.0.1:1/v1", key="sk-secret-key-1234"
+)
 
 
 def chunk(delta=None, finish=None, **fields) -> bytes:
@@ -37,7 +39,7 @@ END = chunk({}, "stop")
 
 def read(*payloads: bytes):
     """Return the events and the whole reply of chunks that come one by one."""
-    reply = ChatReply(TARGET)
+    reply = ChatStreamParser(TARGET)
     events = [event for payload in payloads for event in reply.take([payload])]
     return events, reply.finished()
 
@@ -59,7 +61,7 @@ def test_text():
         END,
         b"[DONE]",
     )
-    assert events == [ReplyStarted(), TextPiece("Par"), TextPiece("is")]
+    assert events == [ReplyStarted(), TextDelta("Par"), TextDelta("is")]
     assert (finished.text, finished.finish_reason) == ("Paris", "stop")
     assert (finished.response_id, finished.response_model) == ("c", "m-1")
     assert (finished.usage, finished.usage_source) == (Usage(), "missing")
@@ -67,10 +69,10 @@ def test_text():
 
 def test_one_read_gives_one_piece():
     """All text of one read is one piece: a fast provider does not cost an event for each token."""
-    reply = ChatReply(TARGET)
+    reply = ChatStreamParser(TARGET)
     assert reply.take([chunk({"content": "a"}), chunk({"content": "b"}), END]) == [
         ReplyStarted(),
-        TextPiece("ab"),
+        TextDelta("ab"),
     ]
 
 
@@ -78,7 +80,7 @@ def test_one_read_gives_one_piece():
 def test_reasoning_stays_out_of_the_answer(field):
     """Reasoning text is told apart from the answer, whichever field brings it."""
     events, finished = read(chunk({field: "hm", "content": None}), chunk({"content": "4"}), END)
-    assert events == [ReplyStarted(), ReasoningPiece("hm"), TextPiece("4")]
+    assert events == [ReplyStarted(), ReasoningDelta("hm"), TextDelta("4")]
     assert (finished.text, finished.reasoning) == ("4", "hm")
 
 
@@ -288,7 +290,7 @@ def test_halves_of_an_emoji():
         b'{"choices": [{"delta": {"content": "\\ude00b"}}]}',
     ]
     events, finished = read(*cut, END)
-    assert events == [ReplyStarted(), TextPiece("a"), TextPiece("😀b")]
+    assert events == [ReplyStarted(), TextDelta("a"), TextDelta("😀b")]
     assert finished.text == "a😀b"
     assert read(cut[0], END)[1].text == "a\ufffd"
     assert read(cut[1], END)[1].text == "\ufffdb"

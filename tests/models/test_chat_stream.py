@@ -15,20 +15,22 @@ from nbagent.models import (
     Provider,
     ReplyFinished,
     ReplyStarted,
-    SchemaOffer,
-    TextPiece,
-    ToolOffer,
+    SchemaDefinition,
+    TextDelta,
+    ToolDefinition,
     close_connections,
     resolve_model,
 )
-from nbagent.models import concessions as concessions_module
+from nbagent.models import capabilities as concessions_module
 from nbagent.spec import ModelSettings
 from tests.models.asking import chat, reply_of, request, stream
 from tests.provider.chat_wire import chunk, end, text, text_reply, tool_reply
 from tests.provider.steps import Gate, Head, Raw, Silence, Wait, answer, error
 
-SCHEMA = SchemaOffer(name="City", json_schema={"type": "object", "properties": {"name": {"type": "string"}}})
-TOOL = ToolOffer(name="price", description="", parameters={"type": "object", "properties": {}})
+SCHEMA = SchemaDefinition(
+    name="City", json_schema={"type": "object", "properties": {"name": {"type": "string"}}}
+)
+TOOL = ToolDefinition(name="price", description="", parameters={"type": "object", "properties": {}})
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +72,7 @@ def test_pieces_come_when_they_are_sent(provider):
         return seen
 
     started, first, second, finished = asyncio.run(read())
-    assert (started, first, second) == (ReplyStarted(), TextPiece("Par"), TextPiece("is"))
+    assert (started, first, second) == (ReplyStarted(), TextDelta("Par"), TextDelta("is"))
     assert finished.text == "Paris"
 
 
@@ -124,7 +126,7 @@ def test_leaving_the_iterator_closes_the_connection(provider):
     async def run():
         async with aclosing(chat(provider).stream(request())) as events:
             async for event in events:
-                if isinstance(event, TextPiece):
+                if isinstance(event, TextDelta):
                     break
         assert await asyncio.to_thread(provider.disconnected.wait, 2)
         await close_connections()
@@ -173,7 +175,7 @@ def test_a_whole_reply_although_a_stream_was_asked_for(provider):
     provider.reply(answer(200, body))
     events = stream(chat(provider))
     assert events[0] == ReplyStarted()
-    assert events[2] == TextPiece("Paris")
+    assert events[2] == TextDelta("Paris")
     assert (events[-1].reasoning, events[-1].usage.total_tokens) == ("hm", 4)
 
 

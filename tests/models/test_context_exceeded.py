@@ -9,7 +9,7 @@ import pytest
 import nbagent as nb
 from nbagent import Agent, Limits, OpenAIChat, OpenAIResponses
 from nbagent.errors import ContextExceededError
-from nbagent.models.context_faults import is_context_exceeded
+from nbagent.models.transport.context_errors import is_context_exceeded
 from tests.provider.chat_wire import chunk, data, end, json_reply, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Drop, Head, Raw, error

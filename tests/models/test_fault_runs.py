@@ -13,7 +13,7 @@ import pytest
 
 from nbagent import Agent
 from nbagent.models import OpenAIChat, OpenAIResponses
-from nbagent.models import concessions as concessions_module
+from nbagent.models import capabilities as concessions_module
 from nbagent.run import RunStatus
 from nbagent.spec import Limits
 from tests.provider import chat_wire, responses_wire

@@ -21,10 +21,10 @@ from nbagent.errors import (
     ProviderRefusedError,
     ProviderUnreachableError,
 )
-from nbagent.models import OpenAIChat, TextPiece
-from nbagent.models.fault_table import ProviderSilentError
-from nbagent.models.faults import Target, fault_of_exception, retry_after_s
-from nbagent.models.redaction import redact
+from nbagent.models import OpenAIChat, TextDelta
+from nbagent.models.transport.error_table import ProviderSilentError
+from nbagent.models.transport.errors import RequestTarget, error_from_exception, retry_after_s
+from nbagent.models.transport.key_redaction import redact
 from tests.models.asking import chat, request, stream
 from tests.provider.chat_wire import chunk, data, end, text, text_reply
 from tests.provider.steps import Drop, DropAt, Gate, Head, Raw, Script, Silence, Wait, answer, error
@@ -137,7 +137,7 @@ def test_fault(provider, row, again):
     assert fault.todo
     assert "\n" not in fault.what + fault.todo
     assert (fault.status_code, fault.retry_after_s) == (row.status, row.retry_after_s)
-    shown = "".join(event.text for event in seen if isinstance(event, TextPiece))
+    shown = "".join(event.text for event in seen if isinstance(event, TextDelta))
     assert row.text_before in (None, shown)
     assert took < row.within_s
     assert len(provider.requests) == 1 + again
@@ -211,8 +211,8 @@ def test_a_key_with_a_stray_character(provider, monkeypatch):
 
 def test_what_nobody_expected():
     """An exception that no row knows is not called the provider's: it names itself, without the key."""
-    target = Target(provider="p", model="m", base_url="http://x/v1", key="secret-word")
-    fault = fault_of_exception(KeyError("secret-word"), target, None)
+    target = RequestTarget(provider="p", model="m", base_url="http://x/v1", key="secret-word")
+    fault = error_from_exception(KeyError("secret-word"), target, None)
     assert type(fault) is ProviderProtocolError
     assert fault.what == "asking provider 'p' failed in an unexpected way: KeyError: '[key]'"
 
@@ -232,7 +232,7 @@ def test_usage_that_never_comes_does_not_fail_the_reply(provider, monkeypatch):
     provider.reply((*BEGUN, *end(usage=None)[:1], Drop(reset=False)))
     finished = stream(chat(provider))[-1]
     assert (finished.text, finished.usage_source) == ("Par", "missing")
-    monkeypatch.setattr("nbagent.models.wire._TAIL_S", 0.05)
+    monkeypatch.setattr("nbagent.models.openai.base._TAIL_S", 0.05)
     provider.reply((*BEGUN, *end(usage=None)[:1], Silence()))
     finished = stream(chat(provider))[-1]
     assert (finished.text, finished.usage_source) == ("Par", "missing")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nbagent import Agent
-from nbagent.models.finish_reasons import finish_word, meaning_of
+from nbagent.models.replies.finish_reasons import finish_word, meaning_of
 from nbagent.spec import Limits
 from tests.models.asking import chat, reply_of, responses
 from tests.provider import chat_wire, responses_wire

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from nbagent.errors import ProviderRefusedError
-from nbagent.models import Notice, ReplyStarted, SchemaOffer, TextPiece
-from nbagent.models import concessions as concessions_module
+from nbagent.models import Notice, ReplyStarted, SchemaDefinition, TextDelta
+from nbagent.models import capabilities as concessions_module
 from tests.models.asking import chat, reply_of, request, stream
 from tests.provider.chat_wire import chunk, end, text, text_reply
 from tests.provider.steps import Raw, error
 
-SCHEMA = SchemaOffer(name="City", json_schema={"type": "object", "properties": {"name": {"type": "string"}}})
+SCHEMA = SchemaDefinition(
+    name="City", json_schema={"type": "object", "properties": {"name": {"type": "string"}}}
+)
 VALIDATION = (
     "1 validation error:\n  {'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), "
     "'msg': \"Input should be 'text' or 'json_object'\"}\n\n  File \"app.py\", line 376, in create_chat_completion"
@@ -36,7 +38,7 @@ def test_empty_deltas(provider):
     provider.reply((chunk({"role": "assistant"}), *text("", "P", "", "", "aris", ""), *end(usage=None)))
     events = stream(chat(provider))
     assert events[0] == ReplyStarted()
-    assert all(event.text for event in events if isinstance(event, TextPiece))
+    assert all(event.text for event in events if isinstance(event, TextDelta))
     assert events[-1].text == "Paris"
 
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import pytest
 
 from nbagent import settings
+from nbagent.core.message_limits import ERROR_BODY, MessageTooLargeError, check_message
 from nbagent.errors import ModelError, ProviderProtocolError, ProviderRefusedError, ProviderUnreachableError
-from nbagent.inbound import ERROR_BODY, MessageTooLargeError, check_message
-from nbagent.models import OpenAIChat, OpenAIResponses, TextPiece
-from nbagent.models.faults import Target, fault_of_exception
-from nbagent.models.sse import SSEDecoder
+from nbagent.models import OpenAIChat, OpenAIResponses, TextDelta
+from nbagent.models.transport.errors import RequestTarget, error_from_exception
+from nbagent.models.transport.sse import SSEDecoder
 from tests.models.asking import stream
 from tests.provider import chat_wire, responses_wire
 from tests.provider.server import ScriptedProvider
@@ -93,7 +93,7 @@ def test_what_came_before_is_kept(wire, provider: ScriptedProvider) -> None:
     seen: list = []
     with pytest.raises(ProviderProtocolError, match="max_message_bytes"):
         stream(model, seen=seen)
-    assert TextPiece("first") in seen
+    assert TextDelta("first") in seen
 
 
 @pytest.mark.parametrize("how", ["gzip", "deflate", "raw deflate"])
@@ -104,7 +104,7 @@ def test_compressed_answers_are_read(wire, provider: ScriptedProvider, how: str)
     head = Head(200, {"content-type": "text/event-stream", "content-encoding": how.rsplit(maxsplit=1)[-1]})
     data = packed(body, how)
     provider.reply((head, Raw(data[:20]), Raw(data[20:])))
-    assert TextPiece("Paris") in stream(model)
+    assert TextDelta("Paris") in stream(model)
 
 
 def test_no_limit_is_one_too(wire, provider: ScriptedProvider) -> None:
@@ -113,7 +113,7 @@ def test_no_limit_is_one_too(wire, provider: ScriptedProvider) -> None:
     settings.configure("max_message_bytes", "none")
     long = "x" * (LIMIT * 2)
     provider.reply(words.text_reply(long))
-    assert TextPiece(long) in stream(model)
+    assert TextDelta(long) in stream(model)
 
 
 @pytest.mark.parametrize("status", [400, 404, 500])
@@ -177,7 +177,7 @@ def test_the_decoder_counts_each_event_by_itself(cut: int) -> None:
         any(decoder.feed(block) for block in blocks)
 
 
-TARGET = Target(provider="openai", model="m", base_url="http://127.0.0.1:1/v1")
+TARGET = RequestTarget(provider="openai", model="m", base_url="http://127.0.0.1:1/v1")
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
@@ -186,7 +186,7 @@ def test_no_file_descriptors_is_what_is_said(number: int, outer: type[Exception]
     """Whatever a transport makes of it, a process without file descriptors is named, with what helps."""
     error = outer("no connection")
     error.__cause__ = OSError(number, "Too many open files")
-    fault = fault_of_exception(error, TARGET, 120.0)
+    fault = error_from_exception(error, TARGET, 120.0)
     assert isinstance(fault, ProviderUnreachableError)
     assert fault.retryable
     assert fault.stop_reason == "error"
@@ -229,5 +229,5 @@ def test_a_redirect_on_the_same_server_is_followed(provider: ScriptedProvider) -
     """A server may move its own pages."""
     provider.reply(answer(307, "", {"location": "/elsewhere"}), chat_wire.text_reply("Paris"))
     events = stream(OpenAIChat(id="m", base_url=provider.base_url, api_key="not-needed"))
-    assert TextPiece("Paris") in events
+    assert TextDelta("Paris") in events
     assert provider.requests[1].path == "/elsewhere"

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from nbagent.errors import ModelError
 from nbagent.events import ToolRequest
-from nbagent.models.chat_reply import ChatReply
-from nbagent.models.faults import Target
+from nbagent.models.openai.chat_stream import ChatStreamParser
+from nbagent.models.openai.responses_stream import ResponsesStreamParser
 from nbagent.models.protocol import ReplyFinished
-from nbagent.models.responses_reply import ResponsesReply
-from nbagent.models.sse import SSEDecoder
+from nbagent.models.transport.errors import RequestTarget
+from nbagent.models.transport.sse import SSEDecoder
 
-TARGET = Target(provider="house", model="qwen3", base_url="http://127.0.0.1:1/v1")
+TARGET = RequestTarget(provider="house", model="qwen3", base_url="http://127.0.0.1:1/v1")
 CALL = {"index": 0, "id": "a", "type": "function", "function": {"name": "add", "arguments": '{"x":'}}
 USAGE = {
     "prompt_tokens": 10,
@@ -80,7 +80,7 @@ RESPONSES: list[dict[str, Any]] = [
         },
     },
 ]
-STREAMS = {"chat": (ChatReply, CHAT), "responses": (ResponsesReply, RESPONSES)}
+STREAMS = {"chat": (ChatStreamParser, CHAT), "responses": (ResponsesStreamParser, RESPONSES)}
 
 
 def read(wire: str, pieces: list[Any]) -> ReplyFinished:
@@ -226,7 +226,7 @@ def test_odd_events_are_read(changes, text):
 def test_what_comes_after_the_terminal_event_changes_nothing(late, reads):
     """A response that has ended stays as it was, in whichever read the rest comes."""
     pieces = [json.dumps(piece).encode() for piece in [*RESPONSES, late]]
-    reply = ResponsesReply(TARGET)
+    reply = ResponsesStreamParser(TARGET)
     for read_ in [pieces] if reads == 1 else [pieces[:-1], pieces[-1:]]:
         reply.take(read_)
     finished = reply.finished()

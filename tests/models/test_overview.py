@@ -6,18 +6,25 @@ import json
 
 import pytest
 
-from nbagent.models import OpenAIChat, OpenAIResponses, Provider, overview, provider_names, resolve_model
+from nbagent.models import (
+    OpenAIChat,
+    OpenAIResponses,
+    Provider,
+    provider_names,
+    provider_status,
+    resolve_model,
+)
 from nbagent.models import providers as providers_module
 
 
 def entry(name: str):
     """Return one provider's entry."""
-    return next(entry for entry in overview() if entry["provider"] == name)
+    return next(entry for entry in provider_status() if entry["provider"] == name)
 
 
 def test_every_provider_has_an_entry():
     """All rows are listed, in the table's order, with the same keys."""
-    listed = overview()
+    listed = provider_status()
     assert [one["provider"] for one in listed] == list(provider_names())
     assert {frozenset(one) for one in listed} == {
         frozenset(
@@ -49,7 +56,7 @@ def test_configured(monkeypatch, name, env, configured):
 def test_no_key_is_in_it(monkeypatch):
     """Names of variables are shown, never what is in them."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-key-1234")
-    assert "sk-secret" not in json.dumps(overview())
+    assert "sk-secret" not in json.dumps(provider_status())
     assert entry("openai")["key_variable"] == "OPENAI_API_KEY"
 
 

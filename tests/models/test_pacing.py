@@ -10,10 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from nbagent.models import ReplyFinished, TextPiece, close_connections, pacing
-from nbagent.models.exchange import open_exchange
-from nbagent.models.faults import Target
-from nbagent.models.pacing import Pace
+from nbagent.models import ReplyFinished, TextDelta, close_connections
+from nbagent.models.transport import coalescing
+from nbagent.models.transport.coalescing import ReadCoalescer
+from nbagent.models.transport.errors import RequestTarget
+from nbagent.models.transport.stream import open_stream
 from tests.models.asking import chat, request
 from tests.provider.chat_wire import begun, end, text, text_reply
 from tests.provider.steps import Gate, Silence, Wait
@@ -26,15 +27,15 @@ WORDS = [f" word{n}" for n in range(60)]
 @pytest.fixture
 def _long_rests(monkeypatch):
     """Rests of a minute with any two streams: whoever rests shows, and no clock has a part in it."""
-    monkeypatch.setattr(pacing, "LONGEST_S", LONG_S)
-    monkeypatch.setattr(pacing, "YOUNG_S", LONG_S)
-    monkeypatch.setattr(pacing, "PER_STREAM_S", LONG_S)
+    monkeypatch.setattr(coalescing, "LONGEST_S", LONG_S)
+    monkeypatch.setattr(coalescing, "YOUNG_S", LONG_S)
+    monkeypatch.setattr(coalescing, "PER_STREAM_S", LONG_S)
 
 
 @contextmanager
 def streaming(count, inner=None):
     """The paces of `count` exchanges that are open at once."""
-    paces = [Pace(inner) for _ in range(count)]
+    paces = [ReadCoalescer(inner) for _ in range(count)]
     try:
         yield paces
     finally:
@@ -56,7 +57,7 @@ async def open_response():
 
 @pytest.mark.parametrize(
     ("streams", "waited_s", "rests"),
-    [(1, 0.0, False), (2, 0.0, False), (MANY, 0.0, True), (MANY, pacing.LONGEST_S, False), (1000, 0.045, False)],
+    [(1, 0.0, False), (2, 0.0, False), (MANY, 0.0, True), (MANY, coalescing.LONGEST_S, False), (1000, 0.045, False)],
 )  # fmt: skip
 def test_who_rests(streams, waited_s, rests):
     """One stream never rests, nor does one of many whose pieces are slow."""
@@ -84,20 +85,20 @@ def test_a_rest_that_gathered_nothing_is_not_repeated():
 
 def test_a_rest_is_longer_with_more_streams_and_later_in_a_stream():
     """Few streams or a young one rest shortly; an old one among many up to the bound, never above a fifth of its age."""
-    assert pacing.rest_for(0, 60.0) == 0
-    assert pacing.rest_for(10, 60.0) == pytest.approx(0.02)
-    assert pacing.rest_for(1000, 0.0) == pacing.YOUNG_S
-    assert pacing.rest_for(1000, 0.5) == pytest.approx(0.1)
-    assert pacing.rest_for(1000, 60.0) == pacing.LONGEST_S
+    assert coalescing.rest_for(0, 60.0) == 0
+    assert coalescing.rest_for(10, 60.0) == pytest.approx(0.02)
+    assert coalescing.rest_for(1000, 0.0) == coalescing.YOUNG_S
+    assert coalescing.rest_for(1000, 0.5) == pytest.approx(0.1)
+    assert coalescing.rest_for(1000, 60.0) == coalescing.LONGEST_S
 
 
 @pytest.mark.parametrize("rest_s", [0.004, 0.015, 0.03, 0.09, 0.12, 0.2])
 def test_a_rest_ends_at_a_mark_within_its_length(rest_s):
     """Never later than it may last, never after less than half of it; long ones end where others end, too."""
-    ends = {pacing.end_of_rest(1000.0 + step / 1000, rest_s) - step / 1000 for step in range(100)}
+    ends = {coalescing.end_of_rest(1000.0 + step / 1000, rest_s) - step / 1000 for step in range(100)}
     assert max(ends) <= 1000.0 + rest_s + 1e-9
     assert min(ends) >= 1000.0 + rest_s / 2 - 1e-9
-    together = {round(pacing.end_of_rest(1000.0 + step / 1000, rest_s), 6) for step in range(100)}
+    together = {round(coalescing.end_of_rest(1000.0 + step / 1000, rest_s), 6) for step in range(100)}
     assert len(together) <= (11 if rest_s < 0.1 else 3) or rest_s < 0.02
 
 
@@ -124,35 +125,35 @@ def test_rests_are_bounded_and_end_together():
                 (pace,) = opened.enter_context(streaming(1, inner))
                 transports.append((transport, pace))
             assert all(pace.rest(5, 0.0) for _, pace in transports)
-            marks = list(pacing._resting[loop])
+            marks = list(coalescing._resting[loop])
             transports[0][0].close()  # what is closed in its rest troubles nobody
             over = asyncio.Event()
             loop.call_at(max(marks) + 0.001, over.set)
             now = loop.time()
             await over.wait()
             assert all(transport.is_reading() for transport, _ in transports[1:])
-            assert not pacing._resting[loop]
+            assert not coalescing._resting[loop]
             return now, marks
 
     now, marks = asyncio.run(run())
     assert len(marks) <= 3
-    assert max(marks) <= now + pacing.YOUNG_S
+    assert max(marks) <= now + coalescing.YOUNG_S
 
 
 def test_an_exchange_that_is_over_counts_no_more():
     """Closed twice, it is taken from the count once."""
-    before = pacing._streaming
+    before = coalescing._streaming
     with streaming(3) as paces:
         paces[0].over()
-        assert pacing._streaming == before + 2
-    assert pacing._streaming == before
+        assert coalescing._streaming == before + 2
+    assert coalescing._streaming == before
 
 
 async def _texts(model, pieces):
     """The text of one question; `pieces` gets how many pieces it came in."""
     seen = [event async for event in model.stream(request())]
     assert isinstance(seen[-1], ReplyFinished)
-    texts = [event.text for event in seen if isinstance(event, TextPiece)]
+    texts = [event.text for event in seen if isinstance(event, TextDelta)]
     assert "".join(texts) == seen[-1].text
     pieces.append(len(texts))
     return seen[-1].text
@@ -163,8 +164,8 @@ def test_many_fast_streams_give_the_same_text(provider, monkeypatch, transport):
     """Every stream has its whole text; with aiohttp in fewer pieces than were sent, without it at no time's cost."""
     if transport == "without aiohttp":
         monkeypatch.setattr("openai.DefaultAioHttpClient", _missing)
-        monkeypatch.setattr(pacing, "LONGEST_S", LONG_S)
-        monkeypatch.setattr(pacing, "PER_STREAM_S", LONG_S)
+        monkeypatch.setattr(coalescing, "LONGEST_S", LONG_S)
+        monkeypatch.setattr(coalescing, "PER_STREAM_S", LONG_S)
     provider.otherwise(text_reply(*WORDS))
     pieces = []
 
@@ -196,7 +197,7 @@ def test_the_first_text_never_waits(provider):
         await close_connections()
         return first
 
-    assert asyncio.run(run()) == TextPiece("Par")
+    assert asyncio.run(run()) == TextDelta("Par")
 
 
 @pytest.mark.usefixtures("_long_rests")
@@ -210,7 +211,7 @@ def test_cancel_during_a_rest(provider):
         async def consume():
             async with aclosing(chat(provider).stream(request(idle_timeout_s=LONG_S))) as events:
                 async for event in events:
-                    if isinstance(event, TextPiece):
+                    if isinstance(event, TextDelta):
                         rested.set()  # what comes next is the rest: it would last a minute
 
         with streaming(MANY):
@@ -238,10 +239,10 @@ def test_the_socket_of_the_sdk_is_found(provider, monkeypatch, rests):
         monkeypatch.setattr("openai.DefaultAioHttpClient", _missing)
     gate = Gate()
     provider.reply((*text("Par"), Wait(gate), *text("is")))
-    target = Target(provider="test", model="scripted", base_url=provider.base_url)
+    target = RequestTarget(provider="test", model="scripted", base_url=provider.base_url)
 
     async def run():
-        exchange = await open_exchange(target, "/chat/completions", b"{}", 5.0)
+        exchange = await open_stream(target, "/chat/completions", b"{}", 5.0)
         try:
             blocks = [await exchange.read()]
             with streaming(MANY):

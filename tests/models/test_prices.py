@@ -9,8 +9,8 @@ import pytest
 from nbagent import settings
 from nbagent.events import Usage
 from nbagent.models import price_usd
-from nbagent.models import prices as prices_module
-from nbagent.models.prices import has_price, price_table
+from nbagent.models import pricing as prices_module
+from nbagent.models.pricing import has_price, price_table
 
 USED = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
 

@@ -13,15 +13,15 @@ import pytest
 
 from nbagent.errors import ModelError
 from nbagent.models import OpenAIChat, OpenAIResponses, provider_row
-from nbagent.models.chat_reply import ChatReply
-from nbagent.models.faults import Target
-from nbagent.models.responses_reply import ResponsesReply
-from nbagent.models.sse import SSEDecoder
+from nbagent.models.openai.chat_stream import ChatStreamParser
+from nbagent.models.openai.responses_stream import ResponsesStreamParser
+from nbagent.models.transport.errors import RequestTarget
+from nbagent.models.transport.sse import SSEDecoder
 from tests.models.asking import stream
 from tests.provider.steps import Raw
 
 FILES = sorted((Path(__file__).parent / "recorded").glob("*.txt"))
-REPLIES = {"chat": ChatReply, "responses": ResponsesReply}
+REPLIES = {"chat": ChatStreamParser, "responses": ResponsesStreamParser}
 TOKENS = ("input_tokens", "output_tokens", "total_tokens", "cache_read_tokens", "reasoning_tokens")
 PROVIDERS = frozenset(
     "openai azure anthropic gemini deepseek qwen kimi ollama vllm sglang llama-cpp groq openrouter mistral".split()
@@ -47,10 +47,10 @@ def recorded() -> list[object]:
     return found
 
 
-def target(provider: str, wire: str) -> Target:
+def target(provider: str, wire: str) -> RequestTarget:
     """Return who is asked, with the habits of the provider's row."""
     row = provider_row(provider)
-    return Target(
+    return RequestTarget(
         provider=provider,
         model="m",
         base_url="http://127.0.0.1:1/v1",

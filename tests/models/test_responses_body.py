@@ -7,18 +7,18 @@ import base64
 import pytest
 
 from nbagent.events import FilePart, Message, ToolRequest
-from nbagent.models import ModelRequest, SchemaOffer, ToolOffer, provider_row
-from nbagent.models.chat_body import chat_body
-from nbagent.models.concessions import Plan
-from nbagent.models.responses_body import left_out, responses_body, tagged
+from nbagent.models import ModelRequest, SchemaDefinition, ToolDefinition, provider_row
+from nbagent.models.capabilities import RequestOptions
+from nbagent.models.openai.chat_body import chat_body
+from nbagent.models.openai.responses_body import left_out, responses_body, tagged
 from nbagent.spec import ModelSettings
 
-PRICE = ToolOffer(
+PRICE = ToolDefinition(
     name="price",
     description="The price of a share.",
     parameters={"type": "object", "properties": {"symbol": {"type": "string"}}, "required": ["symbol"]},
 )
-CITY = SchemaOffer(
+CITY = SchemaDefinition(
     name="list[City]",
     json_schema={"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
 )
@@ -39,7 +39,7 @@ HISTORY = (
 
 def body(request: ModelRequest, provider: str = "openai", model: str = "m", **plan):
     """Return the body for a provider's row."""
-    return responses_body(request, model, provider_row(provider), Plan(**plan))
+    return responses_body(request, model, provider_row(provider), RequestOptions(**plan))
 
 
 def test_small_body():
@@ -179,6 +179,6 @@ def test_files():
         {"type": "input_text", "text": '[file without a name]\n{"a": 1}'},
         {"type": "input_file", "filename": "latin.txt", "file_data": "data:text/plain;base64,//4="},
     ]
-    sent = chat_body(asked, "m", provider_row("openai-chat"), Plan())["messages"][0]["content"]
+    sent = chat_body(asked, "m", provider_row("openai-chat"), RequestOptions())["messages"][0]["content"]
     assert [part["type"] for part in sent] == ["text", "image_url", "file", "text", "text", "file"]
     assert sent[3]["text"] == "[file t.csv]\nx,y\n1,2"

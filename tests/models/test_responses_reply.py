@@ -14,13 +14,13 @@ from nbagent.errors import (
     ProviderRefusedError,
 )
 from nbagent.events import Usage
-from nbagent.models import ReasoningPiece, ReplyStarted, TextPiece
-from nbagent.models.faults import Target
-from nbagent.models.responses_reply import ResponsesReply
+from nbagent.models import ReasoningDelta, ReplyStarted, TextDelta
+from nbagent.models.openai.responses_stream import ResponsesStreamParser
+from nbagent.models.transport.errors import RequestTarget
 from tests.provider import responses_wire as wire
 from tests.provider.steps import Raw
 
-TARGET = Target(
+TARGET = RequestTarget(
     provider="openai", model="m", base_url="http://127.0.0.1:1/v1", key="sk-secret-1234", wire="responses"
 )
 
@@ -32,7 +32,7 @@ def payloads(steps) -> list[bytes]:
 
 def read(*steps: Raw, known: str = ""):
     """Return the events and the whole reply of events that come one by one."""
-    reply = ResponsesReply(TARGET, known)
+    reply = ResponsesStreamParser(TARGET, known)
     events = [event for payload in payloads(steps) for event in reply.take([payload])]
     return events, reply.finished()
 
@@ -40,7 +40,7 @@ def read(*steps: Raw, known: str = ""):
 def test_text():
     """Text comes in pieces after one start, the end has it whole with its counts, cached and reasoning apart."""
     events, finished = read(*wire.text_reply("Par", "is"))
-    assert events == [ReplyStarted(), TextPiece("Par"), TextPiece("is")]
+    assert events == [ReplyStarted(), TextDelta("Par"), TextDelta("is")]
     assert (finished.text, finished.finish_reason, finished.usage_source) == ("Paris", "stop", "reported")
     assert (finished.response_id, finished.response_model) == ("resp_test", "scripted-1")
     assert finished.usage == Usage(
@@ -63,8 +63,8 @@ def test_calls_of_one_id_have_ids_of_their_own_in_the_items_too(call_id):
 
 def test_one_read_gives_one_piece():
     """All text of one read is one piece, with the start before it."""
-    reply = ResponsesReply(TARGET)
-    assert reply.take(payloads(wire.text_reply("a", "b"))) == [ReplyStarted(), TextPiece("ab")]
+    reply = ResponsesStreamParser(TARGET)
+    assert reply.take(payloads(wire.text_reply("a", "b"))) == [ReplyStarted(), TextDelta("ab")]
 
 
 def test_usage_missing_and_early():
@@ -83,7 +83,7 @@ def test_reasoning(kind):
     part = wire.event("response.reasoning_summary_part.added", summary_index=0)
     steps = (part, wire.event(kind, delta="hm"), part, wire.event(kind, delta="so"), *wire.text("4"))
     events, finished = read(*steps, wire.end("completed", wire.message("4")))
-    assert events[:2] == [ReplyStarted(), ReasoningPiece("hm")]
+    assert events[:2] == [ReplyStarted(), ReasoningDelta("hm")]
     assert (finished.text, finished.reasoning) == ("4", "hm\n\nso")
 
 
@@ -177,7 +177,7 @@ def test_text_that_came_without_deltas():
     whole = wire.end("completed", wire.message("Paris"))
     for steps in ((wire.created(), done, whole), (wire.created(), whole), (whole,), (wire.created(), *wire.text("Pa"), whole)):  # fmt: skip
         events, finished = read(*steps)
-        assert "".join(event.text for event in events if isinstance(event, TextPiece)) == "Paris"
+        assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "Paris"
         assert finished.text == "Paris"
     events, finished = read(
         *wire.text("Par"), wire.event("response.output_text.done", text="Par"), done, wire.end()
@@ -203,9 +203,9 @@ def test_unknown_events_are_nothing():
 
 def test_whole_response_object():
     """A response object instead of a stream is the reply."""
-    reply = ResponsesReply(TARGET)
+    reply = ResponsesStreamParser(TARGET)
     body = wire.response("completed", wire.message("Paris"))
-    assert reply.take([json.dumps(body).encode()]) == [ReplyStarted(), TextPiece("Paris")]
+    assert reply.take([json.dumps(body).encode()]) == [ReplyStarted(), TextDelta("Paris")]
     assert reply.finished().usage.total_tokens == 18
 
 
@@ -227,9 +227,9 @@ def test_whole_response_object():
 )  # fmt: skip
 def test_failures(steps, kind, says):
     """Each way to fail is its own error, with the provider's words; the text before it is kept."""
-    reply = ResponsesReply(TARGET)
+    reply = ResponsesStreamParser(TARGET)
     events = [event for payload in payloads((*wire.text("Par"), *steps)) for event in reply.take([payload])]
-    assert TextPiece("Par") in events
+    assert TextDelta("Par") in events
     with pytest.raises(ModelError) as raised:
         reply.finished()
     assert type(raised.value) is kind
@@ -240,22 +240,22 @@ def test_streamed_again():
     """A stream that is taken up again repeats nothing, whether the server minds the cursor or begins anew."""
     script = wire.text_reply("Par", "is", "!")
     for start in (0, 6):
-        reply = ResponsesReply(TARGET)
+        reply = ResponsesStreamParser(TARGET)
         reply.take(payloads(script[:6]))
         assert reply.sequence_number == 5
         reply.again()
-        assert reply.take(payloads(script[start:])) == [TextPiece("!")]
+        assert reply.take(payloads(script[start:])) == [TextDelta("!")]
         assert reply.finished().text == "Paris!"
 
 
 def test_streamed_again_without_a_cursor():
     """Where only the text was kept, the stream comes from its start and the known text is left out."""
-    reply = ResponsesReply(TARGET, known="Pari")
+    reply = ResponsesStreamParser(TARGET, known="Pari")
     reply.again()
     events = [
         event for payload in payloads(wire.text_reply("Pa", "ris", "!")) for event in reply.take([payload])
     ]
-    assert events == [ReplyStarted(), TextPiece("s"), TextPiece("!")]
+    assert events == [ReplyStarted(), TextDelta("s"), TextDelta("!")]
     assert reply.finished().text == "Paris!"
 
 

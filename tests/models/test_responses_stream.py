@@ -15,18 +15,20 @@ from nbagent.models import (
     Notice,
     OpenAIResponses,
     ReplyStarted,
-    SchemaOffer,
-    TextPiece,
-    ToolOffer,
+    SchemaDefinition,
+    TextDelta,
+    ToolDefinition,
     close_connections,
 )
-from nbagent.models import concessions as concessions_module
+from nbagent.models import capabilities as concessions_module
 from nbagent.spec import ModelSettings
 from tests.models.asking import reply_of, request, responses, stream
 from tests.provider import responses_wire as wire
 from tests.provider.steps import Gate, Head, Wait, answer, error
 
-SCHEMA = SchemaOffer(name="City", json_schema={"type": "object", "properties": {"name": {"type": "string"}}})
+SCHEMA = SchemaDefinition(
+    name="City", json_schema={"type": "object", "properties": {"name": {"type": "string"}}}
+)
 
 
 @pytest.fixture(autouse=True)
@@ -68,8 +70,8 @@ def test_pieces_come_when_they_are_sent(provider):
         return seen, rest
 
     seen, rest = asyncio.run(read())
-    assert seen == [ReplyStarted(), TextPiece("Par")]
-    assert rest[0] == TextPiece("is")
+    assert seen == [ReplyStarted(), TextDelta("Par")]
+    assert rest[0] == TextDelta("is")
 
 
 def test_connections_are_shared(provider):
@@ -169,7 +171,7 @@ def test_the_demo_model(demo):
     cut = reply_of(model, request(settings=ModelSettings(max_output_tokens=3)))
     assert cut.finish_reason == "length"
     parameters = {"type": "object", "properties": {"symbol": {"type": "string"}}, "required": ["symbol"]}
-    price = ToolOffer(name="get_stock_price", description="The price of a stock.", parameters=parameters)
+    price = ToolDefinition(name="get_stock_price", description="The price of a stock.", parameters=parameters)
     question = Message(role="user", content="What is the stock price of NVDA?")
     called = reply_of(model, request(messages=(question,), tools=(price,)))
     (wanted,) = called.tool_requests

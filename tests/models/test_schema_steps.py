@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from nbagent.models import Notice, SchemaOffer, ToolOffer
+from nbagent.models import Notice, SchemaDefinition, ToolDefinition
 from tests.models.asking import chat, request, responses, stream
 from tests.provider import chat_wire, responses_wire
 from tests.provider.steps import error
 
-BAD = SchemaOffer(
+BAD = SchemaDefinition(
     name="Bad", json_schema={"type": "object", "properties": {"c": {"type": "string", "pattern": "^(?!x)"}}}
 )
-GOOD = SchemaOffer(name="Good", json_schema={"type": "object", "properties": {"n": {"type": "integer"}}})
+GOOD = SchemaDefinition(name="Good", json_schema={"type": "object", "properties": {"n": {"type": "integer"}}})
 WIRES = {"chat": (chat, chat_wire.text_reply), "responses": (responses, responses_wire.text_reply)}
 
 
@@ -104,7 +104,9 @@ def test_a_description_that_is_too_long_is_cut(provider, wire, said, longest):
     model_of, reply = WIRES[wire]
     provider.reply(error(400, said), reply("a"), reply("b"))
     tools = (
-        ToolOffer(name="refund", description=f"First. {'x' * 3000} Last.", parameters={"type": "object"}),
+        ToolDefinition(
+            name="refund", description=f"First. {'x' * 3000} Last.", parameters={"type": "object"}
+        ),
     )
     model = model_of(provider)
     notices = [

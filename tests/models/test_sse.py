@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbagent.models.sse import SSEDecoder
+from nbagent.models.transport.sse import SSEDecoder
 
 
 def decode(*blocks: bytes) -> list[bytes]:

@@ -7,7 +7,7 @@ import pytest
 from nbagent import Agent
 from nbagent.errors import ContentFilterError, ModelError
 from nbagent.models import OpenAIChat, OpenAIResponses
-from nbagent.models.stream_errors import error_in
+from nbagent.models.transport.stream_errors import error_in
 from nbagent.spec import Limits
 from tests.models.asking import chat, responses, stream
 from tests.provider import chat_wire, responses_wire

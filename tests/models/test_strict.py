@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from nbagent.models.strict import strict_schema
+from nbagent.models.openai.strict_schema import strict_schema
 
 
 class Leg(BaseModel):

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 import nbagent as nb
 from nbagent.events import TextAdded, TextReclassified
 from nbagent.models import OpenAIChat, OpenAIResponses, protocol
-from nbagent.models.protocol import ReasoningPiece, TextPiece
-from nbagent.models.think_tags import ThinkTags, apart
+from nbagent.models.protocol import ReasoningDelta, TextDelta
+from nbagent.models.replies.think_tags import ThinkTags, apart
 from tests.provider import chat_wire, responses_wire
 
 APART = [
@@ -53,9 +53,9 @@ def folded(pieces: list[str], *, whole: bool = True) -> tuple[str, str]:
     tags = ThinkTags()
     thought = answer = ""
     for event in [one for piece in pieces for one in tags.feed(piece)] + tags.rest(whole=whole):
-        if isinstance(event, TextPiece):
+        if isinstance(event, TextDelta):
             answer += event.text
-        elif isinstance(event, ReasoningPiece):
+        elif isinstance(event, ReasoningDelta):
             thought += event.text
         else:
             answer = ""

@@ -13,10 +13,10 @@ import nbagent as nb
 from nbagent.errors import ProviderRefusedError
 from nbagent.events import Message, ToolRequest
 from nbagent.models import ModelRequest, OpenAIChat, OpenAIResponses, provider_row
-from nbagent.models.chat_body import chat_body
-from nbagent.models.concessions import Plan
-from nbagent.models.parts import sent_arguments
-from nbagent.models.responses_body import responses_body
+from nbagent.models.capabilities import RequestOptions
+from nbagent.models.openai.chat_body import chat_body
+from nbagent.models.openai.content import sent_arguments
+from nbagent.models.openai.responses_body import responses_body
 from tests.models.asking import chat, reply_of, request, stream
 from tests.provider import responses_wire
 from tests.provider.chat_wire import chunk, end, text_reply
@@ -39,12 +39,14 @@ def turn(content: str = "", arguments: str = "{}", result: str = "3", **fields: 
 
 def sent_in_chat(*messages: Message, provider: str = "openai-chat", **plan: Any) -> list[dict[str, Any]]:
     """Return the messages of a Chat Completions request."""
-    return chat_body(ModelRequest(messages=messages), "m", provider_row(provider), Plan(**plan))["messages"]
+    return chat_body(ModelRequest(messages=messages), "m", provider_row(provider), RequestOptions(**plan))[
+        "messages"
+    ]
 
 
 def sent_as_items(*messages: Message) -> list[dict[str, Any]]:
     """Return the input of a Responses request."""
-    return responses_body(ModelRequest(messages=messages), "m", ROW, Plan())["input"]
+    return responses_body(ModelRequest(messages=messages), "m", ROW, RequestOptions())["input"]
 
 
 @pytest.mark.parametrize(

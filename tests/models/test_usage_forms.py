@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from nbagent.events import Usage
-from nbagent.models.chat_reply import ChatReply
-from nbagent.models.faults import Target
-from nbagent.models.responses_reply import ResponsesReply
-from nbagent.models.usage import merged, usage_of
+from nbagent.models.openai.chat_stream import ChatStreamParser
+from nbagent.models.openai.responses_stream import ResponsesStreamParser
+from nbagent.models.replies.usage import merged, usage_of
+from nbagent.models.transport.errors import RequestTarget
 
-TARGET = Target(provider="house", model="m", base_url="http://127.0.0.1:1/v1")
+TARGET = RequestTarget(provider="house", model="m", base_url="http://127.0.0.1:1/v1")
 KNOWN = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
 COUNTED = Usage(input_tokens=100, output_tokens=20, total_tokens=120)
 ZEROS = dict.fromkeys(KNOWN, 0)
@@ -87,13 +87,13 @@ def test_zeros_erase_nothing(later):
     choice = {"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}
     chunks = [{"choices": [choice], "usage": {"prompt_tokens": 100, "completion_tokens": 1}}]
     chunks += [{"choices": [], "usage": one} for one in (known, later)]
-    chat = ChatReply(TARGET)
+    chat = ChatStreamParser(TARGET)
     chat.take([json.dumps(one).encode() for one in chunks])
 
     def event(kind: str, status: str, usage: Any) -> bytes:
         return json.dumps({"type": kind, "response": {"id": "r", "status": status, "usage": usage}}).encode()
 
-    responses = ResponsesReply(TARGET)
+    responses = ResponsesStreamParser(TARGET)
     responses.take(
         [event("response.in_progress", "in_progress", known), event("response.completed", "completed", later)]
     )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nbagent.events import Message, ModelCall, ToolCall, ToolRequest, Usage
-from nbagent.store import Append, Finish, Launch, Store
+from nbagent.store import AppendRows, Finish, Launch, Store
 
 AGENTS = ("analyst", "writer", "classifier", "desk")
 MODELS = (("openai", "gpt-5-mini"), ("deepseek", "deepseek-chat"), ("ollama", "qwen3:8b"))
@@ -141,7 +141,7 @@ def _team(store: Store, at: datetime) -> list[Any]:
     futures = [
         store.submit(launch(7, at, run_id="team-1", label="view", agent_name="desk", session_id="q3", turn=1, kind="team", prompt="What moved NVDA this week?")),
         store.submit(
-            Append(run_id="team-1", session_id="q3", turn=1, model_calls=calls, tool_calls=(tool,), messages=tuple(enumerate(messages)))
+            AppendRows(run_id="team-1", session_id="q3", turn=1, model_calls=calls, tool_calls=(tool,), messages=tuple(enumerate(messages)))
         ),
     ]  # fmt: skip
     for number, name in enumerate(("news", "prices")):

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbagent.events import RunFinished, RunStarted, TextAdded
-from nbagent.panel.board import Board
-from nbagent.panel.line import COLUMNS, line_of
+from nbagent.panel.table.model import TableModel
+from nbagent.panel.table.row import COLUMNS, line_of
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.store import Finish, Launch, Progress, Store, newest_runs, runs_since
 
@@ -31,7 +31,7 @@ def heard(have: dict, message: dict) -> None:
             have[run_id][at] = value
 
 
-def whole(board: Board) -> dict:
+def whole(board: TableModel) -> dict:
     return {line[0]: line for line in json.loads(board.state()["lines"])}
 
 
@@ -42,7 +42,7 @@ def whole(board: Board) -> dict:
 )
 def test_whoever_hears_every_message_or_loads_late_has_the_truth(steps):
     """A front end that applies each message has the same lines as one that begins with the state."""
-    board, records, have = Board(), {}, {}
+    board, records, have = TableModel(), {}, {}
     for number, what in steps:
         record = records.get(number)
         if record is None:
@@ -64,7 +64,7 @@ def test_whoever_hears_every_message_or_loads_late_has_the_truth(steps):
 
 def test_nothing_changed_is_no_message_but_once_the_number_again():
     """A second after the last change its number is said once more, which heals a lost message; then silence."""
-    board, record = Board(), a_record("r")
+    board, record = TableModel(), a_record("r")
     board.watch(record)
     assert board.tick(10.0)["seq"] == 1
     assert board.tick(10.1) is None
@@ -74,7 +74,7 @@ def test_nothing_changed_is_no_message_but_once_the_number_again():
 
 def test_only_changed_cells_are_sent():
     """A run that streams costs its text, not its line."""
-    board, record = Board(), a_record("r")
+    board, record = TableModel(), a_record("r")
     board.watch(record)
     board.tick(0.0)
     record.apply(TextAdded("hello", step=1))
@@ -83,7 +83,7 @@ def test_only_changed_cells_are_sent():
 
 def test_an_ended_run_is_looked_at_no_more():
     """What has ended costs nothing; the board is quiet once nothing runs."""
-    board, record = Board(), a_record("r")
+    board, record = TableModel(), a_record("r")
     board.watch(record)
     record.apply(RunFinished(stop_reason="cancelled", finished_at=T0))
     board.tick(0.0)
@@ -94,7 +94,7 @@ def test_an_ended_run_is_looked_at_no_more():
 
 def test_other_kernels_runs_come_from_the_store_and_only_what_changed(tmp_path: Path):
     """A look after the first brings the runs that somebody wrote to; the rows of an unwritten end change nothing."""
-    store, board = Store(tmp_path / "runs.duckdb"), Board()
+    store, board = Store(tmp_path / "runs.duckdb"), TableModel()
     for run_id in ("a", "b"):
         store.submit(Launch({"run_id": run_id, "session_id": run_id, "turn": 1}))
     found = newest_runs(store, 10)
@@ -116,7 +116,7 @@ def test_other_kernels_runs_come_from_the_store_and_only_what_changed(tmp_path: 
 
 def test_this_kernels_runs_are_not_taken_from_the_file():
     """A row of the file, which is up to a second old, does not take a live run back."""
-    board, record = Board(), a_record("r")
+    board, record = TableModel(), a_record("r")
     board.watch(record)
     record.apply(RunStarted(started_at=T0))
     board.tick(0.0)
@@ -134,7 +134,7 @@ def test_this_kernels_runs_are_not_taken_from_the_file():
 
 def test_trouble_of_the_store_is_told_once_and_taken_back():
     """What keeps rows from the record is on the panel as long as it lasts, for pages that load later too."""
-    board = Board()
+    board = TableModel()
     what = ["the record is held by another process", "close the program that has it open"]
     assert board.tick(0.0, trouble=what) == {"seq": 1, "trouble": what}
     assert board.tick(0.1, trouble=what) is None
@@ -145,7 +145,7 @@ def test_trouble_of_the_store_is_told_once_and_taken_back():
 def test_a_batchs_standing_is_told_when_it_changes_and_one_that_was_let_go_has_ended():
     """A batch that goes on keeps the board awake; rows without runs are told; a board of one batch holds no other."""
     board, going = (
-        Board(),
+        TableModel(),
         {"total": 10, "done": 1, "failed": 0, "not_asked": 0, "rate": 1.0, "finished": False},
     )
     assert board.tick(0.0, batches={"b": going})["batches"] == {"b": going}
@@ -156,6 +156,6 @@ def test_a_batchs_standing_is_told_when_it_changes_and_one_that_was_let_go_has_e
     board.tick(3.1)
     assert not board.busy
     assert board.state()["batches"]["b"]["finished"]
-    only = Board("b")
+    only = TableModel("b")
     only.watch(a_record("r"))
     assert only.tick(0.0, batches={"other": going}) is None

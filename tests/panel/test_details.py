@@ -18,7 +18,7 @@ from nbagent.events import (
     ToolRequest,
     Usage,
 )
-from nbagent.panel.details import MESSAGES, TEXT_CHARS, details_of, stage_of
+from nbagent.panel.details.data import MESSAGES, TEXT_CHARS, details_of, stage_of
 from nbagent.run import RunLaunch, RunRecord
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbagent.panel.feed import Feed
+from nbagent.panel.protocol import NumberedChannel
 
 row_texts = st.tuples(st.integers(0, 2), st.text(alphabet="ab\U0001f600", max_size=6))
 
@@ -13,7 +13,7 @@ row_texts = st.tuples(st.integers(0, 2), st.text(alphabet="ab\U0001f600", max_si
 @given(st.lists(st.tuples(row_texts, st.booleans()), max_size=20))
 def test_whoever_hears_every_message_or_loads_late_has_the_state(steps):
     """A front end that applies each message has the feed's state, and so has one that begins with the state."""
-    feed = Feed({"n": 0}, "")
+    feed = NumberedChannel({"n": 0}, "")
     have = dict(feed.state)
     for (number, text), reload in steps:
         message = feed.next({"n": number}, text, now_s=0.0)
@@ -32,7 +32,7 @@ def test_whoever_hears_every_message_or_loads_late_has_the_state(steps):
 
 def test_nothing_changed_is_no_message():
     """A card whose run stands still sends nothing, but once more the whole a second after its last change."""
-    feed = Feed({"n": 0}, "")
+    feed = NumberedChannel({"n": 0}, "")
     assert feed.next({"n": 0}, "", 0.0) is None
     assert not feed.say_again(10.0)
     assert feed.next({"n": 0}, "a", 10.0) == {"seq": 1, "append": "a"}

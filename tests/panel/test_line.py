@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nbagent.events import ModelCall, ModelCallFinished, RunFinished, RunStarted, TextAdded, Usage
-from nbagent.panel.line import COLUMNS, TEXT_CHARS, is_older, line_of, line_of_stored
+from nbagent.panel.table.row import COLUMNS, TEXT_CHARS, is_older, line_of, line_of_stored
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.store import Finish, Launch, Store, newest_runs
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbagent.panel.prose import LIMIT, TAGS, html_of
+from nbagent.panel.card.markdown import LIMIT, TAGS, html_of
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbagent.panel.shown import pause_after
+from nbagent.panel.card.display import pause_after
 
 
 @pytest.mark.parametrize(

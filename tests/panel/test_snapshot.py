@@ -8,8 +8,9 @@ from html.parser import HTMLParser
 import pytest
 
 from nbagent.events import ApprovalRequested, NoticeGiven, PendingApproval, RunFinished, RunStarted, TextAdded
-from nbagent.panel import show_card, snapshot, summary_plain
-from nbagent.panel.view import Seen, row_of
+from nbagent.panel import show_card, summary_plain
+from nbagent.panel.card import static_html
+from nbagent.panel.card.data import RunSnapshot, row_of
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.runtime import Run, Runtime
 from nbagent.schemas import OutputSchema
@@ -53,7 +54,7 @@ def a_record(run_id: str = "run-1", **launch) -> RunRecord:
 
 
 def looked(record: RunRecord):
-    seen = Seen.of_record(record)
+    seen = RunSnapshot.of_record(record)
     return row_of(seen), seen.text
 
 
@@ -72,7 +73,7 @@ def test_hostile_text_stays_text_wherever_it_stands():
     )
     row, text = looked(record)
     assert row["table"] is not None
-    tags = parsed(snapshot.html_of(row, text, key=snapshot.key_of(HOSTILE)))
+    tags = parsed(static_html.html_of(row, text, key=static_html.key_of(HOSTILE)))
     assert tags.tags <= ALLOWED
     assert tags.attributes <= {"class", "style"}
     assert HOSTILE in tags.texts
@@ -85,7 +86,7 @@ def test_a_nested_answer_stays_a_tree_of_text():
     record.apply(RunFinished(stop_reason="end", content=value, output_valid=True, finished_at=T0))
     row, text = looked(record)
     assert row["form"] == "tree"
-    tags = parsed(snapshot.html_of(row, text))
+    tags = parsed(static_html.html_of(row, text))
     assert tags.tags <= ALLOWED
     assert "2,100,000" in " ".join(tags.texts)
 
@@ -93,11 +94,11 @@ def test_a_nested_answer_stays_a_tree_of_text():
 def test_the_plain_form_is_the_same_from_launch_to_end_and_from_run_to_run():
     """nbval compares text/plain: it has no id, status, time or answer in it."""
     first, second = a_record("id-1"), a_record("id-2")
-    at_launch = snapshot.plain_of(looked(first)[0])
+    at_launch = static_html.plain_of(looked(first)[0])
     second.apply(RunStarted(started_at=T0))
     second.apply(TextAdded("an answer", step=1))
     second.apply(RunFinished(stop_reason="error", error="a\nb", finished_at=T0))
-    assert snapshot.plain_of(looked(second)[0]) == at_launch
+    assert static_html.plain_of(looked(second)[0]) == at_launch
     assert at_launch == "nbagent run\nfacts: agent 'analyst', model 'demo:slow'"
 
 
@@ -107,7 +108,7 @@ def test_the_html_tells_status_answer_cost_and_how_to_get_the_result():
     record.apply(RunStarted(started_at=T0))
     record.apply(TextAdded("an answer", step=1))
     record.apply(RunFinished(stop_reason="end", content="an answer", finished_at=T0))
-    shown = " ".join(parsed(snapshot.html_of(*looked(record))).texts)
+    shown = " ".join(parsed(static_html.html_of(*looked(record))).texts)
     for part in (
         "facts",
         "completed",
@@ -124,13 +125,13 @@ def test_a_very_long_answer_does_not_fill_the_notebook():
     """The snapshot in the file is bounded."""
     record = a_record()
     record.apply(TextAdded("x" * 1_000_000, step=1))
-    assert len(snapshot.html_of(*looked(record))) < snapshot.HTML_TEXT_LIMIT + 2_000
+    assert len(static_html.html_of(*looked(record))) < static_html.HTML_TEXT_LIMIT + 2_000
 
 
 def test_a_key_is_a_class_name_whatever_the_run_id():
     """The class by which the live card hides the snapshot cannot be broken out of."""
-    assert snapshot.key_of(HOSTILE).replace("-", "").isalnum()
-    assert snapshot.key_of("\ud800") != snapshot.key_of("a")
+    assert static_html.key_of(HOSTILE).replace("-", "").isalnum()
+    assert static_html.key_of("\ud800") != static_html.key_of("a")
 
 
 def test_a_terminal_gets_text(capsys: pytest.CaptureFixture[str]):
@@ -154,7 +155,7 @@ def test_a_paused_run_says_what_it_waits_for():
     call = PendingApproval(step=1, tool_call_id="1", name="pay", arguments={"to": HOSTILE})
     record.apply(ApprovalRequested(call=call))
     row, text = looked(record)
-    tags = parsed(snapshot.html_of(row, text))
+    tags = parsed(static_html.html_of(row, text))
     assert tags.tags <= ALLOWED
     assert str(call) in tags.texts
-    assert f"waits for approval: {call}" in snapshot.terminal_text(row, text)
+    assert f"waits for approval: {call}" in static_html.terminal_text(row, text)

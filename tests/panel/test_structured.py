@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from nbagent.panel.structured import LEAF_LIMIT, TREE_DEPTH, TREE_NODES, structure_of
+from nbagent.panel.card.structured import LEAF_LIMIT, TREE_DEPTH, TREE_NODES, structure_of
 
 
 class City(BaseModel):

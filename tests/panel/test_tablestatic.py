@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from nbagent.events import RunFinished, RunStarted
-from nbagent.panel import Panel, tablestatic
-from nbagent.panel.line import line_of
+from nbagent.panel import Panel
+from nbagent.panel.table import static_html
+from nbagent.panel.table.row import line_of
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.store import Store
 from tests.panel.filled import fill
@@ -29,7 +30,7 @@ def lines(*names: str):
 
 def test_hostile_text_is_escaped():
     """Names, models, prompts and errors are text in the saved notebook."""
-    html = tablestatic.html_of(lines(HOSTILE), 1, key="k")
+    html = static_html.html_of(lines(HOSTILE), 1, key="k")
     assert "<script" not in html
     assert "<img" not in html
     assert "&lt;script&gt;" in html
@@ -37,10 +38,10 @@ def test_hostile_text_is_escaped():
 
 def test_the_html_is_bounded_and_says_what_it_leaves_out():
     """Ten thousand runs do not fill a notebook."""
-    html = tablestatic.html_of(lines(*(f"r{n}" for n in range(300))), 10_000, key="k")
+    html = static_html.html_of(lines(*(f"r{n}" for n in range(300))), 10_000, key="k")
     assert len(html) < 60_000
     assert "10,000 runs" in html
-    assert f"the newest {tablestatic.SHOWN} are shown" in html
+    assert f"the newest {static_html.SHOWN} are shown" in html
 
 
 def test_a_terminal_gets_a_text_table(capsys):
@@ -54,7 +55,7 @@ def test_a_terminal_gets_a_text_table(capsys):
     assert printed[0].startswith("nbagent runs: 40 runs · ")
     assert "cost known for" in printed[0]
     assert printed[1].split()[:3] == ["status", "run", "model"]
-    assert len(printed) == 2 + tablestatic.TERMINAL_SHOWN
+    assert len(printed) == 2 + static_html.TERMINAL_SHOWN
 
 
 def test_an_empty_store_says_how_to_begin():

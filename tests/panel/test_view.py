@@ -23,9 +23,9 @@ from nbagent.events import (
     ToolRequest,
     Usage,
 )
-from nbagent.panel import view
-from nbagent.panel.snapshot import html_of
-from nbagent.panel.view import Seen, row_of, shown_text
+from nbagent.panel.card import data as view
+from nbagent.panel.card.data import RunSnapshot, row_of, shown_text
+from nbagent.panel.card.static_html import html_of
 from nbagent.run import EarlierRun, RunLaunch, RunRecord
 from nbagent.schemas import OutputSchema
 
@@ -49,7 +49,7 @@ def a_record(**launch) -> RunRecord:
 def seen_after(record: RunRecord, *events) -> dict:
     for event in events:
         record.apply(event)
-    return row_of(Seen.of_record(record))
+    return row_of(RunSnapshot.of_record(record))
 
 
 @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ def test_a_run_read_from_the_store_shows_the_same_row():
     live = seen_after(
         record, RunStarted(started_at=T0), TextAdded("hello", step=1), finished(content="hello")
     )
-    assert row_of(Seen.of_output(record.snapshot())) == live
-    assert Seen.of_output(record.snapshot()).text == "hello"
+    assert row_of(RunSnapshot.of_output(record.snapshot())) == live
+    assert RunSnapshot.of_output(record.snapshot()).text == "hello"
 
 
 def test_names_keep_to_one_line():
@@ -254,8 +254,10 @@ def test_the_runs_under_a_run_stand_on_its_card():
         {"name": "inner", "status": "pending", "tokens": "", "depth": 1},
         {"name": "deep", "status": "running", "tokens": "1,234 tokens", "depth": 2},
     ]
-    assert row_of(Seen.of_output(record.snapshot()))["members"] == row["members"]
-    html = html_of(row_of(Seen.of_record(record)) | {"members": [row["members"][1] | {"name": HOSTILE}]}, "")
+    assert row_of(RunSnapshot.of_output(record.snapshot()))["members"] == row["members"]
+    html = html_of(
+        row_of(RunSnapshot.of_record(record)) | {"members": [row["members"][1] | {"name": HOSTILE}]}, ""
+    )
     assert "1,234 tokens" in html
     assert "<img" not in html
 
@@ -280,7 +282,7 @@ def test_a_paused_run_shows_what_a_person_is_to_approve():
     (shown,) = row["approvals"]
     assert (shown["step"], shown["tool_call_id"]) == (2, "call_1")
     assert shown["call"] == f"pay(amount=5, to='Bob  \\u202e\\n{HOSTILE}', 'a b'=None)"
-    assert view.Seen.of_output(record.snapshot()).approvals == (call,)
+    assert view.RunSnapshot.of_output(record.snapshot()).approvals == (call,)
     row = seen_after(record, ApprovalDenied(call=call, reason="no"))
     assert (row["status"], row["approvals"]) == ("running", [])
 
@@ -300,7 +302,7 @@ def test_a_members_waiting_call_stands_on_its_teams_card():
     assert "payer waits for approval: " in html_of(row, "")
     assert seen_after(record, finished())["approvals"] == [wanted]
     member.apply(ApprovalDenied(call=call, reason="no"))
-    assert row_of(Seen.of_record(record))["approvals"] == []
+    assert row_of(RunSnapshot.of_record(record))["approvals"] == []
 
 
 def test_half_a_surrogate_pair_can_be_shown():

@@ -13,7 +13,7 @@ import pytest
 import nbagent as nb
 from nbagent import Agent, RunOutput, RunStatus, cancel_run
 from nbagent.runtime import current
-from nbagent.store.lockfile import LockFile
+from nbagent.store.duckdb.lock_file import LockFile
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Drop, Gate, Silence, Wait, error
 from tests.reference.wires import Wire

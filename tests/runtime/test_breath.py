@@ -7,7 +7,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
-from nbagent.runtime.breath import FEWEST, MOST, PARTS, SLICE_S, Breath, spread
+from nbagent.runtime.scheduling.fair_yield import FEWEST, MOST, PARTS, SLICE_S, FairYield, spread
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -28,7 +28,7 @@ class Turns:
             self.number += 1
             await asyncio.sleep(0)
 
-    async def caller(self, name: int, breath: Breath, busy_s: float = 0.0) -> None:
+    async def caller(self, name: int, breath: FairYield, busy_s: float = 0.0) -> None:
         """Pass and work."""
         await breath.take()
         self.passed.append((name, self.number))
@@ -39,7 +39,7 @@ def test_a_thousand_callers_pass_in_order_a_few_in_each_turn() -> None:
     """None is lost or overtaken, and no turn of the loop has many more than it may."""
 
     async def scenario() -> None:
-        turns, breath = Turns(), Breath()
+        turns, breath = Turns(), FairYield()
         counting = asyncio.create_task(turns.count())
         await asyncio.gather(*[turns.caller(name, breath) for name in range(1000)])
         counting.cancel()
@@ -54,7 +54,7 @@ def test_fewer_pass_where_each_takes_long() -> None:
     """A turn that took too long lets fewer into the next one."""
 
     async def scenario() -> None:
-        turns, breath = Turns(), Breath()
+        turns, breath = Turns(), FairYield()
         counting = asyncio.create_task(turns.count())
         await asyncio.gather(*[turns.caller(name, breath, SLICE_S) for name in range(70)])
         counting.cancel()
@@ -69,7 +69,7 @@ def test_few_callers_do_not_wait() -> None:
     """A caller alone passes without a turn of the loop."""
 
     async def scenario() -> None:
-        turns, breath = Turns(), Breath()
+        turns, breath = Turns(), FairYield()
         for name in range(3):
             await turns.caller(name, breath)
         assert turns.passed == [(0, 0), (1, 0), (2, 0)]
@@ -81,7 +81,7 @@ def test_a_cancelled_caller_holds_nobody_up() -> None:
     """Those who wait behind a cancelled one pass."""
 
     async def scenario() -> None:
-        turns, breath = Turns(), Breath()
+        turns, breath = Turns(), FairYield()
         tasks = [asyncio.create_task(turns.caller(name, breath)) for name in range(3 * MOST)]
         await asyncio.sleep(0)
         for task in tasks[MOST : 2 * MOST]:

@@ -14,7 +14,7 @@ import pytest
 
 from nbagent import Agent, Limits, ModelSettings, OpenAIChat, OpenAIResponses, Team
 from nbagent.events import FilePart, Message, ToolRequest
-from nbagent.runtime.cachekey import cache_key, key_parts
+from nbagent.runtime.launch.cache_key import cache_key, key_parts
 
 
 class City(TypedDict):

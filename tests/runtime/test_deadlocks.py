@@ -8,7 +8,7 @@ import pytest
 
 import nbagent as nb
 from nbagent import Agent, tool
-from nbagent.runtime.children import MAX_DEPTH
+from nbagent.runtime.execution.run_context import MAX_DEPTH
 from tests.provider.chat_wire import text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 

@@ -11,8 +11,8 @@ import pytest
 import nbagent as nb
 from nbagent import Agent, Limits, OpenAIChat, Team, settings, tool
 from nbagent.events import Message, ToolRequest, Usage
-from nbagent.models.estimates import estimate_of, estimated_tokens, tokens_of_messages
-from nbagent.models.protocol import ModelRequest, ReplyFinished, SchemaOffer
+from nbagent.models.protocol import ModelRequest, ReplyFinished, SchemaDefinition
+from nbagent.models.token_estimates import estimate_of, estimated_tokens, tokens_of_messages
 from tests.provider.chat_wire import chunk, end, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 
@@ -68,7 +68,7 @@ def test_what_is_sent_counts_whole() -> None:
     assert estimated_tokens(bare) == 10
     with_call = ModelRequest(messages=(*bare.messages, Message(role="assistant", tool_requests=(call,))))
     assert estimated_tokens(with_call) > 10
-    schema = SchemaOffer(
+    schema = SchemaDefinition(
         name="City", json_schema={"type": "object", "properties": {"name": {"type": "string"}}}
     )
     assert estimated_tokens(ModelRequest(messages=bare.messages, schema=schema)) > 20

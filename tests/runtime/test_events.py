@@ -26,7 +26,7 @@ from nbagent.events import (
 )
 from nbagent.run import RunRecord
 from nbagent.runtime import Run, current
-from nbagent.runtime.listeners import Mailbox
+from nbagent.runtime.execution.event_stream import EventBuffer
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Silence, Wait
@@ -159,7 +159,7 @@ def test_a_dropped_listener_leaves_nothing(agent: Agent, provider: ScriptedProvi
         break
     asyncio.run(look_in())
     gc.collect()
-    assert not [box for box in gc.get_objects() if isinstance(box, Mailbox)]
+    assert not [box for box in gc.get_objects() if isinstance(box, EventBuffer)]
     gate.open()
     run.result(timeout=5)
     assert live_of(run)._listeners == ()

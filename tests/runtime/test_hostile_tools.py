@@ -14,7 +14,7 @@ import pytest
 
 from nbagent import Agent, Limits
 from nbagent.runtime import current
-from nbagent.runtime.children import MAX_DEPTH
+from nbagent.runtime.execution.run_context import MAX_DEPTH
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Wait

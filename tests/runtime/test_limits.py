@@ -12,7 +12,7 @@ import pytest
 import nbagent as nb
 from nbagent import Agent, ConfigurationError, Limits, OpenAIChat, RunStatus
 from nbagent.runtime import current
-from nbagent.runtime.clock import RunClock
+from nbagent.runtime.execution.pausable_timeout import PausableTimeout
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Script, Silence, Wait, error
@@ -106,7 +106,7 @@ def test_a_launch_brings_its_limits_once(
         return agent.start("First")
 
     with monkeypatch.context() as at_once:
-        at_once.setattr("nbagent.runtime.launch.COMMIT_WAIT_S", 1.0)
+        at_once.setattr("nbagent.runtime.runtime.COMMIT_WAIT_S", 1.0)
         first = runtime.thread.submit(on_the_loop()).result(5)
         first.result(timeout=5)
         monkeypatch.setenv("NBAGENT_MAX_CONCURRENCY", "3")
@@ -217,7 +217,7 @@ def test_a_pause_stops_the_clock() -> None:
 
     async def scenario() -> None:
         loop, over = asyncio.get_running_loop(), asyncio.Event()
-        clock = RunClock(0.1, over.set)
+        clock = PausableTimeout(0.1, over.set)
         clock.pause()
         clock.start()
         clock.pause()

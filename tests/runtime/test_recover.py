@@ -16,17 +16,18 @@ import pytest
 import nbagent as nb
 from nbagent import Agent, ConfigurationError, Limits, RunStatus
 from nbagent.errors import ProviderUnreachableError, UnknownNameError
-from nbagent.loop.continuation import CONTINUE_PROMPT, Joint
+from nbagent.loop.resume_text import CONTINUE_PROMPT, OverlapTrimmer
 from nbagent.models.protocol import (
-    Attached,
     ModelEvent,
     ModelRequest,
     ReplyFinished,
     ReplyStarted,
+    ResponseAttached,
     ResumePoint,
-    TextPiece,
+    TextDelta,
 )
-from nbagent.runtime import Runtime, current, recover
+from nbagent.runtime import Runtime, current
+from nbagent.runtime.recovery import resume as recover
 from nbagent.store import Finish, Launch, NewAttempt, Store
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
@@ -195,7 +196,7 @@ def test_the_demo_model_goes_on_from_partial_text() -> None:
 )
 def test_what_a_continuation_repeats_is_left_out(partial: str, pieces: list[str], whole: str) -> None:
     """The streamed pieces and the whole reply come to the same text."""
-    joint = Joint(partial)
+    joint = OverlapTrimmer(partial)
     streamed = partial + "".join(map(joint.feed, pieces)) + joint.rest()
     assert streamed == joint.whole("".join(pieces)) == whole
 
@@ -222,12 +223,12 @@ class AtTheProvider:
         self.requests.append(request)
         yield ReplyStarted()
         if request.resume is None:
-            yield TextPiece("Par")
-            yield Attached(response_id="resp_1", sequence_number=4)
+            yield TextDelta("Par")
+            yield ResponseAttached(response_id="resp_1", sequence_number=4)
             raise ProviderUnreachableError("the connection was lost", "resume the run", retry_after_s=1e6)
         if self.stuck:
             await asyncio.Event().wait()
-        yield TextPiece("is.")
+        yield TextDelta("is.")
         yield ReplyFinished(text="Paris.", finish_reason="stop", response_id="resp_1")
 
 

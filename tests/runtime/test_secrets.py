@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import nbagent as nb
-from nbagent import Agent, Limits, ModelSettings, OpenAIChat, OpenAIResponses, secrets, tool
+from nbagent import Agent, Limits, ModelSettings, OpenAIChat, OpenAIResponses, tool
+from nbagent.core import redaction
 from nbagent.runtime import current
 from tests.provider import chat_wire
 from tests.provider.server import ScriptedProvider
@@ -134,11 +135,11 @@ def test_a_tools_error_with_a_secret_is_masked(
 )  # fmt: skip
 def test_names_of_secrets(name: str, secret: bool) -> None:  # noqa: FBT001
     """Words count, not letters within a word."""
-    assert secrets.is_secret_name(name) is secret
+    assert redaction.is_secret_name(name) is secret
 
 
 def test_words_are_not_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short value and a path under such a name leave texts as they are."""
     monkeypatch.setenv("DEBUG_TOKEN", "on")
     monkeypatch.setenv("SSH_AUTH_SOCK", "/run/agent.sock")
-    assert secrets.mask("it goes on at /run/agent.sock") == "it goes on at /run/agent.sock"
+    assert redaction.mask("it goes on at /run/agent.sock") == "it goes on at /run/agent.sock"

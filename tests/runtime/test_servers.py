@@ -8,9 +8,9 @@ import pytest
 
 from nbagent.errors import EarlyEndError
 from nbagent.models import OpenAIChat
-from nbagent.runtime import servers
-from nbagent.runtime.servers import FEW, Server
-from nbagent.runtime.turns import Slots
+from nbagent.runtime.scheduling import server_limits
+from nbagent.runtime.scheduling.concurrency import ConcurrencyLimiter
+from nbagent.runtime.scheduling.server_limits import FEW, Server
 from tests.runtime.test_slots import Calls, Named
 
 LONG_S = 1000.0  # a stream that began long ago
@@ -25,7 +25,7 @@ def test_one_at_a_time_where_the_row_says_so():
     """Calls of all models of such a server go one after the other; those of other servers do not wait for them."""
 
     async def work():
-        calls = Calls(Slots())
+        calls = Calls(ConcurrencyLimiter())
         await calls.start("one", at("http://127.0.0.1:1/v1"))
         await calls.start("other model", at("http://127.0.0.1:1/v1", "m2"))
         await calls.start("same model", at("http://127.0.0.1:1/v1"))
@@ -61,7 +61,7 @@ def test_a_stream_that_ends_early_by_itself_is_none_of_it():
 
 def test_a_server_that_takes_several_keeps_them(monkeypatch):
     """One stream that outlives a later request shows that the server takes both: early ends are its own then."""
-    monkeypatch.setattr(servers, "OUTLIVED_S", -1.0)
+    monkeypatch.setattr(server_limits, "OUTLIVED_S", -1.0)
     server = Server()
     first = server.begin()
     server.begin()
@@ -73,7 +73,7 @@ def test_a_server_that_takes_several_keeps_them(monkeypatch):
 @pytest.mark.parametrize("lasted_s", [0.0, LONG_S])
 def test_what_the_slots_say(lasted_s):
     """The slots hear of early ends; any other failure is the run's own."""
-    slots, model = Slots(), at("http://127.0.0.1:1/v1", provider="openai-chat")
+    slots, model = ConcurrencyLimiter(), at("http://127.0.0.1:1/v1", provider="openai-chat")
 
     async def work():
         async with slots.slot(model, None), slots.slot(model, None):

@@ -13,8 +13,8 @@ import nbagent as nb
 from nbagent import Agent, RunStatus, Session
 from nbagent.errors import SessionBusyError
 from nbagent.events import Message, ToolCallStarted, ToolRequest
-from nbagent.runtime.history import NO_ANSWER, OUTCOME_UNKNOWN, whole
-from nbagent.store import Turn
+from nbagent.runtime.execution.history import NO_ANSWER, OUTCOME_UNKNOWN, whole
+from nbagent.store import StoredTurn
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Drop, Gate, Silence, Wait, error
@@ -285,11 +285,11 @@ def test_each_run_leaves_a_whole_turn(
     messages: list[Message], partial: str | None, kept: list[Message]
 ) -> None:
     """It begins with the prompt, each tool call has its answer, and the last word is the model's."""
-    turn = Turn(run_id="r", status=RunStatus.cancelled, partial_text=partial, messages=tuple(messages))
+    turn = StoredTurn(run_id="r", status=RunStatus.cancelled, partial_text=partial, messages=tuple(messages))
     assert whole(turn) == kept
 
 
 def test_a_carried_turn_stays_as_it_is() -> None:
     """Messages that came as data are a person's own; only a tool call without an answer is given one."""
-    turn = Turn(run_id="r", status=None, partial_text=None, messages=(USER, ASKING, USER))
+    turn = StoredTurn(run_id="r", status=None, partial_text=None, messages=(USER, ASKING, USER))
     assert whole(turn) == [USER, ASKING, UNKNOWN, USER]

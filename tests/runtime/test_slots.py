@@ -10,7 +10,7 @@ import pytest
 
 from nbagent.events import Message
 from nbagent.models.protocol import ModelRequest
-from nbagent.runtime.turns import MOVE_S, CallLimits, Slots
+from nbagent.runtime.scheduling.concurrency import MOVE_S, CallLimits, ConcurrencyLimiter
 from tests.loop.scripted import ScriptedModel
 
 WINDOW_S = 0.2  # a minute, for tests
@@ -36,7 +36,7 @@ def request(tokens: int = 1) -> ModelRequest:
 class Calls:
     """Calls that hold their slot until they are told to end; `went` is the order in which they got one."""
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: ConcurrencyLimiter) -> None:
         self.slots = slots
         self.went: list[str] = []
         self.places: dict[str, list[int | None]] = {}
@@ -80,7 +80,7 @@ def test_first_come_first_served() -> None:
     """With one slot the calls go one by one, in order of arrival."""
 
     async def scenario() -> None:
-        calls = Calls(Slots(CallLimits(at_a_time=1)))
+        calls = Calls(ConcurrencyLimiter(CallLimits(at_a_time=1)))
         for name in "xyz":
             await calls.start(name)
         assert (calls.went, calls.slots.waiting) == (["x"], 2)
@@ -94,7 +94,7 @@ def test_a_saturated_model_does_not_block_another() -> None:
     """A call that waits for its own model lets calls of other models pass; between those that may go, the first."""
 
     async def scenario() -> None:
-        calls = Calls(Slots(CallLimits(at_a_time=3, at_a_time_per_model=1)))
+        calls = Calls(ConcurrencyLimiter(CallLimits(at_a_time=3, at_a_time_per_model=1)))
         await calls.start("a1", A)
         await calls.start("a2", A)
         await calls.start("b1", B)
@@ -112,7 +112,7 @@ def test_those_who_wait_hear_how_they_move() -> None:
     """A call that waits knows its place from 1, over all models where all slots are taken, and moves up as others end."""
 
     async def scenario() -> None:
-        calls = Calls(Slots(CallLimits(at_a_time=1)))
+        calls = Calls(ConcurrencyLimiter(CallLimits(at_a_time=1)))
         await calls.start("a1", A)
         await calls.start("a2", A)
         await calls.start("b1", B)
@@ -132,7 +132,7 @@ def test_a_cancelled_wait_gives_its_place_on() -> None:
     """Whether it is cancelled in the queue or in the very moment of its turn, the slot goes to the next."""
 
     async def scenario() -> None:
-        calls = Calls(Slots(CallLimits(at_a_time=1)))
+        calls = Calls(ConcurrencyLimiter(CallLimits(at_a_time=1)))
         for name in "wxyz":
             await calls.start(name)
         calls.tasks["x"].cancel()
@@ -151,7 +151,7 @@ def test_a_raised_limit_lets_the_waiting_go() -> None:
     """The limits may change while calls wait."""
 
     async def scenario() -> None:
-        calls = Calls(Slots(CallLimits(at_a_time=1)))
+        calls = Calls(ConcurrencyLimiter(CallLimits(at_a_time=1)))
         for name in "xyz":
             await calls.start(name)
         calls.slots.limit(CallLimits(at_a_time=2))
@@ -167,7 +167,7 @@ def test_requests_per_minute() -> None:
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        calls = Calls(Slots(CallLimits(requests_per_minute=2), window_s=WINDOW_S))
+        calls = Calls(ConcurrencyLimiter(CallLimits(requests_per_minute=2), window_s=WINDOW_S))
         began = loop.time()
         for name in ("a1", "a2", "a3"):
             await calls.start(name, A)
@@ -186,7 +186,7 @@ def test_tokens_per_minute(used: int | None, *, waits: bool) -> None:
     """Tokens are estimated before a call and corrected after it: what was not used is free for the next."""
 
     async def scenario() -> None:
-        calls = Calls(Slots(CallLimits(tokens_per_minute=100), window_s=WINDOW_S))
+        calls = Calls(ConcurrencyLimiter(CallLimits(tokens_per_minute=100), window_s=WINDOW_S))
         await calls.start("big", tokens=60, used=used)
         await calls.start("next", tokens=60)
         assert calls.went == ["big"]
@@ -202,7 +202,7 @@ def test_a_call_larger_than_the_rate_goes_alone() -> None:
     """It would wait for ever; it goes when nothing else was sent for a minute."""
 
     async def scenario() -> None:
-        calls = Calls(Slots(CallLimits(tokens_per_minute=10), window_s=WINDOW_S))
+        calls = Calls(ConcurrencyLimiter(CallLimits(tokens_per_minute=10), window_s=WINDOW_S))
         await calls.start("huge", tokens=50)
         assert calls.went == ["huge"]
         await calls.start("small")
@@ -217,7 +217,9 @@ def test_a_cancelled_call_was_not_sent() -> None:
     """A call that is cancelled in the moment of its turn counts for no rate."""
 
     async def scenario() -> None:
-        calls = Calls(Slots(CallLimits(at_a_time=1, requests_per_minute=2), window_s=WINDOW_S * 100))
+        calls = Calls(
+            ConcurrencyLimiter(CallLimits(at_a_time=1, requests_per_minute=2), window_s=WINDOW_S * 100)
+        )
         for name in "xyz":
             await calls.start(name)
         calls._ends["x"].set()

@@ -31,7 +31,7 @@ from hypothesis.stateful import (
 from nbagent import Agent, ConfigurationError, Limits, OpenAIChat, Run, RunStatus, cancel_run
 from nbagent.errors import SessionBusyError
 from nbagent.events import ToolCall
-from nbagent.loop import ask
+from nbagent.loop import model_call
 from nbagent.run import RunMetrics, RunOutput
 from nbagent.runtime import current
 from tests.provider.server import ScriptedProvider
@@ -376,7 +376,7 @@ def machine(
 ) -> Callable[[], Interleavings]:
     """Make a machine on this provider, with a store of its own; a lost connection is tried again at once."""
     importlib.import_module("openai")  # takes seconds on a busy machine: no part of how long a run may take
-    monkeypatch.setattr(ask, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(model_call, "FIRST_PAUSE_S", 0.01)
     return lambda: Interleavings(provider, tmp_path)
 
 

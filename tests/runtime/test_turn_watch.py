@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nbagent.runtime.turn_watch import LONGEST_PAUSE_S, LOOK_EVERY_S, SHORTEST_PAUSE_S, TurnWatch
+from nbagent.runtime.scheduling.turn_watch import LONGEST_PAUSE_S, LOOK_EVERY_S, SHORTEST_PAUSE_S, TurnWatch
 from nbagent.store import ClaimNote, UnfinishedRun
 
 T0 = 100.0

@@ -29,10 +29,10 @@ from nbagent.models import (
     ModelRequest,
     Notice,
     OpenAIResponses,
-    ReasoningPiece,
+    ReasoningDelta,
     ReplyStarted,
-    SchemaOffer,
-    TextPiece,
+    SchemaDefinition,
+    TextDelta,
     close_connections,
 )
 
@@ -130,7 +130,7 @@ def ask(url: str, question: str, *, background: bool = False, **request):
 
 def shown(events) -> str:
     """Return the text that was yielded."""
-    return "".join(event.text for event in events if isinstance(event, TextPiece))
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
 def test_text(url):
@@ -138,7 +138,7 @@ def test_text(url):
     events = ask(url, "capital?")
     finished = events[-1]
     assert isinstance(events[0], ReplyStarted)
-    assert len([event for event in events if isinstance(event, TextPiece)]) > 1
+    assert len([event for event in events if isinstance(event, TextDelta)]) > 1
     assert shown(events) == finished.text == "The capital of France is Paris, as it has been for a long time."
     assert (finished.usage.input_tokens, finished.usage.output_tokens) == (11, 7)
     assert finished.response_id.startswith("resp")
@@ -153,7 +153,7 @@ def test_usage_that_is_not_counted(url):
 def test_reasoning(url):
     """A reasoning summary is reasoning, and the answer is free of it; its item is kept for the next turn."""
     events = ask(url, "think")
-    assert any(isinstance(event, ReasoningPiece) for event in events)
+    assert any(isinstance(event, ReasoningDelta) for event in events)
     assert (events[-1].text, events[-1].reasoning) == ("42.", "I have to think about this for a moment.")
     assert [kept["item"]["type"] for kept in events[-1].provider_items] == ["reasoning", "message"]
 
@@ -166,7 +166,7 @@ def test_length_stop(url):
 
 def test_schema(url):
     """A request with a strict schema is taken."""
-    schema = SchemaOffer(
+    schema = SchemaDefinition(
         name="City", json_schema={"type": "object", "properties": {"name": {"type": "string"}}}
     )
     assert json.loads(ask(url, "city", schema=schema)[-1].text)["name"] == "Paris"

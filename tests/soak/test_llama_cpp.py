@@ -28,9 +28,9 @@ from nbagent.models import (
     OpenAIChat,
     ReplyFinished,
     ReplyStarted,
-    SchemaOffer,
-    TextPiece,
-    ToolOffer,
+    SchemaDefinition,
+    TextDelta,
+    ToolDefinition,
     close_connections,
 )
 from nbagent.spec import ModelSettings
@@ -131,7 +131,7 @@ def test_streaming(plain):
     events = ask(plain, limit=12)
     finished = events[-1]
     assert isinstance(events[0], ReplyStarted)
-    assert "".join(event.text for event in events if isinstance(event, TextPiece)) == finished.text != ""
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == finished.text != ""
     assert finished.finish_reason == "length"
     assert (finished.usage.total_tokens, finished.usage_source) == (None, "missing")
     assert finished.response_model == "noise"
@@ -139,7 +139,7 @@ def test_streaming(plain):
 
 def test_schema_steps_down(plain):
     """The server knows no json_schema; the step down is said once, and a reply comes."""
-    request = {"schema": SchemaOffer(name="Answer", json_schema=SCHEMA)}
+    request = {"schema": SchemaDefinition(name="Answer", json_schema=SCHEMA)}
     first, second = ask(plain, **request), ask(plain, **request)
     assert [type(event) for event in first].count(Notice) == 1
     assert [type(event) for event in second].count(Notice) == 0
@@ -149,7 +149,7 @@ def test_schema_steps_down(plain):
 def test_schema_is_enforced_in_its_own_dialect(plain):
     """With the row that knows llama.cpp's form, the answer of a model of noise is valid against the schema."""
     events = ask(
-        plain, provider="llama-cpp", limit=200, schema=SchemaOffer(name="Answer", json_schema=SCHEMA)
+        plain, provider="llama-cpp", limit=200, schema=SchemaDefinition(name="Answer", json_schema=SCHEMA)
     )
     answer = json.loads(events[-1].text)
     assert set(answer) == {"yes", "size"}
@@ -159,7 +159,7 @@ def test_schema_is_enforced_in_its_own_dialect(plain):
 
 def test_tool_call(calling):
     """A forced tool call comes whole: one request with its name once and arguments that are JSON."""
-    tool = ToolOffer(name="price", description="The price.", parameters=SCHEMA)
+    tool = ToolDefinition(name="price", description="The price.", parameters=SCHEMA)
     choice = {"tool_choice": {"type": "function", "function": {"name": "price"}}}
     events = ask(calling, limit=200, tools=(tool,), extra_body=choice)
     finished = events[-1]
@@ -171,7 +171,7 @@ def test_tool_call(calling):
 
 def test_tool_result_is_taken_back(calling):
     """The history of a tool call, its result included, is a request that the server takes."""
-    tool = ToolOffer(name="price", description="The price.", parameters=SCHEMA)
+    tool = ToolDefinition(name="price", description="The price.", parameters=SCHEMA)
     call = ToolRequest(tool_call_id="call_1", name="price", arguments='{"yes": true, "size": "small"}')
     history = (
         *ASK,
@@ -183,7 +183,7 @@ def test_tool_result_is_taken_back(calling):
 
 def test_offered_tool(calling):
     """A tool that is only offered does no harm, whatever the noise says."""
-    tool = ToolOffer(name="price", description="The price.", parameters=SCHEMA)
+    tool = ToolDefinition(name="price", description="The price.", parameters=SCHEMA)
     finished = ask(calling, tools=(tool,))[-1]
     assert isinstance(finished, ReplyFinished)
 
@@ -203,7 +203,7 @@ def test_leaving_early(plain):
         model = OpenAIChat(id="noise", base_url=plain)
         async with aclosing(model.stream(ModelRequest(messages=ASK, idle_timeout_s=60.0))) as events:
             async for event in events:
-                if isinstance(event, TextPiece):
+                if isinstance(event, TextDelta):
                     break
         await close_connections()
 

@@ -126,11 +126,11 @@ class Orders:
 
     def __init__(self, path: Path, *, guarded: bool) -> None:
         from nbagent.store import Store
-        from nbagent.store.file import StoreFile
+        from nbagent.store.duckdb.database_file import DatabaseFile
 
         self.path = path
         self.store = Store(path)
-        self.file = StoreFile(path)
+        self.file = DatabaseFile(path)
         if not guarded:
             self.file.lock = _Unguarded()  # type: ignore[assignment]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from nbagent.store import BatchRecord, Finish, Launch, Store, answered_rows, batch_details
-from nbagent.store.jobs import Jobs
+from nbagent.store.duckdb.write.write_queue import WriteQueue
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ def launch(run_id: str, batch_id: str, row_key: str, *, waited: bool = False) ->
 
 def test_a_row_of_a_batch_waits_for_the_others() -> None:
     """Its launch is not urgent: it goes with the next batch of rows; one that a person waits for goes at once."""
-    jobs = Jobs()
+    jobs = WriteQueue()
     jobs.put(launch("a", "b", "k"), 10.0)
     due = jobs.due()
     assert due is not None

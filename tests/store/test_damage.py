@@ -16,21 +16,21 @@ import pytest
 from nbagent.errors import QueryError, StoreDamagedError, StoreError
 from nbagent.events import Message, ModelCall, ToolCall
 from nbagent.store import (
-    Append,
+    AppendRows,
     CancelRequest,
-    Chosen,
     Finish,
     Launch,
+    RunFilter,
     Store,
     list_runs,
     load_run,
-    measures,
+    metrics_sql,
     runs_since,
     session_metrics,
 )
-from nbagent.store.file import damage_in
-from nbagent.store.lockfile import LockFile
-from nbagent.store.migrations import MIGRATIONS
+from nbagent.store.duckdb.database_file import damage_in
+from nbagent.store.duckdb.lock_file import LockFile
+from nbagent.store.duckdb.schema import MIGRATIONS
 from tests.store.processes import child
 
 NOW = datetime(2026, 11, 21, 5, 6, 7, tzinfo=UTC)
@@ -64,7 +64,7 @@ def fill(store: Store) -> None:
     store.submit(Launch({"run_id": "r", "session_id": "s"}))
     for number in range(40):
         text = os.urandom(20_000).hex()
-        store.submit(Append(run_id="r", messages=((number, Message(role="user", content=text)),)))
+        store.submit(AppendRows(run_id="r", messages=((number, Message(role="user", content=text)),)))
     assert store.close(10)
 
 
@@ -230,7 +230,7 @@ def test_a_record_locked_for_a_minute_is_said_and_nothing_is_lost(
     while store._writer._troubles._waiting_since is None:
         assert not ended.done()
     assert store.trouble is None  # a moment is no trouble
-    monkeypatch.setattr("nbagent.store.troubles.monotonic", lambda: time.monotonic() + 60)
+    monkeypatch.setattr("nbagent.store.duckdb.write.health.monotonic", lambda: time.monotonic() + 60)
     assert store.trouble == (
         f"the record {str(path)!r} is held by another process (pid {os.getpid()})\n"
         "close the program that has it open; rows wait in memory until then"
@@ -269,7 +269,7 @@ def test_a_clock_that_goes_backwards_loses_and_hides_nothing(store: Store) -> No
     assert output is not None
     assert (output.metrics.duration_s, output.metrics.queued_s) == (0.0, 0.0)
     assert session_metrics(store, "s").duration_s == 0.0
-    assert store.arrays(*measures.by_session(Chosen()))["duration_s"].tolist() == [0.0]
+    assert store.arrays(*metrics_sql.by_session(RunFilter()))["duration_s"].tolist() == [0.0]
     store.submit(Launch({"run_id": "r3", "session_id": "s", "created_at": hour_ago})).result(10)
     assert {row["run_id"] for row in runs_since(store, NOW, []).rows} == {"r1", "r2", "r3"}
     store.submit(CancelRequest("r4")).result(10)
@@ -288,7 +288,7 @@ def test_a_run_with_ten_thousand_steps_is_kept_whole(store: Store) -> None:
             started_at=NOW, duration_s=0.0, result="seen",
         )  # fmt: skip
         said = ((2 * step, Message(role="assistant")), (2 * step + 1, Message(role="tool", content="seen")))
-        store.submit(Append(run_id="r", model_calls=(call(step),), tool_calls=(tool,), messages=said))
+        store.submit(AppendRows(run_id="r", model_calls=(call(step),), tool_calls=(tool,), messages=said))
     assert store.submit(Finish(run_id="r", end=END)).result(60) is True
     written = time.monotonic()
     output = load_run(store, "r")

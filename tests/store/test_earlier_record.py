@@ -14,10 +14,10 @@ from pydantic import SecretStr
 import nbagent as nb
 from nbagent import Agent, Limits, OpenAIChat, runtime
 from nbagent.errors import NoRecordedAnswerError
-from nbagent.runtime.stored import answer_of
+from nbagent.runtime.recovery.load import answer_of
 from nbagent.schemas import OutputSchema, Stored, read_stored
 from nbagent.store import all_answers, answered_rows
-from nbagent.store.migrations import MIGRATIONS
+from nbagent.store.duckdb.schema import MIGRATIONS
 from tests.provider.chat_wire import text_reply
 from tests.provider.server import ScriptedProvider
 from tests.store.earlier_types import TYPED, City, Dog, Login, Poll, Price, Scratch, pay, price

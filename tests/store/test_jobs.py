@@ -2,21 +2,27 @@ from __future__ import annotations
 
 import pytest
 
-from nbagent.store.jobs import BATCH, SPACING_PER_RUN_S, SPACING_S, WAITED_SPACING_S, Jobs
-from nbagent.store.writes import Append, CancelRequest, Finish, Launch, Logged, Progress, Write
+from nbagent.store.commands import AppendRows, CancelRequest, Finish, JournaledLaunch, Launch, Progress, Write
+from nbagent.store.duckdb.write.write_queue import (
+    BATCH,
+    SPACING_PER_RUN_S,
+    SPACING_S,
+    WAITED_SPACING_S,
+    WriteQueue,
+)
 
 NOW = 1000.0
 END = {"status": "completed", "stop_reason": "end"}
 
 
-def logged(run_id: str) -> Logged:
+def logged(run_id: str) -> JournaledLaunch:
     """A launch that the log holds."""
-    return Logged((run_id, run_id, 1, None, "owner", None, None, None, None, "{}"))
+    return JournaledLaunch((run_id, run_id, 1, None, "owner", None, None, None, None, "{}"))
 
 
-def after_a_batch(running: int) -> Jobs:
+def after_a_batch(running: int) -> WriteQueue:
     """Jobs whose last batch was now, with so many runs under way."""
-    jobs = Jobs()
+    jobs = WriteQueue()
     for number in range(running):
         jobs.put(Launch({"run_id": f"r{number}"}), NOW)
     jobs.put(Progress(run_id="r0"), NOW)
@@ -32,7 +38,7 @@ def after_a_batch(running: int) -> Jobs:
         (2, [CancelRequest("q")], 0.0),
         (2, [Progress(run_id="r0")], NOW + 2 * SPACING_PER_RUN_S),
         (100, [Progress(run_id="r0")], NOW + SPACING_S),
-        (100, [Append(run_id="r0", waited=True)], NOW + WAITED_SPACING_S),
+        (100, [AppendRows(run_id="r0", waited=True)], NOW + WAITED_SPACING_S),
         (2, [Finish(run_id="r0", end=END)], NOW + SPACING_PER_RUN_S),
         (1, [Finish(run_id="r0", end=END)], 0.0),
         (0, [Progress(run_id="r0")], 0.0),
@@ -52,7 +58,7 @@ def test_when_the_next_is_due(running: int, writes: list[Write], due: float | No
 
 def test_what_could_not_be_written_keeps_its_place() -> None:
     """After half a batch the other half is first again, and readers behind it go on waiting."""
-    jobs = Jobs()
+    jobs = WriteQueue()
     for number in range(3):
         jobs.put(logged(f"r{number}"), NOW)
     jobs.put(CancelRequest("q"), NOW)

@@ -13,9 +13,9 @@ import pytest
 
 from nbagent.errors import RunIdInUseError
 from nbagent.events import Message
-from nbagent.store import CancelRequest, Finish, Launch, Launched, Store, load_turns
-from nbagent.store.launchlog import LINE_MAX
-from nbagent.store.lockfile import LockFile
+from nbagent.store import CancelRequest, Finish, Launch, LaunchResult, Store, load_turns
+from nbagent.store.duckdb.lock_file import LockFile
+from nbagent.store.duckdb.write.journal import LINE_MAX
 from tests.store.processes import child, logged, logs_of
 
 ROWS = "select run_id, turn from runs order by turn, run_id"
@@ -179,7 +179,7 @@ def test_what_the_log_does_not_take_goes_into_the_database(
 ) -> None:
     """A launch with an unknown turn, with text that needs repair or of a great size waits for its commit."""
     with open_turn(store):
-        assert store.launch(minted("a", **given)).result(10) == Launched(1, cancelled=False)
+        assert store.launch(minted("a", **given)).result(10) == LaunchResult(1, cancelled=False)
         assert logs_of(path) == []
     prompt = given.get("prompt", "").replace("\ud800", "\ufffd") or None
     assert store.read("select turn, prompt from runs") == [{"turn": 1, "prompt": prompt}]
@@ -222,9 +222,9 @@ def test_a_log_that_cannot_be_synced_holds_nothing(store: Store, monkeypatch: py
 
     with open_turn(store):
         monkeypatch.setattr(
-            "nbagent.store.launchlog._sync", refused
+            "nbagent.store.duckdb.write.journal._sync", refused
         )  # the system call, as a bad disk ends it
-        assert store.launch(minted("a")).result(10) == Launched(1, cancelled=False)
+        assert store.launch(minted("a")).result(10) == LaunchResult(1, cancelled=False)
         assert store.launch(minted("b")).result(10).turn == 1
     assert [row["run_id"] for row in store.read(ROWS)] == ["a", "b"]
     assert store.take_notices() == []
@@ -240,7 +240,7 @@ def test_a_launch_that_is_interrupted_is_no_pending_run(
 
     with open_turn(store):
         monkeypatch.setattr(
-            "nbagent.store.launchlog._sync", interrupted
+            "nbagent.store.duckdb.write.journal._sync", interrupted
         )  # the system call, as a signal ends it
         with pytest.raises(KeyboardInterrupt):
             store.launch(minted("a"))

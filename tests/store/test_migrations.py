@@ -20,8 +20,8 @@ from nbagent.store import (
     load_run,
     load_turns,
 )
-from nbagent.store.columns import COLUMNS
-from nbagent.store.migrations import MIGRATIONS
+from nbagent.store.duckdb.schema import MIGRATIONS
+from nbagent.store.duckdb.tables import COLUMNS
 
 EARLIER = sorted(Path(__file__).with_name("schemas").glob("*.sql"))
 
@@ -85,7 +85,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
     made_by(EARLIER[0], path)
     (tmp_path / "bad.sql").write_text("create table half (a integer); select nothing;")
     wrong = (MIGRATIONS[0], str(tmp_path / "bad.sql"))
-    monkeypatch.setattr("nbagent.store.migrations.MIGRATIONS", wrong)
+    monkeypatch.setattr("nbagent.store.duckdb.schema.MIGRATIONS", wrong)
     with pytest.raises(Exception, match="nothing"):
         store.read("select 1")
     thread = store._writer._thread

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from nbagent.errors import QueryError
-from nbagent.store import Finish, Launch, Store, readcopy
+from nbagent.store import Finish, Launch, Store
+from nbagent.store.duckdb.read import private_copy
 from tests.store.processes import child
 
 ROOT = Path(__file__).parents[2]
@@ -119,8 +120,8 @@ def test_the_copy_is_kept_until_the_record_changes(
 ) -> None:
     """By whichever process: this one, or another, whose last launch only its log has."""
     made: list[Path] = []
-    copy_record = readcopy.copy_record
-    monkeypatch.setattr(readcopy, "copy_record", lambda *args: made.append(args[1]) or copy_record(*args))
+    copy_record = private_copy.copy_record
+    monkeypatch.setattr(private_copy, "copy_record", lambda *args: made.append(args[1]) or copy_record(*args))
     launched(store, "r1")
     store.close()
 
@@ -145,18 +146,18 @@ def test_the_copy_is_private_and_removed(
     """Nobody else can read it, its file has no name once it is open, a large one is not kept, and none stays at the end."""
     launched(store, "r")
     seen: list[int] = []
-    connect = readcopy._connect
+    connect = private_copy._connect
 
     def watched(copy: Path) -> Any:
         seen.extend(stat.S_IMODE(one.stat().st_mode) for one in (copy.parent, copy))
         return connect(copy)
 
-    monkeypatch.setattr(readcopy, "_connect", watched)
+    monkeypatch.setattr(private_copy, "_connect", watched)
     store.frame("select 1")
     assert seen == [0o700, 0o600]
     (folder,) = temporary.iterdir()
     assert list(folder.iterdir()) == [] or sys.platform == "win32"
-    monkeypatch.setattr(readcopy, "KEEP_BYTES", 0)
+    monkeypatch.setattr(private_copy, "KEEP_BYTES", 0)
     assert store.frame("select 1 as i")["i"].tolist() == [1]
     assert list(temporary.iterdir()) == []
     monkeypatch.undo()

@@ -11,7 +11,7 @@ import pytest
 from nbagent.errors import StoreBusyError, StoreError, StoreTooNewError
 from nbagent.events import Message, ModelCall
 from nbagent.store import Finish, Launch, Store, load_run
-from nbagent.store.file import trouble_of
+from nbagent.store.duckdb.database_file import trouble_of
 from tests.store.processes import child
 
 LAUNCH = Launch({"run_id": "r", "session_id": "s"})

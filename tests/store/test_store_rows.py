@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbagent.events import FilePart, Message, ModelCall, ToolCall, ToolRequest, Usage
-from nbagent.store import Append, Finish, Launch, Store, load_run, load_turns
-from nbagent.store.rows import aware, clean, naive
+from nbagent.store import AppendRows, Finish, Launch, Store, load_run, load_turns
+from nbagent.store.duckdb.codec import aware, clean, naive
 
 NOW = datetime(2026, 11, 21, 5, 6, 7, 123456, tzinfo=UTC)
 BARE_CALL = ModelCall(
@@ -109,7 +109,9 @@ def test_many_rows_take_the_other_statement_and_come_back_the_same(store: Store)
     store.submit(Launch({"run_id": "r", "session_id": "s"})).result(10)
     calls = tuple(BARE_CALL for _ in range(20))
     tools = tuple(FULL_TOOL if i % 2 else BARE_TOOL for i in range(20))
-    store.submit(Append(run_id="r", model_calls=calls, messages=tuple(enumerate(MESSAGES * 4)))).result(10)
+    store.submit(AppendRows(run_id="r", model_calls=calls, messages=tuple(enumerate(MESSAGES * 4)))).result(
+        10
+    )
     store.submit(finish("r", tool_calls=tools)).result(10)
     output = load_run(store, "r")
     assert output is not None

@@ -11,11 +11,11 @@ from nbagent.errors import RunIdInUseError, StoreError
 from nbagent.events import Message, ModelCall, Usage
 from nbagent.run import RunStatus
 from nbagent.store import (
-    Append,
+    AppendRows,
     CancelRequest,
     Finish,
     Launch,
-    Launched,
+    LaunchResult,
     NewAttempt,
     Progress,
     Store,
@@ -40,11 +40,11 @@ def call(**given: Any) -> ModelCall:
     return ModelCall(provider="p", request_model="m", **(plain | given))
 
 
-def launch(store: Store, run_id: str, session_id: str = "s", **given: Any) -> Launched:
+def launch(store: Store, run_id: str, session_id: str = "s", **given: Any) -> LaunchResult:
     """Launch and wait."""
-    launched: Launched = store.submit(Launch({"run_id": run_id, "session_id": session_id, **given})).result(
-        10
-    )
+    launched: LaunchResult = store.submit(
+        Launch({"run_id": run_id, "session_id": session_id, **given})
+    ).result(10)
     return launched
 
 
@@ -138,7 +138,7 @@ def test_an_end_is_written_once(store: Store) -> None:
     launch(store, "r")
     assert store.submit(end("r", content="first", model_calls=(call(),))).result(10) is True
     assert store.submit(end("r", "error", "error", model_calls=(call(),))).result(10) is False
-    assert store.submit(Append(run_id="r", model_calls=(call(),))).result(10) is False
+    assert store.submit(AppendRows(run_id="r", model_calls=(call(),))).result(10) is False
     output = load_run(store, "r")
     assert output is not None
     assert (output.status, output.content, output.metrics.model_calls) == (RunStatus.completed, "first", 1)

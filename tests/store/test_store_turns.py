@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from nbagent.store import CancelRequest, Finish, Launch, Progress, Store, load_run
-from nbagent.store.lockfile import LockFile
-from nbagent.store.owner import is_alive, this_owner
+from nbagent.store.duckdb.lock_file import LockFile
+from nbagent.store.process_id import current_process_id, is_alive
 from tests.store.processes import child
 from tests.store.tracing import AVAILABLE, stopped_before_lock
 
@@ -182,7 +182,7 @@ def test_the_lock_is_handed_to_the_one_who_waits(path: Path) -> None:
 
 def test_a_turn_ends_with_its_last_reader(store: Store, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for the file has it as soon as a reader is done: reading often keeps nobody out."""
-    monkeypatch.setattr("nbagent.store.writer.TURN_S", 60.0)  # far more than the wait below
+    monkeypatch.setattr("nbagent.store.duckdb.write.writer.TURN_S", 60.0)  # far more than the wait below
     other = LockFile(path)
     with ThreadPoolExecutor(1) as pool:
         with store.reader() as ask:
@@ -223,8 +223,8 @@ def test_a_forked_child_leaves_the_parents_file_alone(store: Store) -> None:
 
 def test_an_owner_is_one_process_and_no_other() -> None:
     """This process is alive; another start, boot or pid is not; another host cannot be known."""
-    host, boot, pid, start = this_owner().split()
-    assert is_alive(this_owner()) is True
+    host, boot, pid, start = current_process_id().split()
+    assert is_alive(current_process_id()) is True
     assert is_alive(f"{host} {boot} {pid} {start}0") is False
     assert is_alive(f"{host} x{boot} {pid} {start}") is False
     assert is_alive(f"{host} {boot} 999999999 {start}") is False

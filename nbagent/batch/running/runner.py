@@ -1,0 +1,462 @@
+"""Asking a batch's rows: pulls them, launches their runs with a bounded number in flight, takes in what comes of them.
+
+One `BatchRunner` a batch, on the background loop. A row is pulled when it can be asked, so that neither a generator nor the
+record runs ahead; its outcome is given out when the store has it, so that what a person saw survives a kill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from nbagent.batch.inputs.prompts import Attached, RowKeys, files_with
+from nbagent.batch.inputs.row_source import Numbered, RowSource
+from nbagent.batch.plan import BatchLimits, BatchPlan
+from nbagent.batch.row_outcome import (
+    NOT_ASKED,
+    NOTHING_SPENT,
+    RowOutcome,
+    RowSpend,
+    data_of_outcome,
+    outcome_of,
+    outcome_of_answer,
+    parts_of,
+    share_of,
+    spent_on,
+)
+from nbagent.batch.running.budget import BatchBudget
+from nbagent.batch.running.packing import pack_prompt
+from nbagent.batch.running.results import Results
+from nbagent.core.threads import run_in_daemon_thread
+from nbagent.errors import NBAgentError, StoreError
+from nbagent.frames.row_keys import ROWS, key_data
+from nbagent.models.token_estimates import ESTIMATED
+from nbagent.schemas import InvalidOutputError, Stored, read_stored
+from nbagent.store import BatchRow, BatchRows, CompletedRows, answered_rows
+
+if TYPE_CHECKING:
+    from nbagent.runtime.execution.active_run import ActiveRun
+    from nbagent.runtime.launch.batch_launcher import BatchLauncher
+
+UNCOMMITTED_MOST = 2_000  # rows that have ended and are not in the store yet: a slow disk slows the batch
+WRITTEN_AT_ONCE = 500
+TICK_S = 0.5
+JOINT = "+"  # between the keys of rows that shared a prompt
+
+
+@dataclass(frozen=True, slots=True)
+class RowRequest:
+    """One prompt to send: of one row, or of several.
+
+    `spent` is what a row has cost already, `earlier` the outcome that it keeps where it is not asked again after all.
+    """
+
+    positions: tuple[int, ...]
+    prompts: tuple[str, ...]
+    keys: tuple[str, ...]
+    spent: RowSpend = NOTHING_SPENT
+    earlier: RowOutcome | None = None
+
+
+class BatchRunner:
+    """See the module. `alone` launches one row's run, `together` that of a group; `spending` is the batch's."""
+
+    def __init__(
+        self,
+        plan: BatchPlan,
+        source: RowSource,
+        results: Results,
+        *,
+        alone: BatchLauncher,
+        together: BatchLauncher,
+        spending: BatchBudget,
+    ) -> None:
+        self.spending = spending
+        self._batch_id = alone.batch_id
+        self._plan, self._source, self._results, self._store = plan, source, results, alone.store
+        self._alone, self._together = alone, together
+        self._keys = RowKeys()
+        self._answered: dict[str, RowOutcome] = {}
+        self._same: dict[str, list[int] | RowOutcome] = {}  # a prompt's outcome, or the rows that wait for it
+        self._ready: deque[RowRequest] = deque()
+        self._group: list[tuple[int, str, str]] = []
+        self._lives: dict[str, ActiveRun] = {}  # in flight
+        self._uncommitted = 0
+        self._unwritten: list[BatchRow] = []  # rows that have no run of their own
+        self._ticking: asyncio.TimerHandle | None = None
+        self._published: deque[tuple[RowRequest, RowOutcome]] = (
+            deque()
+        )  # committed, filled on the store's thread
+        self._splitting: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self._stopped: str | None = None  # why no further row is asked
+        self._failure: BaseException | None = None  # what the source's code raised
+
+    @property
+    def in_flight(self) -> int:
+        """How many prompts are being answered."""
+        return len(self._lives)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the batch's record says of where it lives."""
+        return {"mode": self._plan.mode}
+
+    @property
+    def limits(self) -> BatchLimits:
+        """What bounds it now."""
+        return self.spending.limits
+
+    def set_limits(self, limits: BatchLimits) -> None:
+        """Be bounded by these from now on, for what is not asked yet; what is in flight goes on."""
+        self.spending.limits = limits
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Ask every row; return when the last outcome is in the store. Raises what the source's own code raises."""
+        self._tick()
+        try:
+            await self._look_up()
+            await self._ask_all()
+        finally:
+            self._end()
+
+    async def _ask_all(self) -> None:
+        while not self._source.ended and await self._room():
+            await self._take_some()
+        await self._drain()
+        while not self._source.ended and not self._source.runs_code:
+            # nothing is asked any more: what earlier batches know, and who was left out
+            await self._take_some()
+        if self._failure is not None:
+            raise self._failure
+
+    async def ask_again(self, asks: Iterable[RowRequest]) -> None:
+        """Ask rows a second time."""
+        self._stopped = None
+        self._make_ready_again(asks)
+        self._tick()
+        try:
+            await self._drain()
+        finally:
+            self._end()
+
+    def _make_ready_again(self, asks: Iterable[RowRequest]) -> None:
+        if not self._plan.dedupe:
+            self._ready.extend(asks)
+            return
+        for ask in asks:
+            waiting = self._same.get(ask.keys[0])
+            if isinstance(waiting, list):
+                waiting.append(ask.positions[0])
+            else:
+                self._same[ask.keys[0]] = []
+                self._ready.append(ask)
+
+    def _tick(self) -> None:
+        """Now and then, heed the kernel's limits as they are set now, and write what came of rows without a run."""
+        self._alone.heed_limits()
+        self._write_rows()
+        self._ticking = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+
+    def _end(self) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
+        self._write_rows()
+
+    def _write_rows(self) -> None:
+        if self._unwritten:
+            self._store.submit(BatchRows(self._batch_id, tuple(self._unwritten)))
+            self._unwritten.clear()
+
+    def stop(self, why: str) -> None:
+        """Ask no further row; what is in flight goes on."""
+        if self._stopped is None:
+            self._stopped = why
+            self._woken.set()
+
+    def cancel(self) -> None:
+        """Ask no further row, and cancel what is in flight."""
+        self.stop("the batch was cancelled")
+        for live in list(self._lives.values()):
+            live.stop("cancelled")
+
+    # ----------------------------------------------------------------- rows
+
+    async def _look_up(self) -> None:
+        """Learn what earlier batches with the same key have answered."""
+        if self._plan.fresh or self._store.untouched:
+            return
+        try:
+            self._answered.update(await run_in_daemon_thread(self._earlier_rows))
+        except StoreError as error:
+            self._results.note(f"earlier answers cannot be looked up, every row is asked: {error.what}")
+
+    def _earlier_rows(self) -> dict[str, RowOutcome]:
+        """Read what earlier batches have answered, in the schema's type: this validates again, and takes its time."""
+        rows: dict[str, RowOutcome] = {}
+        for one in answered_rows(self._store, self._plan.key):
+            rows.update(self._rows_of(one))
+        return rows
+
+    def _rows_of(self, one: CompletedRows) -> dict[str, RowOutcome]:
+        keys = one.row_key.split(JOINT)
+        content, schema = one.content, self._plan.output_schema
+        if schema is not None and one.output_valid and len(keys) == 1:
+            # a class that has changed since, in a way its schema does not show, leaves the data
+            with contextlib.suppress(InvalidOutputError):
+                stored = Stored(json=one.answer_json, data=content, said=one.said)
+                content = read_stored(schema, stored).value
+        outcome = outcome_of_answer(one, content)
+        if len(keys) == 1:
+            return {keys[0]: outcome}
+        return {
+            key: row
+            for key, row in zip(keys, self._split(outcome, len(keys)), strict=True)
+            if row is not None
+        }
+
+    async def _take_some(self) -> None:
+        rows = await self._pull()
+        attached: Sequence[Attached | None] = [None] * len(rows)
+        if self._plan.prompts.files and rows:
+            read = self._plan.prompts.attached_to
+            attached = await run_in_daemon_thread(lambda: [read(row) for _, row in rows], name="nbagent-rows")
+        for (label, row), goes_with in zip(rows, attached, strict=True):
+            self._take(label, row, goes_with)
+        await asyncio.sleep(0)  # rows that the store knows cost no waiting: the others' streams go first
+
+    async def _pull(self) -> list[Numbered]:
+        most = max(1, self.limits.max_concurrency - self.in_flight) * self._plan.group
+        if not self._source.runs_code:
+            return self._source.pull(most)
+        try:
+            return await run_in_daemon_thread(partial(self._source.pull, most), name="nbagent-rows")
+        except Exception as error:  # noqa: BLE001 - the user's own generator
+            self._failure, self._source.ended = error, True
+            self.stop(f"the source of rows failed: {error!r}")
+            return []
+
+    def _take(self, label: Any, row: Any, attached: Attached | None) -> None:
+        """Take in one row: what is known of it is its outcome, else it is ready to be asked."""
+        position = self._results.add(label, self._plan.key_of(label, row))
+        try:
+            prompt = self._plan.prompts.of_row(label, row, attached)
+        except NBAgentError as error:
+            self._put(position, RowOutcome(status="error", error=str(error), error_type=type(error).__name__))
+            return
+        key, before = self._keys.key_of(prompt)
+        if before and self._plan.dedupe:
+            self._take_same(position, key.partition("#")[0], prompt)
+        elif (known := self._answered.pop(key, None)) is not None:
+            self._settle(RowRequest((position,), (prompt,), (key,)), known)
+        elif self._stopped is not None:
+            self._put(position, RowOutcome(status=NOT_ASKED, error=self._stopped, prompt=prompt, key=key))
+        else:
+            if self._plan.dedupe:
+                self._same.setdefault(key, [])
+            self._make_ready(position, prompt, key)
+
+    def _take_same(self, position: int, key: str, prompt: str) -> None:
+        """Give a row the outcome of the first one with its prompt, now or when it comes."""
+        known = self._same.get(key)
+        if isinstance(known, list):
+            known.append(position)
+        elif known is not None:
+            self._put(position, known.copy(), copied=True)
+        else:
+            self._put(position, RowOutcome(status=NOT_ASKED, error=self._stopped, prompt=prompt, key=key))
+
+    def _make_ready(self, position: int, prompt: str, key: str) -> None:
+        if self._plan.group == 1:
+            self._ready.append(RowRequest((position,), (prompt,), (key,)))
+            return
+        self._group.append((position, prompt, key))
+        if len(self._group) == self._plan.group:
+            self._close_group()
+
+    def _close_group(self) -> None:
+        if self._group:
+            positions, prompts, keys = zip(*self._group, strict=True)
+            self._group.clear()
+            self._ready.append(RowRequest(positions, prompts, keys))
+
+    # --------------------------------------------------------------- asking
+
+    async def _room(self) -> bool:
+        """Launch what is ready; return True once there is room for more rows, False if no more are to be asked."""
+        while self._stopped is None:
+            self._launch_ready()
+            if self._may_launch and not self._ready:
+                return True
+            await self._change()
+        return False
+
+    async def _drain(self) -> None:
+        """Return when everything that was taken in has its outcome."""
+        self._close_group()
+        while True:
+            self._launch_ready()
+            if self._stopped is not None:
+                self._close_group()
+                self._leave_ready()
+            if not self._ready and not self._lives and not self._uncommitted:
+                return
+            await self._change()
+
+    async def _change(self) -> None:
+        await self._woken.wait()
+        self._woken.clear()
+
+    @property
+    def _may_launch(self) -> bool:
+        return (
+            self.in_flight < self.limits.max_concurrency
+            and self._uncommitted < UNCOMMITTED_MOST
+            and self.spending.may_ask(self.in_flight)
+        )
+
+    def _launch_ready(self) -> None:
+        if self._alone.must_stop:
+            self.stop("the kernel, or the run whose tool has made the batch, ended")
+        while self._stopped is None and self._ready and self._may_launch:
+            self._launch(self._ready.popleft())
+        more = self._ready or not self._source.ended
+        if more and self._stopped is None and not self._lives and not self.spending.may_ask(0):
+            self._results.note(f"no further row is asked: {self.spending.reached}")
+            self.stop(self.spending.reached)
+
+    def _launch(self, ask: RowRequest) -> None:
+        if len(ask.positions) == 1:
+            prompt = ask.prompts[0]
+            live = self._alone.launch(prompt, self._row_of(ask), files_with(prompt))
+        else:
+            live = self._together.launch(pack_prompt(ask.prompts), self._row_of(ask))
+        self._lives[live.record.launch.run_id] = live
+        live.ended.add_done_callback(lambda _: self._ended(ask, live))
+
+    def _row_of(self, ask: RowRequest) -> dict[str, Any]:
+        """What the launch of a row, or of several, says of them."""
+        keys = [key_data(self._results.keys[position]) for position in ask.positions]
+        return {
+            "position": ask.positions[0] if len(ask.positions) == 1 else list(ask.positions),
+            "row_key": keys[0] if len(ask.positions) == 1 else {ROWS: keys},
+            # what is asked in another way gives no answers to later batches that ask as this one did
+            "answer_key": (f"{self._plan.key[:16]}:" if self._plan.is_variant else "") + JOINT.join(ask.keys),
+        }
+
+    def _ended(self, ask: RowRequest, live: ActiveRun) -> None:
+        """A run has its end: the next may begin; its outcome comes when it is committed."""
+        outcome = outcome_of(live.record)
+        was_estimated = self.spending.is_estimated
+        self.spending.add(outcome)
+        if self.spending.is_estimated and not was_estimated:
+            self._results.note(ESTIMATED.format(provider=self._plan.crew.model.provider))
+        del self._lives[live.record.launch.run_id]
+        self._uncommitted += 1
+        if len(ask.positions) == 1:
+            self._heed(ask.positions[0], outcome)
+        self._woken.set()
+        loop = asyncio.get_running_loop()
+
+        def committed(_: object) -> None:  # on the store's thread, for many runs in a row
+            self._published.append((ask, outcome))
+            if len(self._published) == 1:
+                loop.call_soon_threadsafe(self._publish)
+
+        live.done.add_done_callback(committed)
+
+    def _publish(self) -> None:
+        for _ in range(len(self._published)):
+            ask, outcome = self._published[0]
+            schema = self._plan.output_schema
+            if len(ask.positions) > 1 and schema is not None and schema.runs_code:
+                splitting = asyncio.create_task(self._settle_off_loop(ask, outcome))
+                self._splitting.add(splitting)
+                splitting.add_done_callback(self._splitting.discard)
+            else:
+                self._uncommitted -= 1
+                self._settle(ask, outcome)
+            self._published.popleft()
+        if self._published:  # more came meanwhile, and saw that the list was not empty
+            asyncio.get_running_loop().call_soon(self._publish)
+        self._woken.set()
+
+    # -------------------------------------------------------------- outcomes
+
+    async def _settle_off_loop(self, ask: RowRequest, outcome: RowOutcome) -> None:
+        """Settle a group whose answers are checked by the user's validators, one by one, in a thread."""
+        try:
+            rows = await run_in_daemon_thread(partial(self._split, outcome, len(ask.positions)))
+            self._settle_group(ask, outcome, rows)
+        finally:
+            self._uncommitted -= 1
+            self._woken.set()
+
+    def _settle(self, ask: RowRequest, outcome: RowOutcome) -> None:
+        """Give the rows of a prompt their outcomes; ask a row alone that its group's answer left out."""
+        if len(ask.positions) == 1:
+            self._put_first(ask.positions[0], ask.keys[0], outcome.after(ask.spent))
+        else:
+            self._settle_group(ask, outcome, self._split(outcome, len(ask.positions)))
+
+    def _settle_group(self, ask: RowRequest, outcome: RowOutcome, rows: list[RowOutcome | None]) -> None:
+        for position, prompt, key, row in zip(ask.positions, ask.prompts, ask.keys, rows, strict=True):
+            if row is not None:
+                self._put_first(position, key, replace(row, prompt=None if row.is_good else prompt))
+            else:
+                share = share_of(outcome, len(ask.positions))
+                self._ready.append(RowRequest((position,), (prompt,), (key,), spent_on(share)))
+
+    def _split(self, outcome: RowOutcome, count: int) -> list[RowOutcome | None]:
+        """Return each row's part of a group's outcome, None for a row that is to be asked alone."""
+        if not outcome.is_good and outcome.status in {"error", "timeout"} and self._stopped is None:
+            return [None] * count
+        return parts_of(outcome, count, self._plan.output_schema)
+
+    def _put_first(self, position: int, key: str, outcome: RowOutcome) -> None:
+        """Give a row its outcome, and those with the same prompt."""
+        if not outcome.is_good:
+            outcome = replace(outcome, key=key)
+        self._put(position, outcome)
+        if self._plan.dedupe:
+            waiting = self._same.get(key)
+            self._same[key] = outcome
+            for other in waiting if isinstance(waiting, list) else ():
+                self._put(other, outcome.copy(), copied=True)
+
+    def _put(self, position: int, outcome: RowOutcome, *, copied: bool = False) -> None:
+        if copied or outcome.reused or outcome.run_id is None:
+            self._unwritten.append(
+                BatchRow(
+                    position=position,
+                    created_at=datetime.now(UTC),
+                    row_key=key_data(self._results.keys[position]),
+                    answer_key=outcome.key,
+                    outcome=data_of_outcome(outcome),
+                )
+            )
+            if len(self._unwritten) >= WRITTEN_AT_ONCE:
+                self._write_rows()
+        self._results.put(position, outcome)
+        self._heed(position, outcome)
+
+    def _heed(self, position: int, outcome: RowOutcome) -> None:
+        """Stop at a row that failed, where that is wished; a run's end is heard before it is committed."""
+        if not outcome.is_good and self._plan.on_error == "stop" and self._stopped is None:
+            label = self._results.labels[position]
+            self._results.note(f"row {label!r} failed, no further row is asked: {outcome.error}")
+            self.stop(f"row {label!r} failed before")
+
+    def _leave_ready(self) -> None:
+        for ask in self._ready:
+            for position, key, prompt in zip(ask.positions, ask.keys, ask.prompts, strict=True):
+                left = RowOutcome(status=NOT_ASKED, error=self._stopped, prompt=prompt).after(ask.spent)
+                self._put_first(position, key, ask.earlier or left)
+        self._ready.clear()

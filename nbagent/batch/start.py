@@ -1,0 +1,86 @@
+"""How a `Batch` comes to be: started by `Agent.map`, or read from the record. On the caller's thread."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from nbagent.batch.batch import Batch, Identity, batches
+from nbagent.batch.changes import repeated
+from nbagent.batch.definition import definition_of
+from nbagent.batch.inputs.row_source import InputRow, RowSource
+from nbagent.batch.plan import BatchPlan
+from nbagent.batch.recorded import Answers, Follower
+from nbagent.batch.running.results import Results
+from nbagent.errors import PromptError
+from nbagent.runtime import current
+from nbagent.runtime.launch.request import check_models, uuid7
+from nbagent.store import load_batch
+from nbagent.tracing import check_traces
+
+
+def start_batch(plan: BatchPlan, source: RowSource, index: Mapping[str, Any]) -> Batch:
+    """Check what was asked, launch it on the background loop and return it; `index` is that of the rows (`index_of`).
+
+    Raises the ConfigurationErrors of a launch, and TemplateError where the first row's prompt cannot be made.
+    """
+    plan.check()
+    check_models(plan.crew, bounded=plan.limits.max_cost_usd is not None)
+    check_traces()
+    are_records = True
+    if not source.runs_code and (first := source.peek()) is not None:
+        plan.check_key(first[1])
+        are_records = isinstance(first[1], InputRow)
+        with contextlib.suppress(PromptError):  # of an empty row: one that fails, as any other would
+            plan.prompts.of_row(*first)
+    if plan.repeat > 1:
+        source = repeated(source, plan.repeat)
+    identity = Identity(
+        batch_id=str(uuid7()),
+        batch_key=plan.key,
+        created_at=datetime.now(UTC),
+        label=plan.label,
+        cell_id=plan.cell_id,
+        agent_name=plan.crew.spec.name,
+    )
+    batch = Batch(
+        identity,
+        Results(source.total),
+        definition=definition_of(plan, index),
+        schema=plan.output_schema,
+        plan=plan,
+        source=source,
+    )
+    batch.begin(are_records=are_records)
+    return batch
+
+
+def recorded_batch(batch_id: str) -> Batch | None:
+    """Return the batch with this id as the record has it, None where there is none; this kernel's own is that one.
+
+    Raises StoreError.
+    """
+    for own in batches():
+        if own.batch_id == batch_id:
+            return own
+    store = current().store
+    stored = load_batch(store, batch_id)
+    if stored is None:
+        return None
+    row, definition = stored.row, stored.definition
+    identity = Identity(
+        batch_id=batch_id,
+        batch_key=row["batch_key"],
+        created_at=row["created_at"],
+        label=row["label"],
+        cell_id=definition.get("cell_id"),
+        agent_name=row["agent_name"],
+    )
+    results = Results(row["total"])
+    results.lasted(((row["finished_at"] or datetime.now(UTC)) - row["created_at"]).total_seconds())
+    answers = Answers(definition)
+    batch = Batch(identity, results, definition=definition, schema=answers.schema)
+    batch.follow(Follower(store, stored, results, answers))
+    return batch

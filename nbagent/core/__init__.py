@@ -1,0 +1,1 @@
+"""Small things that every room may use: JSON, secrets, hints, threads, text for terminals."""

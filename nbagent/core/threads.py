@@ -1,0 +1,93 @@
+"""A blocking function in a daemon thread of its own, awaited or waited for; and the event loop that the main thread offers.
+
+Not an executor: an executor's threads are few, so that blocking calls would wait for each other, and are joined
+when the interpreter ends, so that a stuck one would keep the kernel from ending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Soon = Callable[[Callable[[], None]], object]
+
+_main_thread_soon: Soon | None = None
+
+
+def set_main_thread_scheduler(soon: Soon | None) -> None:
+    """Say how to run callbacks on the main thread when it is free: `soon(callback)`, from any thread; None is no way.
+
+    Called by the kernel, whose event loop is idle between cells. A plain script has no such loop.
+    """
+    global _main_thread_soon  # noqa: PLW0603 - a process has one main thread
+    _main_thread_soon = soon
+
+
+def main_thread_soon() -> Soon | None:
+    """Return what was offered last."""
+    return _main_thread_soon
+
+
+async def run_in_daemon_thread(function: Callable[[], T], *, name: str = "nbagent-call") -> T:
+    """Run `function()` in a new daemon thread, in a copy of the caller's context.
+
+    When the wait is cancelled the thread goes on and its result is thrown away. Raises what the function raises;
+    StopIteration and CancelledError, which a future cannot carry, come as RuntimeError.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        elif isinstance(error, StopIteration | asyncio.CancelledError):
+            future.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
+        else:
+            future.set_exception(error)
+
+    def work() -> None:
+        result, failure = None, None
+        try:
+            result = context.run(function)
+        except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the one who waits
+            failure = error
+        try:
+            loop.call_soon_threadsafe(settle, result, failure)
+        except RuntimeError:
+            return  # the loop ended with its kernel; nobody waits
+
+    threading.Thread(target=work, name=name, daemon=True).start()
+    return await future
+
+
+def within(function: Callable[[], T], limit_s: float, *, name: str = "nbagent-call") -> T:
+    """Run `function()` in a new daemon thread and wait for it, `limit_s` seconds at most. Not on an event loop.
+
+    Raises what the function raises, and TimeoutError where it has not ended: it then goes on, and its result is
+    thrown away.
+    """
+    ended: list[tuple[T | None, BaseException | None]] = []
+    context = contextvars.copy_context()
+
+    def work() -> None:
+        try:
+            ended.append((context.run(function), None))
+        except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the one who waits
+            ended.append((None, error))
+
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    thread.join(limit_s)
+    if not ended:
+        raise TimeoutError
+    result, error = ended[0]
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]

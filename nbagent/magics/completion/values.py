@@ -1,0 +1,211 @@
+"""What the arguments of a magic's line can be, from what the notebook and the record hold. Main thread.
+
+Called by `completion.py`. Each function gives all candidates, the likeliest first. Nothing is imported, opened or
+started for an argument that does not need it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from nbagent import settings
+from nbagent.magics.completion.deadline_cache import DeadlineCache
+
+if TYPE_CHECKING:
+    from nbagent.store.duckdb.read.run_names import RunNames
+
+_UNFINISHED = frozenset({"pending", "running", "paused"})
+# which runs a verb of %agent can do something for; all, for the others
+_STATUSES = {
+    "wait": _UNFINISHED,
+    "cancel": _UNFINISHED,
+    "approve": frozenset({"paused"}),
+    "deny": frozenset({"paused"}),
+    "resume": frozenset({"interrupted", "error", "timeout"}),
+    "retry": frozenset({"completed", "error", "cancelled", "timeout", "interrupted"}),
+}
+_BATCH_VERBS = frozenset({"wait", "show", "resume", "retry", "cancel"})
+_FILES_MOST = 200
+_LIBRARIES = frozenset({"nbagent", "pydantic", "typing"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionRequest:
+    """What is looked for: `names` are the notebook's own variables, `begun` the value's beginning.
+
+    `verb` is that of `%agent VERB`, "" for a cell magic.
+    """
+
+    names: Mapping[str, Any]
+    begun: str
+    verb: str = ""
+
+
+def values_of(action: argparse.Action, asked: CompletionRequest) -> Iterable[str]:
+    """Return what an argument can be: its choices, an option's choices, or what its name stands for."""
+    if action.choices:
+        return map(str, action.choices)
+    option = settings.OPTIONS.get(action.dest)
+    if option is not None and option.choices:
+        return option.choices
+    known = _VALUES.get(action.dest)
+    return known(asked) if known is not None else ()
+
+
+def _instances(asked: CompletionRequest, module: str, name: str) -> list[str]:
+    """Variables that hold an object of this class; a module that nobody has imported has made none."""
+    kind = getattr(sys.modules.get(module), name, None)
+    return [key for key, value in asked.names.items() if kind is not None and _is(value, kind)]
+
+
+def _is(value: Any, *kinds: type) -> bool:
+    """As `isinstance`, without running any code of a variable that stands for another object."""
+    return issubclass(type(value), kinds)
+
+
+def _agents(asked: CompletionRequest) -> list[str]:
+    return _instances(asked, "nbagent.agent", "Agent")
+
+
+def _tools(asked: CompletionRequest) -> list[str]:
+    made = {
+        *_instances(asked, "nbagent.tools.tool", "Tool"),
+        *_instances(asked, "nbagent.mcp.server", "MCPServer"),
+    }
+    return [name for name, value in asked.names.items() if name in made or _is(value, FunctionType)]
+
+
+def _schemas(asked: CompletionRequest) -> Iterator[str]:
+    """Classes with annotated fields, and lists of them; the libraries' own bases are no answers."""
+    for name, value in asked.names.items():
+        if not _is(value, type) or value.__module__.partition(".")[0] in _LIBRARIES:
+            continue
+        if inspect.get_annotations(value):
+            yield name
+            yield f"list[{name}]"
+
+
+def _held(asked: CompletionRequest) -> list[str]:
+    """Variables that hold data: no module, class or function."""
+    code = (ModuleType, type, FunctionType, BuiltinFunctionType)
+    return [name for name, value in asked.names.items() if not _is(value, *code)]
+
+
+def _files(asked: CompletionRequest) -> list[str]:
+    """The files beside what was begun, as they are written there; a folder ends with a slash."""
+    begun = Path(asked.begun)
+    folder = begun if asked.begun.endswith("/") else begun.parent
+    try:
+        beside = sorted(folder.expanduser().iterdir())[:_FILES_MOST]
+    except OSError:
+        return []
+    written = [f"{folder / one.name}{'/' if one.is_dir() else ''}" for one in beside if " " not in one.name]
+    hidden = begun.name.startswith(".")
+    return [name for name in written if hidden or not Path(name).name.startswith(".")]
+
+
+def _contexts(asked: CompletionRequest) -> list[str]:
+    return [*_held(asked), *_files(asked)]
+
+
+def _models(asked: CompletionRequest) -> list[str]:
+    """The providers; after the colon, the provider's models that were used here before, then those that are listed."""
+    from nbagent.models import known_models, provider_names
+
+    provider, colon, _ = asked.begun.partition(":")
+    if not colon:
+        return [f"{name}:" for name in provider_names()]
+    used = [run.model for run in recent_runs() if run.model.startswith(f"{provider}:")]
+    return [*used, *_listed.ask(provider, lambda: known_models(provider))]
+
+
+def _sessions(asked: CompletionRequest) -> list[str]:
+    named = _instances(asked, "nbagent.session", "Session")
+    return [*named, *(run.session_id for run in recent_runs() if run.session_id)]
+
+
+def _runs(asked: CompletionRequest) -> Iterator[str]:
+    """Labels and ids of the runs that the verb is good for, newest first."""
+    wanted = _STATUSES.get(asked.verb)
+    for run in recent_runs():
+        # what can be done for a batch is known to it alone
+        if wanted is None or run.status in wanted or (run.batch_id and asked.verb in _BATCH_VERBS):
+            if run.batch_id and run.label:
+                yield run.label
+                yield run.batch_id
+                continue
+            if run.label:
+                yield run.label
+            yield run.run_id
+
+
+def _labels(_asked: CompletionRequest) -> Iterator[str]:
+    yield from (run.label for run in recent_runs() if run.label)
+
+
+def _batches(_asked: CompletionRequest) -> Iterator[str]:
+    """Labels and ids of the batches of the newest runs."""
+    for run in recent_runs():
+        if run.batch_id:
+            yield from (name for name in (run.label, run.batch_id) if name)
+
+
+_VALUES: dict[str, Callable[[CompletionRequest], Iterable[str]]] = {
+    "agent": _agents,
+    "members": _agents,
+    "tools": _tools,
+    "schema": _schemas,
+    "context": _contexts,
+    "map": _held,
+    "file": _files,
+    "model": _models,
+    "session": _sessions,
+    "label": _labels,
+    "batch": _batches,
+    "run": _runs,
+    "runs": _runs,
+    "run_id": _runs,
+}
+
+_listed: DeadlineCache[str] = DeadlineCache()
+_recorded: DeadlineCache[RunNames] = DeadlineCache()
+
+
+def recent_runs() -> list[RunNames]:
+    """The newest runs of the record, newest first, this kernel's as they are now; waits for the file 50 ms at most."""
+    if "nbagent.runtime" not in sys.modules and not settings.store_path().exists():
+        return []  # nobody has run anything here
+    from nbagent import runtime
+    from nbagent.store.duckdb.read.run_names import run_names
+
+    current = runtime.current()
+    store = current.store
+    found = {run.run_id: run for run in _recorded.ask(store.path, lambda: run_names(store))}
+    found |= {run.run_id: run for run in _own_runs(current)}
+    return sorted(found.values(), key=lambda run: (run.created_at, run.run_id), reverse=True)
+
+
+def _own_runs(current: Any) -> Sequence[RunNames]:
+    """This kernel's runs from memory, without those that runs started."""
+    from nbagent.store.duckdb.read.run_names import RunNames
+
+    return [
+        RunNames(
+            run_id=launch.run_id,
+            label=launch.label,
+            session_id=launch.session_id if live.has_history else None,
+            model=f"{launch.provider}:{launch.model}",
+            status=live.record.status.value,
+            created_at=launch.created_at,
+            batch_id=launch.batch_id,
+        )
+        for live in current.runs()
+        if (launch := live.record.launch).parent_run_id is None
+    ]

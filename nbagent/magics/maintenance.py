@@ -1,0 +1,102 @@
+# ruff: noqa: T201 - a magic talks to the person by printing under its cell
+"""The verbs of `%agent` that look after the record: record, clear, export, sql, doctor. Main thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nbagent.errors import UnknownOptionError
+from nbagent.magics.parsers import Line
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from nbagent.maintenance import Diagnosis
+
+_ANSWER = {"y", "yes"}
+
+
+def record(_shell: InteractiveShell, arguments: Line) -> None:
+    """Move recorded answers to a file or from one."""
+    from nbagent.maintenance import export_answers, import_answers
+
+    if arguments.way == "import":
+        count = import_answers(arguments.file)
+        print(f"imported {_answers(count)} from {arguments.file}: --cache use and --cache replay give them")
+        return
+    count = export_answers(arguments.file, everything=arguments.all)
+    print(f"exported {_answers(count)} to {arguments.file}")
+
+
+def clear(_shell: InteractiveShell, arguments: Line) -> None:
+    """Say what would be deleted, ask, and delete it."""
+    from nbagent import maintenance
+
+    filters = {"older_than": arguments.older_than, "status": arguments.status, "session": arguments.session}
+    filters |= {"label": arguments.label, "batch": arguments.batch}
+    if not any(filters.values()) and not arguments.all:
+        raise UnknownOptionError(
+            "%agent clear does not say which runs",
+            "say --older-than 7d, --status error, --session ID, --label NAME, --batch NAME or --all",
+        )
+    wish = maintenance.to_clear(**filters)
+    print(wish)
+    if (len(wish) or wish.found.batch_ids) and (arguments.yes or _agreed()):
+        count = maintenance.clear(wish)
+        print(f"deleted {count} run{'' if count == 1 else 's'}")
+
+
+def _agreed() -> bool:
+    """Ask the person, where somebody can answer."""
+    try:
+        said = input("delete them? [y/N] ")
+    except (EOFError, NotImplementedError):  # ipykernel's own error is a NotImplementedError by name only
+        said = None
+    except Exception as error:
+        if type(error).__name__ != "StdinNotImplementedError":
+            raise
+        said = None
+    if said is None:
+        print("nothing is deleted: nobody can be asked here; say --yes")
+        return False
+    if said.strip().lower() not in _ANSWER:
+        print("nothing is deleted")
+        return False
+    return True
+
+
+def export(_shell: InteractiveShell, arguments: Line) -> None:
+    """Write a table of the record to a file."""
+    from nbagent.maintenance import export_runs
+
+    chosen = {name: getattr(arguments, name) for name in ("session", "since", "label", "batch")}
+    rows = export_runs(arguments.file, format=arguments.format, table=arguments.table, **chosen)
+    print(f"exported {rows} rows of {arguments.table} to {arguments.file}")
+
+
+def sql(_shell: InteractiveShell, query: str) -> pd.DataFrame:
+    """Ask the record."""
+    from nbagent.frames import sql as ask
+
+    return ask(query)
+
+
+def doctor(_shell: InteractiveShell, _arguments: Line) -> Diagnosis:
+    """Say what is installed, set and at hand."""
+    from nbagent.maintenance import doctor as look
+
+    return look()
+
+
+def _answers(count: int) -> str:
+    return f"{count} answer{'' if count == 1 else 's'}"
+
+
+UPKEEP_VERBS: dict[str, Any] = {
+    "record": record,
+    "clear": clear,
+    "export": export,
+    "sql": sql,
+    "doctor": doctor,
+}

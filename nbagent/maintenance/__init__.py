@@ -1,0 +1,25 @@
+"""Looking after the record: what a person asks for now and then, on the caller's thread.
+
+answers.py  recorded answers to a file and back     cleaning.py  deleting runs
+pricing.py  prices given later
+tables.py   runs and calls as files                 findings.py  what is installed, set and at hand
+"""
+
+from nbagent.maintenance.answer_files import export_answers, import_answers
+from nbagent.maintenance.clear import DeletionPreview, clear, clear_runs, to_clear
+from nbagent.maintenance.diagnosis import Diagnosis, doctor
+from nbagent.maintenance.export import export_runs
+from nbagent.maintenance.repricing import reprice
+
+__all__ = [
+    "DeletionPreview",
+    "Diagnosis",
+    "clear",
+    "clear_runs",
+    "doctor",
+    "export_answers",
+    "export_runs",
+    "import_answers",
+    "reprice",
+    "to_clear",
+]

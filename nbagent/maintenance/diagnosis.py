@@ -1,0 +1,185 @@
+"""What is installed, set and at hand here, for a person and for a report of a fault. Never a key, only whether one is set.
+
+Called on the main thread; it starts no server, asks nobody, and opens the record only where there is one.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import stat
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from nbagent import kernel, runtime, settings
+from nbagent.errors import NBAgentError
+from nbagent.models import provider_status
+from nbagent.store import Store
+
+_PACKAGES = (
+    "nbagent-jupyter", "duckdb", "openai", "pydantic", "pandas", "jinja2", "ipython", "ipykernel", "jupyter-client",
+    "ipywidgets", "anywidget", "jupyterlab", "notebook", "mcp", "opentelemetry-sdk", "genai-prices",
+)  # fmt: skip
+_PRIVATE = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What was found: values by name, in sections. Printed, a table; `sections` is the data."""
+
+    sections: Mapping[str, Mapping[str, str]]
+
+    def __repr__(self) -> str:
+        width = max((len(name) for section in self.sections.values() for name in section), default=0)
+        lines: list[str] = []
+        for title, section in self.sections.items():
+            lines += [title, *(f"  {name:<{width}}  {value}" for name, value in section.items())]
+        return "\n".join(lines)
+
+    def __getitem__(self, title: str) -> Mapping[str, str]:
+        return self.sections[title]
+
+
+def doctor() -> Diagnosis:
+    """Say what is installed, where the record is, which keys are set (never the keys), and what the kernel can do.
+
+    >>> nb.doctor()["providers"]["demo"]
+    'needs no key, ready'
+    """
+    parts = {
+        "versions": _versions(),
+        "record": _record(),
+        "options": _options(),
+        "providers": _providers(),
+        "kernel": _kernel(),
+    }
+    return Diagnosis(MappingProxyType(parts))
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _record() -> dict[str, str]:
+    store = runtime.current().store
+    path = store.path
+    found = {"path": str(path), "set by": settings.source_of("store"), "this process": store.owner}
+    if not path.exists():
+        return {**found, "file": "not there yet: the first run makes it" if store.untouched else "on its way"}
+    found["size"] = ", ".join(
+        f"{_bytes(one.stat().st_size)} in {one.name}" for one in _files(path) if one.exists()
+    )
+    status = path.stat()
+    mode = stat.filemode(status.st_mode)
+    found["file"] = f"{mode}, owner {_user(status.st_uid)}" + (
+        ", others can read it" if status.st_mode & _PRIVATE and os.name == "posix" else ""
+    )
+    return {**found, **_content(store)}
+
+
+def _content(store: Store) -> dict[str, str]:
+    """What the record holds, or why it cannot be read."""
+    try:
+        (row,) = store.read(_COUNTS, timeout_s=3.0)
+    except NBAgentError as error:
+        return {"trouble": f"{error.what}; {error.todo}"}
+    counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in row.items())
+    return {"holds": counts, "trouble": (store.trouble or "none").replace("\n", "; ")}
+
+
+_COUNTS = """
+select (select max(version) from schema_version)::bigint as schema, (select count(*) from launches) as runs,
+       (select count(*) from model_calls) as model_calls, (select count(*) from answers) as answers
+"""
+
+
+def _files(path: Path) -> tuple[Path, Path]:
+    return path, path.with_name(path.name + ".wal")
+
+
+def _options() -> dict[str, str]:
+    """The options that are not as they are by default, and where each comes from."""
+    found = {}
+    for name in settings.OPTIONS:
+        try:
+            value, where = settings.get(name), settings.source_of(name)
+        except NBAgentError as error:
+            found[name] = f"{error.what}; {error.todo}"
+            continue
+        if where != "default":
+            found[name] = f"{value!r:.200} ({where})"
+    return found or {"all": "as they are by default"}
+
+
+def _providers() -> dict[str, str]:
+    found = {}
+    for row in provider_status():
+        variable = row["key_variable"]
+        if variable is None:
+            key = "needs no key"
+        else:
+            key = f"{variable} is {'set' if os.environ.get(variable, '').strip() else 'not set'}"
+        found[row["provider"]] = key + (", ready" if row["configured"] else "")
+    return found
+
+
+def _kernel() -> dict[str, str]:
+    shell = kernel.shell()
+    running = kernel.kernel_of(shell)
+    unfinished = {"runs at work": str(len(runtime.current().unfinished()))}
+    if running is None:
+        where = "an IPython terminal" if shell is not None else "plain Python"
+        return {"here": f"{where}, no Jupyter kernel", **unfinished}
+    handlers = getattr(running, "control_handlers", None)
+    return {
+        "here": f"{type(running).__name__}, Python at {sys.executable}",
+        "control messages": "yes" if handlers is not None else "no",
+        "busy-kernel route": _route(running, handlers),
+        "subshells": _yes(getattr(running, "_supports_kernel_subshells", None)),
+        "cell ids": "yes" if kernel.current_cell_id() else "this front end sends none",
+        "typed input": _yes(getattr(running, "_allow_stdin", None)),
+        **unfinished,
+    }
+
+
+def _route(running: Any, handlers: Any) -> str:
+    """How a click reaches the runs while a cell is busy."""
+    if handlers is not None and kernel.REQUEST in handlers:
+        return "control channel"
+    if handlers is not None:
+        return "control channel, once %load_ext nbagent has run"
+    if getattr(running, "_supports_kernel_subshells", False):
+        return "widget messages over a subshell"
+    return "none: clicks are heard after the cell"
+
+
+def _yes(found: object) -> str:
+    return "unknown" if found is None else ("yes" if found else "no")
+
+
+def _user(uid: int) -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(uid).pw_name
+    except (ImportError, KeyError):
+        return str(uid)
+
+
+def _bytes(size: float) -> str:
+    for unit in ("bytes", "KB", "MB"):
+        if size < 1000:  # noqa: PLR2004
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

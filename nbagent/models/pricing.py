@@ -1,0 +1,134 @@
+"""What a model call cost, in dollars, or None where nobody knows.
+
+Called by the loop when a call ends, on the background thread, and at a launch. A provider's own figure counts
+before all others, then the user's own table (`%config NBAgent.prices`, `[tool.nbagent.prices]`), which is there to
+say more or better than the price list does, then the package `genai-prices`. Unknown is None, never 0.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nbagent import settings
+from nbagent.core.hints import how_to_set
+from nbagent.core.threads import run_in_daemon_thread
+from nbagent.errors import ConfigurationError
+from nbagent.events import Usage
+
+
+def price_usd(provider: str, model: str, usage: Usage) -> float | None:
+    """Return the dollars of one call: the provider's own figure, else the user's table, else the price list's."""
+    if usage.cost_usd is not None:
+        return usage.cost_usd
+    if usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    try:
+        return _from_tables(provider, model, usage)
+    except ArithmeticError:  # counts that a server made up, beyond what a float holds
+        return None
+
+
+def _from_tables(provider: str, model: str, usage: Usage) -> float | None:
+    own = _own_prices().get(f"{provider}:{model}")
+    if own is not None:
+        return _priced(own, usage)
+    if provider in _FREE:
+        return None
+    listed = _price_list()
+    return listed(provider, model, usage) if listed is not None else None
+
+
+def is_free(provider: str) -> bool:
+    """Return whether nothing that this provider answers costs anything."""
+    return provider in _FREE
+
+
+def has_price(provider: str, model: str) -> bool:
+    """Return whether a call's cost will be known: free, reported by the provider itself, or on a table."""
+    if provider in _FREE or provider in _SAYING_ITS_PRICE:
+        return True
+    return price_usd(provider, model, Usage(input_tokens=1, output_tokens=1)) is not None
+
+
+def price_table() -> str:
+    """Return where prices are looked up, in words for a message."""
+    listed = "genai-prices" if _price_list() is not None else "genai-prices, which is not installed"
+    return f"the price table ({listed}, and {how_to_set('prices')})"
+
+
+def _own_prices() -> Mapping[str, Mapping[str, float]]:
+    """The user's table; a broken one is refused at the next launch and prices nothing till then."""
+    try:
+        table: Mapping[str, Mapping[str, float]] = settings.get("prices")
+    except ConfigurationError:
+        return {}
+    return table
+
+
+def _priced(prices: Mapping[str, float], usage: Usage) -> float:
+    """Price each kind of token once: cached tokens are part of the input, at the input's price unless they have one."""
+    read, written = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+    plain = max((usage.input_tokens or 0) - read - written, 0)
+    dollars = (
+        plain * prices["input"]
+        + read * prices.get("cache_read", prices["input"])
+        + written * prices.get("cache_write", prices["input"])
+        + (usage.output_tokens or 0) * prices["output"]
+    )
+    return dollars / _MILLION
+
+
+async def prepare_prices(provider: str) -> None:
+    """Load the price list in a thread of its own, once: its import takes half a second, in which the loop goes on."""
+    if provider not in _FREE and not _prepared.is_set():
+        await run_in_daemon_thread(_load_price_list, name="nbagent price list")
+        _prepared.set()
+
+
+def price_key(provider: str) -> str:
+    """Return the price list's name for a provider of ours."""
+    return _LISTED_AS.get(provider, provider)
+
+
+def _load_price_list() -> None:
+    """Import the price list with its data, which the package itself reads at the first look-up."""
+    if (look_up := _price_list()) is not None:
+        look_up("openai", "gpt-5-mini", Usage(input_tokens=1, output_tokens=1))
+
+
+@functools.cache
+def _price_list() -> Callable[[str, str, Usage], float | None] | None:
+    try:
+        import genai_prices
+    except ImportError:
+        return None
+
+    unlisted: set[tuple[str, str]] = set()  # finding that a model is on no list is a search of all of it
+
+    def look_up(provider: str, model: str, usage: Usage) -> float | None:
+        if (provider, model) in unlisted:
+            return None
+        counts: Any = genai_prices.Usage(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+        )
+        try:
+            price = genai_prices.calc_price(counts, model_ref=model, provider_id=price_key(provider))
+        except LookupError:
+            unlisted.add((provider, model))
+            return None
+        return float(price.total_price)
+
+    return look_up
+
+
+_MILLION = 1_000_000
+_FREE = frozenset({"demo"})
+_SAYING_ITS_PRICE = frozenset({"openrouter"})
+_prepared = threading.Event()
+_LISTED_AS = {"openai-chat": "openai", "gemini": "google"}

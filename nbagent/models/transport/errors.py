@@ -1,0 +1,354 @@
+"""Whatever goes wrong between us and a provider, as one ModelError that says what happened and what to do.
+
+Used by both wire formats on the background thread. Four ways in: an HTTP status, an exception of the SDK or of
+its transport, an error object inside a reply, and a reply that is no reply. The transports differ in their
+exceptions (and map a dropped connection to a connect time-out), so the deepest cause decides, by its class's
+name: none of their packages is imported here. A key never gets into a message.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from nbagent.core.hints import how_to_set
+from nbagent.core.message_limits import MessageTooLargeError, message_limit
+from nbagent.core.redaction import masked_url, masked_urls
+from nbagent.core.terminal_text import printable
+from nbagent.errors import ModelError, ProviderProtocolError, ProviderRefusedError
+from nbagent.models.providers import Wire
+from nbagent.models.transport.content_filters import filtered_for, is_filtered
+from nbagent.models.transport.context_errors import is_context_exceeded
+from nbagent.models.transport.error_table import (
+    FAILED_IN_REPLY,
+    FILTERED,
+    LIMITED_IN_REPLY,
+    NO_DESCRIPTORS,
+    NO_MONEY,
+    NO_PAGE,
+    OTHER_4XX,
+    OTHER_5XX,
+    OTHER_STATUS,
+    OVERLOADED_IN_REPLY,
+    REFUSED_IN_REPLY,
+    STATUS_FAULTS,
+    TOO_LONG,
+    TRANSPORT_FAULTS,
+    UNEXPECTED,
+    ErrorTemplate,
+)
+from nbagent.models.transport.key_redaction import redact
+
+NOTHING_SENT = "nothing was sent"  # a note on errors of requests that never left this machine
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+_DETAIL_CHARS = 300
+# in the type or code of an error object: what would fail again
+_REFUSING = (
+    "authentication", "bad_request", "badrequest", "image", "insufficient_quota", "invalid", "not_found", "permission",
+    "unsupported",
+)  # fmt: skip
+_REFUSING_SENTENCES = (
+    "does not exist", "not found", "not supported", "unauthorized", "api key",
+)  # fmt: skip
+_LIMITING = ("rate_limit", "rate limit", "ratelimit", "too many requests", "throttl")
+_FILTERING = frozenset({400, 403, 422, 451})  # statuses of a request that a filter may have stopped
+_NO_CONTEXT = frozenset(
+    {401, 402, 403, 404, 405, 408, 429}
+)  # statuses that say something else, whatever their words
+_API = {"chat": "Chat Completions", "responses": "Responses"}
+_OTHER_API = {
+    "chat": "",
+    "responses": "; a server that speaks only Chat Completions is an OpenAIChat(...) or an openai-chat: model",
+}
+
+
+class RedirectedError(Exception):
+    """An answer sends us to another server, which its text names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestTarget:
+    """Who was asked: the values that messages name. `key` is here only to be cut out of what is shown.
+
+    `sends_finish_reason` is False for a server whose streams end without one, as its row says.
+    """
+
+    provider: str
+    model: str
+    base_url: str
+    key_variable: str | None = None
+    url_variable: str | None = None
+    key: str | None = field(default=None, repr=False)
+    wire: Wire = "chat"
+    sends_finish_reason: bool = True
+
+    @property
+    def shown_url(self) -> str:
+        """The address for messages: without user, password, query and key."""
+        return redact(masked_url(self.base_url), self.key)
+
+
+def error_from_status(
+    status: int, headers: Mapping[str, str], body: Any, target: RequestTarget
+) -> ModelError:
+    """Return the error for an HTTP answer of `status`; `body` is JSON data or text."""
+    detail = detail_of(body, target)
+    row = STATUS_FAULTS.get(status) or (
+        OTHER_5XX if status >= 500 else OTHER_4XX if status >= 400 else OTHER_STATUS  # noqa: PLR2004 - HTTP's classes
+    )
+    code = str(_error_field(body, "code") or _error_field(body, "type") or "")
+    if status in _FILTERING and is_filtered(body):
+        row, detail = FILTERED, f"{detail}{filtered_for(body)}"
+    elif status >= 400 and status not in _NO_CONTEXT and is_context_exceeded(body):  # noqa: PLR2004 - HTTP's classes
+        row = TOO_LONG
+    elif status == 429 and "insufficient_quota" in code:  # noqa: PLR2004
+        row = NO_MONEY
+    elif status == 404 and "model" not in f"{detail} {code}".lower():  # noqa: PLR2004
+        row = NO_PAGE
+    elif status == 500 and re.match(r"\d+ validation error", detail):  # noqa: PLR2004 - FastAPI behind a catch-all
+        row = STATUS_FAULTS[422]
+    param = _error_field(body, "param") or _named_parameter(body)
+    return _build(
+        row,
+        target,
+        detail=detail,
+        status=status,
+        retry_after_s=retry_after_s(headers),
+        param=param if isinstance(param, str) else None,
+    )
+
+
+def error_from_error_object(error: Any, target: RequestTarget) -> ModelError:
+    """Return the error for an error object inside a reply that began with HTTP 200."""
+    status = _status_in(error)
+    if status is not None:
+        return error_from_status(status, {}, {"error": error}, target)
+    kind = f"{_error_field(error, 'type') or ''} {_error_field(error, 'code') or ''}".lower()
+    detail = detail_of(error, target)
+    if is_filtered(error):
+        return _build(FILTERED, target, detail=f"{detail}{filtered_for(error)}")
+    if is_context_exceeded(error):
+        return _build(TOO_LONG, target, detail=detail)
+    named = bool(kind.strip())
+    kind = kind if named else detail.lower()
+    if any(word in kind for word in (_REFUSING if named else _REFUSING_SENTENCES)):
+        return _build(REFUSED_IN_REPLY, target, detail=detail)
+    # as the HTTP statuses that mean the same, so that whoever paces calls slows them down
+    if any(word in kind for word in _LIMITING):
+        return _build(LIMITED_IN_REPLY, target, detail=detail, status=429)
+    if "overloaded" in kind:
+        return _build(OVERLOADED_IN_REPLY, target, detail=detail, status=529)
+    return _build(FAILED_IN_REPLY, target, detail=detail)
+
+
+def error_from_exception(
+    error: BaseException, target: RequestTarget, idle_timeout_s: float | None
+) -> ModelError:
+    """Return the error for an exception that the SDK, its transport or the socket raised."""
+    if isinstance(error, ModelError):
+        return error
+    sent_on = next((cause for cause in _causes(error) if isinstance(cause, RedirectedError)), None)
+    if sent_on is not None:
+        return error_from_redirect(str(sent_on), target)
+    status = getattr(error, "status_code", None)
+    response = getattr(error, "response", None)
+    if isinstance(status, int) and response is not None:
+        body = getattr(error, "body", None)
+        return error_from_status(status, response.headers, body if body is not None else "", target)
+    return _build(_transport_fault(error), target, detail=_root_detail(error, target), idle_s=idle_timeout_s)
+
+
+def error_from_reply(why: str, target: RequestTarget) -> ProviderProtocolError:
+    """Return the error for a reply that breaks the wire format; `why` is a clause such as `its stream ended early`."""
+    return ProviderProtocolError(
+        redact(
+            f"provider {target.provider!r} broke off its reply for model {target.model!r}: {why}", target.key
+        ),
+        f"try again; if it happens each time, the server does not speak the {_API[target.wire]} API as it should",
+    )
+
+
+def error_from_size(error: MessageTooLargeError, target: RequestTarget) -> ProviderProtocolError:
+    """Return the error for a message that is too large to be read."""
+    return ProviderProtocolError(
+        f"provider {target.provider!r} sent one message of {error} (model {target.model!r}): max_message_bytes is "
+        f"{message_limit():,}",
+        f"if that is what it should send, raise the limit: {how_to_set('max_message_bytes')}",
+    )
+
+
+def error_from_redirect(there: str, target: RequestTarget) -> ProviderRefusedError:
+    """Return the error for an answer that sends us to another server, which is not asked."""
+    return ProviderRefusedError(
+        redact(
+            f"{target.shown_url} sends requests on to {there}, another server: it was not asked", target.key
+        ),
+        "if it is the one you mean, give its address as base_url",
+    )
+
+
+def error_from_body(block: bytes, content_type: str, target: RequestTarget) -> ProviderProtocolError:
+    """Return the error for a reply that is neither a stream nor JSON: a web page, most often."""
+    start = block.lstrip()[:1000].decode("utf-8", "replace")
+    if start.startswith("<") or "html" in content_type:
+        what = f"{target.shown_url} answered with a web page instead of a model's reply{_title_of(start)}"
+        todo = "check base_url: it is the API's address (most end in /v1), not a website, and behind no login page"
+    elif not start:
+        what = f"{target.shown_url} answered with an empty reply"
+        todo = "check base_url, and that the server there is an OpenAI-compatible one"
+    else:
+        shown = _one_line(start, 80)
+        what = (
+            f"{target.shown_url} answered with {content_type or 'data'!r} that is no model's reply: {shown!r}"
+        )
+        todo = "check base_url, and that the server there is an OpenAI-compatible one"
+    return ProviderProtocolError(redact(what, target.key), todo)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return the wait that a provider asks for, in seconds: `retry-after-ms`, or `retry-after` as seconds or a date."""
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return max(milliseconds / 1000, 0.0)
+    text = headers.get("retry-after")
+    if text is None:
+        return None
+    seconds = _number(text)
+    if seconds is not None:
+        return max(seconds, 0.0)
+    try:
+        at = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return max((at - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+def detail_of(body: Any, target: RequestTarget) -> str:
+    """Return one line of what a provider says in an error's body, redacted and cut to a readable length."""
+    error = body.get("error", body) if isinstance(body, Mapping) else body
+    if isinstance(error, Mapping):
+        text = (
+            error.get("message")
+            or error.get("detail")
+            or error.get("code")
+            or error.get("type")
+            or str(dict(error) or "")
+        )
+    elif isinstance(error, (list, tuple)):
+        text = str(list(error))
+    else:
+        text = error or ""
+    line = str(text)
+    if line.lstrip()[:1] == "<":
+        line = f"a web page{_title_of(line)}"
+    return redact(_one_line(line, _DETAIL_CHARS), target.key) or "no details given"
+
+
+def _build(
+    row: ErrorTemplate,
+    target: RequestTarget,
+    *,
+    detail: str,
+    status: int | None = None,
+    idle_s: float | None = None,
+    retry_after_s: float | None = None,
+    param: str | None = None,
+) -> ModelError:
+    values = {
+        "provider": target.provider,
+        "model": target.model,
+        "base_url": target.shown_url,
+        "key_source": target.key_variable or "api_key",
+        "url_variable": f" / {target.url_variable}" if target.url_variable else "",
+        "detail": detail,
+        "status": status,
+        "api": _API[target.wire],
+        "other_api": _OTHER_API[target.wire],
+        "idle": f"{idle_s:g} s" if idle_s is not None else "too long",
+    }
+    error = row.kind(
+        row.what.format_map(values),
+        row.todo.format_map(values),
+        status_code=status,
+        retry_after_s=retry_after_s,
+        param=param,
+    )
+    if not row.sent:
+        error.add_note(NOTHING_SENT)
+    return error
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        seen.add(id(at))
+        yield at
+        os_error = getattr(at, "os_error", None)  # aiohttp keeps the socket's own error there
+        if isinstance(os_error, BaseException) and id(os_error) not in seen:
+            seen.add(id(os_error))
+            yield os_error
+        at = at.__cause__ or at.__context__
+
+
+def _transport_fault(error: BaseException) -> ErrorTemplate:
+    causes = list(_causes(error))
+    if any(isinstance(cause, OSError) and cause.errno in _NO_DESCRIPTORS for cause in causes):
+        return NO_DESCRIPTORS
+    known = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
+    return next((fault for names, fault in TRANSPORT_FAULTS if names & known), UNEXPECTED)
+
+
+def _root_detail(error: BaseException, target: RequestTarget) -> str:
+    *_, root = _causes(error)
+    text = _one_line(masked_urls(str(root)), 160)
+    return redact(f"{type(root).__name__}: {text}" if text else type(root).__name__, target.key)
+
+
+def _named_parameter(body: Any) -> str | None:
+    """Return the part of the request that an error's body names first, where its `param` names none."""
+    found = re.search(
+        r"stream_options|include_usage|response_format|text\.format|json_schema|max_completion_tokens|max_tokens"
+        r"|\bbackground\b|encrypted|reasoning_content|reasoning_details|extra_content",
+        str(body),
+    )
+    return found.group() if found else None
+
+
+def _error_field(body: Any, name: str) -> Any:
+    error = body.get("error", body) if isinstance(body, Mapping) else None
+    return error.get(name) if isinstance(error, Mapping) else None
+
+
+def _status_in(error: Any) -> int | None:
+    for name in ("status_code", "code", "status"):
+        number = _number(_error_field(error, name))
+        if number is not None and 400 <= number < 600:  # noqa: PLR2004 - HTTP's range of errors
+            return int(number)
+    return None
+
+
+def _title_of(page: str) -> str:
+    found = re.search(r"<title[^>]*>(.*?)</title>", page, re.IGNORECASE | re.DOTALL)
+    title = _one_line(found.group(1), 60) if found else ""
+    return f" ({title!r})" if title else ""
+
+
+def _one_line(text: str, chars: int) -> str:
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= chars else line[: chars - 3] + "..."
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None

@@ -1,0 +1,203 @@
+"""One request to a provider and the bytes of its answer, with every failure as a ModelError.
+
+Used by the wire formats on the background thread; it knows HTTP and nothing of what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any
+
+import orjson
+
+from nbagent.core.message_limits import (
+    LARGE,
+    MessageTooLargeError,
+    check_message,
+    message_limit,
+    too_many_bytes,
+    unpacked,
+)
+from nbagent.errors import ModelError
+from nbagent.models.endpoint import NO_KEY
+from nbagent.models.transport.clients import connection_to
+from nbagent.models.transport.coalescing import ReadCoalescer
+from nbagent.models.transport.errors import (
+    RequestTarget,
+    error_from_body,
+    error_from_exception,
+    error_from_reply,
+    error_from_size,
+)
+from nbagent.models.transport.sending import send
+
+_DRAIN_S = 0.02
+
+
+class ResponseStream:
+    """A response whose body is still coming, read in blocks as they arrive. `close` it in any case."""
+
+    __slots__ = (
+        "_blocks",
+        "_content_type",
+        "_idle_timeout_s",
+        "_next",
+        "_pace",
+        "_response",
+        "_target",
+        "_waited_s",
+        "limit",
+    )
+
+    def __init__(self, response: Any, target: RequestTarget, idle_timeout_s: float | None) -> None:
+        self.limit = message_limit()  # bytes of one body or event
+        self._response = response
+        self._target = target
+        self._idle_timeout_s = idle_timeout_s
+        self._content_type: str = response.headers.get("content-type", "").lower()
+        # what is not compressed needs no decoder between the socket and us
+        packed = response.headers.get("content-encoding", "identity") != "identity"
+        inner = _aiohttp_response(response)
+        self._blocks: Any = None
+        self._next: Callable[[], Awaitable[bytes]]
+        if inner is not None and not packed:
+            self._next = inner.content.readany
+        else:
+            self._blocks = unpacked(response) if packed else response.aiter_raw()
+            self._next = self._next_block
+        self._pace = ReadCoalescer(inner)
+        self._waited_s = 0.0
+
+    def rest(self, pieces: int) -> None:
+        """Let what follows gather before the next `read` returns, where many streams come in small pieces.
+
+        `pieces` is how many the last read brought.
+        """
+        self._pace.rest(pieces, self._waited_s)
+
+    async def read(self) -> bytes:
+        """Return the next block, or nothing at the end.
+
+        Raises:
+            ModelError: the connection broke, or nothing came for the idle time.
+        """
+        asked_at = monotonic()
+        try:
+            return await self._next()
+        except Exception as error:  # noqa: BLE001 - the border to the transport; whatever it raises has a fault
+            fault = error_from_exception(error, self._target, self._idle_timeout_s)
+        finally:
+            self._waited_s = monotonic() - asked_at
+        raise fault
+
+    async def read_within(self, seconds: float) -> bytes:
+        """Return the next block, or nothing if it does not come in time; for what may be missing."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._next()
+        except Exception:  # noqa: BLE001 - the answer is whole; what may be lost is its usage
+            return b""
+
+    def is_stream(self, start: bytes) -> bool:
+        """True where the body is a stream of events, by its type, or by its first block where that says nothing."""
+        if "event-stream" in self._content_type:
+            return True
+        if "json" in self._content_type or "html" in self._content_type:
+            return False
+        return start.lstrip()[:1] not in {b"{", b"<", b"[", b""}
+
+    async def whole(self, start: bytes) -> bytes:
+        """Return the whole body, of which `start` is read: a JSON object though a stream was asked for.
+
+        Raises:
+            ProviderProtocolError: it is a web page, cut short, too large, or anything else.
+        """
+        body = await self._bounded(start)
+        if len(body) > LARGE and body.lstrip()[:1] == b"{":
+            return body  # parsed once, by whoever reads it
+        try:
+            known = orjson.loads(body)
+        except ValueError:
+            if body.lstrip().startswith(b"{"):
+                raise error_from_reply("its JSON is cut short", self._target) from None
+            known = None
+        if not isinstance(known, dict):
+            raise error_from_body(body, self._content_type, self._target)
+        return body
+
+    async def _bounded(self, start: bytes) -> bytes:
+        blocks, size = [start], len(start)
+        announced = self._response.headers.get("content-length", "")
+        try:
+            if announced.isdecimal() and int(announced) > self.limit:
+                raise too_many_bytes(self.limit)
+            while block := await self.read():
+                size += len(block)
+                if size > self.limit:
+                    raise too_many_bytes(self.limit)
+                blocks.append(block)
+            return check_message(b"".join(blocks), self.limit)
+        except MessageTooLargeError as error:
+            fault = error_from_size(error, self._target)
+        raise fault
+
+    async def drain(self) -> None:
+        """Read the end of a body that is through, so that the connection can serve the next request."""
+        while await self.read_within(_DRAIN_S):
+            pass
+
+    async def close(self) -> None:
+        """Give the connection back, or close it where the body has not ended."""
+        self._pace.over()
+        await self._response.aclose()
+        if self._blocks is not None:
+            await self._blocks.aclose()
+
+    async def _next_block(self) -> bytes:
+        assert self._blocks is not None
+        return await anext(self._blocks, b"")
+
+
+def _aiohttp_response(response: Any) -> Any:
+    """The aiohttp response inside the SDK's: between them are only generators that pass each block on.
+
+    None where there is none, or no public way leads to it any more; then the SDK's own is read, at more cost.
+    """
+    with contextlib.suppress(AttributeError):
+        found = response.stream._stream._aiohttp_response  # noqa: SLF001
+        return found if callable(found.content.readany) else None
+    return None
+
+
+async def fetch_json(target: RequestTarget, path: str, body: bytes | None, timeout_s: float | None) -> bytes:
+    """Post or get as `open_stream` does, and return the whole answer, a JSON object.
+
+    Raises:
+        ModelError: no connection, an HTTP status that is no success, or no JSON.
+    """
+    exchange = await open_stream(target, path, body, timeout_s)
+    try:
+        return await exchange.whole(await exchange.read())
+    finally:
+        await exchange.close()
+
+
+async def open_stream(
+    target: RequestTarget, path: str, body: bytes | None, idle_timeout_s: float | None
+) -> ResponseStream:
+    """Post `body` (JSON) to `path` below the base URL, or get it without one; return the answer, its body to come.
+
+    Raises:
+        ModelError: no connection, or an HTTP status that is no success.
+    """
+    connection = await connection_to(target.base_url, target.key or NO_KEY)
+    fault: ModelError
+    try:
+        response = await send(connection, target, path, body, idle_timeout_s)
+        return ResponseStream(response, target, idle_timeout_s)
+    except Exception as error:  # noqa: BLE001 - the border to the SDK; whatever it raises has a fault
+        fault = error_from_exception(error, target, idle_timeout_s)
+    raise fault  # outside of the handler: the SDK's own error may quote the key

@@ -1,0 +1,1 @@
+"""One run as a card: its data, its widget, the same as static HTML."""

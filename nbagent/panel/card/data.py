@@ -1,0 +1,319 @@
+"""What a card shows of a run, as plain data: the row and the text. Pure.
+
+`card.py` sends it to the widget and `snapshot.py` writes it as static HTML, so both say the same words. Built
+on the background thread at each flush; reads a live record, or a `RunOutput` of another kernel's run. Every
+value is plain text: whoever shows it escapes it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nbagent.events import PendingApproval, ToolCall, ToolRequest
+from nbagent.panel.card.members import MemberSnapshot, member_rows, members_of
+from nbagent.panel.card.structured import structure_of
+from nbagent.panel.table.row import CACHED, cut, sendable
+from nbagent.run import EarlierRun, RunMetrics, RunOutput, RunRecord, RunStatus
+
+Row = dict[str, Any]
+
+DEMO_BANNER = "demo model: canned answers, no key needed; set NBAgent.model for a real one"
+TEXT_LIMIT, TEXT_STEP = 100_000, 20_000  # a longer text loses its beginning, a step at a time
+CALL_LIMIT, LINE_LIMIT, NOTICES_LIMIT = 160, 500, 5
+APPROVAL_LIMIT, APPROVALS_LIMIT = 4_000, 20
+_DIME = 0.1
+_UNSTRUCTURED = {"table": None, "tree": None, "more": "", "form": ""}
+_PLAIN_REASONS = frozenset({"end", "error", "cancelled", "timeout"})  # say no more than the status does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSnapshot:
+    """A run at one moment, as far as a card shows it."""
+
+    run_id: str
+    status: RunStatus
+    label: str | None
+    agent_name: str | None
+    provider: str | None
+    model: str | None
+    created_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    stop_reason: str | None
+    error: str | None
+    text: str
+    value: Any  # the validated value of a structured answer, else None
+    metrics: RunMetrics | None
+    tool_calls: Sequence[ToolCall] = ()
+    running_tools: Sequence[ToolRequest] = ()
+    notices: Sequence[str] = ()
+    retry: str | None = None
+    queue_position: int | None = None
+    members: Sequence[MemberSnapshot] = ()
+    approvals: Sequence[PendingApproval] = ()
+    waits_for: EarlierRun | None = None
+    others_wait: bool = False
+    cached_from: str | None = None
+
+    @classmethod
+    def of_record(cls, record: RunRecord) -> RunSnapshot:
+        """Look at a live run; from any thread."""
+        launch, end, calls = record.launch, record.end, tuple(record.model_calls)
+        return cls(
+            run_id=launch.run_id,
+            status=record.status,
+            label=launch.label,
+            agent_name=launch.agent_name,
+            provider=launch.provider,
+            model=launch.model,
+            created_at=launch.created_at,
+            started_at=record.started_at,
+            finished_at=end.finished_at if end else None,
+            stop_reason=end.stop_reason if end else None,
+            error=end.error if end else None,
+            text=end.content if end and isinstance(end.content, str) else record.text,
+            value=record.content if end and end.output_valid and launch.output_schema is not None else None,
+            metrics=record.metrics if calls or end or record.member_responses else None,
+            tool_calls=record.tool_calls_as_asked(),
+            running_tools=tuple(record.running_tools.values()),
+            notices=tuple(record.notices),
+            retry=_retry_note(calls[-1].error, record.retry_in_s) if calls and not end else None,
+            queue_position=record.queue_position,
+            members=tuple(members_of(record)),
+            approvals=record.pending_approvals,
+            waits_for=record.waits_for,
+            others_wait=record.others_wait,
+            cached_from=record.cached_from,
+        )
+
+    @classmethod
+    def of_output(cls, output: RunOutput) -> RunSnapshot:
+        """Look at a run that this kernel has only from the store."""
+        structured = bool(output.output_valid)
+        plain = output.content if isinstance(output.content, str) else None
+        return cls(
+            run_id=output.run_id,
+            status=output.status,
+            label=output.label,
+            agent_name=output.agent_name,
+            provider=output.provider,
+            model=output.model,
+            created_at=output.created_at,
+            started_at=output.started_at,
+            finished_at=output.finished_at,
+            stop_reason=output.stop_reason,
+            error=output.error,
+            text=plain if plain is not None else _raw_answer(output),
+            value=output.content if structured else None,
+            metrics=output.metrics,
+            tool_calls=output.tool_calls,
+            members=tuple(members_of(output)),
+            approvals=output.pending_approvals,
+            cached_from=output.cached_from,
+        )
+
+
+# ---------------------------------------------------------------------- rows
+
+
+def row_of(seen: RunSnapshot) -> Row:
+    """Return what a card shows beside the text, as JSON data.
+
+    `html`, the laid out answer, is None: it is made where it is shown, once the run has ended.
+    """
+    final = seen.status.is_final
+    what, _, todo = (seen.error or "").partition("\n")
+    begin = seen.started_at or seen.created_at
+    return {
+        "run_id": seen.run_id,
+        "title": _line(seen.label or seen.agent_name or "run"),
+        "agent": _line(seen.agent_name or "") if seen.label else "",
+        "model": _line(":".join(filter(None, (seen.provider, seen.model)))),
+        "banner": DEMO_BANNER if seen.provider == "demo" else "",
+        "status": seen.status.value,
+        "reason": ", ".join(filter(None, (_reason(seen), CACHED if seen.cached_from else ""))),
+        "final": final,
+        "began_ms": _epoch_ms(begin),
+        "waiting": _waiting(seen),
+        "approvals": _approvals(seen),
+        "calls": [] if final else [f"calling {call_text(r.name, r.arguments)}" for r in seen.running_tools],
+        "called": _called(seen.tool_calls),
+        "members": [{**row, "name": _line(str(row["name"]))} for row in member_rows(seen.members)],
+        "retry": _line(seen.retry or ""),
+        "notices": [_line(notice) for notice in seen.notices[-NOTICES_LIMIT:]],
+        "error": [_line(what), _line(todo)] if what else [],
+        **(_UNSTRUCTURED if seen.value is None else structure_of(seen.value)),
+        "html": None,
+        "took": "" if seen.cached_from else _took(seen),
+        "facts": _facts(seen),
+        "code": code_of(seen),
+    }
+
+
+def code_of(seen: RunSnapshot) -> str:
+    """Return the expression that gets the result, in this notebook or another."""
+    return f"nb.get({json.dumps(sendable(seen.label or seen.run_id), ensure_ascii=False)}).content"
+
+
+def call_text(name: str, arguments: str) -> str:
+    """Return a tool call as it would stand in Python: `price(symbol='AAPL')`."""
+    try:
+        given = json.loads(arguments or "{}")
+    except ValueError:
+        given = None
+    if isinstance(given, dict):
+        arguments = ", ".join(f"{key}={value!r}" for key, value in given.items())
+    return _line(f"{name}({arguments})", CALL_LIMIT)
+
+
+def approval_text(call: PendingApproval) -> str:
+    """Return a call as a person has to see it before it runs: in full, and nothing in it that hides or turns text."""
+    text = sendable(str(call))
+    if len(text) <= APPROVAL_LIMIT:
+        return text
+    return f"{text[:APPROVAL_LIMIT]}… ({len(text):,} characters; run.pending_approvals has all)"
+
+
+def facts_of(metrics: RunMetrics, *, final: bool) -> list[list[str]]:
+    """Return what a run cost as [name, value] pairs; unknown is "?" once it is final, and left out before."""
+    known = [
+        ("tokens", _tokens(metrics.input_tokens, metrics.output_tokens)),
+        ("cost", money(metrics.cost_usd)),
+        ("first token", seconds(metrics.ttft_s)),
+    ]
+    return [[name, value or "?"] for name, value in known if value or final]
+
+
+def money(dollars: float | None) -> str:
+    """Return dollars for reading, with at least two digits that mean something; empty for unknown."""
+    if dollars is None:
+        return ""
+    if dollars == 0 or dollars >= _DIME:
+        return f"${dollars:,.2f}" if dollars else "$0"
+    return f"${dollars:.2g}"
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration for reading; empty for unknown."""
+    if value is None:
+        return ""
+    if value < 60:  # noqa: PLR2004
+        return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"  # noqa: PLR2004
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def _tokens(into: int | None, out: int | None) -> str:
+    if into is None and out is None:
+        return ""
+    ways = ((into, "in"), (out, "out"))
+    return ", ".join(f"{'?' if count is None else format(count, ',')} {way}" for count, way in ways)
+
+
+def _called(calls: Sequence[ToolCall]) -> str:
+    if not calls:
+        return ""
+    counts: dict[str, int] = {}
+    for call in calls:
+        counts[call.name] = counts.get(call.name, 0) + 1
+    denied = sum(call.status == "denied" for call in calls)
+    failed = sum(call.status != "completed" for call in calls) - denied
+    names = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counts.items())
+    ends = (f"; {failed} failed" if failed else "") + (f"; {denied} denied" if denied else "")
+    return _line(f"called {names}{ends}")
+
+
+def _facts(seen: RunSnapshot) -> list[list[str]]:
+    if seen.cached_from is not None:
+        return [["cost", money(0)]]
+    return facts_of(seen.metrics, final=seen.status.is_final) if seen.metrics is not None else []
+
+
+def _reason(seen: RunSnapshot) -> str:
+    reason = seen.stop_reason
+    return reason.replace("_", " ") if reason and reason not in _PLAIN_REASONS else ""
+
+
+def _approvals(seen: RunSnapshot) -> list[Row]:
+    """Return the calls that wait for a person, the run's own and its members', each with the run to decide on."""
+    own = [(seen.run_id, "", call) for call in seen.approvals]
+    members = [
+        (one.run_id, cut(one.name, CALL_LIMIT), call) for one in seen.members for call in one.approvals
+    ]
+    return [
+        {
+            "run_id": run_id,
+            "by": by,
+            "step": call.step,
+            "tool_call_id": call.tool_call_id,
+            "call": approval_text(call),
+        }
+        for run_id, by, call in [*own, *members][:APPROVALS_LIMIT]
+    ]
+
+
+def _waiting(seen: RunSnapshot) -> str:
+    """Return what stands where the text will be."""
+    if seen.approvals:
+        return "waits for your approval" + ("; runs of its session wait for it" if seen.others_wait else "")
+    asking = [one.name for one in seen.members if one.approvals]
+    if asking:
+        return _line(
+            f"{', '.join(dict.fromkeys(asking))} {'wait' if len(asking) > 1 else 'waits'} for your approval"
+        )
+    if seen.text or seen.running_tools or seen.retry or seen.status.is_final:
+        return ""
+    if seen.waits_for is not None:
+        return _line(f"waiting for its turn: {seen.waits_for.told_with_time}")
+    if seen.queue_position is not None:
+        return f"waiting: {_ordinal(seen.queue_position)} in the queue"
+    return "waiting for its turn" if seen.status is RunStatus.pending else "waiting for the first word"
+
+
+def _ordinal(number: int) -> str:
+    """Return 1st, 2nd, 3rd, 4th, 11th, 21st and so on."""
+    ending = "th" if number // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _raw_answer(output: RunOutput) -> str:
+    """Return the text that a structured answer was read from."""
+    said = [message.content for message in output.messages if message.role == "assistant" and message.content]
+    return said[-1] if said else ""
+
+
+def _took(seen: RunSnapshot) -> str:
+    """Return how long the finished work took; queueing apart."""
+    if seen.started_at is None or seen.finished_at is None:
+        return ""
+    return seconds((seen.finished_at - seen.started_at).total_seconds())
+
+
+def _retry_note(error: str | None, retry_in_s: float | None) -> str | None:
+    if retry_in_s is None:
+        return None
+    what = (error or "the model call failed").partition("\n")[0]
+    return f"{what}; trying again in {retry_in_s:.1f} s"
+
+
+def _line(text: str, limit: int = LINE_LIMIT) -> str:
+    """Return text in one line of at most `limit` characters."""
+    return cut(text, limit)
+
+
+def _epoch_ms(moment: datetime | None) -> float | None:
+    return None if moment is None else round(moment.timestamp() * 1000)
+
+
+def shown_text(text: str) -> str:
+    """Return the part of a text that a card holds: all, or the end of a very long one with a first line that says so."""
+    text = sendable(text)
+    if len(text) <= TEXT_LIMIT:
+        return text
+    start = -((TEXT_LIMIT - len(text)) // TEXT_STEP) * TEXT_STEP
+    return f"[the first {start:,} characters are not shown]\n{text[start:]}"

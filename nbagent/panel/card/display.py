@@ -1,0 +1,318 @@
+"""What is on screen: each shown run's widget and snapshot, the one flusher of all cards, and their commands.
+
+`show` runs on the main thread; the flusher and the commands on the background loop. One flusher serves every
+card of the kernel, at most ten times a second, and only while a shown run is unfinished: when nothing runs,
+nothing is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from nbagent import kernel, runtime, settings
+from nbagent.core.threads import run_in_daemon_thread
+from nbagent.errors import NBAgentError, StoreError
+from nbagent.loop import Decision
+from nbagent.panel.card import markdown
+from nbagent.panel.card.data import Row, RunSnapshot, row_of, shown_text
+from nbagent.panel.card.static_html import html_of, key_of, plain_of
+
+if TYPE_CHECKING:
+    from nbagent.panel.card.widget import CardListener
+    from nbagent.runtime import Run
+
+FASTEST_S = 0.1
+STORED_POLL_S = 1.0
+BUSY_SHARE = 20  # a tick that took t is followed by a pause of 20 t: at most 5 % of a core ...
+LONGEST_PAUSE_S = 2.0  # ... but one slow tick, as on a busy machine, lets nobody wait for long
+REMEMBERED = 500  # shown runs and command ids kept
+_log = logging.getLogger("nbagent")
+
+
+class DisplayedRun:
+    """One display of one run: a widget, and the snapshot beneath it that saved notebooks show."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.display_id = uuid4().hex
+        self.context = contextvars.copy_context()
+        self.in_notebook = False  # True once the final snapshot was written from a cell
+        self.widget: CardListener | None = None
+        self.trouble = ""  # why the last decision that was clicked came to nothing
+        self._record = run.record
+        # version, row and text together: of two threads that look at once the later may be the older one
+        self._looked: tuple[int, Row, str] = (0, {}, "")
+        self._stored_at = time.monotonic()
+        self.look()
+
+    def follow(self, run: Run) -> None:
+        """Show this attempt of the run from now on."""
+        self.run, self._record, self.in_notebook = run, run.record, False
+        self.look()
+
+    def look(self) -> tuple[Row, str]:
+        """Return the run's row and text as they are now; reads the store for a run of another kernel."""
+        # another kernel's run may have been adopted by this one
+        self._record = self._record or self.run.record
+        version = self._record.whole_version if self._record is not None else 0
+        seen = (
+            RunSnapshot.of_record(self._record)
+            if self._record is not None
+            else RunSnapshot.of_output(self.run.output)
+        )
+        row, text = row_of(seen), shown_text(seen.text)
+        if self.trouble and not row["final"]:
+            row["notices"].append(self.trouble)
+        if row["status"] == "completed" and not row["form"]:  # what was cut off stays as it came
+            row["html"] = markdown.html_of(text)
+        self._looked = version, row, text
+        return row, text
+
+    @property
+    def final(self) -> bool:
+        """True once the run has ended, as far as it was looked at."""
+        return bool(self._looked[1]["final"])
+
+    @property
+    def ended(self) -> bool:
+        """True once the run has ended, as far as is known without reading a file."""
+        return self.final if self._record is None else self._record.end is not None
+
+    def display(self) -> None:
+        """Put widget and snapshot under the current cell."""
+        from nbagent.panel.card.widget import RunCard
+
+        _, row, text = self._looked
+        self.widget = card = RunCard(row, text, key=key_of(self.run.run_id), command=handle_message)
+        kernel.publish(card._repr_mimebundle_())
+        kernel.publish(self.snapshot(), display_id=self.display_id)
+
+    def snapshot(self) -> dict[str, str]:
+        """Return the static form as it stands."""
+        _, row, text = self._looked
+        return {"text/plain": plain_of(row), "text/html": html_of(row, text, key=key_of(self.run.run_id))}
+
+    async def flush(self) -> bool:
+        """Tell the front ends what changed; False once there is nothing left to tell. On the background loop."""
+        assert self.widget is not None
+        was_final = self.final
+        if self._record is None:
+            await self._poll()
+        elif self._record.end is not None and not was_final:
+            await run_in_daemon_thread(self.look)  # laying out a long answer takes milliseconds
+        elif self._record.whole_version != self._looked[0]:
+            self.look()
+        self.widget.tell(*self._looked[1:])
+        if self.final and not was_final:
+            self.context.run(self.write_snapshot)
+        return not (self.final and self.widget.feed.settled)
+
+    async def _poll(self) -> None:
+        """Look at another kernel's run, at most once a second and in a thread of its own."""
+        if not self.final and time.monotonic() - self._stored_at >= STORED_POLL_S:
+            with contextlib.suppress(StoreError):  # busy now; a second later it is looked at again
+                await run_in_daemon_thread(self.look)
+            self._stored_at = time.monotonic()
+
+    def write_snapshot(self) -> None:
+        """Rewrite the static output; it lands where the calling context's cell is, found by its display id."""
+        kernel.publish(self.snapshot(), display_id=self.display_id, update=True)
+
+    def write_from_cell(self) -> None:
+        """Write snapshot and widget state as they are now from a cell, where every executor hears them."""
+        row, text = self.look()
+        self.write_snapshot()
+        if self.widget is not None:
+            self.widget.tell_all(row, text)
+        self.in_notebook = self.final
+
+
+class CardUpdater:
+    """The one flusher. Its methods run on the background loop, `add` on any thread."""
+
+    def __init__(self) -> None:
+        self._shown: list[DisplayedRun] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, shown: DisplayedRun) -> None:
+        """Flush this one until its run has ended."""
+        pause_s = max(FASTEST_S, settings.get("refresh_s"))
+        runtime.current().thread.soon(self._add, shown, pause_s)
+
+    def _add(self, shown: DisplayedRun, pause_s: float) -> None:
+        if shown not in self._shown:
+            self._shown.append(shown)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._serve(pause_s), name="nbagent-cards")
+
+    async def _serve(self, pause_s: float) -> None:
+        took_s = 0.0
+        while self._shown:
+            await asyncio.sleep(pause_after(took_s, pause_s))
+            began = time.perf_counter()
+            for shown in tuple(self._shown):
+                if not await _flushed(shown):
+                    self._shown.remove(shown)
+            took_s = time.perf_counter() - began
+
+
+def pause_after(took_s: float, least_s: float) -> float:
+    """Return the seconds until the next tick after one that took `took_s`."""
+    return max(least_s, min(took_s * BUSY_SHARE, LONGEST_PAUSE_S))
+
+
+async def _flushed(shown: DisplayedRun) -> bool:
+    try:
+        return await shown.flush()
+    except Exception:  # noqa: BLE001 - a card that cannot be shown must not stop the others, nor any run
+        _log.exception("the card of run %s cannot be updated", shown.run.run_id)
+        return False
+
+
+_flusher = CardUpdater()
+_by_run: OrderedDict[str, list[DisplayedRun]] = OrderedDict()
+_commands_heard: OrderedDict[str, None] = OrderedDict()
+
+
+def show(run: Run) -> None:
+    """Display a card of the run under the current cell and keep it up to date."""
+    kernel.on_command(handle_message)
+    kernel.on_cell_end(flush_ended)
+    shown = DisplayedRun(run)
+    shown.display()
+    _by_run.setdefault(run.run_id, []).append(shown)
+    while len(_by_run) > REMEMBERED:
+        _by_run.popitem(last=False)
+    _flusher.add(shown)
+
+
+def flush(runs: Iterable[Run]) -> None:
+    """Write these runs' snapshots from the current cell."""
+    for run in runs:
+        for shown in _by_run.get(run.run_id, ()):
+            shown.write_from_cell()
+
+
+def flush_ended() -> None:
+    """Write from the current cell, once, the snapshots of all runs that have ended; called at each cell's end."""
+    for listed in tuple(_by_run.values()):
+        for shown in listed:
+            if not shown.in_notebook and shown.ended:
+                shown.write_from_cell()
+
+
+# ------------------------------------------------------------------- commands
+
+
+def handle_message(content: Mapping[str, Any]) -> bool:
+    """Take a command from a card, over the control channel or the comm; hand it over and return at once.
+
+    Any thread. True if it was taken, also a second time with the same `command_id`, which does nothing more.
+    """
+    command, run_id = content.get("command"), content.get("run_id")
+    if not isinstance(run_id, str) or (command not in _PLAIN and command not in _DECISIONS):
+        return False
+    if command in _DECISIONS and not _names_a_call(content):
+        return False
+    command_id = str(content.get("command_id") or uuid4())
+    runtime.current().thread.soon(_take, str(command), dict(content), command_id)
+    return True
+
+
+def _names_a_call(content: Mapping[str, Any]) -> bool:
+    """Whether a decision says what it is on: a click is for the one call that it stood beside."""
+    return isinstance(content.get("tool_call_id"), str) and isinstance(content.get("step"), int)
+
+
+def _take(command: str, content: Mapping[str, Any], command_id: str) -> None:
+    """Start a command that was not heard before. On the background loop."""
+    if command_id in _commands_heard:
+        return
+    _commands_heard[command_id] = None
+    while len(_commands_heard) > REMEMBERED:
+        _commands_heard.popitem(last=False)
+    task = asyncio.get_running_loop().create_task(_perform(command, content), name=f"nbagent-{command}")
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+async def _perform(command: str, content: Mapping[str, Any]) -> None:
+    run_id = content["run_id"]
+    try:
+        if command in _DECISIONS:
+            await _decide(run_id, content, _DECISIONS[command])
+        else:
+            await _PLAIN[command](run_id)
+    except Exception:  # noqa: BLE001 - a panel command is a border: the person sees the card's state, the log the reason
+        _log.exception("%s of run %s failed", command, run_id)
+
+
+async def _cancel(run_id: str) -> None:
+    # in its own thread: a run of another kernel is cancelled through the store's file
+    await run_in_daemon_thread(lambda: runtime.current().cancel(run_id))
+    await _resend(run_id)
+
+
+async def _decide(run_id: str, content: Mapping[str, Any], decision: Decision) -> None:
+    """Say a decision on one call; a card shows why it came to nothing (a tool is not defined in this notebook, ...)."""
+
+    def say() -> str:
+        try:
+            run = runtime.current().get(run_id)
+            run.decide(decision, tool_call_id=content["tool_call_id"], step=content["step"])
+        except NBAgentError as error:
+            return f"{error.what}; {error.todo}"
+        return ""
+
+    trouble = await run_in_daemon_thread(say)
+    clicked_on = str(content.get("card") or run_id)  # a member's call stands on its team's card too
+    for card in dict.fromkeys((run_id, clicked_on)):
+        for shown in _by_run.get(card, ()):
+            shown.trouble = trouble
+        await _resend(card)
+
+
+async def _resend(run_id: str) -> None:
+    for shown in _by_run.get(run_id, ()):
+        if shown.widget is not None:
+            shown.widget.tell_all(*await run_in_daemon_thread(shown.look))
+
+
+def add_commands(**commands: Callable[[str], Awaitable[None]]) -> None:
+    """Let further commands be heard: `name=work`, a coroutine function that is given the run's id."""
+    _PLAIN.update(commands)
+
+
+def revive(run: Run) -> None:
+    """Follow a run again that was resumed after its cards had shown its end. On the background loop."""
+    for one in _by_run.get(run.run_id, ()):
+        one.follow(run)
+        follow_on_loop(one)
+
+
+def follow_on_loop(one: DisplayedRun) -> None:
+    """Keep one up to date that is shown in a way of its own. On the background loop."""
+    listed = _by_run.setdefault(one.run.run_id, [])
+    if one not in listed:
+        listed.append(one)
+    _flusher.add(one)
+
+
+def forget(one: DisplayedRun) -> None:
+    """Let one go that is no longer shown."""
+    listed = _by_run.get(one.run.run_id, [])
+    if one in listed:
+        listed.remove(one)
+
+
+_PLAIN: dict[str, Callable[[str], Awaitable[None]]] = {"cancel": _cancel, "resend": _resend}
+_DECISIONS = {"approve": Decision(approved=True), "deny": Decision(approved=False)}
+_tasks: set[asyncio.Task[None]] = set()

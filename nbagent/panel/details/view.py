@@ -1,0 +1,122 @@
+"""A run opened in the table: its card and details, over the table's own widget. On the background loop.
+
+`open_run` is a command of the table. The card is the one that stands under a launching cell, with the same
+messages; they carry the run's id here. The newest few are kept up to date; a finished one costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from nbagent import runtime
+from nbagent.core.threads import run_in_daemon_thread
+from nbagent.errors import NBAgentError
+from nbagent.panel.card import display
+from nbagent.panel.card.data import Row
+from nbagent.panel.card.widget import CardListener
+from nbagent.panel.details.data import details_of, stage_of
+from nbagent.panel.table.widget import RunTable, tables
+from nbagent.runtime import Run
+
+KEPT = 8
+
+
+class OpenedCard(CardListener):
+    """The card's side of the table's widget: the same messages, with the run's id on them."""
+
+    def __init__(self, table: RunTable, run_id: str, row: Row, text: str) -> None:
+        super().__init__(row, text)
+        self._table = table
+        self._run_id = run_id
+
+    def say_change(self, message: Mapping[str, Any]) -> None:
+        """Send a change."""
+        self._table.send({"run": self._run_id, **self._table.stamped(message)})
+
+    def say_whole(self) -> None:
+        """Send everything."""
+        self._table.send({"run": self._run_id, "card": self._table.stamped(self.feed.state)})
+
+
+class OpenedRun(display.DisplayedRun):
+    """One opened run. It has no output of its own: the table's static form stands for it."""
+
+    def __init__(self, run: Run, table: RunTable) -> None:
+        super().__init__(run)
+        self.in_notebook = True
+        self.dropped = False
+        self._table = table
+        self._stage: tuple[Any, ...] | None = None
+        self.card = OpenedCard(table, run.run_id, *self._looked[1:])
+        self.widget = self.card
+
+    def follow(self, run: Run) -> None:
+        """Show this attempt of the run from now on."""
+        super().follow(run)
+        self.in_notebook = True
+
+    async def flush(self) -> bool:
+        """Tell what changed, the details only where a step, a message or the status came."""
+        more = await super().flush()
+        await self.tell_details()
+        return more and not self.dropped
+
+    async def tell_details(self, *, again: bool = False) -> None:
+        """Send the details if they are others than last, or anyway."""
+        if self._record is None:
+            if self.final and self._stage is not None and not again:
+                return
+            output = await run_in_daemon_thread(lambda: self.run.output)
+            stage = stage_of(output)
+        else:
+            stage = stage_of(self._record)
+            if stage == self._stage and not again:
+                return
+            output = self._record.snapshot()
+        if stage != self._stage or again:
+            self._stage = stage
+            self._table.send({"run": self.run.run_id, "details": details_of(output)})
+
+    def write_snapshot(self) -> None:
+        """Nothing to write."""
+
+    def write_from_cell(self) -> None:
+        """Nothing to write."""
+
+
+_opened: OrderedDict[tuple[str, str], OpenedRun] = OrderedDict()  # by run and table
+
+
+async def open_run(run_id: str) -> None:
+    """Send a run's card and details to the tables that list it, and follow it while it goes on."""
+    for table in tables():
+        if not table.board.has(run_id):
+            continue
+        try:
+            known = _opened.pop((run_id, table.widget.key), None)
+            one = (
+                known
+                if known is not None
+                else await run_in_daemon_thread(partial(_look_up, run_id, table.widget))
+            )
+        except NBAgentError as error:
+            table.widget.send({"said": {"run_id": run_id, "error": [error.what, error.todo]}})
+            continue
+        _opened[run_id, table.widget.key] = one
+        while len(_opened) > KEPT:
+            _, oldest = _opened.popitem(last=False)
+            oldest.dropped = True
+            display.forget(oldest)
+        one.card.tell_all(*await run_in_daemon_thread(one.look))
+        await one.tell_details(again=True)
+        display.follow_on_loop(one)
+
+
+def _look_up(run_id: str, table: RunTable) -> OpenedRun:
+    return OpenedRun(runtime.current().get(run_id), table)
+
+
+display.add_commands(open=open_run)

@@ -1,0 +1,191 @@
+"""The board: the line of every run in the store's view, and what of it changed since the last tick.
+
+Held by `table.py`, which ticks it on the background loop. This kernel's unfinished runs are looked at by the
+version of their record, which costs a comparison a run; all others come from the store and change when another
+process has written. `state` may be asked on any thread: it is exactly what a front end has that heard every
+message.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nbagent.core.json_codec import dump_json
+from nbagent.panel.table.row import COLUMNS, Line, batch_of, is_final, is_older, line_of, line_of_stored
+from nbagent.run import RunRecord
+
+ECHO_S = 1.0
+
+
+class TableModel:
+    """All lines by run id. Invariant: a run in `_watched` is this kernel's and its line is of that version.
+
+    With `batch_id` it holds that batch's runs only.
+    """
+
+    def __init__(self, batch_id: str | None = None) -> None:
+        self.batch_id = batch_id
+        self._lock = threading.RLock()
+        self._lines: dict[str, Line] = {}
+        self._watched: dict[str, tuple[RunRecord, int]] = {}
+        self._loaded = False
+        self._total = 0
+        self._trouble: list[str] = []
+        self._batches: dict[str, Mapping[str, Any]] = {}
+        self._seq = 0
+        self._echo_at: float | None = None
+
+    # ------------------------------------------------------------ what comes in
+
+    def watch(self, record: RunRecord) -> None:
+        """Follow a run of this kernel from now on, until it ends; a resumed one anew."""
+        if self.batch_id is not None and getattr(record.launch, "batch_id", None) != self.batch_id:
+            return
+        with self._lock:
+            known = self._watched.get(record.launch.run_id)
+            if known is None or known[0] is not record:
+                self._watched[record.launch.run_id] = (record, -1)
+
+    def changes(self, stored: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
+        """Return what changed since the last call: whole lines of new runs, single cells of known ones.
+
+        `stored` are rows of the store's `Overview` that may hold news; this kernel's runs are taken from itself.
+        """
+        new: list[Line] = []
+        cells: list[list[Any]] = []
+        with self._lock:
+            for row in stored:
+                line = line_of_stored(row)
+                # an end that this kernel has seen may not have been written yet when the rows were read
+                if line[0] not in self._watched and not is_older(line, self._lines.get(line[0])):
+                    self._put(line, new, cells)
+            ended = []
+            for run_id, (record, version) in self._watched.items():
+                if record.version == version:
+                    continue
+                self._watched[run_id] = (record, record.version)
+                line = line_of(record)
+                self._put(line, new, cells)
+                if is_final(line):
+                    ended.append(run_id)
+            for run_id in ended:
+                del self._watched[run_id]
+        return {name: value for name, value in (("new", new), ("cells", cells)) if value}
+
+    def _put(self, line: Line, new: list[Line], cells: list[list[Any]]) -> None:
+        """Take a line up and note what of it is news. A cell's change is its column's number and its value."""
+        old = self._lines.get(line[0])
+        if old == line:
+            return
+        self._lines[line[0]] = line
+        if old is None:
+            new.append(line)
+            return
+        changed: list[Any] = [line[0]]
+        for at, value in enumerate(line):
+            if value != old[at]:
+                changed += [at, value]
+        cells.append(changed)
+
+    # -------------------------------------------------------------- what goes out
+
+    def tick(
+        self,
+        now_s: float,
+        stored: Iterable[Mapping[str, Any]] = (),
+        *,
+        total: int | None = None,
+        trouble: list[str] | None = None,
+        batches: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> dict[str, Any] | None:
+        """Return the message for all that changed, or None; a second after the last one its number once more.
+
+        `batches` is where those of this kernel stand (`batches.standing`). The number lets a front end that missed the last message know; it costs 20 bytes.
+        """
+        with self._lock:
+            message = self.changes(stored)
+            if not self._loaded and total is not None:
+                self._loaded = message["loaded"] = True
+            if total is not None and max(total, len(self._lines)) != self._total:
+                self._total = message["total"] = max(total, len(self._lines))
+            if trouble is not None and trouble != self._trouble:
+                self._trouble = message["trouble"] = trouble
+            if news := self._batch_news(batches or {}):
+                message["batches"] = news
+            if message:
+                self._seq += 1
+                self._echo_at = now_s + ECHO_S
+                return {"seq": self._seq, **message}
+            if self._echo_at is not None and now_s >= self._echo_at:
+                self._echo_at = None
+                return {"seq": self._seq}
+        return None
+
+    def _batch_news(self, batches: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+        """Take up where batches stand, and return those that stand elsewhere than before."""
+        mine = {one: at for one, at in batches.items() if self.batch_id in (None, one)}
+        # one that ended and was let go between two ticks says nothing any more
+        gone = {one: {**at, "finished": True} for one, at in self._batches.items() if one not in mine}
+        news = {one: at for one, at in (gone | mine).items() if self._batches.get(one) != at}
+        self._batches |= news
+        return news
+
+    def state(self) -> dict[str, Any]:
+        """Return everything, for a page that loads now; the lines as one text, which costs a tenth of a list."""
+        with self._lock:
+            return {
+                "seq": self._seq,
+                "columns": COLUMNS,
+                "lines": dump_json(list(self._lines.values())).decode(),
+                "loaded": self._loaded,
+                "total": self._total,
+                "trouble": self._trouble,
+                "batches": dict(self._batches),
+                "only": self.batch_id,
+            }
+
+    # ---------------------------------------------------------------------- asked
+
+    @property
+    def seq(self) -> int:
+        """The number of the last message."""
+        return self._seq
+
+    @property
+    def loaded(self) -> bool:
+        """True once the store has been read."""
+        return self._loaded
+
+    @property
+    def busy(self) -> bool:
+        """True while a run or batch of this kernel is unfinished, or the last message was not said again."""
+        if self._watched or self._echo_at is not None:
+            return True
+        return any(not batch["finished"] for batch in self._batches.values())
+
+    @property
+    def running_here(self) -> int:
+        """How many runs of this kernel are unfinished."""
+        return len(self._watched)
+
+    def unfinished(self, *, batch_id: str | None = None, elsewhere: bool = False) -> list[str]:
+        """The ids of unfinished runs: all, those of a batch, or only those of other kernels."""
+        with self._lock:
+            return [
+                run_id
+                for run_id, line in self._lines.items()
+                if not is_final(line)
+                and (batch_id is None or batch_of(line) == batch_id)
+                and not (elsewhere and run_id in self._watched)
+            ]
+
+    def has(self, run_id: str) -> bool:
+        """True if the run is on the board."""
+        return run_id in self._lines
+
+    def lines(self) -> list[Line]:
+        """All lines, in no order."""
+        with self._lock:
+            return list(self._lines.values())

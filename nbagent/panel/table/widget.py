@@ -1,0 +1,279 @@
+"""The table of all runs in a kernel: one widget over the board, however often it is displayed, and its ticker.
+
+`show` runs on the main thread; the ticker is a task on the background loop. It looks at the board at most ten
+times a second while a run of this kernel is unfinished, and once a second at the outside of the store's file
+otherwise: nothing is sent when nothing changed, and the file is read only when another process has written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import traitlets
+
+from nbagent import kernel, runtime, settings
+from nbagent.core.threads import run_in_daemon_thread
+from nbagent.errors import StoreError
+from nbagent.panel.card.display import FASTEST_S, handle_message, pause_after
+from nbagent.panel.table import batches, static_html
+from nbagent.panel.table.model import TableModel
+from nbagent.panel.widget import PanelWidget
+from nbagent.store import RunSummary, Store, newest_runs, runs_since
+
+if TYPE_CHECKING:
+    from nbagent.runtime.execution.active_run import ActiveRun
+
+LINES_MAX = 10_000  # the newest runs of a store are shown; the rest is nb.runs()'s
+WHOLE_FROM = 300  # so many new lines at once go as the whole state: that is one text
+LOOK_EVERY_S = 1.0
+TRUST_S = 5.0  # unfinished runs of other kernels are asked for that often: a dead kernel writes nothing
+_log = logging.getLogger("nbagent")
+
+
+class RunTable(PanelWidget):
+    """All runs as a table. `table` is the whole state; changes come as numbered messages in between."""
+
+    table = traitlets.Dict().tag(sync=True)
+    first_line = static_html.FIRST_LINE
+
+    def __init__(self, board: TableModel) -> None:
+        self._board = board
+        super().__init__(
+            command=handle_message, table={}, key=f"nbagent-runs-{uuid4().hex[:16]}", shows="table"
+        )
+
+    def whole(self) -> Mapping[str, Any]:
+        """Return what a front end has that heard every message."""
+        return self._board.state()
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        """Send a message; many new lines at once as the whole state."""
+        if len(message.get("new", ())) > WHOLE_FROM:
+            self.send_state("table")
+        else:
+            self.send(self.stamped(message))
+
+
+class Table:
+    """The board of one store with its widget, its displays and its ticker."""
+
+    def __init__(self, store: Store, batch_id: str | None = None) -> None:
+        self.store = store
+        self.board = TableModel(batch_id)
+        self.widget = RunTable(self.board)
+        self._displays: list[tuple[str, contextvars.Context]] = []
+        self._written_seq = -1  # of the board, when the snapshots were last written
+        self._telling = threading.RLock()
+        self._seen_others = 0
+        self._latest: datetime | None = None
+        self._total = 0
+        self._looked_at = 0.0
+        self._trouble: list[str] = []
+        self._looking: asyncio.Task[None] | None = None
+        self._wake: asyncio.Event | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._took_s = 0.0  # of the last tick, waits for the file apart
+        self.ticks = 0
+
+    # -------------------------------------------------------------- main thread
+
+    def display(self) -> None:
+        """Put a view of the table and its static form under the current cell, and keep both true."""
+        display_id = uuid4().hex
+        kernel.publish(self.widget._repr_mimebundle_())
+        kernel.publish(self._static(), display_id=display_id)
+        self._displays.append((display_id, contextvars.copy_context()))
+        self._written_seq = self.board.seq
+        pause_s = max(FASTEST_S, settings.get("refresh_s"))
+        runtime.current().thread.soon(self._start, pause_s)
+
+    def load(self, timeout_s: float = 2.0) -> None:
+        """Read the newest runs of the store; what goes wrong is shown, and tried again by the ticker.
+
+        A batch's runs are all of this kernel: nothing is read for them.
+        """
+        if self.board.batch_id is not None:
+            self._take(RunSummary(rows=(), total=0, latest=None))
+            return
+        self._seen_others = self.store.others_wrote(0)[1]
+        try:
+            found = newest_runs(self.store, LINES_MAX, timeout_s=timeout_s)
+        except StoreError as error:
+            self._trouble = [error.what, error.todo]
+            self._take(None)
+            return
+        self._take(found)
+        self._seen_others = self.store.others_wrote(0)[1]
+
+    def write_static(self) -> None:
+        """Rewrite the static forms where the runs have changed since; called at the end of each cell."""
+        if self._displays and self.board.seq != self._written_seq:
+            self._written_seq = self.board.seq
+            for display_id, _ in self._displays:
+                kernel.publish(self._static(), display_id=display_id, update=True)
+
+    def _static(self) -> dict[str, str]:
+        lines, total = self.board.lines(), self._total
+        return {
+            "text/plain": static_html.FIRST_LINE,
+            "text/html": static_html.html_of(lines, total, key=self.widget.key),
+        }
+
+    @property
+    def closed(self) -> bool:
+        """True once the front end or the person has closed the widget."""
+        return self.widget.comm is None
+
+    # ---------------------------------------------------------- background loop
+
+    def watch(self, live: ActiveRun) -> None:
+        """Follow a run of this kernel."""
+        self.board.watch(live.record)
+        if self._wake is not None:
+            self._wake.set()
+
+    def _start(self, pause_s: float) -> None:
+        if self._task is None or self._task.done():
+            self._wake = asyncio.Event()
+            self._task = asyncio.get_running_loop().create_task(self._serve(pause_s), name="nbagent-table")
+
+    async def _serve(self, pause_s: float) -> None:
+        while not self.closed:
+            self._took_s = 0.0
+            try:
+                await self.tick()
+            except Exception:  # noqa: BLE001 - a table that cannot be shown must not end for ever, nor hurt a run
+                _log.exception("the table of runs cannot be updated")
+            if self.board.busy:
+                await asyncio.sleep(pause_after(self._took_s, pause_s))
+            else:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait for a launch here, at most until the file is looked at again."""
+        assert self._wake is not None
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), LOOK_EVERY_S)
+
+    async def tick(self) -> None:
+        """Tell what changed here, and in the store if somebody else wrote."""
+        self.ticks += 1
+        was_busy = self.board.running_here > 0
+        if self._look_due():
+            # a file that is held is waited for in seconds, and what runs here goes on being shown meanwhile
+            self._looking = asyncio.get_running_loop().create_task(self._look(), name="nbagent-look")
+        self._take(None)
+        if was_busy and not self.board.running_here:
+            self._write_static_from_here()
+
+    def _take(self, found: RunSummary | None) -> None:
+        """Give the board what was read, if anything was, and the front ends what that changed."""
+        began = time.perf_counter()
+        told: dict[str, Any] = {
+            "trouble": self._trouble or self._store_trouble(),
+            "batches": batches.standing(),
+        }
+        with self._telling:
+            if found is None:
+                message = self.board.tick(time.monotonic(), **told)
+            else:
+                self._latest, self._total = found.latest, found.total
+                message = self.board.tick(time.monotonic(), found.rows, total=found.total, **told)
+            if message is not None:
+                self.widget.tell(message)
+        self._took_s = time.perf_counter() - began
+
+    def _look_due(self) -> bool:
+        if self.board.batch_id is not None or (self._looking is not None and not self._looking.done()):
+            return False
+        now = time.monotonic()
+        since_s = now - self._looked_at
+        if since_s < LOOK_EVERY_S:
+            return False
+        if not self.board.loaded or self._trouble:
+            return True
+        if self.store.others_wrote(self._seen_others)[0]:
+            return True
+        return since_s >= TRUST_S and bool(self.board.unfinished(elsewhere=True))
+
+    async def _look(self) -> None:
+        """Read in a thread of its own what others wrote, and tell it."""
+        try:
+            if self._latest is None:
+                found = await run_in_daemon_thread(lambda: newest_runs(self.store, LINES_MAX))
+            else:
+                since, elsewhere = self._latest, self.board.unfinished(elsewhere=True)
+                found = await run_in_daemon_thread(lambda: runs_since(self.store, since, elsewhere))
+        except StoreError as error:
+            self._trouble = [error.what, error.todo]
+            self._take(None)
+        except Exception:  # noqa: BLE001 - the same as above: the next look may do better
+            _log.exception("the table of runs cannot be read")
+        else:
+            self._seen_others = self.store.others_wrote(0)[1]
+            self._trouble = []
+            self._take(found)
+        self._looked_at = time.monotonic()
+
+    def _store_trouble(self) -> list[str]:
+        trouble = self.store.trouble
+        return trouble.split("\n", 1) if trouble else []
+
+    def _write_static_from_here(self) -> None:
+        """Write the static forms once all runs have ended; each lands in its own cell."""
+        self._written_seq = self.board.seq
+        for display_id, context in self._displays:
+            context.copy().run(kernel.publish, self._static(), display_id=display_id, update=True)
+
+
+_tables: dict[tuple[Store, str | None], Table] = {}
+
+
+def show(batch_id: str | None = None) -> None:
+    """Display the table of the present store's runs under the current cell; a second call is a second view.
+
+    With `batch_id` it is the table of that batch, which this kernel has started.
+    """
+    current = runtime.current()
+    for commands in ("commands", "details.view"):  # they act on tables: they are known once there is one
+        import_module(f"nbagent.panel.{commands}")
+    if not _tables:
+        current.follow(_hear_launch)
+        kernel.on_cell_end(_write_static)
+    kernel.on_command(handle_message)
+    store = current.store
+    table = _tables.get((store, batch_id))
+    if table is None or table.closed:
+        table = _tables[store, batch_id] = Table(store, batch_id)
+        for live in current.runs():
+            if live.record.end is None:
+                table.board.watch(live.record)
+        table.load()
+    table.display()
+
+
+def tables() -> list[Table]:
+    """The tables that are on screen: one a store, and one for each batch that is shown by itself."""
+    return [table for table in _tables.values() if not table.closed]
+
+
+def _hear_launch(live: ActiveRun) -> None:
+    for table in tables():
+        if table.store is live.services.store:
+            table.watch(live)
+
+
+def _write_static() -> None:
+    for table in tables():
+        table.write_static()

@@ -1,0 +1,1 @@
+"""What goes to a model as text: templates, attachments, instructions, values rendered."""

@@ -1,0 +1,53 @@
+"""How a run's end reads: the event that ends its record, from what stopped it or what its task raised. Pure."""
+
+from __future__ import annotations
+
+import traceback
+
+from nbagent.core.redaction import mask, masked_urls
+from nbagent.events import RunFinished
+from nbagent.run import StopReason
+from nbagent.runtime.recovery.write_builders import now
+from nbagent.spec import Limits
+
+_TYPES = {
+    "timeout": "Timeout",
+    "queue_timeout": "Timeout",
+    "kernel_died": "KernelDied",
+    "max_total_tokens": "LimitReached",
+    "max_cost": "LimitReached",
+    "error": "ApprovalNeeded",  # nothing else stops a run so from outside
+}
+
+
+def stopped_end(reason: StopReason, limits: Limits, why: str | None = None) -> RunFinished:
+    """The end of a run that was stopped with `reason`; `why` is the error that a limit of somebody above means."""
+    return RunFinished(
+        stop_reason=reason,
+        error=why or _said(reason, limits),
+        error_type=_TYPES.get(reason),
+        finished_at=now(),
+    )
+
+
+def failed_end(error: BaseException) -> RunFinished:
+    """The end of a run whose task raised."""
+    return RunFinished(
+        stop_reason="error",
+        error_type=type(error).__name__,
+        error=mask(masked_urls(str(error))) or type(error).__name__,
+        traceback=mask(masked_urls("".join(traceback.format_exception(error)))),
+        finished_at=now(),
+    )
+
+
+def _said(reason: StopReason, limits: Limits) -> str | None:
+    if reason == "timeout":
+        return f"the run took longer than its timeout of {limits.timeout_s:g} s\ngive it more with timeout=, or ask for less"
+    if reason == "queue_timeout":
+        return f"the run waited longer than {limits.queue_timeout_s:g} s in the queue\nraise max_concurrency or queue_timeout"
+    if reason == "kernel_died":
+        return (
+            "the kernel ended while the run was at work\ngo on from its last finished step with run.resume()"
+        )
+    return None

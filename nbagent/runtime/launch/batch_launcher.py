@@ -1,0 +1,124 @@
+"""Launching many runs of one crew: what they have in common is made once, and their rows go to the store in bulk.
+
+Used by a batch, on the background loop only. Nobody waits for a row's launch to be durable: it is committed with the
+next rows of other runs, at the latest with the run's own end, so that a row is either asked again or known.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from nbagent.errors import ConfigurationError
+from nbagent.events import FilePart, Message, ModelCall
+from nbagent.run import RunRecord
+from nbagent.runtime.execution import run_context
+from nbagent.runtime.execution.active_run import ActiveRun
+from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, mode_requested, run_launch, uuid7
+from nbagent.runtime.recovery.write_builders import launch_write
+from nbagent.runtime.scheduling.concurrency import CallSlots, call_limits
+from nbagent.store import Finish, Launch, LaunchResult, Store
+
+if TYPE_CHECKING:
+    from nbagent.runtime.runtime import Runtime
+
+
+class BatchLauncher:
+    """Launches runs of `crew` for a batch. `slots` paces their model calls."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        store: Store,
+        crew: ResolvedAgent,
+        given: LaunchRequest,
+        *,
+        slots: CallSlots,
+    ) -> None:
+        self._runtime = runtime
+        self._crew = crew
+        self._services = replace(runtime.services(store), slots=slots)
+        self._given = given = run_context.as_child(replace(given, members=crew.members))
+        self._launch = run_launch(crew.spec, crew.model, given, "")
+        row = launch_write(self._launch, crew.spec, given, mode_requested=mode_requested(crew.model)).row
+        self._row: Mapping[str, Any] = {name: value for name, value in row.items() if value is not None}
+
+    @property
+    def batch_id(self) -> str:
+        """The batch whose rows it launches."""
+        assert self._given.batch_id is not None
+        return self._given.batch_id
+
+    @property
+    def store(self) -> Store:
+        """Where its runs are recorded."""
+        return self._services.store
+
+    def heed_limits(self) -> None:
+        """Bound model calls as the settings have it now; one that does not fit is whoever's who set it."""
+        with contextlib.suppress(ConfigurationError):
+            self._runtime.slots.limit(call_limits())
+
+    @property
+    def must_stop(self) -> bool:
+        """True once nothing may be launched: the kernel ends, or the run whose tool made this batch does."""
+        parent_id = self._given.parent_run_id
+        parent = self._runtime.live(parent_id) if parent_id is not None else None
+        stopped = parent is not None and (parent.stop_reason is not None or parent.record.end is not None)
+        return stopped or self._runtime.is_closing
+
+    def launch(self, prompt: str, row: Mapping[str, Any], files: tuple[FilePart, ...] = ()) -> ActiveRun:
+        """Launch one run and let it begin; `row` is what its launch says of the batch's row."""
+        own = self._own(prompt, datetime.now(UTC))
+        launch, crew = replace(self._launch, **own), self._crew
+        written = self._submit({**own, **row})
+        live = ActiveRun(
+            RunRecord(launch), crew.spec, crew.model, self._services,
+            launching=written, has_history=False, members=crew.members, files=files,
+        )  # fmt: skip
+        live.rows.turn = 1
+        self._runtime.take_in(live)
+        return live
+
+    def keep(
+        self, prompt: str, row: Mapping[str, Any], *, call: ModelCall, end: Mapping[str, Any]
+    ) -> tuple[str, concurrent.futures.Future[bool]]:
+        """Write a run that somebody else has worked on, a provider's batch, as one that began with `call`."""
+        own = self._own(prompt, call.started_at)
+        self._submit({**own, **row, "mode_requested": "provider"})
+        finished_at = call.started_at + timedelta(seconds=call.duration_s)
+        messages = [Message(role="user", content=prompt)]
+        typed = end.get("typed")
+        text = end.get("content") if typed is None else typed.json
+        if text is not None:
+            messages.append(Message(role="assistant", content=text))
+        finish = Finish(
+            run_id=own["run_id"],
+            session_id=own["session_id"],
+            turn=1,
+            end={**end, "started_at": call.started_at, "finished_at": finished_at},
+            model_calls=(call,),
+            messages=tuple(enumerate(messages)),
+        )
+        written: concurrent.futures.Future[bool] = self._services.store.submit(finish)
+        return own["run_id"], written
+
+    def _own(self, prompt: str, created_at: datetime) -> dict[str, Any]:
+        """What is a run's own in a batch: its ids, its prompt, its time."""
+        return {
+            "run_id": str(uuid7()),
+            "session_id": str(uuid7()),
+            "created_at": created_at,
+            "prompt": prompt,
+        }
+
+    def _submit(self, own: Mapping[str, Any]) -> concurrent.futures.Future[LaunchResult]:
+        row = {**self._row, **own}
+        written: concurrent.futures.Future[LaunchResult] = self._services.store.submit(
+            Launch(row=row, minted=True, waited=False)
+        )
+        return written

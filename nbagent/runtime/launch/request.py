@@ -1,0 +1,125 @@
+"""What a launch is given and what is known of a run from then on. Pure; called by `launch.py` on the launching thread."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from nbagent.core.hints import by_place, how_to_set
+from nbagent.errors import ConfigurationError
+from nbagent.events import FilePart
+from nbagent.models.pricing import has_price, price_table
+from nbagent.models.protocol import Model
+from nbagent.run import RunLaunch
+from nbagent.runtime.execution.event_stream import Callbacks
+from nbagent.spec import AgentSpec, kind_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedAgent:
+    """A spec with the model that answers for it, and a team's members likewise, in the spec's order."""
+
+    spec: AgentSpec
+    model: Model
+    members: tuple[ResolvedAgent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchRequest:
+    """What a launch says beside the agent's spec. None is: mint one, or leave it out.
+
+    `members` are those of a team; `member_of_turn` is set for a member's own launch, to the turn of its team: it
+    has no part in its session's history. `tool_call` and `keeps_texts` are as in `RunLaunch`. `detached`: a run
+    launched inside a tool is not stopped with the run that the tool works for. `cache` is a mode of `reuse.py`,
+    `row_key` the row of a batch that the run answers.
+    """
+
+    prompt: str
+    run_id: str | None = None
+    session_id: str | None = None
+    label: str | None = None
+    cell_id: str | None = None
+    parent_run_id: str | None = None
+    on_busy: str = "queue"
+    detached: bool = False
+    files: tuple[FilePart, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    callbacks: Callbacks | None = None
+    members: tuple[ResolvedAgent, ...] = ()
+    member_of_turn: int | None = None
+    tool_call: tuple[int, str] | None = None
+    keeps_texts: bool = True
+    batch_id: str | None = None
+    row_key: str | None = None
+    cache: str = "off"
+
+    @property
+    def in_session(self) -> bool:
+        """True for a run with a part in the history of a session that it was given."""
+        return self.session_id is not None and self.member_of_turn is None
+
+
+def run_launch(spec: AgentSpec, model: Model, launching: LaunchRequest, session_id: str) -> RunLaunch:
+    """Return what the live record and the store's row say of this launch, dated now."""
+    return RunLaunch(
+        run_id=launching.run_id or str(uuid7()),
+        session_id=session_id,
+        created_at=datetime.now(UTC),
+        agent_name=spec.name,
+        kind=kind_of(spec),
+        label=launching.label,
+        parent_run_id=launching.parent_run_id,
+        provider=model.provider,
+        model=model.id,
+        prompt=launching.prompt,
+        cell_id=launching.cell_id,
+        tags=launching.tags,
+        output_schema=spec.output_schema,
+        tool_call=launching.tool_call,
+        keeps_texts=launching.keeps_texts,
+        batch_id=launching.batch_id,
+    )
+
+
+def check_models(crew: ResolvedAgent, *, bounded: bool = False) -> None:
+    """Refuse what cannot run: a model without its key, a limit in dollars on a model whose price nobody knows.
+
+    A team's limit is `bounded` on its members' models too. Raises what `model.check()` raises, ConfigurationError.
+    """
+    crew.model.check()
+    bounded = bounded or crew.spec.limits.max_cost_usd is not None
+    if bounded:
+        _check_price(crew.model)
+    for member in crew.members:
+        check_models(member, bounded=bounded)
+
+
+def _check_price(model: Model) -> None:
+    """Refuse a model whose price nobody knows. Raises ConfigurationError."""
+    if has_price(model.provider, model.id):
+        return
+    name = f"{model.provider}:{model.id}"
+    price = f'{{"{name}": {{"input": 1.0, "output": 2.0}}}}'
+    instead = by_place(python="max_total_tokens (a map with max_tokens)", magic="--max-total-tokens")
+    raise ConfigurationError(
+        f"max_cost is set, but the price of {name} is not in {price_table()}",
+        f"give its US dollars per million tokens: {how_to_set('prices', price)}, or bound it with {instead} instead",
+    )
+
+
+def mode_requested(model: Model) -> str:
+    """Where the model was asked to live: at the provider, in its background mode, or here."""
+    return "provider" if getattr(model, "background", False) else "notebook"
+
+
+def uuid7() -> UUID:
+    """A time-ordered unique id (RFC 9562, version 7): 48 bits of milliseconds, then random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | secrets.randbits(80)
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    return UUID(int=value)

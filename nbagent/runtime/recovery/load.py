@@ -1,0 +1,57 @@
+"""Runs as the store's file has them, with their answers in the types that the notebook or a module defines. Not on the loop."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from nbagent.errors import SchemaError
+from nbagent.run import RunOutput
+from nbagent.schemas import OutputSchema, Stored, class_named, from_plain
+from nbagent.store import Store
+
+
+def typed_output(output: RunOutput, names: Mapping[str, Any]) -> RunOutput:
+    """Return a stored run whose content, and that of those under it, is of the type that `names` or a module define."""
+    update: dict[str, Any] = {}
+    if output.output_valid and (output.content is not None or output.answer_json is not None):
+        update["content"] = from_plain(output.content_type, answer_of(output), names)
+    if output.member_responses:
+        update["member_responses"] = tuple(typed_output(one, names) for one in output.member_responses)
+    return output.model_copy(update=update) if update else output
+
+
+def schema_of(store: Store, output: RunOutput) -> OutputSchema | None:
+    """Return the schema of a run's answer: of its class where that is at hand, else as the file has it; None without one."""
+    if not output.output_valid:
+        return None
+    target = class_named(output.content_type, vars(sys.modules["__main__"]))
+    if target is not None:
+        try:
+            return OutputSchema.of(target)
+        except SchemaError:  # the notebook's class has changed since
+            pass
+    with store.reader() as ask:
+        found = ask("select output_schema, spec from runs where run_id = ?", [output.run_id])
+    if not found or found[0]["output_schema"] is None:
+        return None
+    spec = orjson.loads(found[0]["spec"] or "{}")
+    return OutputSchema(
+        name="output", json_schema=orjson.loads(found[0]["output_schema"]), wrapper=spec.get("output_wrapper")
+    )
+
+
+def answer_of(output: RunOutput) -> Stored:
+    """Return the typed answer of a run as the file has it; for one of an earlier release with the reply it stood in.
+
+    That is the member's, where a team's leader passed on an answer.
+    """
+    if output.answer_json is None:
+        for member in output.member_responses:
+            if member.output_valid and member.content_type == output.content_type:
+                return answer_of(member)
+    said = [message.content for message in output.messages if message.role == "assistant" and message.content]
+    return Stored(json=output.answer_json, data=output.content, said=said[-1] if said else None)

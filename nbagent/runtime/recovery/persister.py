@@ -1,0 +1,99 @@
+"""What the store is given of one live run, and when: progress, finished steps, the end. No row goes twice.
+
+Owned by a `ActiveRun`, called on the background loop. A row that is handed over is durable soon; `commit` waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import time
+from collections.abc import Callable
+
+from nbagent.errors import StoreError
+from nbagent.run import RunRecord
+from nbagent.runtime.recovery.write_builders import Watermark, append_write, finish_write, progress_write
+from nbagent.store import AnswerKeys, Store
+
+COMMIT_WAIT_S = 2.0
+HEARTBEAT_S = 60.0  # a quiet run says that its process lives; other hosts give it up after ten times that
+
+
+class RunPersister:
+    """The run's side of the store. `turn` is the run's place in its session, `answer_keys` those of its answer, once known.
+
+    `lost` is called when another process has ended this attempt: nothing more of it is written.
+    """
+
+    def __init__(self, record: RunRecord, store: Store, lost: Callable[[], None]) -> None:
+        self.turn: int | None = None
+        self.answer_keys: AnswerKeys | None = None
+        self._record = record
+        self._store = store
+        self._lost = lost
+        self._handed = Watermark.all_of(record)  # earlier attempts' rows are in the store already
+        self._appending: concurrent.futures.Future[bool] | None = None
+        self._in_vain = False  # the last wait for the store ran out
+        self._written_version = record.version
+        self._written_at = time.monotonic()
+
+    def progress_due(self) -> bool:
+        """True if something happened that the store has not heard of, or nothing for long."""
+        quiet_s = time.monotonic() - self._written_at
+        return self._record.version != self._written_version or quiet_s > HEARTBEAT_S
+
+    def progress(self) -> None:
+        """Hand over where the run stands."""
+        self._written_version = self._record.version
+        self._written_at = time.monotonic()
+        self._store.submit(progress_write(self._record))
+
+    def unheard(self, change: Callable[[], None]) -> None:
+        """Make a change of the record that the store need not hear of."""
+        due = self._record.version != self._written_version
+        change()
+        if not due:
+            self._written_version = self._record.version
+
+    def append(self, *, waited: bool = False) -> concurrent.futures.Future[bool]:
+        """Hand over what is finished and not yet there; the future says whether the attempt is still ours."""
+        loop = asyncio.get_running_loop()
+        write = append_write(self._record, self._handed, turn=self.turn, waited=waited)
+        self._handed = Watermark.all_of(self._record)
+        written: concurrent.futures.Future[bool] = self._store.submit(write)
+
+        def kept(_: object) -> None:  # on the store's thread
+            if written.exception() is None and not written.result():
+                loop.call_soon_threadsafe(self._lost)
+
+        written.add_done_callback(kept)
+        self._appending = written
+        return written
+
+    async def commit(self, *, wait: bool) -> None:
+        """Hand over before tools start, and wait until it is durable; not for a store that is in trouble.
+
+        A file that another process has is no trouble until a wait for it was in vain. Also waits, as any next step may take the process along, while a finished call is on its way.
+        """
+        wait = wait or (self._appending is not None and not self._appending.done())
+        written = self.append(waited=wait)
+        may_pass = self._store.is_busy and not self._in_vain
+        if wait and (may_pass or self._store.trouble is None):
+            self._in_vain = True
+            with contextlib.suppress(TimeoutError, StoreError):
+                if not await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(written)), COMMIT_WAIT_S):
+                    self._lost()
+                self._in_vain = False
+
+    def leave(self) -> concurrent.futures.Future[bool]:
+        """Hand over a paused run as it stands, for whoever adopts it: what is finished, and what waits."""
+        self.progress()
+        return self.append(waited=True)
+
+    def finish(self) -> concurrent.futures.Future[bool]:
+        """Hand over the end and all that was not handed over before, for one transaction."""
+        written: concurrent.futures.Future[bool] = self._store.submit(
+            finish_write(self._record, self._handed, turn=self.turn, keys=self.answer_keys)
+        )
+        return written

@@ -1,0 +1,503 @@
+"""`Run`: what a user holds of one run. Live in the kernel that launched it, a reader of the store elsewhere.
+
+Used from any thread. Waiting never hurts the run: waits are shielded, and Stop on a waiting cell ends the wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import sys
+import threading
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from nbagent.core.terminal_text import printable
+from nbagent.core.threads import run_in_daemon_thread
+from nbagent.errors import RunIdInUseError, WaitTimeout, replace_traceback
+from nbagent.events import PendingApproval
+from nbagent.loop import Decision
+from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus, text_of
+from nbagent.runtime.execution.event_stream import EventBuffer, EventSource, RunEvents
+from nbagent.runtime.recovery import decide_approvals
+from nbagent.runtime.recovery import resume as recover
+from nbagent.runtime.recovery.load import schema_of
+from nbagent.runtime.run_errors import OTHERS_WAIT, approval_hint, raise_unless_completed, what_to_do
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nbagent.runtime.execution.active_run import ActiveRun
+    from nbagent.runtime.recovery.dependencies import HasDependencies
+    from nbagent.runtime.runtime import Runtime
+    from nbagent.spec import Limits
+
+POLL_S = 0.5
+WAKE_S = 0.5
+_GOES_ON = ("stopped waiting; the run goes on", "run.cancel() stops it")
+CANCEL_WAIT_S = 2.0  # another kernel hears of it within a second
+
+
+class Run:
+    """A handle on one run: `status`, `content`, `result()`, `await run`, `cancel()`, `to_frame()`.
+
+    >>> run = Agent(model="demo:assistant").start("What is the capital of Japan?")
+    >>> run.result(timeout=30).content
+    'The capital of Japan is Tokyo.'
+    >>> run.status, run.done(), run.metrics.total_tokens
+    (<RunStatus.completed: 'completed'>, True, 20)
+    """
+
+    def __init__(
+        self, run_id: str, session_id: str, *, runtime: Runtime, live: ActiveRun | None = None
+    ) -> None:
+        self.run_id = run_id
+        self.session_id = session_id
+        self._runtime = runtime
+        self._held = live
+        self._store = live.services.store if live is not None else runtime.store
+        self._final: RunOutput | None = None
+        self._read: RunOutput | None = None  # a stored run as it was read, its answer plain data
+        self._polled: RunOutput | None = None  # what a wait for another kernel's run has read last
+        self._told = ""  # what waiting for it has said last
+
+    @property
+    def _live(self) -> ActiveRun | None:
+        """The attempt that this kernel works or worked on, the latest one; None where the store must be asked."""
+        held, latest = self._held, self._runtime.live(self.run_id)
+        if latest is not None and latest is not held and latest.services.store is self._store:
+            later = held is None or latest.record.launch.attempt > held.record.launch.attempt
+            if later:
+                self._held, self._final, self._read, held = latest, None, None, latest
+        if held is not None and held.lost:
+            self._held, self._final, held = None, None, None  # what it ended with is not the run's end
+            self._read = None
+        return held
+
+    # ----------------------------------------------------------------- state
+
+    @property
+    def record(self) -> RunRecord | None:
+        """The live record in the kernel that launched the run; None elsewhere, where the store is read."""
+        return self._live.record if self._live is not None else None
+
+    @property
+    def output(self) -> RunOutput:
+        """The run as it stands now, as a frozen `RunOutput`."""
+        live = self._live
+        if self._final is not None:
+            return self._final
+        output = live.record.snapshot() if live is not None else self._runtime.typed(self._seen)
+        if output.is_final and (live is None or live.done.done()):
+            self._final = output
+        if live is not None and output.is_final:
+            live.asked = True
+        return output
+
+    @property
+    def _seen(self) -> RunOutput:
+        """The same for those who do not look at the answer: of a stored run it is plain data, and nothing validates it."""
+        if self._live is not None or self._final is not None:
+            return self.output
+        if self._read is None or not self._read.is_final:
+            self._read = self._runtime.stored(self.run_id)
+        return self._read
+
+    @property
+    def status(self) -> RunStatus:
+        """Where the run stands now."""
+        return self._live.record.status if self._live is not None else self._seen.status
+
+    @property
+    def content(self) -> Any:
+        """The answer: text (so far), or the typed value where the run had an output schema."""
+        live = self._live
+        if live is None or live.record.status.is_final:
+            return self.output.content
+        return live.record.content
+
+    @property
+    def text(self) -> str:
+        """The answer's raw text so far."""
+        live = self._live
+        return live.record.text if live is not None else text_of(self._seen)
+
+    @property
+    def metrics(self) -> RunMetrics:
+        """Tokens, cost and times so far."""
+        return self._live.record.metrics if self._live is not None else self._seen.metrics
+
+    @property
+    def error(self) -> str | None:
+        """What the run failed with, in two lines, or None."""
+        return self._seen.error
+
+    @property
+    def error_type(self) -> str | None:
+        """The failure's type by name, or None."""
+        return self._seen.error_type
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the run ended, or None while it goes on."""
+        return self._seen.stop_reason
+
+    @property
+    def label(self) -> str | None:
+        """The name given at launch (`-o NAME`), by which `nbagent.get` finds the run."""
+        return self._seen.label
+
+    @property
+    def agent_name(self) -> str | None:
+        """The agent that the run belongs to."""
+        return self._seen.agent_name
+
+    @property
+    def member_responses(self) -> tuple[RunOutput, ...]:
+        """The runs of a team's members, in launch order; empty for an agent."""
+        return self.output.member_responses
+
+    @property
+    def pending_approvals(self) -> tuple[PendingApproval, ...]:
+        """The tool calls that a paused run waits for, each with `tool_call_id`, `name` and `arguments`."""
+        live = self._live
+        return live.record.pending_approvals if live is not None else self._seen.pending_approvals
+
+    @property
+    def queue_position(self) -> int | None:
+        """The place among the model calls that wait for a free slot, from 1; None for a run that waits for none."""
+        live = self._live
+        return live.record.queue_position if live is not None and live.record.end is None else None
+
+    @property
+    def cached_from(self) -> str | None:
+        """The run whose answer this one was given instead of asking a model; None for a run that asked."""
+        live = self._live
+        return live.record.cached_from if live is not None else self._seen.cached_from
+
+    @property
+    def durable(self) -> bool:
+        """True once the run's row is committed to the store's file."""
+        return self._live is None or self._live.durable
+
+    def done(self) -> bool:
+        """True once the run has ended; its end is committed when a wait for it returns."""
+        return self._live.ended.done() if self._live is not None else self._seen.is_final
+
+    # --------------------------------------------------------------- waiting
+
+    def result(self, timeout: float | None = None) -> RunOutput:
+        """Wait for the end and return the `RunOutput`; `timeout` in seconds.
+
+        Raises RunError if the run did not complete, WaitTimeout if the wait ran out, BlockingCallError on the
+        background thread. Interrupting the wait leaves the run alone. A wait without a timeout says in one line
+        that the run waits for a person.
+        """
+        return raise_unless_completed(self.wait(timeout))
+
+    def wait(self, timeout: float | None = None) -> RunOutput:
+        """Wait for the end and return the `RunOutput` whatever its status. Raises WaitTimeout and BlockingCallError."""
+        self._runtime.thread.forbid_blocking("run.wait()")
+        try:
+            self._block(self._over(), timeout)
+        except KeyboardInterrupt as stop:
+            replace_traceback(stop, *_GOES_ON)
+            raise
+        except concurrent.futures.TimeoutError:
+            raise WaitTimeout(
+                f"run {self.run_id!r} is still {self.status.value} after {timeout:g} s",
+                what_to_do(self._seen, "wait again, or stop it with run.cancel()"),
+            ) from None
+        return self.output
+
+    def _block(self, future: concurrent.futures.Future[None], timeout: float | None) -> None:
+        """Wait for the end; whoever waits for as long as it takes is told that it takes a person."""
+        while True:
+            try:
+                self._runtime.main.wait(future, WAKE_S if timeout is None else timeout)
+            except concurrent.futures.TimeoutError:
+                if timeout is not None:
+                    raise
+                self.tell_of_pause()
+            else:
+                return
+
+    def tell_of_pause(self) -> None:
+        """Say in one line, once, that the run waits for a person; called by waits, on the waiting thread."""
+        waiting = self.record or self._polled
+        text = approval_hint(waiting, self.label or self.run_id) if waiting is not None else ""
+        told = text.replace(OTHERS_WAIT, "")  # that others wait too is no news of this run
+        if told and told != self._told:
+            ipython = sys.modules.get("IPython")
+            in_notebook = ipython is not None and ipython.get_ipython() is not None
+            (sys.stdout if in_notebook else sys.stderr).write(printable(text) + "\n")
+        self._told = told
+
+    def future(self) -> concurrent.futures.Future[RunOutput]:
+        """A future of the final `RunOutput`, whatever its status; cancelling it leaves the run alone.
+
+        Its callbacks run on a thread of their own, in order: one that takes its time delays nobody else.
+        """
+        future: concurrent.futures.Future[RunOutput] = concurrent.futures.Future()
+        context = contextvars.copy_context()
+
+        def settle() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                output = self.output
+            except Exception as error:  # noqa: BLE001 - whoever waits must hear that there is no output
+                future.set_exception(error)
+            else:
+                future.set_result(output)
+
+        def start(_: object) -> None:
+            threading.Thread(
+                target=context.run, args=(settle,), name=f"nbagent-future-{self.run_id}", daemon=True
+            ).start()
+
+        self._over().add_done_callback(start)
+        return future
+
+    def _over(self) -> concurrent.futures.Future[None]:
+        """Done once the run has ended, here or in another process.
+
+        Settled on the loop or the store's thread: no code of a user may hang on it.
+        """
+        over: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+        def settle(_: object = None) -> None:
+            if self._live is None and self._final is None:  # lost to another process, which ends it
+                poll()
+            elif over.set_running_or_notify_cancel():
+                over.set_result(None)
+
+        def poll() -> None:
+            self._runtime.thread.submit(self._poll()).add_done_callback(settle)
+
+        live = self._live
+        if live is not None:
+            live.done.add_done_callback(settle)
+        else:
+            poll()
+        return over
+
+    async def _poll(self) -> None:
+        # another process ends this run: there is no event to wait for
+        while not (output := await run_in_daemon_thread(lambda: self.output)).is_final:
+            self._polled = output
+            if (live := self._live) is not None:  # adopted by this kernel
+                await live.until_done()
+            else:
+                await asyncio.sleep(POLL_S)
+
+    def __await__(self) -> Generator[Any, None, RunOutput]:
+        """Wait without blocking: the same as `result()`, shielded from the waiting task's cancellation."""
+        return self._result().__await__()
+
+    async def _result(self) -> RunOutput:
+        return raise_unless_completed(await self.finished())
+
+    async def finished(self) -> RunOutput:
+        """Wait without blocking and return the `RunOutput` whatever its status.
+
+        The wait wakes now and then: a kernel's loop sees Stop only when it wakes.
+        """
+        future = asyncio.wrap_future(self._over())
+        try:
+            with self._runtime.main.serving():
+                while not future.done():
+                    await asyncio.wait({future}, timeout=WAKE_S)  # cancels nothing if it is cancelled
+                    if not future.done():
+                        self.tell_of_pause()
+        except asyncio.CancelledError as stop:
+            replace_traceback(stop, *_GOES_ON)
+            raise
+        future.result()
+        return self.output
+
+    async def launched(self) -> bool:
+        """Wait until the launch is committed; True if it is. Raises RunIdInUseError for a used run id."""
+        if self._live is None:
+            return True
+        try:
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._live.launching)), 2.0)
+        except RunIdInUseError:
+            raise
+        except Exception:  # noqa: BLE001 - any trouble of the store's means: not durable yet
+            return False
+        return True
+
+    def events(self) -> RunEvents:
+        """The run's events, for `async for` and for a plain `for`: what was, in short, then what comes, to the end.
+
+        >>> run = Agent(model="demo:assistant").start("What is the capital of Japan?")
+        >>> [type(event).__name__ for event in run.events()][-1]
+        'RunFinished'
+        """
+        return RunEvents(EventSource(run=self, runtime=self._runtime, listen=self._listen))
+
+    def owned_events(self) -> RunEvents:
+        """The same, where cancelling the task that iterates cancels the run (`arun(stream=True)`)."""
+        return RunEvents(EventSource(run=self, runtime=self._runtime, listen=self._listen), owner=True)
+
+    def _listen(self, box: EventBuffer) -> bool:
+        """Have this kernel's run put its events into `box`; False if another kernel works on it."""
+        live = self._live
+        if live is not None:
+            self._runtime.thread.soon(live.listen, box)
+        return live is not None
+
+    # -------------------------------------------------------------- commands
+
+    def cancel(self) -> bool:
+        """Stop the run now; True if that ended it (or was heard), False if it had ended before.
+
+        Except on the background thread it waits for the end, so that `done()` is true afterwards: a few milliseconds
+        for a run of this kernel, a second or two for one that another kernel works on.
+
+        >>> run = Agent(model="demo:assistant").start("Write 5000 words about tea.")
+        >>> run.cancel(), run.wait(timeout=30).status
+        (True, <RunStatus.cancelled: 'cancelled'>)
+        """
+        live, waits = self._live, not self._runtime.thread.is_current()
+        if live is None:
+            heard = self._runtime.cancel(self.run_id)
+            if heard and waits:
+                concurrent.futures.wait([self._over()], timeout=CANCEL_WAIT_S)
+            return heard
+        if live.record.end is not None:
+            return False
+        self._runtime.thread.soon(live.stop, "cancelled")
+        if waits:
+            concurrent.futures.wait([live.ended], timeout=CANCEL_WAIT_S)
+        return self.status is RunStatus.cancelled or not self.status.is_final
+
+    def approve(
+        self,
+        tool_call_id: str | None = None,
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        agent: HasDependencies | None = None,
+    ) -> tuple[PendingApproval, ...]:
+        """Let a tool call that waits for a person run, or all that wait; return those that this approved.
+
+        `arguments` take the place of all of the model's, for one call. From any kernel: a run that another kernel
+        works on hears it within a second; a paused run whose kernel is gone is adopted and goes on here, with
+        `agent` for the tools and model that the notebook does not define. Raises ConfigurationError (nothing waits,
+        a tool is missing or has changed), UnknownNameError and StoreError.
+
+        >>> @tool(requires_approval=True)
+        ... def pay(amount: int) -> str:
+        ...     "Pay an amount in dollars."
+        ...     return f"paid {amount} dollars"
+        >>> run = Agent(model="demo:assistant", tools=[pay]).start("Pay 30 dollars.")
+        >>> for event in run.events():
+        ...     if run.pending_approvals:
+        ...         print(*run.approve())
+        pay(amount=30)
+        >>> run.result(timeout=30).tool_calls[0].result
+        'paid 30 dollars'
+        """
+        decision = Decision(approved=True, arguments=arguments)
+        return self.decide(decision, tool_call_id=tool_call_id, agent=agent)
+
+    def deny(
+        self, why: str = "", tool_call_id: str | None = None, *, agent: HasDependencies | None = None
+    ) -> tuple[PendingApproval, ...]:
+        """Refuse a tool call that waits for a person, or all that wait: the model is told `why`, and the run goes on.
+
+        Returns the calls that this denied. From any kernel, and raises, as `approve`.
+        """
+        decision = Decision(approved=False, reason=why)
+        return self.decide(decision, tool_call_id=tool_call_id, agent=agent)
+
+    def decide(
+        self,
+        decision: Decision,
+        *,
+        tool_call_id: str | None = None,
+        step: int | None = None,
+        agent: HasDependencies | None = None,
+    ) -> tuple[PendingApproval, ...]:
+        """Say a `Decision`; what `approve` and `deny` do. `step` is that of the call that was looked at."""
+        return decide_approvals.decide(
+            self._runtime, self, decision, tool_call_id=tool_call_id, step=step, agent=agent
+        )
+
+    def live_attempt(self) -> ActiveRun | None:
+        """The attempt that this kernel works or worked on; None where the store must be asked."""
+        return self._live
+
+    def resume(
+        self,
+        *,
+        agent: HasDependencies | None = None,
+        output_schema: object = None,
+        from_partial: bool = False,
+        limits: Limits | None = None,
+        timeout: float | None = None,
+    ) -> Run:
+        """Go on from the last finished step, as a new attempt of this run, and return this handle.
+
+        For a run that was interrupted, failed, timed out or was stopped by a limit. Finished tool calls are not
+        repeated; one that was cut off is called again only if it is `@tool(idempotent=True)`, else the model is
+        told. With `from_partial` the unfinished answer goes on from the text that had come. An `agent` goes on with
+        the run as it is now, with its tools, instructions and model; without one the run's own tools and schema are
+        found in the notebook, and refused where they have changed. `limits` and `timeout` (seconds) replace the
+        run's own, and count from now. Raises ConfigurationError and StoreError.
+        """
+        recover.resume(
+            self._runtime,
+            self.run_id,
+            agent=agent,
+            output_schema=output_schema,
+            from_partial=from_partial,
+            limits=limits,
+            timeout=timeout,
+        )
+        return self
+
+    def retry(self, *, agent: HasDependencies | None = None) -> Run:
+        """Start the same work anew as a new run, and return that run. Raises ConfigurationError and StoreError.
+
+        >>> first = Agent(model="demo:assistant").start("What is the capital of Peru?")
+        >>> _ = first.wait(timeout=30)
+        >>> first.retry().result(timeout=30).content
+        'The capital of Peru is Lima.'
+        """
+        return recover.retry(self._runtime, self.run_id, agent=agent)
+
+    def to_frame(self, *, explode: bool | str | None = None) -> pd.DataFrame:
+        """The structured output as a DataFrame: a row for each record of the answer.
+
+        Columns and their types are those of the output schema, whatever was answered: `Int64`, `Float64`, `boolean`,
+        `string`, datetimes in UTC, objects for the rest; fields of an object inside are `city.name`. `explode` says
+        which list's elements are rows: None the one list of objects, True the one list there is, a field's name that
+        one, False none, so that lists are whole in their cells.
+
+        >>> import pydantic
+        >>> class City(pydantic.BaseModel):
+        ...     name: str
+        ...     country: str
+        >>> run = Agent(model="demo:assistant").start("Facts about Tokyo and Paris.", output_schema=list[City])
+        >>> _ = run.result(timeout=30)
+        >>> run.to_frame()
+            name country
+        0  Tokyo   Japan
+        1  Paris  France
+        """
+        from nbagent.schemas import OutputSchema, to_frame
+
+        output, live = raise_unless_completed(self.output), self._live
+        schema = live.record.output_schema if live is not None else None
+        if not isinstance(schema, OutputSchema) or not output.output_valid:
+            schema = schema_of(self._store, output)
+        return to_frame(output.content, schema, explode=explode)
+
+    def __repr__(self) -> str:
+        output = self._seen
+        name = f" {output.label}" if output.label else ""
+        cached = f" cached from {output.cached_from}" if output.cached_from else ""
+        return f"<Run{name} {output.run_id} {output.status.value}{cached}>"

@@ -1,0 +1,42 @@
+"""Runs of a script that failed, and that nobody asked for: said once, when the process ends. On the exiting thread.
+
+In a notebook their cards have said it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from nbagent.run import RunStatus
+
+if TYPE_CHECKING:
+    from nbagent.runtime.execution.active_run import ActiveRun
+
+MOST = 5
+_FAILED = (RunStatus.error, RunStatus.timeout)
+
+
+def report_unreported_failures(lives: Iterable[ActiveRun]) -> None:
+    """Write a line for each failed run that a script launched by itself and never looked at, the first few."""
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and ipython.get_ipython() is not None:
+        return
+    failed = [live for live in lives if live.record.status in _FAILED and not live.asked and _is_own(live)]
+    for live in failed[:MOST]:
+        launch, end = live.record.launch, live.record.end
+        why = ((end.error if end is not None else None) or launch.run_id).splitlines()[0]
+        sys.stderr.write(
+            f"nbagent: run {launch.label or launch.run_id!r} failed, and nobody asked for its result: {why}\n"
+        )
+    if len(failed) > MOST:
+        sys.stderr.write(
+            f"nbagent: and {len(failed) - MOST} more runs failed; nb.runs(status='error') shows them\n"
+        )
+
+
+def _is_own(live: ActiveRun) -> bool:
+    """True for a run that is no part of a team, tool or batch, which have their own way to tell."""
+    launch = live.record.launch
+    return launch.parent_run_id is None and launch.batch_id is None

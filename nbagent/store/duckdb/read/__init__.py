@@ -1,0 +1,1 @@
+"""Everything that is read from the record, by subject."""

@@ -1,0 +1,151 @@
+"""What waits to be written, and when it is due: decisions only, no thread, no clock, no file.
+
+Launches that ask the file for something are waited for by a person and go at once; the rest goes in batches, at
+most 0.2 s apart while several runs are under way and at once when none is. Used by `writer.py`, under its lock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from nbagent.store.commands import (
+    AppendRows,
+    CancelRequest,
+    DecisionRequest,
+    Finish,
+    JournaledLaunch,
+    Launch,
+    NewAttempt,
+    Write,
+)
+
+SPACING_S = 0.2  # between batches of what nobody waits for
+WAITED_SPACING_S = 0.02  # between batches in which somebody waits: a tool must not start before its row
+SPACING_PER_RUN_S = 0.005  # less where few runs are under way: their number bounds what a batch can gather
+BATCH = 500
+
+_URGENT = (Launch, CancelRequest, DecisionRequest, NewAttempt)
+
+
+@dataclass(eq=False, slots=True)
+class QueuedWrite:
+    """A write and who waits for it."""
+
+    write: Write
+    number: int  # in the order of submission
+    future: Future[Any] = field(default_factory=Future)
+
+    def settle(self, result: Any) -> None:
+        """Tell who waits what came of it: the result, or the exception that it is."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        if isinstance(result, BaseException):
+            self.future.set_exception(result)
+        else:
+            self.future.set_result(result)
+
+
+class WriteQueue:
+    """The jobs of one store that are not committed yet. Times are of the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.submitted = 0
+        self.hurry = False  # somebody waits for all of it
+        self.writing: list[QueuedWrite] = []
+        self.logged = 0  # launches that the log holds and the database does not
+        self._urgent: deque[QueuedWrite] = deque()
+        self._deferred: deque[QueuedWrite] = deque()
+        self._under_way: set[str] = set()  # runs launched here and not finished
+        self._waited = False  # somebody waits for one of the deferred rows
+        self._last_batch = 0.0
+        self._logged_since = 0.0  # when the first launch that only the log holds came
+
+    def __len__(self) -> int:
+        return len(self._urgent) + len(self._deferred) + len(self.writing)
+
+    def __iter__(self) -> Any:
+        return iter([*self.writing, *self._urgent, *self._deferred])
+
+    def put(self, write: Write, now: float) -> QueuedWrite:
+        """Queue a write as the last of its kind."""
+        self.submitted += 1
+        job = QueuedWrite(write, self.submitted)
+        match write:
+            case Launch():
+                self._under_way.add(write.row.get("run_id", ""))
+            case JournaledLaunch():
+                self._under_way.add(write.run_id)
+                self._logged_since = self._logged_since if self.logged else now
+                self.logged += 1
+            case Finish():
+                self._under_way.discard(write.run_id)
+            case AppendRows():
+                self._waited |= write.waited
+            case _:
+                pass
+        (self._urgent if _is_urgent(write) else self._deferred).append(job)
+        return job
+
+    def due(self) -> float | None:
+        """When the next of it is to be written; None if there is nothing."""
+        return 0.0 if self._urgent else self._batch_due()
+
+    def _batch_due(self) -> float | None:
+        """When what nobody waits for is to be written; None if there is none of it."""
+        if not self._deferred:
+            return None
+        if self.hurry or not self._under_way or len(self._deferred) >= BATCH:
+            return 0.0
+        if self.logged == len(self._deferred):  # all durable already: only other processes could miss it
+            return max(self._last_batch, self._logged_since) + SPACING_S
+        longest = WAITED_SPACING_S if self._waited else SPACING_S
+        return self._last_batch + min(longest, SPACING_PER_RUN_S * len(self._under_way))
+
+    def deferred(self) -> bool:
+        """Whether there is anything beside the urgent."""
+        return bool(self._deferred)
+
+    def numbering(self) -> bool:
+        """Whether a launch is on its way to the file whose turn is not known before."""
+        return any(
+            isinstance(job.write, Launch) and job.write.waited
+            for queue in (self._urgent, self.writing)
+            for job in queue
+        )
+
+    def first(self) -> int | None:
+        """The number of the earliest job that is not being written."""
+        return min((queue[0].number for queue in (self._urgent, self._deferred) if queue), default=None)
+
+    def take(self, now: float, *, everything: bool) -> list[QueuedWrite]:
+        """What is due now: what is urgent, and the rest if its time has come or `everything` is to go."""
+        jobs = [self._urgent.popleft() for _ in range(min(BATCH, len(self._urgent)))]
+        due = self._batch_due()
+        if everything or (due is not None and due <= now):
+            jobs += [self._deferred.popleft() for _ in range(min(BATCH, len(self._deferred)))]
+            self.hurry = self.hurry and bool(self._deferred)
+            self._waited = self._waited and bool(self._deferred)
+            self._last_batch = now
+        self.writing = jobs
+        return jobs
+
+    def written(self, count: int) -> None:
+        """The first `count` of what was taken are done with, the others wait again, in their old order."""
+        done, left = self.writing[:count], self.writing[count:]
+        self.writing = []
+        self.logged -= sum(isinstance(job.write, JournaledLaunch) for job in done)
+        for job in reversed(left):
+            (self._urgent if _is_urgent(job.write) else self._deferred).appendleft(job)
+
+    def refused(self, runs: Sequence[str]) -> None:
+        """These runs were not launched after all."""
+        self._under_way.difference_update(runs)
+
+
+def _is_urgent(write: Write) -> bool:
+    """Whether a write goes at once; the launch of a batch's row is waited for by nobody."""
+    return isinstance(write, _URGENT) and not (isinstance(write, Launch) and not write.waited)
