@@ -9,15 +9,29 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, overload
 
 from nbagent import runtime, settings
-from nbagent.batch import Batch, BatchLimits, BatchPlan, Prompts, index_of, source_of, start_batch
-from nbagent.batch.plan import Mode, OnError
-from nbagent.core.hints import how_to_set
+from nbagent.batch import (
+    Batch,
+    BatchLimits,
+    BatchPlan,
+    Mode,
+    OnError,
+    Prompts,
+    index_of,
+    source_of,
+    start_batch,
+)
+from nbagent.core import how_to_set
 from nbagent.errors import PromptError, replace_traceback
 from nbagent.events import Event
-from nbagent.models import default_model_name, resolve_model
-from nbagent.models.protocol import Model
-from nbagent.prompts.attachments import attachments_of, files_of, prompt_with
-from nbagent.prompts.instructions import Instructions, check_instructions, instructions_text
+from nbagent.models import Model, default_model_name, resolve_model
+from nbagent.prompts import (
+    Instructions,
+    attachments_of,
+    check_instructions,
+    files_of,
+    instructions_text,
+    prompt_with,
+)
 from nbagent.run import RunMetrics, RunOutput, RunStatus
 from nbagent.runtime import (
     Callbacks,
@@ -28,8 +42,8 @@ from nbagent.runtime import (
     Run,
     RunDependencies,
     RunEvents,
+    as_sent,
 )
-from nbagent.runtime.execution.history import as_sent
 from nbagent.runtime.recovery import repricing
 from nbagent.runtime.recovery import resume as recover
 from nbagent.schemas import OutputSchema

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nbagent.agent import Agent
 from nbagent.errors import PromptError, UnknownModelError, UnknownOptionError
-from nbagent.frames.build import frame_of_rows
-from nbagent.frames.columns import COMPARISON, documented
-from nbagent.models.protocol import Model
+from nbagent.frames import COMPARISON, documented, frame_of_rows
+from nbagent.models import Model
 from nbagent.run import RunOutput
 from nbagent.runtime import Run, gather
 from nbagent.schemas import rows_of

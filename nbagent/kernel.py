@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nbagent.core.threads import set_main_thread_scheduler
+from nbagent.core import set_main_thread_scheduler
 
 REQUEST, REPLY = "nbagent_request", "nbagent_reply"
 

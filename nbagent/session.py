@@ -14,9 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from nbagent import runtime
 from nbagent.errors import ConfigurationError
 from nbagent.events import Message
-from nbagent.runtime import Run
-from nbagent.runtime.execution.history import as_sent, whole
-from nbagent.runtime.launch.request import uuid7
+from nbagent.runtime import Run, as_sent, uuid7, whole
 from nbagent.store import carry_over, load_turns, session_runs
 
 _MESSAGE = TypeAdapter(Message)

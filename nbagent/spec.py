@@ -12,7 +12,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from nbagent import settings
-from nbagent.core.redaction import masked_fields, remember_named
+from nbagent.core import masked_fields, remember_named
 from nbagent.errors import UnknownOptionError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from nbagent import settings
-from nbagent.core.hints import how_to_set
+from nbagent.core import how_to_set
 from nbagent.errors import ConfigurationError
 from nbagent.events import (
     AnswerReused,

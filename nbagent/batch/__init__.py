@@ -15,9 +15,9 @@ otherwise.py   limits changed, rows asked anew     verbs.py    get, gather, canc
 from nbagent.batch.api import batch_named, cancel_run, gather, get, resume
 from nbagent.batch.batch import Batch, RowResult, batches
 from nbagent.batch.definition import index_of
-from nbagent.batch.inputs.prompts import Prompts
+from nbagent.batch.inputs.prompts import Prompts, files_with
 from nbagent.batch.inputs.row_source import RowSource, source_of
-from nbagent.batch.plan import BatchLimits, BatchPlan
+from nbagent.batch.plan import BatchLimits, BatchPlan, Mode, OnError
 from nbagent.batch.running.results import BatchProgress
 from nbagent.batch.start import recorded_batch, start_batch
 
@@ -26,12 +26,15 @@ __all__ = [
     "BatchLimits",
     "BatchPlan",
     "BatchProgress",
+    "Mode",
+    "OnError",
     "Prompts",
     "RowResult",
     "RowSource",
     "batch_named",
     "batches",
     "cancel_run",
+    "files_with",
     "gather",
     "get",
     "index_of",

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from nbagent.batch.batch import Batch, batches
 from nbagent.batch.start import recorded_batch
 from nbagent.errors import StoreError, UnknownNameError, UnknownOptionError, WaitTimeout, did_you_mean
-from nbagent.runtime import Run, current
+from nbagent.runtime import HasDependencies, Run, current
 from nbagent.runtime import api as of_runs
-from nbagent.runtime.recovery.dependencies import HasDependencies
 from nbagent.store import named
 
 if TYPE_CHECKING:

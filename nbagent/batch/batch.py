@@ -31,11 +31,8 @@ from nbagent.batch.running.results import BatchProgress, Results
 from nbagent.batch.running.runner import BatchRunner
 from nbagent.errors import ConfigurationError, StoreError, WaitTimeout, replace_traceback
 from nbagent.run import RunMetrics, RunStatus
-from nbagent.runtime import LaunchRequest, current
-from nbagent.runtime.launch.batch_launcher import BatchLauncher
-from nbagent.runtime.launch.request import check_models
+from nbagent.runtime import BatchLauncher, LaunchRequest, call_limits, check_models, current
 from nbagent.runtime.recovery import repricing
-from nbagent.runtime.scheduling.concurrency import call_limits
 from nbagent.schemas import OutputSchema
 from nbagent.store import BatchRecord, batch_metrics
 

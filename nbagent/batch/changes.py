@@ -17,7 +17,7 @@ from nbagent.batch.row_outcome import spent_on
 from nbagent.batch.running.results import Results
 from nbagent.batch.running.runner import RowRequest
 from nbagent.errors import ConfigurationError, NBAgentError, UnknownOptionError, did_you_mean
-from nbagent.runtime.recovery.dependencies import notebook_names
+from nbagent.runtime import notebook_names
 
 _LIMITS = {
     "max_concurrency": "max_concurrency",

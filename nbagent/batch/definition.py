@@ -13,13 +13,12 @@ from typing import Any
 
 from nbagent.batch.inputs.prompts import Prompts
 from nbagent.batch.plan import BatchLimits, BatchPlan
-from nbagent.core.json_codec import dump_json, load_json
+from nbagent.core import dump_json, load_json
 from nbagent.errors import NBAgentError
-from nbagent.frames.row_keys import key_data
+from nbagent.frames import key_data
+from nbagent.runtime import notebook_names
 from nbagent.runtime.recovery import resume
-from nbagent.runtime.recovery.dependencies import notebook_names
-from nbagent.schemas import OutputSchema
-from nbagent.schemas.type_names import class_named
+from nbagent.schemas import OutputSchema, class_named
 
 KEYS_MOST = 100_000  # rows of a table whose keys are written before they are asked
 

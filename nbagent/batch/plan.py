@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from nbagent.batch.inputs.prompts import Prompts
 from nbagent.batch.inputs.row_source import known_columns
-from nbagent.core.json_codec import dump_json
+from nbagent.core import dump_json
 from nbagent.errors import UnknownOptionError, did_you_mean
 from nbagent.models import model_identity
 from nbagent.runtime import ResolvedAgent

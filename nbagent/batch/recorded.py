@@ -29,10 +29,9 @@ from nbagent.batch.row_outcome import (
 from nbagent.batch.running.budget import BatchBudget
 from nbagent.batch.running.packing import MISSING, prompts_in, unpack_answers
 from nbagent.batch.running.results import Results
-from nbagent.core.json_codec import load_json
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import load_json, run_in_daemon_thread
 from nbagent.errors import StoreError
-from nbagent.frames.row_keys import ROWS, key_of
+from nbagent.frames import ROWS, key_of
 from nbagent.run import RunStatus
 from nbagent.schemas import InvalidOutputError, Stored, read_stored
 from nbagent.store import CancelRequest, Store, StoredBatch, answer_json, content_of, load_batch

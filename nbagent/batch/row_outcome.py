@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nbagent.batch.running.packing import MISSING, unpack_answers
-from nbagent.models.pricing import is_free
+from nbagent.models import is_free
 from nbagent.run import RunRecord, seconds_between, sum_known
 from nbagent.schemas import OutputSchema
 from nbagent.store import CompletedRows

@@ -15,8 +15,7 @@ from nbagent.batch.plan import BatchPlan
 from nbagent.batch.recorded import Answers, Follower
 from nbagent.batch.running.results import Results
 from nbagent.errors import PromptError
-from nbagent.runtime import current
-from nbagent.runtime.launch.request import check_models, uuid7
+from nbagent.runtime import check_models, current, uuid7
 from nbagent.store import load_batch
 from nbagent.tracing import check_traces
 

@@ -17,7 +17,7 @@ import weakref
 from pathlib import Path
 from typing import Final
 
-from nbagent.core.redaction import is_secret_name
+from nbagent.core import is_secret_name
 from nbagent.errors import ProviderUnreachableError
 
 _START_S: Final = 20.0

@@ -7,9 +7,32 @@ metrics.py   by_model() and the like, steps(), messages()    shown.py    what %a
 """
 
 from nbagent.frames import metrics
-from nbagent.frames.columns import TABLES, Column, text_of
+from nbagent.frames.build import frame_of_rows
+from nbagent.frames.columns import COMPARISON, TABLES, Column, documented, text_of
+from nbagent.frames.filters import Filters, run_filter
 from nbagent.frames.listing import runs, sql
 from nbagent.frames.metrics import family
+from nbagent.frames.row_keys import ROWS, key_data, key_of
 from nbagent.frames.summary import summary
+from nbagent.frames.times import moment_of, shown_moment
 
-__all__ = ["TABLES", "Column", "family", "metrics", "runs", "sql", "summary", "text_of"]
+__all__ = [
+    "COMPARISON",
+    "ROWS",
+    "TABLES",
+    "Column",
+    "Filters",
+    "documented",
+    "family",
+    "frame_of_rows",
+    "key_data",
+    "key_of",
+    "metrics",
+    "moment_of",
+    "run_filter",
+    "runs",
+    "shown_moment",
+    "sql",
+    "summary",
+    "text_of",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core.json_codec import load_json
+from nbagent.core import load_json
 from nbagent.frames.columns import STATUSES, Column, Columns
 from nbagent.frames.row_keys import keys_of
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from nbagent.core.json_codec import load_json
+from nbagent.core import load_json
 
 if TYPE_CHECKING:
     import pandas as pd

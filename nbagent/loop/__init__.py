@@ -12,9 +12,11 @@ from nbagent.loop.approval import Decision
 from nbagent.loop.gate import Charge, Gate, OpenGate
 from nbagent.loop.model_call import answered
 from nbagent.loop.policy import AskModel, CallTools, Check, Finish, LoopState, next_action
+from nbagent.loop.team_loop import Answer, run_team, tool_names
 from nbagent.loop.tool_call import current_tool_call, with_tools
 
 __all__ = [
+    "Answer",
     "AskModel",
     "CallTools",
     "Charge",
@@ -30,5 +32,7 @@ __all__ = [
     "current_tool_call",
     "next_action",
     "run_loop",
+    "run_team",
+    "tool_names",
     "with_tools",
 ]

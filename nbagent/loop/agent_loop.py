@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol, assert_never
 
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import run_in_daemon_thread
 from nbagent.errors import ModelError
 from nbagent.events import (
     ApprovalDenied,
@@ -34,18 +34,18 @@ from nbagent.loop.reply_ends import cut_call, cut_row
 from nbagent.loop.resume_text import continuation_messages
 from nbagent.loop.tool_call import call_tool, with_tools
 from nbagent.loop.tool_execution import OnMainThread
-from nbagent.models.pricing import is_free
-from nbagent.models.protocol import (
+from nbagent.models import (
+    ESTIMATED,
     Model,
     ModelRequest,
     ReplyFinished,
     SchemaDefinition,
     ToolDefinition,
+    distinct_requests,
+    is_free,
     prepare,
 )
-from nbagent.models.replies.call_ids import distinct_requests
-from nbagent.models.token_estimates import ESTIMATED
-from nbagent.prompts.rendering import render_result
+from nbagent.prompts import render_result
 from nbagent.schemas import InvalidOutputError, check_text
 from nbagent.spec import AgentSpec
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from nbagent.core.json_codec import dump_json
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import dump_json, run_in_daemon_thread
 from nbagent.events import Message, PendingApproval, ToolCall, ToolRequest
 from nbagent.spec import AgentSpec
 from nbagent.tools import Tool, parse_arguments, plain_arguments

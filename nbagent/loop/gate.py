@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from nbagent.errors import ModelError
-from nbagent.models.protocol import Model, ModelRequest
+from nbagent.models import Model, ModelRequest
 
 Charge = Callable[[int | None], None]  # told the tokens that the call used, where they are known
 

@@ -27,9 +27,7 @@ from nbagent.events import (
 from nbagent.loop.gate import Charge
 from nbagent.loop.reply_ends import INTERRUPTED, end_notice, is_same_reply
 from nbagent.loop.resume_text import OverlapTrimmer
-from nbagent.models import protocol as models
-from nbagent.models.pricing import price_usd
-from nbagent.models.protocol import (
+from nbagent.models import (
     Model,
     ModelRequest,
     Notice,
@@ -38,8 +36,10 @@ from nbagent.models.protocol import (
     ReplyStarted,
     ResponseAttached,
     TextDelta,
+    estimate_of,
+    price_usd,
 )
-from nbagent.models.token_estimates import estimate_of
+from nbagent.models import protocol as models
 
 Emit = Callable[[Event], None]
 Enter = Callable[[ModelRequest], AbstractAsyncContextManager[Charge]]

@@ -15,7 +15,7 @@ from nbagent.loop.reply_ends import (
     is_context_full,
     is_cut_value,
 )
-from nbagent.models.protocol import ReplyFinished, ResumePoint
+from nbagent.models import ReplyFinished, ResumePoint
 from nbagent.run import StopReason
 from nbagent.schemas import InvalidOutputError
 from nbagent.spec import AgentSpec

@@ -12,7 +12,7 @@ from typing import TypeGuard
 import orjson
 
 from nbagent.events import ToolCall, ToolRequest
-from nbagent.models.protocol import ReplyFinished
+from nbagent.models import ReplyFinished
 from nbagent.spec import AgentSpec
 
 _MORE = "allow more with run.resume(limits=Limits(max_output_tokens=...)), or ask for less at a time"

@@ -20,8 +20,8 @@ import orjson
 from nbagent.errors import MemberError
 from nbagent.events import Message, MessageAdded, ToolRequest, TypedAnswer
 from nbagent.loop import Finish, LoopContext, LoopState, run_loop
-from nbagent.models.protocol import Model, ReplyFinished
-from nbagent.prompts.rendering import cut, render_result
+from nbagent.models import Model, ReplyFinished
+from nbagent.prompts import cut, render_result
 from nbagent.run import RunStatus, StopReason, status_of
 from nbagent.spec import AgentSpec, TeamSpec
 from nbagent.tools import Tool, tool, tools_of

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from nbagent.core.redaction import mask, masked_urls
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import mask, masked_urls, run_in_daemon_thread
 from nbagent.loop.tool_results import ToolResult, read_all, tool_result_of
 from nbagent.tools import Tool, ToolArgumentsError
 

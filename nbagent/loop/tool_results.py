@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from nbagent.events import FilePart
-from nbagent.prompts.attachments import file_of, size_text
+from nbagent.prompts import file_of, size_text
 from nbagent.tools import render_result
 
 MOST_VALUES = 1_000  # that are read of an iterator

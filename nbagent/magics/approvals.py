@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbagent.core.terminal_text import printable
+from nbagent.core import printable
 from nbagent.errors import UnknownOptionError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class
 from traitlets import TraitType
 
 from nbagent import kernel, settings
-from nbagent.core.hints import magics_loaded, says_magic
+from nbagent.core import magics_loaded, says_magic
 from nbagent.errors import (
     ConfigurationError,
     PromptError,
@@ -173,7 +173,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         return visible_names(self.shell.user_ns)
 
     def _prompt(self, cell: str) -> str:
-        from nbagent.prompts.templates import render
+        from nbagent.prompts import render
 
         prompt = render(cell.strip("\n"), self._names)
         if not prompt.strip():

@@ -16,7 +16,7 @@ from nbagent.errors import UnknownNameError, UnknownOptionError, did_you_mean
 if TYPE_CHECKING:
     from nbagent.agent import Agent
     from nbagent.magics.parsers import Line
-    from nbagent.prompts.attachments import Attachment
+    from nbagent.prompts import Attachment
 
 _LIMITS = ("max_total_tokens", "max_steps", "max_cost", "max_output_tokens")
 _SETTINGS = ("temperature", "reasoning_effort")
@@ -29,7 +29,7 @@ def contexts_named(words: Sequence[str], names: Mapping[str, Any]) -> list[Attac
     """
     if not words:
         return []
-    from nbagent.prompts.attachments import attach_value, attachment_of, attachments_of
+    from nbagent.prompts import attach_value, attachment_of, attachments_of
 
     limit = settings.get("max_context_bytes")
     found: list[Attachment] = []

@@ -79,8 +79,7 @@ def launch(agent: Agent, options: Line, cell: str, names: Mapping[str, Any]) -> 
 
 def forecast(agent: Agent, options: Line, cell: str, names: Mapping[str, Any]) -> str:
     """Return what the first row would send and cost; nothing is sent."""
-    from nbagent.batch import Prompts, source_of
-    from nbagent.batch.inputs.prompts import files_with
+    from nbagent.batch import Prompts, files_with, source_of
 
     source = source_of(_table(options.map, names))
     first = source.peek()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbagent.core.terminal_text import PrintablePieces
+from nbagent.core import PrintablePieces
 from nbagent.errors import WaitTimeout
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nbagent import runtime
-from nbagent.core.hints import by_place
-from nbagent.core.json_codec import dump_json, load_json
+from nbagent.core import by_place, dump_json, load_json
 from nbagent.errors import RecordingError, UnknownNameError
 from nbagent.models import provider_names, provider_row
 from nbagent.store import all_answers, import_recordings, overwrite, recorded_output, recordings_of

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbagent import runtime
-from nbagent.frames.filters import Filters, run_filter
-from nbagent.frames.times import moment_of, shown_moment
+from nbagent.frames import Filters, moment_of, run_filter, shown_moment
 from nbagent.store import DeletableRuns, ForgetRuns, find_deletable
 
 COMMIT_WAIT_S = 30.0

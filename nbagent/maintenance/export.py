@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nbagent import runtime
-from nbagent.core.hints import by_place
+from nbagent.core import by_place
 from nbagent.errors import UnknownOptionError, did_you_mean
-from nbagent.frames.filters import Filters, run_filter
+from nbagent.frames import Filters, run_filter
 from nbagent.runtime.recovery import repricing
 from nbagent.store import FORMATS, Query, RunFilter, list_messages, list_picked, pick_runs, write_table
 

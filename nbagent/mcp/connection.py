@@ -13,7 +13,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import run_in_daemon_thread
 from nbagent.mcp.errors import MCPServerError, MCPToolError
 from nbagent.mcp.transports import ServerAddress
 

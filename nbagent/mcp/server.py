@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from typing_extensions import Unpack
 
-from nbagent.core.redaction import remember_named, remember_url
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import remember_named, remember_url, run_in_daemon_thread
 from nbagent.errors import ToolDefinitionError
 from nbagent.mcp.connection import ServerConnection
 from nbagent.mcp.errors import MCPServerError, require_sdk

@@ -17,8 +17,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from nbagent.core.json_codec import dump_json, load_json
-from nbagent.core.message_limits import MessageTooLargeError, check_message, message_limit, too_many_bytes
+from nbagent.core import (
+    MessageTooLargeError,
+    check_message,
+    dump_json,
+    load_json,
+    message_limit,
+    too_many_bytes,
+)
 
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream

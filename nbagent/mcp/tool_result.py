@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbagent.events import FilePart
 from nbagent.mcp.errors import MCPToolError
-from nbagent.prompts.attachments import file_of
+from nbagent.prompts import file_of
 
 if TYPE_CHECKING:
     import mcp

@@ -17,7 +17,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-from nbagent.core.message_limits import bound_json_body, cut_error_body, message_limit, redirected_to
+from nbagent.core import bound_json_body, cut_error_body, message_limit, redirected_to
 from nbagent.mcp.errors import MCPServerError, is_secret_name, without
 from nbagent.mcp.stdio import StdioTransport
 

@@ -27,9 +27,10 @@
 
 from nbagent.models.identity import model_identity
 from nbagent.models.known_models import known_models
+from nbagent.models.openai.batch_api import MOST_BYTES, MOST_LINES, PRICE_SHARE, BatchClient, BatchJob
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
-from nbagent.models.pricing import price_usd
+from nbagent.models.pricing import has_price, is_free, price_table, price_usd
 from nbagent.models.protocol import (
     Model,
     ModelEvent,
@@ -43,13 +44,22 @@ from nbagent.models.protocol import (
     SchemaDefinition,
     TextDelta,
     ToolDefinition,
+    prepare,
 )
 from nbagent.models.provider_status import provider_status
 from nbagent.models.providers import Provider, provider_names, provider_row, register_provider
 from nbagent.models.registry import default_model_name, resolve_model
+from nbagent.models.replies.call_ids import distinct_requests
+from nbagent.models.token_estimates import ESTIMATED, estimate_of, estimated_tokens, tokens_of_messages
 from nbagent.models.transport.clients import close_connections
 
 __all__ = [
+    "ESTIMATED",
+    "MOST_BYTES",
+    "MOST_LINES",
+    "PRICE_SHARE",
+    "BatchClient",
+    "BatchJob",
     "Model",
     "ModelEvent",
     "ModelRequest",
@@ -67,12 +77,20 @@ __all__ = [
     "ToolDefinition",
     "close_connections",
     "default_model_name",
+    "distinct_requests",
+    "estimate_of",
+    "estimated_tokens",
+    "has_price",
+    "is_free",
     "known_models",
     "model_identity",
+    "prepare",
+    "price_table",
     "price_usd",
     "provider_names",
     "provider_row",
     "provider_status",
     "register_provider",
     "resolve_model",
+    "tokens_of_messages",
 ]

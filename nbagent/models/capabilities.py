@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from nbagent.core.json_codec import dump_json
+from nbagent.core import dump_json
 from nbagent.errors import ModelError
 from nbagent.models.protocol import ModelRequest
 from nbagent.models.providers import LimitParameter, Provider, Rung

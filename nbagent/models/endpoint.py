@@ -10,7 +10,7 @@ import asyncio
 import os
 from urllib.parse import urlsplit, urlunsplit
 
-from nbagent.core.redaction import masked_url, remember, remember_url
+from nbagent.core import masked_url, remember, remember_url
 from nbagent.errors import ConfigurationError, MissingKeyError, UnknownModelError, did_you_mean
 from nbagent.models.providers import (
     LimitParameter,

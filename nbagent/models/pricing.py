@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nbagent import settings
-from nbagent.core.hints import how_to_set
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import how_to_set, run_in_daemon_thread
 from nbagent.errors import ConfigurationError
 from nbagent.events import Usage
 

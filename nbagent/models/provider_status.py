@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from nbagent.core.redaction import masked_url
+from nbagent.core import masked_url
 from nbagent.models.providers import Provider, is_loopback, provider_names, provider_row
 
 

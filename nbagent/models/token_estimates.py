@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nbagent.core.json_codec import dump_json
+from nbagent.core import dump_json
 from nbagent.events import Message, Usage
 from nbagent.models.pricing import price_usd
 from nbagent.models.protocol import ModelRequest, ReplyFinished

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nbagent import runtime
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import run_in_daemon_thread
 from nbagent.errors import NBAgentError
 from nbagent.panel.card import display
 from nbagent.panel.table import batches

@@ -1,1 +1,39 @@
 """What goes to a model as text: templates, attachments, instructions, values rendered."""
+
+from nbagent.prompts.attachments import (
+    Attachment,
+    attach_value,
+    attachment_of,
+    attachments_of,
+    file_of,
+    files_of,
+    prompt_with,
+    size_text,
+)
+from nbagent.prompts.instructions import Instructions, check_instructions, instructions_text
+from nbagent.prompts.rendering import MISSING, cut, is_missing, json_schema_of, json_text, render_result
+from nbagent.prompts.templates import BY_NAMES, IN_A_CELL, render, variables_in
+
+__all__ = [
+    "BY_NAMES",
+    "IN_A_CELL",
+    "MISSING",
+    "Attachment",
+    "Instructions",
+    "attach_value",
+    "attachment_of",
+    "attachments_of",
+    "check_instructions",
+    "cut",
+    "file_of",
+    "files_of",
+    "instructions_text",
+    "is_missing",
+    "json_schema_of",
+    "json_text",
+    "prompt_with",
+    "render",
+    "render_result",
+    "size_text",
+    "variables_in",
+]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from nbagent.core.hints import how_to_set
+from nbagent.core import how_to_set
 from nbagent.errors import PromptError, UnknownNameError, did_you_mean
 from nbagent.events import FilePart
 from nbagent.prompts.rendering import frame_text, render_result

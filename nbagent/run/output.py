@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from nbagent.core.terminal_text import printable
+from nbagent.core import printable
 from nbagent.events import Message, ModelCall, PendingApproval, ToolCall
 from nbagent.run.metrics import RunMetrics
 from nbagent.run.status import RunStatus

@@ -20,27 +20,47 @@ recover.py     resume and retry; `standing.py` where a run stands, `equip.py` it
 """
 
 from nbagent.runtime.api import cancel_run, gather, get, resume
+from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.execution.event_stream import Callbacks, RunEvents
+from nbagent.runtime.execution.history import as_sent, whole
+from nbagent.runtime.launch.batch_launcher import BatchLauncher
 from nbagent.runtime.launch.forecast import Forecast, forecast
-from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent
-from nbagent.runtime.recovery.dependencies import HasModel, RunDependencies
+from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models, uuid7
+from nbagent.runtime.recovery.dependencies import HasDependencies, HasModel, RunDependencies, notebook_names
 from nbagent.runtime.run_handle import Run
 from nbagent.runtime.runtime import Runtime, current
+from nbagent.runtime.scheduling.concurrency import ConcurrencyLimiter, Place, call_limits
+from nbagent.runtime.scheduling.fair_yield import FairYield
+from nbagent.runtime.scheduling.rate_window import RateWindow, Sample
 
 __all__ = [
+    "ActiveRun",
+    "BatchLauncher",
     "Callbacks",
+    "ConcurrencyLimiter",
+    "FairYield",
     "Forecast",
+    "HasDependencies",
     "HasModel",
     "LaunchRequest",
+    "Place",
+    "RateWindow",
     "ResolvedAgent",
     "Run",
     "RunDependencies",
     "RunEvents",
     "Runtime",
+    "Sample",
+    "as_sent",
+    "call_limits",
     "cancel_run",
+    "check_models",
     "current",
     "forecast",
     "gather",
     "get",
+    "notebook_names",
     "resume",
+    "uuid7",
+    "whole",
 ]

@@ -13,8 +13,7 @@ import threading
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core.terminal_text import printable
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import printable, run_in_daemon_thread
 from nbagent.errors import RunIdInUseError, WaitTimeout, replace_traceback
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from nbagent import settings
-from nbagent.core.hints import show_runs
+from nbagent.core import show_runs
 from nbagent.errors import (
     ConfigurationError,
     PromptError,
@@ -27,8 +27,7 @@ from nbagent.errors import (
     did_you_mean,
 )
 from nbagent.mcp import close_servers
-from nbagent.models import close_connections
-from nbagent.models.protocol import Model
+from nbagent.models import Model, close_connections
 from nbagent.run import RunOutput, RunRecord, RunStatus
 from nbagent.runtime.execution import run_context
 from nbagent.runtime.execution.active_run import ActiveRun

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from nbagent.core.threads import run_in_daemon_thread, within
+from nbagent.core import run_in_daemon_thread, within
 from nbagent.errors import SchemaError
 from nbagent.events import TypedAnswer
 from nbagent.schemas.extract_json import InvalidOutputError, JsonValue

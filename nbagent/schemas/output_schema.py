@@ -20,7 +20,7 @@ from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 
 from nbagent.errors import SchemaError
 from nbagent.events import TypedAnswer
-from nbagent.prompts.rendering import json_schema_of
+from nbagent.prompts import json_schema_of
 from nbagent.schemas.extract_json import InvalidOutputError, JsonValue, OutputProblem, json_values
 from nbagent.schemas.type_names import provider_name, short_name, type_name
 from nbagent.schemas.user_code import runs_user_code

@@ -95,7 +95,7 @@ class SchemaChecker:
 
 
 def _check_size(schema: Mapping[str, Any]) -> None:
-    from nbagent.core.json_codec import dump_json
+    from nbagent.core import dump_json
 
     try:
         size = len(dump_json(schema, default=None))
@@ -115,7 +115,7 @@ def _check_size(schema: Mapping[str, Any]) -> None:
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy that patterns can be taken out of, without a dialect that nobody knows."""
-    from nbagent.core.json_codec import dump_json, load_json
+    from nbagent.core import dump_json, load_json
 
     copy: dict[str, Any] = load_json(dump_json(schema))
     if not any(name in str(copy.get("$schema")) for name in _DIALECTS):

@@ -45,6 +45,7 @@ from nbagent.store.commands import (
 )
 from nbagent.store.duckdb.read import metrics_sql
 from nbagent.store.duckdb.read.adhoc_sql import FORMATS, overwrite, write_table
+from nbagent.store.duckdb.read.arrow_tables import arrow_rows
 from nbagent.store.duckdb.read.batches import (
     CompletedRows,
     Named,
@@ -70,6 +71,7 @@ from nbagent.store.duckdb.read.listings import (
 )
 from nbagent.store.duckdb.read.metrics_sql import Query, RunFilter
 from nbagent.store.duckdb.read.recorded_answers import recorded_output
+from nbagent.store.duckdb.read.run_names import RunNames, run_names
 from nbagent.store.duckdb.read.runs import (
     StoredRun,
     answer_json,
@@ -125,6 +127,7 @@ __all__ = [
     "Progress",
     "Query",
     "RunFilter",
+    "RunNames",
     "RunSummary",
     "SessionClaim",
     "SessionClaims",
@@ -138,6 +141,7 @@ __all__ = [
     "all_answers",
     "answer_json",
     "answered_rows",
+    "arrow_rows",
     "batch_details",
     "batch_metrics",
     "carry_over",
@@ -165,6 +169,7 @@ __all__ = [
     "process_name",
     "recorded_output",
     "recordings_of",
+    "run_names",
     "runs_since",
     "session_metrics",
     "session_runs",

@@ -12,9 +12,9 @@ runtime's business; `ToolOptions` carries what the user said about it.
 
 from __future__ import annotations
 
-from nbagent.prompts.rendering import render_result
+from nbagent.prompts import render_result
 from nbagent.tools.arguments import ToolArgumentsError, parse_arguments, plain_arguments
-from nbagent.tools.tool import Tool, ToolOptions, expand_sources, tool, tools_of
+from nbagent.tools.definition import Tool, ToolOptions, expand_sources, tool, tools_of
 
 __all__ = [
     "Tool",

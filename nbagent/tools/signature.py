@@ -18,7 +18,7 @@ from pydantic.errors import PydanticUserError
 from typing_extensions import TypedDict
 
 from nbagent.errors import ToolDefinitionError
-from nbagent.prompts.rendering import json_schema_of
+from nbagent.prompts import json_schema_of
 from nbagent.tools.docstring import parameter_texts
 
 

@@ -13,12 +13,20 @@ from typing import Any
 
 from nbagent import settings
 from nbagent.batch.inputs.row_source import InputRow, known_columns, templated
-from nbagent.core.hints import by_place
+from nbagent.core import by_place
 from nbagent.errors import ConfigurationError, PromptError, TemplateError, did_you_mean
 from nbagent.events import FilePart
-from nbagent.prompts.attachments import Attachment, attachments_of, files_of, prompt_with
-from nbagent.prompts.rendering import is_missing
-from nbagent.prompts.templates import BY_NAMES, IN_A_CELL, render, variables_in
+from nbagent.prompts import (
+    BY_NAMES,
+    IN_A_CELL,
+    Attachment,
+    attachments_of,
+    files_of,
+    is_missing,
+    prompt_with,
+    render,
+    variables_in,
+)
 
 ROW, INDEX = "row", "index"
 _MISSING = re.compile(r"has no attribute '([^']*)'|no element '([^']*)'")

@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any
 from nbagent.batch.inputs.snapshot import kept_frame, kept_values
 from nbagent.batch.inputs.tables import frame_of_columns, frame_of_list, frame_of_typed
 from nbagent.errors import UnknownOptionError
-from nbagent.prompts.rendering import MISSING, is_missing, json_text
-from nbagent.store.duckdb.read.arrow_tables import arrow_rows
+from nbagent.prompts import MISSING, is_missing, json_text
+from nbagent.store import arrow_rows
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbagent.batch.inputs.snapshot import kept_values, objects_of
-from nbagent.prompts.rendering import is_missing
+from nbagent.prompts import is_missing
 
 if TYPE_CHECKING:
     import pandas as pd

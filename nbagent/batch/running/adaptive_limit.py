@@ -13,11 +13,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from nbagent.batch.running.adaptive_rate import AdaptiveRate
 from nbagent.errors import ModelError
 from nbagent.loop import Charge
-from nbagent.models.protocol import Model, ModelRequest
-from nbagent.models.token_estimates import estimated_tokens
-from nbagent.runtime.scheduling.concurrency import ConcurrencyLimiter, Place
-from nbagent.runtime.scheduling.fair_yield import FairYield
-from nbagent.runtime.scheduling.rate_window import RateWindow, Sample
+from nbagent.models import Model, ModelRequest, estimated_tokens
+from nbagent.runtime import ConcurrencyLimiter, FairYield, Place, RateWindow, Sample
 
 TOO_MANY = frozenset({429, 529})  # the second is what one provider answers while all of it is overloaded
 UNAVAILABLE = 503  # a limit only where it says when to come again

@@ -18,12 +18,20 @@ from typing import Any
 from nbagent.batch.inputs.row_source import Numbered
 from nbagent.batch.row_outcome import CUT, NOT_ASKED, RowOutcome
 from nbagent.batch.running.runner import BatchRunner, RowRequest
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import run_in_daemon_thread
 from nbagent.errors import ModelError, StoreError
 from nbagent.events import Message, ModelCall, TypedAnswer
 from nbagent.loop import answered
-from nbagent.models.openai.batch_api import MOST_BYTES, MOST_LINES, PRICE_SHARE, BatchClient, BatchJob
-from nbagent.models.protocol import ModelRequest, ReplyFinished, SchemaDefinition
+from nbagent.models import (
+    MOST_BYTES,
+    MOST_LINES,
+    PRICE_SHARE,
+    BatchClient,
+    BatchJob,
+    ModelRequest,
+    ReplyFinished,
+    SchemaDefinition,
+)
 from nbagent.schemas import InvalidOutputError, check_text
 from nbagent.store import batch_details
 

@@ -33,16 +33,15 @@ from nbagent.batch.row_outcome import (
 from nbagent.batch.running.budget import BatchBudget
 from nbagent.batch.running.packing import pack_prompt
 from nbagent.batch.running.results import Results
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import run_in_daemon_thread
 from nbagent.errors import NBAgentError, StoreError
-from nbagent.frames.row_keys import ROWS, key_data
-from nbagent.models.token_estimates import ESTIMATED
+from nbagent.frames import ROWS, key_data
+from nbagent.models import ESTIMATED
 from nbagent.schemas import InvalidOutputError, Stored, read_stored
 from nbagent.store import BatchRow, BatchRows, CompletedRows, answered_rows
 
 if TYPE_CHECKING:
-    from nbagent.runtime.execution.active_run import ActiveRun
-    from nbagent.runtime.launch.batch_launcher import BatchLauncher
+    from nbagent.runtime import ActiveRun, BatchLauncher
 
 UNCOMMITTED_MOST = 2_000  # rows that have ended and are not in the store yet: a slow disk slows the batch
 WRITTEN_AT_ONCE = 500

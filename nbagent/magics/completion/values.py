@@ -19,7 +19,7 @@ from nbagent import settings
 from nbagent.magics.completion.deadline_cache import DeadlineCache
 
 if TYPE_CHECKING:
-    from nbagent.store.duckdb.read.run_names import RunNames
+    from nbagent.store import RunNames
 
 _UNFINISHED = frozenset({"pending", "running", "paused"})
 # which runs a verb of %agent can do something for; all, for the others
@@ -76,7 +76,7 @@ def _agents(asked: CompletionRequest) -> list[str]:
 
 def _tools(asked: CompletionRequest) -> list[str]:
     made = {
-        *_instances(asked, "nbagent.tools.tool", "Tool"),
+        *_instances(asked, "nbagent.tools.definition", "Tool"),
         *_instances(asked, "nbagent.mcp.server", "MCPServer"),
     }
     return [name for name, value in asked.names.items() if name in made or _is(value, FunctionType)]
@@ -183,7 +183,7 @@ def recent_runs() -> list[RunNames]:
     if "nbagent.runtime" not in sys.modules and not settings.store_path().exists():
         return []  # nobody has run anything here
     from nbagent import runtime
-    from nbagent.store.duckdb.read.run_names import run_names
+    from nbagent.store import run_names
 
     current = runtime.current()
     store = current.store
@@ -194,7 +194,7 @@ def recent_runs() -> list[RunNames]:
 
 def _own_runs(current: Any) -> Sequence[RunNames]:
     """This kernel's runs from memory, without those that runs started."""
-    from nbagent.store.duckdb.read.run_names import RunNames
+    from nbagent.store import RunNames
 
     return [
         RunNames(

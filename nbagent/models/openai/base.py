@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from nbagent.core.message_limits import MessageTooLargeError
+from nbagent.core import MessageTooLargeError
 from nbagent.errors import ModelError, ProviderSilentError, ProviderUnreachableError
 from nbagent.models.capabilities import RequestOptions, capabilities_of
 from nbagent.models.endpoint import NO_KEY, Endpoint

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from nbagent.core.json_codec import dump_json, load_json
+from nbagent.core import dump_json, load_json
 from nbagent.errors import ConfigurationError, ProviderRefusedError
 from nbagent.models.endpoint import NO_KEY
 from nbagent.models.openai.base import OpenAICompatibleModel

@@ -15,11 +15,11 @@ import re
 
 import orjson
 
-from nbagent.core.json_codec import dump_json, load_json
+from nbagent.core import dump_json, load_json
 from nbagent.events import FilePart, Message
 from nbagent.models.protocol import SchemaDefinition, ToolDefinition
 from nbagent.models.transport.wire_json import whole_text
-from nbagent.prompts.rendering import cut
+from nbagent.prompts import cut
 
 NO_RESULT = "(no output)"  # gateways to Anthropic's API refuse empty text, and text that is all blanks
 NO_TEXT = "(no text)"

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
-from nbagent.core.message_limits import cut_error_body, redirected_to
-from nbagent.core.redaction import remember
+from nbagent.core import cut_error_body, redirected_to, remember
 from nbagent.models.providers import is_loopback
 from nbagent.models.transport.background_tasks import drain
 from nbagent.models.transport.errors import RedirectedError

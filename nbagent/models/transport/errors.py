@@ -16,10 +16,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from nbagent.core.hints import how_to_set
-from nbagent.core.message_limits import MessageTooLargeError, message_limit
-from nbagent.core.redaction import masked_url, masked_urls
-from nbagent.core.terminal_text import printable
+from nbagent.core import MessageTooLargeError, how_to_set, masked_url, masked_urls, message_limit, printable
 from nbagent.errors import ModelError, ProviderProtocolError, ProviderRefusedError
 from nbagent.models.providers import Wire
 from nbagent.models.transport.content_filters import filtered_for, is_filtered

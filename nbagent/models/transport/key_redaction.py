@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from nbagent.core.redaction import mask
+from nbagent.core import mask
 
 _KEY_SHAPES = re.compile(
     r"\b(?:sk|gsk|rk|pk|xai|nvapi|hf|AIza)[-_]?[A-Za-z0-9*][\w*.\-]{7,}"  # keys by their well-known beginnings

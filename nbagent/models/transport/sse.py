@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from nbagent.core.message_limits import LARGE, check_message, too_many_bytes
+from nbagent.core import LARGE, check_message, too_many_bytes
 from nbagent.models.transport.stream_errors import error_payload
 
 _BOM = b"\xef\xbb\xbf"

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from nbagent.core.message_limits import (
+from nbagent.core import (
     LARGE,
     MessageTooLargeError,
     check_message,

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from nbagent.core.json_codec import load_json
+from nbagent.core import load_json
 from nbagent.models.transport.errors import RequestTarget, error_from_reply
 
 _LONG = re.compile(rb"\d{19}")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from nbagent import kernel, runtime, settings
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import run_in_daemon_thread
 from nbagent.errors import NBAgentError, StoreError
 from nbagent.loop import Decision
 from nbagent.panel.card import markdown

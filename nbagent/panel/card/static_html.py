@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from html import escape
 
-from nbagent.core.terminal_text import printable
+from nbagent.core import printable
 from nbagent.panel.card.data import Row
 from nbagent.panel.table.row import CACHED
 

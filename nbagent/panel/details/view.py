@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from nbagent import runtime
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import run_in_daemon_thread
 from nbagent.errors import NBAgentError
 from nbagent.panel.card import display
 from nbagent.panel.card.data import Row

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nbagent.core.json_codec import dump_json
+from nbagent.core import dump_json
 from nbagent.panel.table.row import COLUMNS, Line, batch_of, is_final, is_older, line_of, line_of_stored
 from nbagent.run import RunRecord
 

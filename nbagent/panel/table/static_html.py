@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from nbagent.core.terminal_text import printable
+from nbagent.core import printable
 from nbagent.panel.card.data import money, seconds
 from nbagent.panel.table.row import COLUMNS, FINAL, Line
 

@@ -22,7 +22,7 @@ from uuid import uuid4
 import traitlets
 
 from nbagent import kernel, runtime, settings
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import run_in_daemon_thread
 from nbagent.errors import StoreError
 from nbagent.panel.card.display import FASTEST_S, handle_message, pause_after
 from nbagent.panel.table import batches, static_html
@@ -31,7 +31,7 @@ from nbagent.panel.widget import PanelWidget
 from nbagent.store import RunSummary, Store, newest_runs, runs_since
 
 if TYPE_CHECKING:
-    from nbagent.runtime.execution.active_run import ActiveRun
+    from nbagent.runtime import ActiveRun
 
 LINES_MAX = 10_000  # the newest runs of a store are shown; the rest is nb.runs()'s
 WHOLE_FROM = 300  # so many new lines at once go as the whole state: that is one text

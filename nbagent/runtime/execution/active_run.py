@@ -29,9 +29,8 @@ from nbagent.events import (
     TextAdded,
     ToolCallFinished,
 )
-from nbagent.loop import Decision, LoopContext, LoopState, run_loop
-from nbagent.loop.team_loop import run_team
-from nbagent.models.protocol import Model
+from nbagent.loop import Decision, LoopContext, LoopState, run_loop, run_team
+from nbagent.models import Model
 from nbagent.run import RunRecord, StopReason, catch_up_events
 from nbagent.runtime.execution import run_context
 from nbagent.runtime.execution.end_events import failed_end, stopped_end

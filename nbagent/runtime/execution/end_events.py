@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from nbagent.core.redaction import mask, masked_urls
+from nbagent.core import mask, masked_urls
 from nbagent.events import RunFinished
 from nbagent.run import StopReason
 from nbagent.runtime.recovery.write_builders import now

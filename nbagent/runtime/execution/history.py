@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nbagent.events import Message, ToolRequest
-from nbagent.models.token_estimates import tokens_of_messages
+from nbagent.models import tokens_of_messages
 from nbagent.run import RunRecord
 from nbagent.store import SessionState, StoredTurn
 

@@ -11,11 +11,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import run_in_daemon_thread
 from nbagent.errors import MemberError, NBAgentError
 from nbagent.events import NoticeGiven
-from nbagent.loop import current_tool_call
-from nbagent.loop.team_loop import Answer
+from nbagent.loop import Answer, current_tool_call
 from nbagent.run import RunOutput, RunRecord, RunStatus
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent
 from nbagent.runtime.recovery.load import answer_of as stored_answer

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nbagent.events import Event, PendingApproval
     from nbagent.loop import Decision, LoopState
-    from nbagent.models.protocol import Model
+    from nbagent.models import Model
     from nbagent.runtime.execution.active_run import ActiveRun
     from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent
     from nbagent.runtime.scheduling.concurrency import CallSlots

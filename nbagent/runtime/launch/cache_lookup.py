@@ -13,8 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nbagent.core.hints import by_place
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import by_place, run_in_daemon_thread
 from nbagent.errors import NoRecordedAnswerError, StoreError
 from nbagent.events import (
     AnswerReused,

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nbagent.core.hints import how_to_set
+from nbagent.core import how_to_set
 from nbagent.events import FilePart, Message, Usage
-from nbagent.models.pricing import price_usd
-from nbagent.models.protocol import Model, ModelRequest, SchemaDefinition, ToolDefinition
-from nbagent.models.token_estimates import estimated_tokens
+from nbagent.models import Model, ModelRequest, SchemaDefinition, ToolDefinition, estimated_tokens, price_usd
 from nbagent.spec import AgentSpec, TeamSpec
 
 _MILLION = 1_000_000

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from nbagent.core.hints import by_place, how_to_set
+from nbagent.core import by_place, how_to_set
 from nbagent.errors import ConfigurationError
 from nbagent.events import FilePart
-from nbagent.models.pricing import has_price, price_table
-from nbagent.models.protocol import Model
+from nbagent.models import Model, has_price, price_table
 from nbagent.run import RunLaunch
 from nbagent.runtime.execution.event_stream import Callbacks
 from nbagent.spec import AgentSpec, kind_of

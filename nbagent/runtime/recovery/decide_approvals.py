@@ -10,8 +10,7 @@ import concurrent.futures
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core.hints import show_runs
-from nbagent.core.json_codec import dump_json
+from nbagent.core import dump_json, show_runs
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError, did_you_mean
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision

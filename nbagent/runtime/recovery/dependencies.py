@@ -13,14 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
-from nbagent.core.json_codec import dump_json, load_json
-from nbagent.core.redaction import MASK
+from nbagent.core import MASK, dump_json, load_json
 from nbagent.errors import ConfigurationError, NBAgentError, UnknownOptionError
-from nbagent.models import resolve_model
-from nbagent.models.protocol import Model
+from nbagent.models import Model, resolve_model
 from nbagent.runtime.launch.request import ResolvedAgent
-from nbagent.schemas import OutputSchema
-from nbagent.schemas.type_names import class_named
+from nbagent.schemas import OutputSchema, class_named
 from nbagent.spec import AgentSpec, Limits, ModelSettings, TeamSpec
 from nbagent.tools import Tool, tools_of
 

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 from nbagent import settings
 from nbagent.errors import ConfigurationError, StoreError
 from nbagent.events import ModelCall, Usage
-from nbagent.models.openai.batch_api import PRICE_SHARE
-from nbagent.models.pricing import price_usd
-from nbagent.run.metrics import TOKEN_FIELDS
+from nbagent.models import PRICE_SHARE, price_usd
+from nbagent.run import TOKEN_FIELDS
 from nbagent.store import CallCost, GiveCosts, unpriced
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core.hints import by_place, show_runs
+from nbagent.core import by_place, show_runs
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
 from nbagent.events import FilePart, PendingApproval
 from nbagent.loop import Decision, LoopState, with_tools
-from nbagent.models.protocol import Model
+from nbagent.models import Model
 from nbagent.run import RunOutput, RunStatus
 from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.execution.services import ResumeState

@@ -22,9 +22,8 @@ from nbagent.events import (
     ToolCallFinished,
     ToolRequest,
 )
-from nbagent.loop import LoopState
-from nbagent.loop.team_loop import tool_names
-from nbagent.models.protocol import ReplyFinished, ResumePoint
+from nbagent.loop import LoopState, tool_names
+from nbagent.models import ReplyFinished, ResumePoint
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.runtime.execution.history import OUTCOME_UNKNOWN
 from nbagent.runtime.execution.services import ResumeState

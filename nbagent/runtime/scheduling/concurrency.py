@@ -15,8 +15,7 @@ from typing import Protocol
 from nbagent import settings
 from nbagent.errors import EarlyEndError, ModelError
 from nbagent.loop import Charge
-from nbagent.models.protocol import Model, ModelRequest
-from nbagent.models.token_estimates import estimated_tokens
+from nbagent.models import Model, ModelRequest, estimated_tokens
 from nbagent.runtime.scheduling.fair_yield import FairYield
 from nbagent.runtime.scheduling.rate_window import MINUTE_S, RateWindow, Sample
 from nbagent.runtime.scheduling.server_limits import Server

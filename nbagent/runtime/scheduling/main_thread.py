@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from nbagent.core.threads import Soon, main_thread_soon
+from nbagent.core import Soon, main_thread_soon
 
 T = TypeVar("T")
 

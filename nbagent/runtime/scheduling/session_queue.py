@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from nbagent.core.threads import run_in_daemon_thread
+from nbagent.core import run_in_daemon_thread
 from nbagent.errors import StoreError
 from nbagent.events import NoticeGiven
 from nbagent.run import EarlierRun, RunStatus, whole_seconds

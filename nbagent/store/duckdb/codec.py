@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from nbagent.core.json_codec import dump_json, load_json
+from nbagent.core import dump_json, load_json
 from nbagent.events import FilePart, Message, ModelCall, PendingApproval, ToolCall, ToolRequest, Usage
 from nbagent.store.commands import BatchRecord, BatchRows, DecisionRequest, Progress
 from nbagent.store.duckdb.tables import COLUMNS, Row

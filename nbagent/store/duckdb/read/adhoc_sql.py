@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core.hints import by_place
+from nbagent.core import by_place
 from nbagent.errors import ConfigurationError, QueryError
 from nbagent.store.duckdb.codec import naive
 from nbagent.store.duckdb.database_file import damage_in

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nbagent.run.metrics import TOKEN_FIELDS
+from nbagent.run import TOKEN_FIELDS
 from nbagent.store.duckdb.read.metrics_sql import CALL_TOKENS, ESTIMATES, Query, RunFilter, told
 
 # `{these}` are the ids as plain values, where they are few: DuckDB then finds the rows by its index and zone maps

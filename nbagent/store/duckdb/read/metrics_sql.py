@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from nbagent.run.metrics import TOKEN_FIELDS
+from nbagent.run import TOKEN_FIELDS
 from nbagent.store.duckdb.codec import naive
 from nbagent.store.duckdb.tables import seconds_between, work_seconds
 

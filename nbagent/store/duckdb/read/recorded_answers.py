@@ -11,7 +11,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, get_args
 
-from nbagent.core.json_codec import dump_json, load_json
+from nbagent.core import dump_json, load_json
 from nbagent.events import CallStatus, FilePart, Message, Role, ToolCall, ToolRequest
 from nbagent.run import STATUS_OF, RunOutput, RunStatus
 from nbagent.store.commands import AnswerKeys

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core.json_codec import load_json
+from nbagent.core import load_json
 from nbagent.run import (
     AttemptTimes,
     RunMetrics,

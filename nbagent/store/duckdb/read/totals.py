@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nbagent.run.metrics import TOKEN_FIELDS, RunMetrics
+from nbagent.run import TOKEN_FIELDS, RunMetrics
 from nbagent.store.duckdb.read.metrics_sql import PAID, RunFilter, by_model, by_tool, in_all
 
 if TYPE_CHECKING:

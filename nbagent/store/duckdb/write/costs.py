@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbagent.run.metrics import TOKEN_FIELDS
+from nbagent.run import TOKEN_FIELDS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -16,7 +16,7 @@ import secrets
 from pathlib import Path
 from time import monotonic
 
-from nbagent.core.json_codec import dump_json
+from nbagent.core import dump_json
 from nbagent.store.access import open_file
 from nbagent.store.commands import Launch
 from nbagent.store.duckdb.codec import launch_row

@@ -11,7 +11,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nbagent.core.json_codec import load_json
+from nbagent.core import load_json
 from nbagent.errors import StoreDamagedError
 from nbagent.store.access import NO_ACCESS, open_file
 from nbagent.store.commands import JournaledLaunch
