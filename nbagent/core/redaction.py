@@ -18,7 +18,11 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>]+")
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*\Z")
+_SCHEME_MOST = 32  # characters before "://" that are looked at
+_AFTER_SCHEME = re.compile(
+    r"://[^\s'\"<>]+"
+)  # begins with a literal: found in linear time, however long the text is
 _PLACES = ("/", "~", "http:", "https:")  # a variable such as SSH_AUTH_SOCK says where something is
 _MOST = 1000
 _known: dict[str, None] = {}  # the latest last
@@ -81,7 +85,13 @@ def masked_url(url: str) -> str:
 
 def masked_urls(text: str) -> str:
     """Return `text` with each address in it as `masked_url` has it, where it holds what is none of a reader's business."""
-    return _URL.sub(lambda found: masked_url(found[0]) if {"@", "?"} & set(found[0]) else found[0], text)
+    parts, done = [], 0
+    for found in _AFTER_SCHEME.finditer(text):
+        scheme = _SCHEME.search(text[max(done, found.start() - _SCHEME_MOST) : found.start()])
+        if scheme is not None and {"@", "?"} & set(found[0]):
+            parts += [text[done : found.start() - len(scheme[0])], masked_url(scheme[0] + found[0])]
+            done = found.end()
+    return "".join((*parts, text[done:]))
 
 
 def masked_fields(data: object) -> object:

@@ -14,7 +14,7 @@ from typing import Any
 
 from nbagent.errors import NBAgentError
 
-_FENCE = re.compile(r"```[ \t]*[\w+-]*[ \t]*\r?\n(.*?)\n?[ \t]*```", re.DOTALL)
+_FENCE = re.compile(r"```[ \t]*+[\w+-]*+[ \t]*+\r?\n(.*?)```", re.DOTALL)
 
 
 class OutputProblem(str):  # noqa: SLOT000 - it has attributes
@@ -129,6 +129,7 @@ def _fenced_values(body: str) -> Iterator[JsonValue]:
 
 
 _OPENING = re.compile(r"[{\[]")
+_TRIES = 1000  # brackets of prose that are looked at; an error of `json` walks over all the text before it
 _BEGINNING = re.compile(
     r"""
     \{\s* (?: $ | ["'] | \w+\s*: )                      # the end, or a key, quoted in any way or not at all
@@ -148,8 +149,8 @@ def _value_at(body: str, start: int) -> tuple[Any, int] | None:
 
 def _values_between_prose(body: str) -> Iterator[JsonValue]:
     """Yield each object and list in prose; stop at one that is broken, whose parts would be a guess."""
-    position = 0
-    while opening := _OPENING.search(body, position):
+    position = tries = 0
+    while (opening := _OPENING.search(body, position)) and tries < _TRIES:
         start = opening.start()
         found = _value_at(body, start)
         if found is not None:
@@ -158,7 +159,7 @@ def _values_between_prose(body: str) -> Iterator[JsonValue]:
         elif _begins_json(body, start):
             raise InvalidOutputError(["the JSON in the answer is cut or broken"])
         else:  # a brace that belongs to the prose
-            position = start + 1
+            position, tries = start + 1, tries + 1
 
 
 def _begins_json(body: str, start: int) -> bool:

@@ -11,7 +11,7 @@ from nbagent.core import mask
 
 _KEY_SHAPES = re.compile(
     r"\b(?:sk|gsk|rk|pk|xai|nvapi|hf|AIza)[-_]?[A-Za-z0-9*][\w*.\-]{7,}"  # keys by their well-known beginnings
-    r"|[\w.\-]*\*{3,}[\w.\-*]*"  # keys that a provider has masked in part
+    r"|(?<![\w.\-])[\w.\-]*+\*{3,}[\w.\-*]*"  # keys that a provider has masked in part; linear, however long a word is
     r"|(?<=Bearer )\S+"
 )
 
