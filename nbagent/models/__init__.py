@@ -3,8 +3,9 @@
 `openai` is imported nowhere but here, and only at the first request. Where things are:
 
     protocol.py     ModelRequest, the ModelEvents and the Model protocol: what the loop sees
-    resolve.py      "provider:id" -> a model
-    providers.py    the table of facts about providers (overview.py: as a person reads it)
+    registry.py     "provider:id" -> a model
+    providers.py    the table of facts about providers (provider_status.py: as a person reads it)
+    plugins.py      providers that other packages bring, by entry point
     wire.py         what both wire formats share: one request, put as the provider takes it, its answer read
     chat.py         OpenAIChat: Chat Completions (chat_body.py: request -> body; chat_reply.py: chunks -> events)
     responses.py    OpenAIResponses: the Responses API (responses_body.py, responses_reply.py, response_items.py)

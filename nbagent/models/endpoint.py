@@ -12,15 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from nbagent.core import masked_url, remember, remember_url
 from nbagent.errors import ConfigurationError, MissingKeyError, UnknownModelError, did_you_mean
-from nbagent.models.providers import (
-    LimitParameter,
-    Provider,
-    Wire,
-    is_loopback,
-    provider_names,
-    provider_row,
-    row_at,
-)
+from nbagent.models.plugins import all_provider_names, find_provider
+from nbagent.models.providers import LimitParameter, Provider, WireName, is_loopback, row_at
 from nbagent.models.transport.errors import RequestTarget
 
 NO_KEY = "not-needed"  # what is sent where no key is: the SDK insists on one
@@ -40,13 +33,13 @@ class Endpoint:
         base_url: str | None,
         api_key: str | None,
         *,
-        wire: Wire = "chat",
+        wire: WireName = "chat",
     ) -> None:
-        row = provider if isinstance(provider, Provider) else provider_row(provider)
+        row = provider if isinstance(provider, Provider) else find_provider(provider)
         if row is None:
             raise UnknownModelError(
-                f"no provider {provider!r}{did_you_mean(str(provider), provider_names())}",
-                f"providers: {', '.join(provider_names())}; add one with register_provider(Provider(...))",
+                f"no provider {provider!r}{did_you_mean(str(provider), all_provider_names())}",
+                f"providers: {', '.join(all_provider_names())}; add one with register_provider(Provider(...))",
             )
         if not model_id:
             raise UnknownModelError(

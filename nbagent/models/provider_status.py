@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from nbagent.core import masked_url
-from nbagent.models.providers import Provider, is_loopback, provider_names, provider_row
+from nbagent.models.providers import Provider, is_loopback, provider_names, provider_row, wire_label
 
 
 def provider_status() -> list[dict[str, Any]]:
@@ -27,12 +27,13 @@ def provider_status() -> list[dict[str, Any]]:
 def _entry(row: Provider) -> dict[str, Any]:
     url = row.url_of(None, os.environ)
     key = bool(row.key_variable and os.environ.get(row.key_variable, "").strip())
-    reachable = url is not None or row.find_base_url is not None
+    knows_where = not isinstance(row.wires[0], str)  # a class of models may know the address itself
+    reachable = url is not None or row.find_base_url is not None or knows_where
     keyless = not row.key_required or (url is not None and is_loopback(url))
     return {
         "provider": row.name,
         "label": row.label,
-        "wire_formats": row.wires,
+        "wire_formats": tuple(map(wire_label, row.wires)),
         "key_variable": row.key_variable,
         "configured": reachable and (key or keyless),
         "base_url": masked_url(url) if url is not None else None,

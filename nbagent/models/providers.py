@@ -7,15 +7,20 @@ added from the main thread.
 
 from __future__ import annotations
 
+import inspect
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
-from nbagent.errors import ConfigurationError
+from nbagent.errors import ConfigurationError, did_you_mean
+from nbagent.models.protocol import Model
 
-Wire = Literal["chat", "responses"]
+WireName = Literal["chat", "responses"]
+WIRE_NAMES: tuple[str, ...] = get_args(WireName)
+# a wire format: the name of one of ours, or a class (any callable) that makes a model of `id=` and `provider=`
+Wire: TypeAlias = WireName | Callable[..., Model]
 Rung = Literal["json_schema", "json_object_schema", "json_object", "prompt"]
 UsageHabit = Literal["include_usage", "always", "never"]
 LimitParameter = Literal["max_completion_tokens", "max_tokens"]
@@ -39,25 +44,30 @@ def _demo_base_url() -> str:
 class Provider:
     """One provider of models.
 
-    `base_url` None means that the user says where it is, through `base_url_variable` or `base_url=`.
-    `find_base_url` is for a server that has to be started first: it may block and is called off the event
-    loop; `find_key` gives that server's own key. `schema_rungs` are the ways to ask for JSON, best first; `schema_with_tools` says whether the first
-    ones work while tools are offered. `replays_reasoning` says whether reasoning goes back with the tool results that
-    it led to: True where the provider refuses a tool turn without it, False where it refuses one with it, None sends
-    what came in a field of its own, there; `reasoning_field` is the field for what came from elsewhere.
-    `native_background` says that the provider can run a response on its own side, `keeps_responses` that it keeps the items of earlier
-    responses, so that they need not be sent back whole. `sends_finish_reason` is False for a server whose streams may
-    end with their mark and no word on why; `requests_at_once` is how many it takes at a time, None any number.
-    `wires` are the wire formats it speaks; the first is what
-    "name:model" means. `label` and `notes` are shown beside the name.
+    - `base_url`: None means that the user says where it is, through `base_url_variable` or `base_url=`;
+      `find_base_url` is for a server that has to be started first: it may block and is called off the event loop;
+      `find_key` gives that server's own key.
+    - `wires`: the wire formats that it speaks, the first being what "name:model" means: "chat", "responses", or a
+      class whose instances are models, called as `Class(id=..., provider=row)`. `wire` puts one before the others.
+    - `schema_rungs`: the ways to ask for JSON, best first; `schema_with_tools` says whether the first ones work
+      while tools are offered.
+    - `replays_reasoning`: whether reasoning goes back with the tool results that it led to. True where the provider
+      refuses a tool turn without it, False where it refuses one with it, None sends what came in a field of its own,
+      there; `reasoning_field` is the field for what came from elsewhere.
+    - `native_background`: it can run a response on its own side; `keeps_responses`: it keeps the items of earlier
+      responses, so that they need not be sent back whole.
+    - `sends_finish_reason`: False for a server whose streams may end with their mark and no word on why.
+    - `requests_at_once`: how many requests it takes at a time, None any number.
+    - `label` and `notes`: shown beside the name.
 
-    >>> Provider(name="house", base_url="http://localhost:8000/v1", key_required=False).wire
-    'chat'
+    >>> Provider(name="house", base_url="http://localhost:8000/v1", key_required=False).wires
+    ('chat',)
     """
 
     name: str
     label: str = ""
-    wires: tuple[Wire, ...] = ("chat",)
+    wire: Wire | None = None
+    wires: tuple[Wire, ...] = ()
     base_url: str | None = field(default=None, repr=False)  # it may hold a password
     base_url_variable: str | None = None
     base_url_path: str = ""
@@ -77,10 +87,12 @@ class Provider:
     requests_at_once: int | None = None
     notes: str = ""
 
-    @property
-    def wire(self) -> Wire:
-        """The wire format of "name:model" strings."""
-        return self.wires[0]
+    def __post_init__(self) -> None:
+        given: object = self.wires
+        wires = given if isinstance(given, tuple | list) else (given,)
+        if self.wire is not None:
+            wires = (self.wire, *(one for one in wires if one != self.wire))
+        object.__setattr__(self, "wires", tuple(wires) or ("chat",))
 
     def url_of(self, given: str | None, env: Mapping[str, str]) -> str | None:
         """Return the base URL: the one given, else the variable's, else the row's own; None if there is none."""
@@ -226,7 +238,8 @@ def register_provider(row: Provider) -> None:
     """Add a provider, or replace the one of that name, for `"name:model"` strings from now on.
 
     Raises:
-        ConfigurationError: the name is empty or holds a colon, or nothing says where the provider is.
+        ConfigurationError: the name is empty or holds a colon, nothing says where the provider is, or a wire format
+            is none.
 
     >>> register_provider(Provider(name="house", base_url="http://localhost:8000/v1", key_required=False))
     >>> agent = Agent(model="house:qwen3")
@@ -236,12 +249,41 @@ def register_provider(row: Provider) -> None:
             f"a provider cannot be named {row.name!r}",
             "take a name without colons and spaces: it stands before the colon in 'provider:model'",
         )
-    if not (row.base_url or row.base_url_variable or row.find_base_url):
+    for wire in row.wires:
+        _check_wire(wire, row)
+    if isinstance(row.wires[0], str) and not (row.base_url or row.base_url_variable or row.find_base_url):
         raise ConfigurationError(
             f"the row of provider {row.name!r} does not say where it is",
             "set base_url, or base_url_variable to the name of an environment variable",
         )
     _rows[row.name] = row
+
+
+def _check_wire(wire: object, row: Provider) -> None:
+    """Raise a ConfigurationError for what is neither a wire format of ours nor a class that makes models."""
+    if isinstance(wire, str) and wire in WIRE_NAMES:
+        return
+    if not callable(wire):
+        meant = did_you_mean(wire, WIRE_NAMES) if isinstance(wire, str) else ""
+        raise ConfigurationError(
+            f"provider {row.name!r} has an unknown wire format: {wire!r:.80}{meant}",
+            f"name one of {', '.join(map(repr, WIRE_NAMES))}, or give a class of models: Class(id=..., provider=row)",
+        )
+    try:
+        inspect.signature(wire).bind(id="", provider=row)
+    except TypeError as error:
+        name = wire_label(wire)
+        raise ConfigurationError(
+            f"the wire format {name} of provider {row.name!r} cannot be called with id= and provider=: {error}",
+            f"let it take both by name: {name}(id=..., provider=row)",
+        ) from None
+    except ValueError:  # a callable without a signature, as some that are written in C
+        pass
+
+
+def wire_label(wire: Wire) -> str:
+    """Return a wire format's name as it is shown: of ours its name, else that of the class."""
+    return wire if isinstance(wire, str) else getattr(wire, "__qualname__", repr(wire))
 
 
 def provider_row(name: str) -> Provider | None:

@@ -19,7 +19,7 @@ from nbagent.models.capabilities import RequestOptions, capabilities_of
 from nbagent.models.endpoint import NO_KEY, Endpoint
 from nbagent.models.pricing import prepare_prices
 from nbagent.models.protocol import ModelEvent, ModelRequest, Notice, ReplyFinished
-from nbagent.models.providers import Provider, Wire
+from nbagent.models.providers import Provider, WireName
 from nbagent.models.transport.clients import connection_to
 from nbagent.models.transport.errors import RequestTarget, error_from_reply, error_from_size
 from nbagent.models.transport.sse import SSEDecoder
@@ -63,7 +63,7 @@ class StreamedReply(Protocol):
 class WireFormat:
     """One wire format: where requests go, how they are written, how replies are read."""
 
-    name: Wire
+    name: WireName
     path: str
     body: Callable[[ModelRequest, str, Provider, RequestOptions], dict[str, Any]]
     reply: Callable[[RequestTarget], StreamedReply]

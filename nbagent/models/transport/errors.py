@@ -18,7 +18,7 @@ from typing import Any
 
 from nbagent.core import MessageTooLargeError, how_to_set, masked_url, masked_urls, message_limit, printable
 from nbagent.errors import ModelError, ProviderProtocolError, ProviderRefusedError
-from nbagent.models.providers import Wire
+from nbagent.models.providers import WireName
 from nbagent.models.transport.content_filters import filtered_for, is_filtered
 from nbagent.models.transport.context_errors import is_context_exceeded
 from nbagent.models.transport.error_table import (
@@ -81,7 +81,7 @@ class RequestTarget:
     key_variable: str | None = None
     url_variable: str | None = None
     key: str | None = field(default=None, repr=False)
-    wire: Wire = "chat"
+    wire: WireName = "chat"
     sends_finish_reason: bool = True
 
     @property
