@@ -44,8 +44,6 @@ from nbagent.runtime import (
     RunEvents,
     as_sent,
 )
-from nbagent.runtime.recovery import repricing
-from nbagent.runtime.recovery import resume as recover
 from nbagent.schemas import OutputSchema
 from nbagent.session import Session, id_of
 from nbagent.spec import AgentSpec, Limits, ModelSettings, OnApproval, configured_limits
@@ -336,12 +334,12 @@ class Agent:
         2
         """
         store = runtime.current().store
-        repricing.catch_up(runtime.current())
+        runtime.catch_up_prices(runtime.current())
         return session_metrics(store, id_of(session_id) or self._last_session or "")
 
     def resume(self, run_id: str, **options: Any) -> Run:
         """Go on with a stopped run of this agent, with its tools as they are now; see `Run.resume`."""
-        return recover.resume(runtime.current(), run_id, agent=self, **options)
+        return runtime.current().resume(run_id, agent=self, **options)
 
     def equipment(self) -> RunDependencies:
         """Return what a run of this agent needs and the record cannot hold. Raises ConfigurationError."""

@@ -12,9 +12,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from nbagent import runtime
+from nbagent.core import uuid7
 from nbagent.errors import ConfigurationError
 from nbagent.events import Message
-from nbagent.runtime import Run, as_sent, uuid7, whole
+from nbagent.runtime import Run, as_sent, whole
 from nbagent.store import carry_over, load_turns, session_runs
 
 _MESSAGE = TypeAdapter(Message)

@@ -123,18 +123,7 @@ KNOWN: dict[str, frozenset[str]] = {
     ),
     "no import of another room's file": frozenset(
         {
-            "agent.py imports nbagent.runtime.recovery.repricing",
-            "agent.py imports nbagent.runtime.recovery.resume",
-            "batch/api.py imports nbagent.runtime.api",
-            "batch/batch.py imports nbagent.runtime.recovery.repricing",
-            "batch/definition.py imports nbagent.runtime.recovery.resume",
-            "frames/listing.py imports nbagent.runtime.recovery.repricing",
-            "frames/metrics.py imports nbagent.runtime.recovery.repricing",
             "loop/model_call.py imports nbagent.models.protocol",
-            "magics/subcommands.py imports nbagent.runtime.recovery.resume",
-            "maintenance/export.py imports nbagent.runtime.recovery.repricing",
-            "maintenance/repricing.py imports nbagent.runtime.recovery.repricing",
-            "panel/commands.py imports nbagent.runtime.recovery.resume",
         }
     ),
     "at most 12 files in a folder": frozenset(

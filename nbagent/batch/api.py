@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from nbagent import runtime as of_runs
 from nbagent.batch.batch import Batch, batches
 from nbagent.batch.start import recorded_batch
 from nbagent.errors import StoreError, UnknownNameError, UnknownOptionError, WaitTimeout, did_you_mean
 from nbagent.runtime import HasDependencies, Run, current
-from nbagent.runtime import api as of_runs
 from nbagent.store import named
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import contextlib
 import weakref
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from nbagent.batch.changes import RowChanges, RowsAgain, changed_limits
@@ -29,10 +29,10 @@ from nbagent.batch.running.packing import group_schema
 from nbagent.batch.running.provider_batch import ProviderBatchRunner
 from nbagent.batch.running.results import BatchProgress, Results
 from nbagent.batch.running.runner import BatchRunner
+from nbagent.core import utc_now
 from nbagent.errors import ConfigurationError, StoreError, WaitTimeout, replace_traceback
 from nbagent.run import RunMetrics, RunStatus
-from nbagent.runtime import BatchLauncher, LaunchRequest, call_limits, check_models, current
-from nbagent.runtime.recovery import repricing
+from nbagent.runtime import BatchLauncher, LaunchRequest, call_limits, catch_up_prices, check_models, current
 from nbagent.schemas import OutputSchema
 from nbagent.store import BatchRecord, batch_metrics
 
@@ -139,7 +139,7 @@ class Batch:
 
         The sum that `nb.metrics.by_model(batch=...)` counts. Rows from earlier cost nothing here. Raises StoreError.
         """
-        repricing.catch_up(self._runtime)
+        catch_up_prices(self._runtime)
         return batch_metrics(self._store, self.batch_id)
 
     @property
@@ -531,7 +531,7 @@ class Batch:
                 total=progress.total,
                 reused=progress.reused,
                 details={**self._feed.details, "notices": list(self._results.notices)},
-                finished_at=datetime.now(UTC) if finished else None,
+                finished_at=utc_now() if finished else None,
                 definition={**self._definition, "limits": bounds},
             )
         )

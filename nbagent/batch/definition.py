@@ -16,8 +16,7 @@ from nbagent.batch.plan import BatchLimits, BatchPlan
 from nbagent.core import dump_json, load_json
 from nbagent.errors import NBAgentError
 from nbagent.frames import key_data
-from nbagent.runtime import notebook_names
-from nbagent.runtime.recovery import resume
+from nbagent.runtime import agent_of_stored_spec, notebook_names
 from nbagent.schemas import OutputSchema, class_named
 
 KEYS_MOST = 100_000  # rows of a table whose keys are written before they are asked
@@ -81,7 +80,7 @@ def labels_of(definition: Mapping[str, Any]) -> Sequence[Any]:
 def plan_of(definition: Mapping[str, Any], label: str | None, agent: Any = None) -> BatchPlan:
     """Return the plan again, for this kernel; rows are asked of `agent`, where one is given. Raises ConfigurationError."""
     schema = schema_of(definition) or plain_schema_of(definition)
-    crew = resume.crew_of(definition["spec"]) if agent is None else agent.crew(output_schema=schema)
+    crew = agent_of_stored_spec(definition["spec"]) if agent is None else agent.crew(output_schema=schema)
     return BatchPlan(
         crew=crew,
         prompts=Prompts(

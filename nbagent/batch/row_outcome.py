@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nbagent.batch.running.packing import MISSING, unpack_answers
+from nbagent.core import seconds_between
 from nbagent.models import is_free
-from nbagent.run import RunRecord, seconds_between, sum_known
+from nbagent.run import RunRecord, sum_known
 from nbagent.schemas import OutputSchema
 from nbagent.store import CompletedRows
 

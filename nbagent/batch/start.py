@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from nbagent.batch.batch import Batch, Identity, batches
@@ -14,8 +13,9 @@ from nbagent.batch.inputs.row_source import InputRow, RowSource
 from nbagent.batch.plan import BatchPlan
 from nbagent.batch.recorded import Answers, Follower
 from nbagent.batch.running.results import Results
+from nbagent.core import utc_now, uuid7
 from nbagent.errors import PromptError
-from nbagent.runtime import check_models, current, uuid7
+from nbagent.runtime import check_models, current
 from nbagent.store import load_batch
 from nbagent.tracing import check_traces
 
@@ -39,7 +39,7 @@ def start_batch(plan: BatchPlan, source: RowSource, index: Mapping[str, Any]) ->
     identity = Identity(
         batch_id=str(uuid7()),
         batch_key=plan.key,
-        created_at=datetime.now(UTC),
+        created_at=utc_now(),
         label=plan.label,
         cell_id=plan.cell_id,
         agent_name=plan.crew.spec.name,
@@ -78,7 +78,7 @@ def recorded_batch(batch_id: str) -> Batch | None:
         agent_name=row["agent_name"],
     )
     results = Results(row["total"])
-    results.lasted(((row["finished_at"] or datetime.now(UTC)) - row["created_at"]).total_seconds())
+    results.lasted(((row["finished_at"] or utc_now()) - row["created_at"]).total_seconds())
     answers = Answers(definition)
     batch = Batch(identity, results, definition=definition, schema=answers.schema)
     batch.follow(Follower(store, stored, results, answers))

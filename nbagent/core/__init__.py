@@ -1,5 +1,6 @@
-"""Small things that every room may use: JSON, secrets, hints, threads, text for terminals."""
+"""Small things that every room may use: JSON, secrets, hints, threads, the clock, text for terminals."""
 
+from nbagent.core.clock import seconds_between, utc_now, uuid7
 from nbagent.core.hints import by_place, how_to_set, magics_loaded, says_magic, show_runs
 from nbagent.core.json_codec import dump_json, load_json
 from nbagent.core.message_limits import (
@@ -61,9 +62,12 @@ __all__ = [
     "remember_url",
     "run_in_daemon_thread",
     "says_magic",
+    "seconds_between",
     "set_main_thread_scheduler",
     "show_runs",
     "too_many_bytes",
     "unpacked",
+    "utc_now",
+    "uuid7",
     "within",
 ]

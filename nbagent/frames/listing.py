@@ -12,7 +12,6 @@ from nbagent.errors import UnknownOptionError
 from nbagent.frames.build import frame_of
 from nbagent.frames.columns import RUNS, documented
 from nbagent.frames.filters import Filters, Since, run_filter
-from nbagent.runtime.recovery import repricing
 from nbagent.store import list_picked, pick_runs
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def runs(
     filters = Filters(
         session=session, since=since, status=status, agent=agent, tags=tags, label=label, batch=batch
     )
-    repricing.catch_up(runtime.current())
+    runtime.catch_up_prices(runtime.current())
     store = runtime.current().store
     chosen = replace(run_filter(filters), owner=store.owner if here else None)
     picked = store.arrays(*pick_runs(chosen, limit))["run_id"].tolist()
@@ -68,6 +67,6 @@ def sql(query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pd.Da
           status  runs
     0  completed     1
     """
-    repricing.catch_up(runtime.current())
+    runtime.catch_up_prices(runtime.current())
     frame: pd.DataFrame = runtime.current().store.frame(query, parameters)
     return frame

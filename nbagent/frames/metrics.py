@@ -39,7 +39,6 @@ from nbagent.frames.columns import (
     documented,
 )
 from nbagent.frames.filters import Filters, Since, meant_by, run_filter
-from nbagent.runtime.recovery import repricing
 from nbagent.store import Query, RunFilter, list_family, list_messages, list_steps, metrics_sql, pick_runs
 
 if TYPE_CHECKING:
@@ -178,5 +177,5 @@ def family(run: Any) -> pd.DataFrame:
 
 def _listed(query: Query, columns: Columns) -> pd.DataFrame:
     sql, params = query
-    repricing.catch_up(runtime.current())
+    runtime.catch_up_prices(runtime.current())
     return frame_of(columns, runtime.current().store.arrays(sql, params))

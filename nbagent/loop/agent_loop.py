@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Protocol, assert_never
 
-from nbagent.core import run_in_daemon_thread
+from nbagent.core import run_in_daemon_thread, utc_now
 from nbagent.errors import ModelError
 from nbagent.events import (
     ApprovalDenied,
@@ -122,7 +121,7 @@ async def run_loop(spec: AgentSpec, model: Model, state: LoopState, context: Loo
                 stop_reason=error.stop_reason,
                 error_type=type(error).__name__,
                 error=str(error),
-                finished_at=datetime.now(UTC),
+                finished_at=utc_now(),
             )
         )
 
@@ -172,7 +171,7 @@ class _Loop:
     def _begin(self) -> None:
         if not self.started:
             self.started = True
-            self.context.emit(RunStarted(started_at=datetime.now(UTC)))
+            self.context.emit(RunStarted(started_at=utc_now()))
 
     def _take(self, reply: ReplyFinished, call: ModelCall) -> None:
         requests = distinct_requests(reply.tool_requests)
@@ -296,7 +295,7 @@ class _Loop:
                 error_type=_ERROR_TYPES.get(action.stop_reason, "ModelError") if failed else None,
                 error=action.error,
                 error_fields=action.error_fields,
-                finished_at=datetime.now(UTC),
+                finished_at=utc_now(),
                 answered_by=action.answered_by,
                 typed=action.typed,
             )

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
-from nbagent.core import dump_json, run_in_daemon_thread
+from nbagent.core import dump_json, run_in_daemon_thread, utc_now
 from nbagent.events import Message, PendingApproval, ToolCall, ToolRequest
 from nbagent.spec import AgentSpec
 from nbagent.tools import Tool, parse_arguments, plain_arguments
@@ -113,7 +112,7 @@ def denied(call: PendingApproval, request: ToolRequest, reason: str) -> tuple[To
         name=call.name,
         arguments=request.arguments,
         status="denied",
-        started_at=datetime.now(UTC),
+        started_at=utc_now(),
         duration_s=0.0,
         result=text,
         error_type="ApprovalDenied",

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import assert_never
 
+from nbagent.core import utc_now
 from nbagent.errors import EarlyEndError, ModelError, ProviderProtocolError
 from nbagent.events import (
     CallAttached,
@@ -129,7 +130,7 @@ async def call_model(
     while True:
         number += 1
         async with enter(request) as charge:
-            attempt = _CallTry(model, step, number, emit, datetime.now(UTC), time.perf_counter(), request)
+            attempt = _CallTry(model, step, number, emit, utc_now(), time.perf_counter(), request)
             try:
                 reply = await _one_try(attempt, request, partial)
             except asyncio.CancelledError:

@@ -6,11 +6,11 @@ tool call or typed answer that the output limit cut is an error with that limit,
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TypeGuard
 
 import orjson
 
+from nbagent.core import utc_now
 from nbagent.events import ToolCall, ToolRequest
 from nbagent.models import ReplyFinished
 from nbagent.spec import AgentSpec
@@ -36,7 +36,7 @@ def cut_row(request: ToolRequest, step: int, error: str | None) -> ToolCall:
         name=request.name,
         arguments=request.arguments,
         status="error",
-        started_at=datetime.now(UTC),
+        started_at=utc_now(),
         duration_s=0.0,
         error_type="LimitReached",
         error=error,

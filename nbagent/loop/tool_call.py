@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-from nbagent.core import run_in_daemon_thread
+from nbagent.core import run_in_daemon_thread, utc_now
 from nbagent.errors import did_you_mean
 from nbagent.events import (
     CallStatus,
@@ -60,7 +59,7 @@ async def call_tool(
 
     `read` makes arguments of the request's text; the model is told `note` before the result.
     """
-    began, clock = datetime.now(UTC), time.perf_counter()
+    began, clock = utc_now(), time.perf_counter()
     _tool_call.set((step, request.tool_call_id))  # each call has a task, and so a context, of its own
     emit(ToolCallStarted(step=step, request=request, started_at=began))
     execution: Execution | None = None

@@ -112,18 +112,16 @@ def _deny(shell: InteractiveShell, arguments: Line) -> None:
 
 def _resume(shell: InteractiveShell, arguments: Line) -> None:
     from nbagent.runtime import current
-    from nbagent.runtime.recovery import resume
 
     for key in map_option.batches_again(shell, _named(arguments, "resume"), "resume"):
-        _show_anew(shell, resume.resume(current(), key, from_partial=arguments.from_partial))
+        _show_anew(shell, current().resume(key, from_partial=arguments.from_partial))
 
 
 def _retry(shell: InteractiveShell, arguments: Line) -> None:
     from nbagent.runtime import current
-    from nbagent.runtime.recovery import resume
 
     for key in map_option.batches_again(shell, _named(arguments, "retry"), "retry_failed"):
-        _show_anew(shell, resume.retry(current(), key))
+        _show_anew(shell, current().retry(key))
 
 
 def _show_anew(shell: InteractiveShell, run: Run) -> None:

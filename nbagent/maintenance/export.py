@@ -11,7 +11,6 @@ from nbagent import runtime
 from nbagent.core import by_place
 from nbagent.errors import UnknownOptionError, did_you_mean
 from nbagent.frames import Filters, run_filter
-from nbagent.runtime.recovery import repricing
 from nbagent.store import FORMATS, Query, RunFilter, list_messages, list_picked, pick_runs, write_table
 
 TABLES = ("runs", "model_calls", "tool_calls", "messages")
@@ -51,7 +50,7 @@ def export_runs(
         raise UnknownOptionError(
             f"export_runs has no filter {name!r}{did_you_mean(name, known)}", f"filters: {', '.join(known)}"
         )
-    repricing.catch_up(runtime.current())
+    runtime.catch_up_prices(runtime.current())
     return write_table(runtime.current().store, _query(table, run_filter(Filters(**filters))), target, form)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from nbagent import runtime
-from nbagent.runtime.recovery import repricing
 
 
 def reprice() -> int:
@@ -17,7 +16,7 @@ def reprice() -> int:
     >>> nb.reprice()  # the demo model has no price
     0
     """
-    count, dollars = repricing.reprice(runtime.current())
+    count, dollars = runtime.reprice(runtime.current())
     if count:
-        repricing.say(count, dollars)
+        runtime.report_repriced(count, dollars)
     return count

@@ -17,17 +17,16 @@ from nbagent.panel.card import display
 from nbagent.panel.table import batches
 from nbagent.panel.table.widget import tables
 from nbagent.runtime import Run
-from nbagent.runtime.recovery import resume
 
 _log = logging.getLogger("nbagent")
 
 
 async def _retry(run_id: str) -> None:
-    await _again("retry", run_id, lambda: resume.retry(runtime.current(), run_id))
+    await _again("retry", run_id, lambda: runtime.current().retry(run_id))
 
 
 async def _resume(run_id: str) -> None:
-    run = await _again("resume", run_id, lambda: resume.resume(runtime.current(), run_id))
+    run = await _again("resume", run_id, lambda: runtime.current().resume(run_id))
     if run is not None:
         display.revive(run)
 

@@ -17,7 +17,6 @@ from nbagent.run.metrics import (
     calls_of_all,
     metrics_of,
     paid_calls,
-    seconds_between,
     sum_known,
 )
 from nbagent.run.order import in_asked_order
@@ -43,7 +42,6 @@ __all__ = [
     "in_asked_order",
     "metrics_of",
     "paid_calls",
-    "seconds_between",
     "shown",
     "status_of",
     "sum_known",

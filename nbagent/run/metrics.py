@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from nbagent.core import seconds_between
 from nbagent.events import Message, ModelCall, ToolCall, Usage
 from nbagent.run.order import in_asked_order
 
@@ -187,13 +188,6 @@ def metrics_of(
         tool_calls=len(tool_calls),
         details={"model": _by_model(model_calls), "tool_call": _by_tool(tool_calls)},
     )
-
-
-def seconds_between(begin: datetime | None, end: datetime | None) -> float | None:
-    """Seconds from one time to the other, None where one is unknown, 0 where the clock was set back meanwhile."""
-    if begin is None or end is None:
-        return None
-    return max(0.0, (end - begin).total_seconds())
 
 
 def _by_model(calls: Sequence[ModelCall]) -> list[dict[str, Any]]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol, assert_never
 
+from nbagent.core import seconds_between, utc_now
 from nbagent.events import (
     AnswerReused,
     ApprovalDenied,
@@ -34,7 +35,7 @@ from nbagent.events import (
     ToolCallStarted,
     ToolRequest,
 )
-from nbagent.run.metrics import AttemptTimes, RunMetrics, metrics_of, paid_calls, seconds_between
+from nbagent.run.metrics import AttemptTimes, RunMetrics, metrics_of, paid_calls
 from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput
 from nbagent.run.status import RunStatus, status_of
@@ -285,7 +286,7 @@ class RunRecord:
             created_at=self.launch.resumed_at or self.launch.created_at,
             started_at=self.started_at,
             finished_at=self.end.finished_at if self.end else None,
-            paused_s=self.paused_s(datetime.now(UTC)),
+            paused_s=self.paused_s(utc_now()),
             earlier=self.launch.earlier,
             free=self.cached_from is not None,
         )

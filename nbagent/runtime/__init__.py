@@ -25,8 +25,10 @@ from nbagent.runtime.execution.event_stream import Callbacks, RunEvents
 from nbagent.runtime.execution.history import as_sent, whole
 from nbagent.runtime.launch.batch_launcher import BatchLauncher
 from nbagent.runtime.launch.forecast import Forecast, forecast
-from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models, uuid7
+from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models
 from nbagent.runtime.recovery.dependencies import HasDependencies, HasModel, RunDependencies, notebook_names
+from nbagent.runtime.recovery.resume import agent_of_stored_spec
+from nbagent.runtime.repricing import catch_up_prices, report_repriced, reprice
 from nbagent.runtime.run_handle import Run
 from nbagent.runtime.runtime import Runtime, current
 from nbagent.runtime.scheduling.concurrency import ConcurrencyLimiter, Place, call_limits
@@ -51,16 +53,19 @@ __all__ = [
     "RunEvents",
     "Runtime",
     "Sample",
+    "agent_of_stored_spec",
     "as_sent",
     "call_limits",
     "cancel_run",
+    "catch_up_prices",
     "check_models",
     "current",
     "forecast",
     "gather",
     "get",
     "notebook_names",
+    "report_repriced",
+    "reprice",
     "resume",
-    "uuid7",
     "whole",
 ]

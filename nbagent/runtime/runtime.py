@@ -16,9 +16,10 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from nbagent import settings
-from nbagent.core import show_runs
+from nbagent.core import show_runs, uuid7
 from nbagent.errors import (
     ConfigurationError,
     PromptError,
@@ -40,9 +41,9 @@ from nbagent.runtime.launch.request import (
     check_models,
     mode_requested,
     run_launch,
-    uuid7,
 )
 from nbagent.runtime.recovery import decide_approvals, resume
+from nbagent.runtime.recovery.dependencies import HasDependencies
 from nbagent.runtime.recovery.heartbeat import Heartbeat
 from nbagent.runtime.recovery.load import typed_output
 from nbagent.runtime.recovery.persister import COMMIT_WAIT_S
@@ -261,6 +262,14 @@ class Runtime:
             live.session_turn.enter()
         self.thread.soon(self._begin, live, limits, context=contextvars.copy_context())
         return self._handle(live)
+
+    def resume(self, key: str, **options: Any) -> Run:
+        """Go on with the run of this id or label, as a new attempt; see `Run.resume` for the options."""
+        return resume.resume(self, key, **options)
+
+    def retry(self, key: str, *, agent: HasDependencies | None = None) -> Run:
+        """Launch the work of the run of this id or label anew, as a new run; raises as `resume`."""
+        return resume.retry(self, key, agent=agent)
 
     def outdone(self, run_id: str, attempt: int) -> None:
         """Leave a run to another process, which works or worked on a later attempt than this kernel: the store knows."""

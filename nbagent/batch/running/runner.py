@@ -11,7 +11,6 @@ import contextlib
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ from nbagent.batch.row_outcome import (
 from nbagent.batch.running.budget import BatchBudget
 from nbagent.batch.running.packing import pack_prompt
 from nbagent.batch.running.results import Results
-from nbagent.core import run_in_daemon_thread
+from nbagent.core import run_in_daemon_thread, utc_now
 from nbagent.errors import NBAgentError, StoreError
 from nbagent.frames import ROWS, key_data
 from nbagent.models import ESTIMATED
@@ -435,7 +434,7 @@ class BatchRunner:
             self._unwritten.append(
                 BatchRow(
                     position=position,
-                    created_at=datetime.now(UTC),
+                    created_at=utc_now(),
                     row_key=key_data(self._results.keys[position]),
                     answer_key=outcome.key,
                     outcome=data_of_outcome(outcome),

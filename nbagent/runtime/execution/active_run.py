@@ -12,6 +12,7 @@ import concurrent.futures
 import weakref
 from typing import TYPE_CHECKING
 
+from nbagent.core import utc_now
 from nbagent.errors import RunIdInUseError
 from nbagent.events import (
     ApprovalDenied,
@@ -44,7 +45,6 @@ from nbagent.runtime.launch.cache_lookup import CacheLookup
 from nbagent.runtime.launch.request import ResolvedAgent
 from nbagent.runtime.recovery.pending_approvals import PendingApprovals, unapproved
 from nbagent.runtime.recovery.persister import COMMIT_WAIT_S, RunPersister
-from nbagent.runtime.recovery.write_builders import now
 from nbagent.runtime.scheduling.concurrency import RunGate
 from nbagent.runtime.scheduling.session_queue import SessionTurn
 from nbagent.spec import AgentSpec, TeamSpec
@@ -218,11 +218,11 @@ class ActiveRun:
     def pause_clock(self) -> None:
         """Let `timeout` stand still, and count the time as no work; pauses nest."""
         self._clock.pause()
-        self.record.pause(now())
+        self.record.pause(utc_now())
 
     def resume_clock(self) -> None:
         """Let `timeout` go on with what is left of it, unless the run has ended meanwhile."""
-        self.record.unpause(now())
+        self.record.unpause(utc_now())
         if not self._settled:
             self._clock.resume()
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import traceback
 
-from nbagent.core import mask, masked_urls
+from nbagent.core import mask, masked_urls, utc_now
 from nbagent.events import RunFinished
 from nbagent.run import StopReason
-from nbagent.runtime.recovery.write_builders import now
 from nbagent.spec import Limits
 
 _TYPES = {
@@ -26,7 +25,7 @@ def stopped_end(reason: StopReason, limits: Limits, why: str | None = None) -> R
         stop_reason=reason,
         error=why or _said(reason, limits),
         error_type=_TYPES.get(reason),
-        finished_at=now(),
+        finished_at=utc_now(),
     )
 
 
@@ -37,7 +36,7 @@ def failed_end(error: BaseException) -> RunFinished:
         error_type=type(error).__name__,
         error=mask(masked_urls(str(error))) or type(error).__name__,
         traceback=mask(masked_urls("".join(traceback.format_exception(error)))),
-        finished_at=now(),
+        finished_at=utc_now(),
     )
 
 

@@ -10,15 +10,16 @@ import concurrent.futures
 import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from nbagent.core import utc_now, uuid7
 from nbagent.errors import ConfigurationError
 from nbagent.events import FilePart, Message, ModelCall
 from nbagent.run import RunRecord
 from nbagent.runtime.execution import run_context
 from nbagent.runtime.execution.active_run import ActiveRun
-from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, mode_requested, run_launch, uuid7
+from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, mode_requested, run_launch
 from nbagent.runtime.recovery.write_builders import launch_write
 from nbagent.runtime.scheduling.concurrency import CallSlots, call_limits
 from nbagent.store import Finish, Launch, LaunchResult, Store
@@ -73,7 +74,7 @@ class BatchLauncher:
 
     def launch(self, prompt: str, row: Mapping[str, Any], files: tuple[FilePart, ...] = ()) -> ActiveRun:
         """Launch one run and let it begin; `row` is what its launch says of the batch's row."""
-        own = self._own(prompt, datetime.now(UTC))
+        own = self._own(prompt, utc_now())
         launch, crew = replace(self._launch, **own), self._crew
         written = self._submit({**own, **row})
         live = ActiveRun(

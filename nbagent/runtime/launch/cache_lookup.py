@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nbagent.core import by_place, run_in_daemon_thread
+from nbagent.core import by_place, run_in_daemon_thread, utc_now
 from nbagent.errors import NoRecordedAnswerError, StoreError
 from nbagent.events import (
     AnswerReused,
@@ -33,7 +33,6 @@ from nbagent.runtime.launch.cache_key import cache_key
 from nbagent.runtime.launch.request import ResolvedAgent, check_models
 from nbagent.runtime.recovery.load import answer_of
 from nbagent.runtime.recovery.persister import COMMIT_WAIT_S
-from nbagent.runtime.recovery.write_builders import now
 from nbagent.schemas import InvalidOutputError, read_stored
 from nbagent.store import AnswerKeys, find_answer
 
@@ -167,7 +166,7 @@ def _give(live: ActiveRun, output: RunOutput, typed: TypedAnswer | None) -> None
 
 
 def _events(output: RunOutput, typed: TypedAnswer | None) -> Iterator[Event]:
-    at = now()
+    at = utc_now()
     said = output.messages[1:]
     texts = [message.content for message in said if message.role == "assistant" and message.content]
     yield AnswerReused(output.run_id)
@@ -183,7 +182,7 @@ def _events(output: RunOutput, typed: TypedAnswer | None) -> Iterator[Event]:
         content=output.content,
         output_valid=output.output_valid,
         typed=typed,
-        finished_at=now(),
+        finished_at=utc_now(),
     )
 
 

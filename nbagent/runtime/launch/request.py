@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from uuid import UUID
 
-from nbagent.core import by_place, how_to_set
+from nbagent.core import by_place, how_to_set, utc_now, uuid7
 from nbagent.errors import ConfigurationError
 from nbagent.events import FilePart
 from nbagent.models import Model, has_price, price_table
@@ -67,7 +63,7 @@ def run_launch(spec: AgentSpec, model: Model, launching: LaunchRequest, session_
     return RunLaunch(
         run_id=launching.run_id or str(uuid7()),
         session_id=session_id,
-        created_at=datetime.now(UTC),
+        created_at=utc_now(),
         agent_name=spec.name,
         kind=kind_of(spec),
         label=launching.label,
@@ -113,12 +109,3 @@ def _check_price(model: Model) -> None:
 def mode_requested(model: Model) -> str:
     """Where the model was asked to live: at the provider, in its background mode, or here."""
     return "provider" if getattr(model, "background", False) else "notebook"
-
-
-def uuid7() -> UUID:
-    """A time-ordered unique id (RFC 9562, version 7): 48 bits of milliseconds, then random bits."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | secrets.randbits(80)
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    return UUID(int=value)

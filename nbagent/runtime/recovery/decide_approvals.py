@@ -10,14 +10,13 @@ import concurrent.futures
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core import dump_json, show_runs
+from nbagent.core import dump_json, show_runs, utc_now
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError, did_you_mean
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision
 from nbagent.run import RunStatus
 from nbagent.runtime.recovery import resume
 from nbagent.runtime.recovery.dependencies import HasDependencies
-from nbagent.runtime.recovery.write_builders import now
 from nbagent.store import DecisionRequest, Finish, Store, StoredRun, load_stopped
 from nbagent.tools import ToolArgumentsError, parse_arguments
 
@@ -85,7 +84,7 @@ def cancel_abandoned(store: Store, stopped: StoredRun) -> bool:
     """End a paused run whose kernel is gone as `cancelled`; False if it is no such run, or somebody was first."""
     if stopped.output.status is not RunStatus.paused or not stopped.is_left:
         return False
-    end = resume.end_of(stopped) | _CANCELLED | {"finished_at": now()}
+    end = resume.end_of(stopped) | _CANCELLED | {"finished_at": utc_now()}
     write = Finish(run_id=stopped.output.run_id, attempt=stopped.output.attempt, end=end)
     return bool(_written(store, write, stopped.output.run_id))
 

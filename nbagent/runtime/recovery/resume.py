@@ -13,10 +13,9 @@ from __future__ import annotations
 import concurrent.futures
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core import by_place, show_runs
+from nbagent.core import by_place, show_runs, utc_now
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
 from nbagent.events import FilePart, PendingApproval
 from nbagent.loop import Decision, LoopState, with_tools
@@ -134,7 +133,7 @@ def _go_on(
     """Claim the next attempt and let it work; `ends` is how the last one ends, where it has not."""
     store = runtime.store
     spec = crew.spec
-    resumed_at = datetime.now(UTC)
+    resumed_at = utc_now()
     launch = next_launch(stopped, spec, resumed_at, ended=ends)
     progress = _carried_over(stopped, launch.attempt, begin.state)
     claim = NewAttempt(
@@ -231,7 +230,7 @@ def _check_texts(output: RunOutput) -> None:
         )
 
 
-def crew_of(spec: Mapping[str, Any], agent: HasDependencies | None = None) -> ResolvedAgent:
+def agent_of_stored_spec(spec: Mapping[str, Any], agent: HasDependencies | None = None) -> ResolvedAgent:
     """Return the crew of a stored spec, from what is at hand here, tools and schema as they are now.
 
     `agent` comes first. Raises ConfigurationError, which names all that is missing.

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from nbagent.core import utc_now
 from nbagent.events import (
     Event,
     Message,
@@ -189,7 +190,7 @@ def _abandoned(stopped: StoredRun, request: ToolRequest, step: int, told: str) -
         name=request.name,
         arguments=request.arguments,
         status="abandoned",
-        started_at=stopped.times[-1].finished_at or datetime.now(UTC),
+        started_at=stopped.times[-1].finished_at or utc_now(),
         duration_s=0.0,
         result=told,
         error_type="Interrupted",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from nbagent.core import utc_now
 from nbagent.events import Message, ToolCall
 from nbagent.run import RunLaunch, RunRecord, without_texts
 from nbagent.runtime.launch.request import LaunchRequest
@@ -82,7 +82,7 @@ def progress_write(record: RunRecord) -> Progress:
         last_sequence_number=record.sequence_number,
         mode_effective=_mode(record),
         pending_approvals=record.pending_approvals,
-        paused_s=record.paused_s(now()),
+        paused_s=record.paused_s(utc_now()),
     )
 
 
@@ -154,8 +154,3 @@ def _messages(record: RunRecord, since: Watermark) -> tuple[tuple[int, Message],
 def _mode(record: RunRecord) -> str:
     """Where the run's last model call really lived."""
     return "notebook" if record.response_id is None else "provider"
-
-
-def now() -> datetime:
-    """The time now, UTC."""
-    return datetime.now(UTC)

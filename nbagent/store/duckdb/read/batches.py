@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core import load_json
-from nbagent.run import seconds_between
+from nbagent.core import load_json, seconds_between
 from nbagent.store.duckdb.read.metrics_sql import ESTIMATES
 from nbagent.store.duckdb.read.runs import answer_json, content_of
 from nbagent.store.duckdb.write.orphans import nobody_works_on

@@ -45,7 +45,7 @@ def reprice(runtime: Runtime, models: Sequence[str] | None = None) -> tuple[int,
     return len(known), sum(known)
 
 
-def catch_up(runtime: Runtime) -> None:
+def catch_up_prices(runtime: Runtime) -> None:
     """Price what a price given since makes known, once for each table of prices; say so. Raises nothing."""
     try:
         table = settings.get("prices")
@@ -58,10 +58,10 @@ def catch_up(runtime: Runtime) -> None:
     with contextlib.suppress(StoreError):  # a record that only others may write stays as it is
         count, dollars = reprice(runtime, list(table))
         if count:
-            say(count, dollars)
+            report_repriced(count, dollars)
 
 
-def say(count: int, dollars: float) -> None:
+def report_repriced(count: int, dollars: float) -> None:
     """Tell the person: under the cell in a notebook, else on the error stream."""
     ipython = sys.modules.get("IPython")
     out = sys.stdout if ipython is not None and ipython.get_ipython() is not None else sys.stderr
