@@ -14,6 +14,7 @@ import pytest
 from tests.harness.environment import HARNESS_OPTIONS, is_private, keep_bytecode
 from tests.harness.kernel import RealKernel
 from tests.harness.pythons import VARIABLE, ipykernel6_python, kernel_python
+from tests.harness.watchdog import keep_stderr, pytest_enter_pdb, pytest_runtest_protocol  # noqa: F401 - hooks
 from tests.provider.fixtures import provider  # noqa: F401 - a fixture for every folder
 
 _skipped: list[str] = []
@@ -25,6 +26,7 @@ def pytest_configure() -> None:
         del os.environ[name]
     sys.addaudithook(_only_loopback)
     keep_bytecode()
+    keep_stderr()
 
 
 def _only_loopback(event: str, args: tuple[object, ...]) -> None:

@@ -379,7 +379,6 @@ def killed(url: str, names: list[str], seen: int, **given: Any) -> Iterator[None
             process.wait(10)
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("words", "seen", "at_a_time"),
     [
@@ -409,7 +408,6 @@ def test_a_killed_batch_costs_what_the_server_gave_out(provider, words, seen, at
     days.teardown()
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("names", "seen", "repeat"),
     [("aaaa", 1, 1), ("abab", 2, 1), ("ab", 1, 2)],

@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.test_panel import own_store, row
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.browser
 
 
 BATCH = """

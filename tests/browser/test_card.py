@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness.lab import POLLING_MS
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.browser
 
 LOAD = """
 from nbagent import kernel as glue

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.browser
 
 LOAD = "import nbagent as nb\nnb.load_ipython_extension(get_ipython())\nfrom nbagent.panel import show_card\n"
 LONG = 'run = nb.Agent(model="demo:assistant").start("write 5,000 words about {0}", label="{0}")'

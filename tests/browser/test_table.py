@@ -14,7 +14,7 @@ from tests.browser.test_panel import own_store, search, settled
 from tests.harness.environment import REPOSITORY
 from tests.harness.lab import POLLING_MS
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.browser
 
 LONG = 'run = nb.Agent(model="demo:assistant", name="writer").start("write 5,000 words about rivers", label="rivers")'
 

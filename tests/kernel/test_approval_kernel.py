@@ -13,7 +13,7 @@ from tests.harness.kernel import RealKernel
 from tests.provider.chat_wire import text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 
-pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.kernel
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 TOOLS = """

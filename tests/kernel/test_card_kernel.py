@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 from tests.harness.environment import isolated_environment
 from tests.harness.kernel import RealKernel
 
-pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.kernel
 
 LOAD = """
 from nbagent import kernel as glue

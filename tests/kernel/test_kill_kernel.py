@@ -176,7 +176,6 @@ def kill_and_resume(
     check(told, log)
 
 
-@pytest.mark.timeout(180)
 def test_ten_killed_kernels_and_one_that_goes_on(
     kernel_of: Callable[[object], RealKernel], provider: ScriptedProvider, tmp_path: Path
 ) -> None:

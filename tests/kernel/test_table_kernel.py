@@ -9,7 +9,7 @@ import pytest
 
 from tests.harness.kernel import RealKernel
 
-pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.kernel
 
 LOAD = """
 import nbagent as nb

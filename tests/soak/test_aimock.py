@@ -42,7 +42,6 @@ FIXTURES = Path(__file__).parent / "aimock_fixtures.json"
 MODEL = "gpt-5-mini"
 pytestmark = [
     pytest.mark.soak,
-    pytest.mark.timeout(180),
     pytest.mark.skipif(not (NODE and NPM), reason="node and npm are not on the path"),
 ]
 # fields that the SDK's types require and aimock leaves out, by event: none of them is one that we need
