@@ -29,9 +29,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 import nbagent as nb
 from nbagent import settings as options
@@ -74,6 +73,7 @@ class Kept:
     options: dict[str, Any]
     handle: nb.Batch | None
     limits: dict[str, float] = field(default_factory=dict)
+    estimated: dict[str, float] = field(default_factory=lambda: {"max_cost": 0.0, "max_tokens": 0.0})
     died: bool = False  # with calls in flight, whose cost nobody knows
     varied: bool = False  # some of its rows were asked in another way
 
@@ -115,13 +115,37 @@ limits = st.none() | st.tuples(st.sampled_from(["max_cost", "max_tokens"]), st.f
 stops = st.none() | st.none() | st.integers(0, 4)  # requests that are answered before the batch is cancelled
 
 
-class Spending(RuleBasedStateMachine):
+whiches = st.integers(0, 99)
+hows = st.sampled_from(["as before", "as before", "template", "agent"])
+starts = st.fixed_dictionaries({"places": tables, "way": ways(), "limit": limits, "stop": stops})
+# a day is drawn as a whole, before anything of it happens: what is drawn depends on nothing that was measured
+days = st.tuples(
+    st.lists(st.tuples(fates, sizes), min_size=POOL, max_size=POOL),
+    starts,
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("start"), starts),
+            st.tuples(
+                st.just("retry"),
+                st.fixed_dictionaries({"which": whiches, "stop": stops, "limit": limits, "how": hows}),
+            ),
+            st.tuples(
+                st.just("resume"), st.fixed_dictionaries({"which": whiches, "stop": stops, "limit": limits})
+            ),
+            st.tuples(st.just("forget"), st.fixed_dictionaries({"which": whiches})),
+        ),
+        min_size=3,
+        max_size=7,
+    ),
+)
+
+
+class Spending:
     """One pool of rows, and the batches made of it."""
 
     looks = 0  # at a batch, in all machines of this process
 
     def __init__(self, provider: ScriptedProvider) -> None:
-        super().__init__()
         self.url = provider.base_url
         self.salt = f"s{next(COUNT)}x"
         self.till = Till()
@@ -131,21 +155,12 @@ class Spending(RuleBasedStateMachine):
 
     # -------------------------------------------------------------------- rules
 
-    @precondition(lambda self: not self.till.fates)
-    @rule(drawn=st.lists(st.tuples(fates, sizes), min_size=POOL, max_size=POOL), silent=st.booleans())
-    def pool(self, drawn: list[tuple[tuple[str, ...], tuple[int, int]]], *, silent: bool) -> None:
-        """The rows that tables are made of, and what becomes of each. A pool without `silent` rows may be bounded."""
-        if not silent:
-            drawn = [(tuple("good" if w == "silent" else w for w in words), size) for words, size in drawn]
-        self.pool_of(drawn)
-
     def pool_of(self, drawn: Iterable[tuple[tuple[str, ...], tuple[int, int]]]) -> None:
+        """The rows that tables are made of, and what becomes of each."""
         for number, (words, size) in enumerate(drawn):
             self.till.fates[f"{self.salt}{number}"] = words
             self.till.sizes[f"{self.salt}{number}"] = size
 
-    @precondition(lambda self: self.till.fates)
-    @rule(places=tables, way=ways(), limit=limits, stop=stops)
     def start(self, places: list[int], way: dict[str, Any], limit: Any, stop: int | None) -> None:
         """Map over a table, of rows that were asked before and others."""
         self.map_over([f"{self.salt}{place}" for place in places], way, self.bound(limit), stop)
@@ -168,8 +183,8 @@ class Spending(RuleBasedStateMachine):
             assert frame.loc[[row in spared for row in kept.names], "from_earlier"].all()
 
     def bound(self, limit: tuple[str, float] | None) -> dict[str, Any]:
-        """A limit of so many usual rows; none where the server says nothing of usage."""
-        if limit is None or any("silent" in words for words in self.till.fates.values()):
+        """A limit of so many usual rows."""
+        if limit is None:
             return {}
         which, times = limit
         count = len(self.till.sizes)
@@ -179,8 +194,6 @@ class Spending(RuleBasedStateMachine):
         mean = sum(a * price["input"] + b * price["output"] for a, b in self.till.sizes.values()) / count
         return {which: times * mean / 1e6}
 
-    @precondition(lambda self: self.batches)
-    @rule(which=st.integers(0, 99), stop=stops, limit=limits, how=st.sampled_from(["as before", "as before", "template", "agent"]))  # fmt: skip
     def retry(self, which: int, stop: int | None, limit: Any, how: str) -> None:
         """Ask what failed again, as before or in another way."""
         kept = self.batches[which % len(self.batches)]
@@ -198,8 +211,6 @@ class Spending(RuleBasedStateMachine):
             way |= bound
         self.ask_again(kept, stop, lambda batch: batch.retry_failed(**way))
 
-    @precondition(lambda self: self.batches)
-    @rule(which=st.integers(0, 99), stop=stops, limit=limits)
     def resume(self, which: int, stop: int | None, limit: Any) -> None:
         """Go on with what was cancelled or not asked, with another limit or none."""
         kept = self.batches[which % len(self.batches)]
@@ -211,8 +222,6 @@ class Spending(RuleBasedStateMachine):
             way["agent"] = agent_at(self.url)
         self.ask_again(kept, stop, lambda batch: batch.resume(**way))
 
-    @precondition(lambda self: self.batches)
-    @rule(which=st.integers(0, 99))
     def forget(self, which: int) -> None:
         """From now on the batch is what the record has of it, as in another kernel."""
         kept = self.batches[which % len(self.batches)]
@@ -256,6 +265,7 @@ class Spending(RuleBasedStateMachine):
         given = self.till.log(kept.name)
         assert self.till.peak <= kept.options["max_concurrency"]
         self.check_limits(kept, given[:before], given[before:])
+        kept.estimated = self.estimated(kept)
         self.look(kept)
         self.learn(kept)
 
@@ -263,18 +273,29 @@ class Spending(RuleBasedStateMachine):
         """Whether every call in flight is held by the server, so that all that it gave out has come in."""
         return kept.batch.progress.running == self.till.held > 0
 
+    def estimated(self, kept: Kept) -> dict[str, float]:
+        """What the batch counts for calls whose usage the server kept to itself."""
+        progress = kept.batch.progress
+        return {"max_cost": progress.estimated_cost_usd or 0.0, "max_tokens": progress.estimated_tokens}
+
     def check_limits(self, kept: Kept, before: list[Given], now: list[Given]) -> None:
-        """What was spent is within the limit, but for what was in flight when the last was asked."""
+        """What was spent is within the limit, but for what was in flight when the last was asked.
+
+        A call without usage counts with its estimate; which share of all estimates one has is not looked at.
+        """
         for limit, of in (("max_cost", "cost_usd"), ("max_tokens", "total_tokens")):
             if limit not in kept.limits or not now:
                 continue
+            guessed = self.estimated(kept)[limit] - kept.estimated[limit]
+            assert guessed >= 0
             runs: Counter[str] = Counter()
             for one in now:
-                runs[one.prompt] += getattr(one, of) or 0
+                runs[one.prompt] += getattr(one, of) or (guessed if getattr(one, of) is None else 0)
             in_flight = sum(spent for _, spent in runs.most_common(kept.options["max_concurrency"]))
-            spent = sum(getattr(one, of) or 0 for one in before)
+            known_now = sum(getattr(one, of) or 0 for one in now)
+            spent = kept.estimated[limit] + sum(getattr(one, of) or 0 for one in before)
             assert spent < kept.limits[limit], "nothing may be asked any more"
-            assert spent + runs.total() < kept.limits[limit] + in_flight
+            assert spent + known_now + guessed < kept.limits[limit] + in_flight
 
     def learn(self, kept: Kept) -> None:
         """Keep what later batches need not ask: whole answers to the table's own prompts."""
@@ -336,16 +357,24 @@ NUMBERS = ["status", "stop_reason", "from_earlier", "cost_usd", "run_id"]
 def play(provider: ScriptedProvider, examples: int) -> None:
     """Let so many random days pass."""
     Spending.looks = 0
-    run_state_machine_as_test(
-        lambda: Spending(provider),
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=8,
-            deadline=None,
-            phases=[Phase.generate],  # the steps of a failure are few enough to read
-            suppress_health_check=list(HealthCheck),
-        ),
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        phases=[Phase.generate],  # the steps of a failure are few enough to read
+        suppress_health_check=list(HealthCheck),
     )
+    @given(day=days)
+    def pass_day(day: Any) -> None:
+        pool, first, steps = day
+        spending = Spending(provider)
+        spending.pool_of(pool)
+        spending.start(**first)
+        for name, drawn in steps:
+            getattr(spending, name)(**drawn)
+        spending.teardown()
+
+    pass_day()
     assert Spending.looks > examples
 
 
