@@ -128,7 +128,9 @@ class StdioTransport:
                     if not heard:
                         return  # nobody knows which call it was for
                 try:
-                    message = SessionMessage(jsonrpc_message_adapter.validate_json(heard, by_name=False))
+                    # read as one value first: a listing of megabytes stops the loop for a third of the time then
+                    data = load_json(heard)
+                    message = SessionMessage(jsonrpc_message_adapter.validate_python(data, by_name=False))
                 except (
                     ValueError
                 ):  # a server that prints: it breaks the protocol, and is better heard than refused
