@@ -17,11 +17,12 @@ from nbagent.batch import (
     OnError,
     Prompts,
     index_of,
+    key_columns,
     source_of,
     start_batch,
 )
-from nbagent.core import how_to_set
-from nbagent.errors import PromptError, replace_traceback
+from nbagent.core import check_launch, check_mapping, how_to_set
+from nbagent.errors import PromptError, UnknownOptionError, replace_traceback
 from nbagent.events import Event
 from nbagent.models import Model, default_model_name, resolve_model
 from nbagent.prompts import (
@@ -89,6 +90,7 @@ class Agent:
 
     def __post_init__(self) -> None:
         check_instructions(self.instructions)
+        self._check_fields()
 
     def start(
         self,
@@ -128,6 +130,7 @@ class Agent:
         """
         if not isinstance(prompt, str):
             raise PromptError(f"the prompt is {prompt!r}", "give it as text; other values go in files=[...]")
+        check_launch(label=label, cell_id=cell_id, tags=tags, run_id=run_id)
         contexts = attachments_of(files, max_bytes=settings.get("max_context_bytes"))
         crew = self._approving(on_approval).crew(output_schema=output_schema, timeout=timeout)
         run = runtime.current().launch(
@@ -230,6 +233,10 @@ class Agent:
         Raises the ConfigurationErrors of `start`, and TemplateError where the first row's prompt cannot be made;
         never for what a row does later.
         """
+        check_launch(label=label, cell_id=cell_id, tags=tags)
+        check_mapping(
+            "names", names, 'give the template\'s variables as a mapping, as in names={"tone": "kind"}'
+        )
         plan = BatchPlan(
             crew=self._approving(on_approval).crew(output_schema=output_schema, timeout=timeout),
             prompts=Prompts.of(template, names or {}, files),
@@ -244,7 +251,7 @@ class Agent:
             dedupe=dedupe,
             group=group,
             repeat=repeat,
-            key_columns=(key,) if isinstance(key, str) else tuple(key or ()),
+            key_columns=key_columns(key),
             fresh=fresh,
             mode=mode,
             label=label,
@@ -363,6 +370,7 @@ class Agent:
         )
 
     def _spec(self, model: Model, output_schema: Any, timeout: float | None) -> AgentSpec:
+        self._check_fields()
         schema = output_schema if output_schema is not None else self.output_schema
         limits = self.limits or configured_limits()
         tuned = self.settings
@@ -380,6 +388,22 @@ class Agent:
             history_tokens=settings.get("history_tokens", self.history_tokens),
             on_approval=settings.get("on_approval", self.on_approval),
         )
+
+    def _check_fields(self) -> None:
+        """Refuse a name, limits or settings of another type, also those that were assigned later."""
+        if not isinstance(self.name, str):
+            raise UnknownOptionError(
+                f"name is {self.name!r:.80}", 'give it as text: Agent(name="analyst", ...)'
+            )
+        if self.limits is not None and not isinstance(self.limits, Limits):
+            raise UnknownOptionError(
+                f"limits is {self.limits!r:.80}", "give Limits(max_steps=5, ...), or None"
+            )
+        if not isinstance(self.settings, ModelSettings):
+            raise UnknownOptionError(
+                f"settings is {self.settings!r:.80}",
+                "give ModelSettings(temperature=0, ...), or leave it out",
+            )
 
     def _tools(self) -> tuple[Tool, ...]:
         """The tools made of `tools`; making one reads its signature and docstring, so that it is done once."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nbagent.agent import Agent
-from nbagent.errors import PromptError, UnknownModelError, UnknownOptionError
+from nbagent.core import check_count, check_seconds
+from nbagent.errors import PromptError, UnknownModelError
 from nbagent.frames import COMPARISON, documented, frame_of_rows
 from nbagent.models import Model
 from nbagent.run import RunOutput
@@ -53,11 +54,13 @@ def compare(
     1       demo:slow  The capital of Italy is Rome.
     """
     contenders = _contenders(agents_or_models)
+    if not isinstance(prompts, Iterable):
+        raise PromptError(f"compare was given the prompts {prompts!r:.80}", "give a text, or a list of texts")
     listed = [prompts] if isinstance(prompts, str) else list(prompts)
     if not listed:
         raise PromptError("compare was given no prompt", "give one, or a list of them")
-    if repeat < 1:
-        raise UnknownOptionError(f"repeat is {repeat!r}", "give 1 or more")
+    check_count("repeat", repeat, "give 1 or more")
+    check_seconds("timeout", timeout)
     cells: list[_Trial] = []
     try:
         for prompt in listed:

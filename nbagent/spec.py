@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from nbagent import settings
-from nbagent.core import masked_fields, remember_named
+from nbagent.core import is_number, masked_fields, remember_named
 from nbagent.errors import UnknownOptionError
 
 if TYPE_CHECKING:
@@ -57,11 +56,6 @@ class Limits:
                 raise UnknownOptionError(
                     f"{name} is {value!r}", "give a number of at least 0, or None for no limit"
                 )
-
-
-def is_number(value: Any, at_least: float) -> bool:
-    """Say whether this can bound anything: NaN is less than nothing, and a bool is no number here."""
-    return not isinstance(value, bool) and isinstance(value, Real) and bool(value >= at_least)  # type: ignore[operator]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ LAYER_OF = {room: layer for layer, rooms in LAYERS.items() for room in rooms}
 SIBLINGS: dict[tuple[str, str], str] = {
     ("settings", "errors"): "an unknown option is an error of ours",
     ("core", "settings"): "how large a message may be is an option",
+    ("core", "errors"): "a wrong argument is an error of ours",
     ("run", "events"): "a run is a fold over events",
     ("tools", "schemas"): "arguments are validated like structured output",
     ("tools", "prompts"): "defaults and results are shown as text",
@@ -136,15 +137,12 @@ KNOWN: dict[str, frozenset[str]] = {
     ),
     "a long module is split": frozenset(
         {
-            "batch/batch.py",
-            "batch/running/runner.py",
             "runtime/run_handle.py",
             "runtime/runtime.py",
         }
     ),
     "a file that is named exists": frozenset(
         {
-            "batch/__init__.py",
             "batch/inputs/row_source.py",
             "batch/running/budget.py",
             "frames/__init__.py",

@@ -256,3 +256,58 @@ def test_a_product_that_no_machine_holds_is_refused(expression):
         render("{{ '-' * 3 }} {{ 2 ** 10 }} {{ n * 2 }} {{ 1.5 * 2 }} {{ [1] * 2 }}", {"n": 4})
         == "--- 1024 8 3.0 [1, 1]"
     )
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{ x | first }}{{ x | last }}{{ x | min }}{{ x | max }}{{ x | random }}", ""),
+        ("{{ x | filesizeformat }}{{ x | filesizeformat(true) }}", ""),
+        ("{{ x | round }}{{ x | round(2) }}{{ int(x) }}{{ float(x) }}", ""),
+        ("{{ '%d' | format(x) }} {{ '%5.1f%%' | format(x) }} {{ '%(n)d' | format(n=x) }}", " % "),
+        ("{{ '%.1f' % x }} {{ '%d of %s, %d' % (x, 3, 4) }}", "  of 3, 4"),
+        (
+            "{{ '%s %d' | format('a', 2) }} {{ '%5.1f' % 2 }} {{ '%*d' % (4, 2) }} {{ 7 % 4 }}",
+            "a 2   2.0    2 3",
+        ),
+        ("{{ 5 | filesizeformat }} {{ [3, 4] | max }} {{ 'abc' | first }} {{ int('3') }}", "5 Bytes 4 a 3"),
+        ("{{ [{'a': 1}, {'a': 2}] | max(attribute='a') }}", "{'a': 2}"),
+    ],
+)
+def test_filters_make_nothing_of_a_missing_value(template, text):
+    """What picks from, counts in or formats a missing value gives nothing; of other values what it always gave."""
+    assert render(template, {"x": MISSING}) == text
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "'a'.ljust(n)",
+        "'a'.rjust(width=n)" if sys.version_info >= (3, 14) else "'a'.rjust(n, '-')",
+        "'a'.center(n)",
+        "'7'.zfill(n)",
+        "'a\tb'.expandtabs(tabsize=n)",
+        "'a' | center(n)",
+        "'a' | center(width=n)",
+        "'a\nb' | indent(n)",
+        "'%*d' % (n, 3)",
+        "'%10000000000d' % 3",
+        "'%.10000000000f' | format(3)",
+        "'%*d' | format(n, 3)",
+        "'{:>10000000000}'.format(3)",
+        "'{:{w}}'.format(3, w=n)",
+        "[1] | batch(n, 'x') | list",
+        "[1] | slice(n) | list",
+        "('a' * 9000000).replace('a', 'b' * 9000)",
+    ],
+)
+def test_a_width_that_no_machine_holds_is_refused(expression):
+    """A template takes no memory by padding, formatting or replacing; numbers that are no width may be as large."""
+    with pytest.raises(TemplateError, match="too large"):
+        render(f"{{{{ {expression} }}}}", {"n": 10**10})
+    assert (
+        render("{{ 'a'.ljust(n) }}|{{ 'a' | center(n) }}|{{ 'aa'.replace('a', 'b') }}", {"n": 3})
+        == "a  | a |bb"
+    )
+    large = "{{ '%d people' % n }} {{ '{:,}'.format(n) }} {{ '%s' | format(n) }}"
+    assert render(large, {"n": 10**10}) == "10000000000 people 10,000,000,000 10000000000"

@@ -1,23 +1,24 @@
 """A prompt over a table: thousands of runs as one batch, and its answers as a DataFrame.
 
-batch.py     `Batch`, what a user holds              starting.py  started by `Agent.map`, or read from the record
-plan.py      what was asked, frozen, and its key
-rows.py      where rows come from                  prompts.py  a row's prompt and key
-feed.py      asks the rows, on the background loop  results.py  what has become of them so far
-outcome.py   one row's end                          frame.py    all of it as a DataFrame
-spending.py  may one more row be asked              pace.py     how fast, while the provider limits it
-gate.py      the slots behind that pace             grouping.py several rows in one prompt
-progress.py  a text bar without a front end         jobs.py     the provider's own batch files instead
-definition.py  what was asked, for the record      recorded.py a batch as the record has it, and followed
-otherwise.py   limits changed, rows asked anew     verbs.py    get, gather, cancel_run, resume: runs and batches
+batch.py         `Batch`, what a user holds             active_batch.py  its work: runner, limiter, record
+start.py         made by `Agent.map`, or from the record waiting.py       wait for the end, or row by row
+plan.py          what was asked, frozen, and its key    definition.py    the same as data for the record
+changes.py       limits changed, rows asked again       recorded.py      a batch as the record has it, followed
+row_outcome.py   one row's end                          frame.py         all rows as a DataFrame
+progress_bar.py  a text bar without a front end         api.py           get, gather, cancel_run, resume
+inputs/          where rows come from: row_source.py, tables.py, snapshot.py (copies), prompts.py (row to prompt and key)
+running/         the rows in flight: runner.py, row_queue.py, earlier_answers.py, results.py, budget.py, packing.py
+                 (several rows in one prompt), provider_batch.py (the provider's batch files), adaptive_limit.py and
+                 adaptive_rate.py (the pace while a provider refuses calls)
 """
 
 from nbagent.batch.api import batch_named, cancel_run, gather, get, resume
-from nbagent.batch.batch import Batch, RowResult, batches
+from nbagent.batch.batch import Batch, batches
 from nbagent.batch.definition import index_of
-from nbagent.batch.inputs.prompts import Prompts, files_with
+from nbagent.batch.inputs.prompts import Prompts, files_with, key_columns
 from nbagent.batch.inputs.row_source import RowSource, source_of
 from nbagent.batch.plan import BatchLimits, BatchPlan, Mode, OnError
+from nbagent.batch.row_outcome import RowResult
 from nbagent.batch.running.results import BatchProgress
 from nbagent.batch.start import recorded_batch, start_batch
 
@@ -38,6 +39,7 @@ __all__ = [
     "gather",
     "get",
     "index_of",
+    "key_columns",
     "recorded_batch",
     "resume",
     "source_of",

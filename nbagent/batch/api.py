@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nbagent import runtime as of_runs
 from nbagent.batch.batch import Batch, batches
 from nbagent.batch.start import recorded_batch
+from nbagent.core import check_seconds
 from nbagent.errors import StoreError, UnknownNameError, UnknownOptionError, WaitTimeout, did_you_mean
 from nbagent.runtime import HasDependencies, Run, current
 from nbagent.store import named
@@ -80,8 +81,13 @@ def gather(*runs: Run | Batch | Iterable[Run | Batch], timeout: float | None = N
     >>> [output.content for output in nb.gather(runs, timeout=30)]
     ['The capital of Kenya is Nairobi.', 'The capital of Peru is Lima.']
     """
+    check_seconds("timeout", timeout)
     deadline = None if timeout is None else time.monotonic() + timeout
-    listed = [one for given in runs for one in ([given] if isinstance(given, Run | Batch | str) else given)]
+    listed: list[Any] = []
+    for given in runs:
+        listed += (
+            given if isinstance(given, Iterable) and not isinstance(given, Run | Batch | str) else [given]
+        )
     waited = [get(one) for one in listed]
     ended: list[RunOutput | pd.DataFrame] = []
     for one in waited:
@@ -115,6 +121,8 @@ def resume(run: str | Run | Batch, *, agent: HasDependencies | None = None, **op
     >>> resume(stopped, agent=agent, limits=Limits(max_steps=5)).result(timeout=30).content
     'The price for AAPL is 190.5.'
     """
+    if not isinstance(run, Run | Batch):
+        _check(run)
     batch = run if isinstance(run, Batch) else batch_named(run) if isinstance(run, str) else None
     if batch is not None:
         return batch.resume(agent=agent, **options)

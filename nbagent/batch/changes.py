@@ -15,7 +15,7 @@ from nbagent.batch.inputs.row_source import Numbered, RowSource, source_of
 from nbagent.batch.plan import BatchLimits, BatchPlan
 from nbagent.batch.row_outcome import spent_on
 from nbagent.batch.running.results import Results
-from nbagent.batch.running.runner import RowRequest
+from nbagent.batch.running.row_queue import RowRequest
 from nbagent.errors import ConfigurationError, NBAgentError, UnknownOptionError, did_you_mean
 from nbagent.runtime import notebook_names
 
@@ -95,36 +95,36 @@ class RowsAgain:
     repeat: int
     are_records: bool
 
-    def asks(self, positions: Sequence[int], plan: BatchPlan, otherwise: RowChanges) -> list[RowRequest]:
+    def requests(self, positions: Sequence[int], plan: BatchPlan, changes: RowChanges) -> list[RowRequest]:
         """Return what is sent for these rows: the prompts that they had, or new ones of the rows themselves.
 
         Raises ConfigurationError where the rows are wanted and not there, and TemplateError.
         """
         results, keys = self.results, RowKeys()
         outcomes = [results.outcomes[position] for position in positions]
-        anew = [
+        remade = [
             position
             for position, one in zip(positions, outcomes, strict=True)
             if one is None
             or one.prompt is None
-            or otherwise.template is not None
+            or changes.template is not None
             or (plan.prompts.files and not isinstance(one.prompt, FilledPrompt))
         ]
-        rows = self._rows_to(anew, otherwise.rows) if anew else []
-        asked_anew, numbers = frozenset(anew), _Numbers(plan, rows)
-        asks = []
+        rows = self._rows_to(remade, changes.rows) if remade else []
+        remade_positions, numbers = frozenset(remade), _Numbers(plan, rows)
+        requests = []
         for position, one in zip(positions, outcomes, strict=True):
             assert one is not None
             prompt, key = one.prompt, one.key
-            if position in asked_anew:
+            if position in remade_positions:
                 label, row = rows[position]
                 prompt = plan.prompts.of_row(label, row)
                 key = numbers.key_of(position, prompt)
                 results.labels[position], results.keys[position] = label, plan.key_of(label, row)
             if prompt is not None:
                 found = key or keys.key_of(prompt)[0]
-                asks.append(RowRequest((position,), (prompt,), (found,), spent_on(one), one))
-        return asks
+                requests.append(RowRequest((position,), (prompt,), (found,), spent_on(one), one))
+        return requests
 
     def _rows_to(self, positions: Sequence[int], given: Any) -> list[Numbered]:
         """The rows by position up to the last of these, of the table that is given or of the batch's own."""

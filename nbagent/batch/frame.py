@@ -6,7 +6,7 @@ pandas is imported with the first frame.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -70,6 +70,41 @@ def frame_of(
         given = given.take(positions)
         measures = {name: values.take(positions) for name, values in measures.items()}
     return beside(given, columns, measures)
+
+
+def given_rows(
+    table: Callable[[], pd.DataFrame] | None,
+    count: int,
+    repeat: int,
+    labels: Sequence[Any],
+    index_names: Sequence[Any],
+    *,
+    join: bool,
+) -> pd.DataFrame:
+    """Return the user's first `count` rows, each `repeat` times; an index alone without a table or with `join=False`.
+
+    Without a table the index is made of the rows' labels: in another kernel these are the keys in the record.
+    """
+    import pandas as pd
+
+    given = None if table is None else table()
+    if given is not None and repeat > 1:
+        given = given.iloc[[n // repeat for n in range(len(given) * repeat)]]
+    index = _index_of(labels[:count], index_names) if given is None else given.iloc[:count].index
+    if len(index) < count:
+        index = pd.RangeIndex(count)
+    return pd.DataFrame(index=index) if given is None or not join else given.iloc[:count]
+
+
+def _index_of(labels: Sequence[Any], names: Sequence[Any]) -> pd.Index:
+    import pandas as pd
+
+    index: pd.Index
+    if labels and all(isinstance(label, tuple) for label in labels):
+        index = pd.MultiIndex.from_tuples(labels)
+    else:
+        index = pd.Index(labels)
+    return index.set_names(names) if len(names) == index.nlevels else index
 
 
 def _said(outcome: RowOutcome | None) -> str | None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from numbers import Integral
 from typing import Any, Literal
 
 from nbagent.batch.inputs.prompts import Prompts
 from nbagent.batch.inputs.row_source import known_columns
-from nbagent.core import dump_json
+from nbagent.core import check_count, dump_json, is_number
 from nbagent.errors import UnknownOptionError, did_you_mean
 from nbagent.models import model_identity
 from nbagent.runtime import ResolvedAgent
 from nbagent.schemas import OutputSchema
-from nbagent.spec import AgentSpec, TeamSpec, is_number
+from nbagent.spec import AgentSpec, TeamSpec
 
 OnError = Literal["continue", "stop"]
 Mode = Literal["notebook", "provider-batch"]
@@ -47,6 +48,18 @@ class BatchLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchIdentity:
+    """What a batch is called, in this kernel and in the record."""
+
+    batch_id: str
+    batch_key: str
+    created_at: datetime
+    label: str | None = None
+    cell_id: str | None = None
+    agent_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlan:
     """One batch: `crew` answers a row's prompt, `group` rows share one, each is asked `repeat` times.
 
@@ -74,10 +87,8 @@ class BatchPlan:
         self.limits.check()
         _one_of("on_error", self.on_error, ("continue", "stop"))
         _one_of("mode", self.mode, ("notebook", "provider-batch"))
-        if self.group < 1:
-            raise UnknownOptionError(
-                f"group is {self.group!r}", "give the number of rows that share a prompt"
-            )
+        check_count("group", self.group, "give the number of rows that share a prompt")
+        check_count("repeat", self.repeat, "give how often each row is asked, 1 or more")
         self._check_repeat()
         if self.prompts.files and (self.group > 1 or self.mode == "provider-batch"):
             raise UnknownOptionError(
@@ -96,11 +107,6 @@ class BatchPlan:
             )
 
     def _check_repeat(self) -> None:
-        given: Any = self.repeat
-        if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-            raise UnknownOptionError(
-                f"repeat is {self.repeat!r}", "give how often each row is asked, 1 or more"
-            )
         if self.repeat > 1 and (self.dedupe or self.group > 1):
             raise UnknownOptionError(
                 f"repeat={self.repeat} asks each row by itself; dedupe and group ask several at once",
@@ -120,7 +126,7 @@ class BatchPlan:
         for name in self.key_columns:
             if name not in columns:
                 raise UnknownOptionError(
-                    f"the rows have no column {name!r}{did_you_mean(name, columns)}, given as their key",
+                    f"the rows have no column {name!r}{did_you_mean(str(name), columns)}, given as their key",
                     f"columns: {', '.join(columns[:20])}"
                     if columns
                     else "leave key= out: the index tells rows apart",

@@ -49,7 +49,7 @@ class Rows:
 
     keys: list[Any] = field(default_factory=list)
     outcomes: list[RowOutcome | None] = field(default_factory=list)
-    spending: BatchBudget
+    budget: BatchBudget
 
     @property
     def running(self) -> int:
@@ -104,7 +104,7 @@ class _Fold:
         self._keys: dict[int, Any] = {}
         self._outcomes: dict[int, RowOutcome | None] = {}
         self._spent: dict[int, RowSpend] = {}
-        self._spending = BatchBudget(_limits(stored.definition))
+        self._budget = BatchBudget(_limits(stored.definition))
         self._next = 0  # the place of a run that says none: of an earlier release
 
     def run(self, row: Mapping[str, Any]) -> None:
@@ -117,7 +117,7 @@ class _Fold:
         if outcome.status in _UNFINISHED:
             outcome = replace(outcome, status=RunStatus.interrupted.value) if self._has_ended else outcome
         if outcome.status not in _UNFINISHED:
-            self._spending.add(outcome)
+            self._budget.add(outcome)
         if group:
             keys = key[ROWS] if isinstance(key, dict) else [None] * len(position)
             self._group(position, keys, outcome)
@@ -163,7 +163,7 @@ class _Fold:
         known = max((*self._keys, -1)) + 1
         count = max(self._stored.row["total"] or 0, known, len(labels) if self._has_ended else 0)
         left = RowOutcome(status=NOT_ASKED, error=_DIED if self._stored.is_left else _NEVER)
-        rows = Rows(spending=self._spending)
+        rows = Rows(budget=self._budget)
         for position in range(count):
             data = self._keys.get(position, labels[position] if position < len(labels) else None)
             rows.keys.append(key_of(data))
@@ -184,7 +184,7 @@ class Follower:
 
     def __init__(self, store: Store, stored: StoredBatch, results: Results, answers: Answers) -> None:
         self._store, self._batch_id, self._results = store, stored.row["batch_id"], results
-        self.spending = BatchBudget(_limits(stored.definition))
+        self.budget = BatchBudget(_limits(stored.definition))
         self.in_flight = 0
         self._answers = answers
         self._seen = 0
@@ -192,7 +192,7 @@ class Follower:
         self._take(stored, rows_of(stored, self._answers))
 
     def _take(self, stored: StoredBatch, rows: Rows) -> None:
-        self.spending = rows.spending
+        self.budget = rows.budget
         self.in_flight = sum(row["status"] in _UNFINISHED for row in stored.runs)
         self.has_ended = stored.row["finished_at"] is not None or stored.is_left
         if self.has_ended:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nbagent.batch.inputs.snapshot import kept
 from nbagent.batch.running.packing import MISSING, unpack_answers
 from nbagent.core import seconds_between
 from nbagent.models import is_free
@@ -85,6 +86,34 @@ class RowOutcome:
             total_tokens=_sum(self.total_tokens, spent.total_tokens),
             estimated_cost_usd=_sum(self.estimated_cost_usd, spent.estimated_cost_usd),
             estimated_tokens=_sum(self.estimated_tokens, spent.estimated_tokens),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowResult:
+    """One row's end: `index` is its label in the table; `content` is typed, None where the row has no answer."""
+
+    index: Any
+    status: str
+    content: Any
+    error: str | None
+    cost_usd: float | None
+    duration_s: float | None
+    run_id: str | None
+    reused: bool
+
+    @classmethod
+    def of(cls, label: Any, outcome: RowOutcome) -> RowResult:
+        """Return a row's outcome as the user gets it; its answer is a copy."""
+        return cls(
+            index=label,
+            status=outcome.status,
+            content=kept(outcome.answer),
+            error=outcome.error,
+            cost_usd=outcome.cost_usd,
+            duration_s=outcome.duration_s,
+            run_id=outcome.run_id,
+            reused=outcome.reused,
         )
 
 

@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from nbagent.batch.batch import Batch, Identity, batches
+from nbagent.batch.batch import Batch, batches
 from nbagent.batch.changes import repeated
 from nbagent.batch.definition import definition_of
 from nbagent.batch.inputs.row_source import InputRow, RowSource
-from nbagent.batch.plan import BatchPlan
+from nbagent.batch.plan import BatchIdentity, BatchPlan
 from nbagent.batch.recorded import Answers, Follower
 from nbagent.batch.running.results import Results
 from nbagent.core import utc_now, uuid7
@@ -36,7 +36,7 @@ def start_batch(plan: BatchPlan, source: RowSource, index: Mapping[str, Any]) ->
             plan.prompts.of_row(*first)
     if plan.repeat > 1:
         source = repeated(source, plan.repeat)
-    identity = Identity(
+    identity = BatchIdentity(
         batch_id=str(uuid7()),
         batch_key=plan.key,
         created_at=utc_now(),
@@ -69,7 +69,7 @@ def recorded_batch(batch_id: str) -> Batch | None:
     if stored is None:
         return None
     row, definition = stored.row, stored.definition
-    identity = Identity(
+    identity = BatchIdentity(
         batch_id=batch_id,
         batch_key=row["batch_key"],
         created_at=row["created_at"],

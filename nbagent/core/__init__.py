@@ -1,5 +1,15 @@
 """Small things that every room may use: JSON, secrets, hints, threads, the clock, text for terminals."""
 
+from nbagent.core.argument_checks import (
+    check_count,
+    check_launch,
+    check_mapping,
+    check_path,
+    check_seconds,
+    check_tags,
+    check_text,
+    is_number,
+)
 from nbagent.core.clock import seconds_between, utc_now, uuid7
 from nbagent.core.hints import by_place, how_to_set, magics_loaded, says_magic, show_runs
 from nbagent.core.json_codec import dump_json, load_json
@@ -42,10 +52,18 @@ __all__ = [
     "Soon",
     "bound_json_body",
     "by_place",
+    "check_count",
+    "check_launch",
+    "check_mapping",
     "check_message",
+    "check_path",
+    "check_seconds",
+    "check_tags",
+    "check_text",
     "cut_error_body",
     "dump_json",
     "how_to_set",
+    "is_number",
     "is_secret_name",
     "load_json",
     "magics_loaded",

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from nbagent import runtime
+from nbagent.core import check_tags
 from nbagent.errors import UnknownOptionError, did_you_mean
 from nbagent.frames.times import moment_of
 from nbagent.run import RunStatus
@@ -44,10 +45,7 @@ def run_filter(filters: Filters) -> RunFilter:
                 f"there is no status {status!r}{did_you_mean(status, _STATUSES)}",
                 f"statuses: {', '.join(_STATUSES)}",
             )
-    if filters.tags is not None and not isinstance(filters.tags, Mapping):
-        raise UnknownOptionError(
-            f"tags is {filters.tags!r}", 'give it as a mapping, as in tags={"project": "q3"}'
-        )
+    check_tags(filters.tags)
     return RunFilter(
         sessions=_several(filters.session, "session", "session_id"),
         agents=_several(filters.agent, "agent", "name"),
@@ -70,7 +68,7 @@ def _several(given: Any, what: str, attribute: str) -> tuple[str, ...]:
 
 def _name(one: Any, what: str, attribute: str) -> str:
     name = getattr(one, attribute, one)
-    if not isinstance(name, str | int):
+    if not isinstance(name, str) and what != "status":  # what no status is, `run_filter` says
         raise UnknownOptionError(
             f"{what} is {one!r:.80}, which has no {attribute}", _GIVE.get(what, f"give a {what} by its name")
         )

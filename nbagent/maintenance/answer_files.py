@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nbagent import runtime
-from nbagent.core import by_place, dump_json, load_json
+from nbagent.core import by_place, check_path, dump_json, load_json
 from nbagent.errors import RecordingError, UnknownNameError
 from nbagent.models import provider_names, provider_row
 from nbagent.store import all_answers, import_recordings, overwrite, recorded_output, recordings_of
@@ -33,6 +33,7 @@ def export_answers(path: str | os.PathLike[str], *, everything: bool = False) ->
     >>> nb.export_answers("answers.jsonl", everything=True) > 0
     True
     """
+    check_path(path)
     store = runtime.current().store
     found = recordings_of(all_answers(store, owner=None if everything else store.owner))
     if not found:
@@ -71,6 +72,7 @@ def import_answers(path: str | os.PathLike[str]) -> int:
     >>> agent.start("What is the capital of Chile?", cache="replay").result(timeout=30).content
     'The capital of Chile is Santiago.'
     """
+    check_path(path)
     try:
         text = Path(path).expanduser().read_bytes()
     except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nbagent import runtime
-from nbagent.core import by_place
+from nbagent.core import by_place, check_path
 from nbagent.errors import UnknownOptionError, did_you_mean
 from nbagent.frames import Filters, run_filter
 from nbagent.store import FORMATS, Query, RunFilter, list_messages, list_picked, pick_runs, write_table
@@ -34,6 +34,7 @@ def export_runs(
     >>> nb.export_runs("runs.csv") == len(nb.runs())
     True
     """
+    check_path(path)
     target = Path(path).expanduser()
     form = format or target.suffix.removeprefix(".").lower()
     if form not in FORMATS:

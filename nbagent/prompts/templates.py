@@ -18,7 +18,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbagent.errors import TemplateError, did_you_mean
-from nbagent.prompts.rendering import MISSING, frame_text, is_missing, json_text
+from nbagent.prompts.rendering import frame_text, is_missing
+from nbagent.prompts.template_filters import (
+    adapt_filters,
+    endless_call,
+    endless_product,
+    format_percent,
+    of_a_value,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,7 +44,6 @@ _FORMATTING = frozenset({"format", "format_map", "vformat", "get_field"})
 # what to do about a name that a template uses and nobody has: for a cell's text, and for a call in Python
 IN_A_CELL = "define it in a cell, or correct the name"
 BY_NAMES = 'give it to the template with names={"{name}": {name}}, or correct the name'
-_MAX_ITEMS, _MAX_BITS = 10_000_000, 100_000  # of what a template multiplies
 _OF_JINJA = ("cycler", "joiner", "namespace")
 
 
@@ -92,11 +98,9 @@ def _environment() -> SandboxedEnvironment:
     environment.globals.update(kept)
     environment.globals.update({function.__name__: function for function in _FUNCTIONS})
     environment.globals.update({kind.__name__: _as_function(kind) for kind in _TYPES if kind is not range})
+    environment.globals.update({kind.__name__: of_a_value(_as_function(kind)) for kind in (int, float)})
     environment.globals["range"] = safe_range
-    environment.filters["tojson"] = _to_json
-    environment.filters["int"] = _of_a_value(environment.filters["int"])
-    environment.filters["float"] = _of_a_value(environment.filters["float"])
-    environment.filters["default"] = environment.filters["d"] = _or_default
+    adapt_filters(environment.filters)
     environment.tests["none"] = is_missing
     return environment
 
@@ -109,15 +113,23 @@ def _environment_class() -> type[SandboxedEnvironment]:
     class Environment(ImmutableSandboxedEnvironment):
         """jinja2's sandbox, with the ways closed that lead from a notebook's own values to the environment.
 
-        Products and powers have a limit: `"a" * 10**10` would take the machine's memory, `9 ** (9 ** 9)` the kernel.
+        Products, powers and widths have a limit: `"a" * 10**10` would take the machine's memory, `9 ** (9 ** 9)` the
+        kernel.
         """
 
-        intercepted_binops = frozenset({"*", "**"})
+        intercepted_binops = frozenset({"*", "**", "%"})
 
         def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-            if _is_endless(operator, left, right):
+            if endless_product(operator, left, right):
                 raise SecurityError(f"the result of {operator} would be too large")
+            if operator == "%" and isinstance(left, str):
+                return format_percent(left, right)
             return super().call_binop(context, operator, left, right)
+
+        def call(self, context: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+            if endless_call(function, args, kwargs):
+                raise SecurityError(f"the result of {function.__name__} would be too large")
+            return super().call(context, function, *args, **kwargs)
 
         def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
             return super().is_safe_attribute(obj, attr, value) and not _leads_out(obj, attr, value)
@@ -126,16 +138,6 @@ def _environment_class() -> type[SandboxedEnvironment]:
             return super().is_safe_callable(obj) and not _reads_unguarded(obj)
 
     return Environment
-
-
-def _is_endless(operator: str, left: Any, right: Any) -> bool:
-    """Say whether a product or power is larger than any prompt, before it is made."""
-    if operator == "**":
-        return isinstance(left, int) and isinstance(right, int) and left.bit_length() * right > _MAX_BITS
-    for many, times in ((left, right), (right, left)):
-        if isinstance(many, str | bytes | list | tuple) and isinstance(times, int):
-            return len(many) * times > _MAX_ITEMS
-    return False
 
 
 def _leads_out(obj: Any, attr: str, value: Any) -> bool:
@@ -215,29 +217,6 @@ def _shown(value: object) -> object:
         return ""
     table = frame_text(value)
     return value if table is None else table
-
-
-def _of_a_value(filtering: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a filter that makes a number of a value: a missing one has none, unless its default is given."""
-
-    def filtered(value: Any, *args: Any, **kwargs: Any) -> Any:
-        return MISSING if value is MISSING and not args and not kwargs else filtering(value, *args, **kwargs)
-
-    return filtered
-
-
-def _to_json(value: object, indent: int | None = None) -> str:
-    """The filter `tojson`: a prompt is no HTML, so that quotes and angle brackets stay as they are."""
-    return json_text(value, indent)
-
-
-def _or_default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:  # noqa: FBT001, FBT002 - jinja2's
-    """The filter `default`: a missing value has none of its own."""
-    from jinja2 import Undefined
-
-    if isinstance(value, Undefined) or value is MISSING or (boolean and not value):
-        return default_value
-    return value
 
 
 def _fail(error: Exception, template: str, names: Mapping[str, Any], undefined: str) -> NoReturn:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core import printable, run_in_daemon_thread
+from nbagent.core import check_seconds, printable, run_in_daemon_thread
 from nbagent.errors import RunIdInUseError, WaitTimeout, replace_traceback
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision
@@ -197,6 +197,7 @@ class Run:
 
     def wait(self, timeout: float | None = None) -> RunOutput:
         """Wait for the end and return the `RunOutput` whatever its status. Raises WaitTimeout and BlockingCallError."""
+        check_seconds("timeout", timeout)
         self._runtime.thread.forbid_blocking("run.wait()")
         try:
             self._block(self._over(), timeout)

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 import nbagent as nb
 from nbagent import WaitTimeout
-from nbagent.batch.batch import WAKE_S
+from nbagent.batch.waiting import WAKE_S
 from nbagent.errors import PromptError, TemplateError, UnknownOptionError
 from nbagent.runtime import current
 from tests.batch.server import SCHEMA, TEMPLATE, Reviews, answer_to, group_answer, prompt_of

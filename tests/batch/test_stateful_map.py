@@ -244,7 +244,7 @@ class Mapping(RuleBasedStateMachine):
         self.finish()
         frame = self.batch.to_frame()
         self.table, self.batch = (
-            frame[[*frame.columns[:3]]] if frame.shape[1] > 9 else frame.iloc[:, :-4],
+            frame.iloc[:, :3] if frame.shape[1] > 9 else frame.iloc[:, :-4],
             None,
         )
 

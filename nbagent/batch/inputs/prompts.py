@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,6 +145,13 @@ def _of_column(error: TemplateError, row: Any) -> TemplateError:
         f"the rows have no column {name!r}{did_you_mean(str(name), columns)}, used in {where}",
         f"columns: {', '.join(columns[:20])}",
     )
+
+
+def key_columns(key: Any) -> tuple[Any, ...]:
+    """Return the columns that tell rows apart, as `map(key=)` names them: one, or several."""
+    if key is None:
+        return ()
+    return tuple(key) if isinstance(key, Iterable) and not isinstance(key, str) else (key,)
 
 
 class RowKeys:

@@ -17,7 +17,8 @@ from typing import Any
 
 from nbagent.batch.inputs.row_source import Numbered
 from nbagent.batch.row_outcome import CUT, NOT_ASKED, RowOutcome
-from nbagent.batch.running.runner import BatchRunner, RowRequest
+from nbagent.batch.running.row_queue import RowRequest
+from nbagent.batch.running.runner import BatchRunner
 from nbagent.core import run_in_daemon_thread
 from nbagent.errors import ModelError, StoreError
 from nbagent.events import Message, ModelCall, TypedAnswer
@@ -40,12 +41,12 @@ AT_ONCE = 1_000  # rows pulled in one go
 
 
 class ProviderBatchRunner(BatchRunner):
-    """See the module. `recorded` writes the batch's record and returns once it is durable."""
+    """See the module. `record` writes the batch's record and returns once it is durable."""
 
-    def __init__(self, *given: Any, recorded: Callable[[], Awaitable[None]], **named: Any) -> None:
+    def __init__(self, *given: Any, record: Callable[[], Awaitable[None]], **named: Any) -> None:
         super().__init__(*given, **named)
         self._files = BatchClient(self._plan.crew.model)
-        self._recorded = recorded
+        self._record = record
         self._waiting: dict[str, RowRequest] = {}
         self._submitted: set[str] = set()
         self._jobs: list[str] = []
@@ -68,7 +69,7 @@ class ProviderBatchRunner(BatchRunner):
             await self._look_up()
             while not self._source.ended and self._failure is None:
                 await self._take_some()
-            self._take_ready()
+            self._wait_for(self._queue.take_all())
             for job_id in await self._open_jobs():
                 if self._waiting:
                     await self._follow(job_id)
@@ -78,11 +79,10 @@ class ProviderBatchRunner(BatchRunner):
         if self._failure is not None:
             raise self._failure
 
-    async def ask_again(self, asks: Iterable[RowRequest]) -> None:
+    async def ask_again(self, requests: Iterable[RowRequest]) -> None:
         """Submit rows a second time, as a job of their own."""
         self._stopped = None
-        self._ready.extend(asks)
-        self._take_ready()
+        self._wait_for(requests)
         self._tick()
         try:
             await self._ask_waiting()
@@ -100,9 +100,8 @@ class ProviderBatchRunner(BatchRunner):
             self._failure, self._source.ended = error, True
             return []
 
-    def _take_ready(self) -> None:
-        self._waiting.update((ask.keys[0], ask) for ask in self._ready)
-        self._ready.clear()
+    def _wait_for(self, requests: Iterable[RowRequest]) -> None:
+        self._waiting.update((request.keys[0], request) for request in requests)
 
     async def _open_jobs(self) -> list[str]:
         """Jobs of earlier starts of this batch that nobody has read to their end."""
@@ -119,7 +118,7 @@ class ProviderBatchRunner(BatchRunner):
                 job = await self._files.submit(lines, note={"nbagent_batch": self._plan.key[:64]})
                 jobs.append(job.id)
                 self._jobs.append(job.id)
-                await self._recorded()
+                await self._record()
             self._submitted.update(self._waiting)
         for job_id in jobs:
             await self._follow(job_id)
@@ -128,8 +127,8 @@ class ProviderBatchRunner(BatchRunner):
     async def _in_files(self) -> Any:
         lines: list[bytes] = []
         size = 0
-        for key, ask in self._waiting.items():
-            line = await self._files.line(key, self._request(ask.prompts[0]))
+        for key, request in self._waiting.items():
+            line = await self._files.line(key, self._request(request.prompts[0]))
             if lines and (len(lines) == MOST_LINES or size + len(line) > MOST_BYTES):
                 yield lines
                 lines, size = [], 0
@@ -171,7 +170,7 @@ class ProviderBatchRunner(BatchRunner):
         if job.problem is not None:
             self._results.note(f"the provider's batch {job.id!r} {job.status}: {job.problem}")
         self._ended_jobs.append(job_id)
-        await self._recorded()
+        await self._record()
 
     async def _look(self, job_id: str) -> BatchJob | None:
         """A job as it stands, None where the provider cannot be reached just now."""
@@ -185,16 +184,18 @@ class ProviderBatchRunner(BatchRunner):
     async def _take_answers(self, lines: Sequence[Mapping[str, Any]], job: BatchJob) -> None:
         """Write the runs of these lines, and give their rows their outcomes once that is durable."""
         asks = [(self._waiting.pop(str(line.get("custom_id")), None), line) for line in lines]
-        kept = [(ask, *await self._kept(ask, line, job)) for ask, line in asks if ask is not None]
+        kept = [
+            (request, *await self._kept(request, line, job)) for request, line in asks if request is not None
+        ]
         with contextlib.suppress(StoreError):  # the store says so itself
             await asyncio.gather(*(asyncio.wrap_future(written) for _, _, written in kept))
-        for ask, outcome, _ in kept:
-            self._submitted.discard(ask.keys[0])
-            self.spending.add(outcome)
-            self._settle(ask, outcome)
+        for request, outcome, _ in kept:
+            self._submitted.discard(request.keys[0])
+            self.budget.add(outcome)
+            self._settle(request, outcome)
 
     async def _kept(
-        self, ask: RowRequest, line: Mapping[str, Any], job: BatchJob
+        self, request: RowRequest, line: Mapping[str, Any], job: BatchJob
     ) -> tuple[RowOutcome, concurrent.futures.Future[bool]]:
         created_at = datetime.fromtimestamp(job.created_at, UTC)
         duration_s = float((job.ended_at or job.created_at) - job.created_at)
@@ -209,14 +210,14 @@ class ProviderBatchRunner(BatchRunner):
             )
         call = self._call(reply, outcome, created_at, duration_s)
         end = {**_end(outcome, self._plan), "typed": typed}
-        run_id, written = self._alone.keep(ask.prompts[0], self._row_of(ask), call=call, end=end)
+        run_id, written = self._alone.keep(request.prompts[0], self._row_of(request), call=call, end=end)
         outcome = replace(
             outcome,
             cost_usd=call.cost_usd,
             total_tokens=call.usage.total_tokens,
             duration_s=duration_s,
             run_id=run_id,
-            prompt=None if outcome.is_good else ask.prompts[0],
+            prompt=None if outcome.is_good else request.prompts[0],
         )
         return outcome, written
 
@@ -266,11 +267,11 @@ class ProviderBatchRunner(BatchRunner):
     async def _settle_rest(self) -> None:
         """Give rows that no job has answered their end."""
         submitted, why = set(self._submitted), self._stopped
-        for key, ask in list(self._waiting.items()):
+        for key, request in list(self._waiting.items()):
             status = "error" if why is None else "cancelled" if key in submitted else NOT_ASKED
             said = why or "the provider's batch ended without an answer to this row"
-            kept = ask.earlier if status == NOT_ASKED else None
-            self._settle(ask, kept or RowOutcome(status=status, error=said, prompt=ask.prompts[0]))
+            kept = request.earlier if status == NOT_ASKED else None
+            self._settle(request, kept or RowOutcome(status=status, error=said, prompt=request.prompts[0]))
         self._waiting.clear()
         self._submitted.clear()
 

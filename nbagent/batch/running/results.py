@@ -218,7 +218,7 @@ class Results:
 
         return stop
 
-    def progress(self, spending: BatchBudget, *, running: int, pace_per_s: float | None) -> BatchProgress:
+    def progress(self, budget: BatchBudget, *, running: int, pace_per_s: float | None) -> BatchProgress:
         """Where the batch stands now."""
         with self.changed:
             counts = {status: count for status, count in self._counts.items() if count}
@@ -234,10 +234,10 @@ class Results:
             running=running,
             reused=self._reused,
             statuses=counts,
-            cost_usd=spending.cost_usd if spending.cost_known else None,
-            tokens=spending.tokens,
-            estimated_cost_usd=spending.estimated_cost_usd or None,
-            estimated_tokens=spending.estimated_tokens,
+            cost_usd=budget.cost_usd if budget.cost_known else None,
+            tokens=budget.tokens,
+            estimated_cost_usd=budget.estimated_cost_usd or None,
+            estimated_tokens=budget.estimated_tokens,
             elapsed_s=now_s - self._began_s,
             rate_per_s=rate_per_s,
             pace_per_s=pace_per_s,

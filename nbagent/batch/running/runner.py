@@ -7,10 +7,9 @@ record runs ahead; its outcome is given out when the store has it, so that what 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,25 +18,23 @@ from nbagent.batch.inputs.row_source import Numbered, RowSource
 from nbagent.batch.plan import BatchLimits, BatchPlan
 from nbagent.batch.row_outcome import (
     NOT_ASKED,
-    NOTHING_SPENT,
     RowOutcome,
-    RowSpend,
     data_of_outcome,
     outcome_of,
-    outcome_of_answer,
     parts_of,
     share_of,
     spent_on,
 )
 from nbagent.batch.running.budget import BatchBudget
+from nbagent.batch.running.earlier_answers import JOINT, earlier_answers
 from nbagent.batch.running.packing import pack_prompt
 from nbagent.batch.running.results import Results
+from nbagent.batch.running.row_queue import EqualPrompts, RowQueue, RowRequest
 from nbagent.core import run_in_daemon_thread, utc_now
 from nbagent.errors import NBAgentError, StoreError
 from nbagent.frames import ROWS, key_data
 from nbagent.models import ESTIMATED
-from nbagent.schemas import InvalidOutputError, Stored, read_stored
-from nbagent.store import BatchRow, BatchRows, CompletedRows, answered_rows
+from nbagent.store import BatchRow, BatchRows
 
 if TYPE_CHECKING:
     from nbagent.runtime import ActiveRun, BatchLauncher
@@ -45,25 +42,10 @@ if TYPE_CHECKING:
 UNCOMMITTED_MOST = 2_000  # rows that have ended and are not in the store yet: a slow disk slows the batch
 WRITTEN_AT_ONCE = 500
 TICK_S = 0.5
-JOINT = "+"  # between the keys of rows that shared a prompt
-
-
-@dataclass(frozen=True, slots=True)
-class RowRequest:
-    """One prompt to send: of one row, or of several.
-
-    `spent` is what a row has cost already, `earlier` the outcome that it keeps where it is not asked again after all.
-    """
-
-    positions: tuple[int, ...]
-    prompts: tuple[str, ...]
-    keys: tuple[str, ...]
-    spent: RowSpend = NOTHING_SPENT
-    earlier: RowOutcome | None = None
 
 
 class BatchRunner:
-    """See the module. `alone` launches one row's run, `together` that of a group; `spending` is the batch's."""
+    """See the module. `alone` launches one row's run, `together` that of a group; `budget` is the batch's."""
 
     def __init__(
         self,
@@ -73,24 +55,22 @@ class BatchRunner:
         *,
         alone: BatchLauncher,
         together: BatchLauncher,
-        spending: BatchBudget,
+        budget: BatchBudget,
     ) -> None:
-        self.spending = spending
+        self.budget = budget
         self._batch_id = alone.batch_id
         self._plan, self._source, self._results, self._store = plan, source, results, alone.store
         self._alone, self._together = alone, together
         self._keys = RowKeys()
         self._answered: dict[str, RowOutcome] = {}
-        self._same: dict[str, list[int] | RowOutcome] = {}  # a prompt's outcome, or the rows that wait for it
-        self._ready: deque[RowRequest] = deque()
-        self._group: list[tuple[int, str, str]] = []
+        self._equal = EqualPrompts()
+        self._queue = RowQueue(plan.group)
         self._lives: dict[str, ActiveRun] = {}  # in flight
         self._uncommitted = 0
         self._unwritten: list[BatchRow] = []  # rows that have no run of their own
         self._ticking: asyncio.TimerHandle | None = None
-        self._published: deque[tuple[RowRequest, RowOutcome]] = (
-            deque()
-        )  # committed, filled on the store's thread
+        # committed; filled on the store's thread
+        self._committed: deque[tuple[RowRequest, RowOutcome]] = deque()
         self._splitting: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._stopped: str | None = None  # why no further row is asked
@@ -109,11 +89,11 @@ class BatchRunner:
     @property
     def limits(self) -> BatchLimits:
         """What bounds it now."""
-        return self.spending.limits
+        return self.budget.limits
 
     def set_limits(self, limits: BatchLimits) -> None:
         """Be bounded by these from now on, for what is not asked yet; what is in flight goes on."""
-        self.spending.limits = limits
+        self.budget.limits = limits
         self._woken.set()
 
     async def run(self) -> None:
@@ -135,27 +115,17 @@ class BatchRunner:
         if self._failure is not None:
             raise self._failure
 
-    async def ask_again(self, asks: Iterable[RowRequest]) -> None:
+    async def ask_again(self, requests: Iterable[RowRequest]) -> None:
         """Ask rows a second time."""
         self._stopped = None
-        self._make_ready_again(asks)
+        for request in requests:
+            if not self._plan.dedupe or self._equal.ask_again(request):
+                self._queue.put(request)
         self._tick()
         try:
             await self._drain()
         finally:
             self._end()
-
-    def _make_ready_again(self, asks: Iterable[RowRequest]) -> None:
-        if not self._plan.dedupe:
-            self._ready.extend(asks)
-            return
-        for ask in asks:
-            waiting = self._same.get(ask.keys[0])
-            if isinstance(waiting, list):
-                waiting.append(ask.positions[0])
-            else:
-                self._same[ask.keys[0]] = []
-                self._ready.append(ask)
 
     def _tick(self) -> None:
         """Now and then, heed the kernel's limits as they are set now, and write what came of rows without a run."""
@@ -192,33 +162,10 @@ class BatchRunner:
         if self._plan.fresh or self._store.untouched:
             return
         try:
-            self._answered.update(await run_in_daemon_thread(self._earlier_rows))
+            read = partial(earlier_answers, self._store, self._plan)
+            self._answered.update(await run_in_daemon_thread(read))
         except StoreError as error:
             self._results.note(f"earlier answers cannot be looked up, every row is asked: {error.what}")
-
-    def _earlier_rows(self) -> dict[str, RowOutcome]:
-        """Read what earlier batches have answered, in the schema's type: this validates again, and takes its time."""
-        rows: dict[str, RowOutcome] = {}
-        for one in answered_rows(self._store, self._plan.key):
-            rows.update(self._rows_of(one))
-        return rows
-
-    def _rows_of(self, one: CompletedRows) -> dict[str, RowOutcome]:
-        keys = one.row_key.split(JOINT)
-        content, schema = one.content, self._plan.output_schema
-        if schema is not None and one.output_valid and len(keys) == 1:
-            # a class that has changed since, in a way its schema does not show, leaves the data
-            with contextlib.suppress(InvalidOutputError):
-                stored = Stored(json=one.answer_json, data=content, said=one.said)
-                content = read_stored(schema, stored).value
-        outcome = outcome_of_answer(one, content)
-        if len(keys) == 1:
-            return {keys[0]: outcome}
-        return {
-            key: row
-            for key, row in zip(keys, self._split(outcome, len(keys)), strict=True)
-            if row is not None
-        }
 
     async def _take_some(self) -> None:
         rows = await self._pull()
@@ -226,8 +173,8 @@ class BatchRunner:
         if self._plan.prompts.files and rows:
             read = self._plan.prompts.attached_to
             attached = await run_in_daemon_thread(lambda: [read(row) for _, row in rows], name="nbagent-rows")
-        for (label, row), goes_with in zip(rows, attached, strict=True):
-            self._take(label, row, goes_with)
+        for (label, row), files in zip(rows, attached, strict=True):
+            self._take(label, row, files)
         await asyncio.sleep(0)  # rows that the store knows cost no waiting: the others' streams go first
 
     async def _pull(self) -> list[Numbered]:
@@ -251,39 +198,22 @@ class BatchRunner:
             return
         key, before = self._keys.key_of(prompt)
         if before and self._plan.dedupe:
-            self._take_same(position, key.partition("#")[0], prompt)
+            self._take_equal(position, key.partition("#")[0], prompt)
         elif (known := self._answered.pop(key, None)) is not None:
             self._settle(RowRequest((position,), (prompt,), (key,)), known)
         elif self._stopped is not None:
             self._put(position, RowOutcome(status=NOT_ASKED, error=self._stopped, prompt=prompt, key=key))
         else:
             if self._plan.dedupe:
-                self._same.setdefault(key, [])
-            self._make_ready(position, prompt, key)
+                self._equal.expect(key)
+            self._queue.add(position, prompt, key)
 
-    def _take_same(self, position: int, key: str, prompt: str) -> None:
+    def _take_equal(self, position: int, key: str, prompt: str) -> None:
         """Give a row the outcome of the first one with its prompt, now or when it comes."""
-        known = self._same.get(key)
-        if isinstance(known, list):
-            known.append(position)
-        elif known is not None:
+        if (known := self._equal.join(key, position)) is not None:
             self._put(position, known.copy(), copied=True)
-        else:
+        elif not self._equal.is_waiting(key):
             self._put(position, RowOutcome(status=NOT_ASKED, error=self._stopped, prompt=prompt, key=key))
-
-    def _make_ready(self, position: int, prompt: str, key: str) -> None:
-        if self._plan.group == 1:
-            self._ready.append(RowRequest((position,), (prompt,), (key,)))
-            return
-        self._group.append((position, prompt, key))
-        if len(self._group) == self._plan.group:
-            self._close_group()
-
-    def _close_group(self) -> None:
-        if self._group:
-            positions, prompts, keys = zip(*self._group, strict=True)
-            self._group.clear()
-            self._ready.append(RowRequest(positions, prompts, keys))
 
     # --------------------------------------------------------------- asking
 
@@ -291,20 +221,20 @@ class BatchRunner:
         """Launch what is ready; return True once there is room for more rows, False if no more are to be asked."""
         while self._stopped is None:
             self._launch_ready()
-            if self._may_launch and not self._ready:
+            if self._may_launch and not self._queue:
                 return True
             await self._change()
         return False
 
     async def _drain(self) -> None:
         """Return when everything that was taken in has its outcome."""
-        self._close_group()
+        self._queue.close_pack()
         while True:
             self._launch_ready()
             if self._stopped is not None:
-                self._close_group()
+                self._queue.close_pack()
                 self._leave_ready()
-            if not self._ready and not self._lives and not self._uncommitted:
+            if not self._queue and not self._lives and not self._uncommitted:
                 return
             await self._change()
 
@@ -317,100 +247,103 @@ class BatchRunner:
         return (
             self.in_flight < self.limits.max_concurrency
             and self._uncommitted < UNCOMMITTED_MOST
-            and self.spending.may_ask(self.in_flight)
+            and self.budget.may_ask(self.in_flight)
         )
 
     def _launch_ready(self) -> None:
         if self._alone.must_stop:
             self.stop("the kernel, or the run whose tool has made the batch, ended")
-        while self._stopped is None and self._ready and self._may_launch:
-            self._launch(self._ready.popleft())
-        more = self._ready or not self._source.ended
-        if more and self._stopped is None and not self._lives and not self.spending.may_ask(0):
-            self._results.note(f"no further row is asked: {self.spending.reached}")
-            self.stop(self.spending.reached)
+        while self._stopped is None and self._queue and self._may_launch:
+            self._launch(self._queue.pop())
+        more = self._queue or not self._source.ended
+        if more and self._stopped is None and not self._lives and not self.budget.may_ask(0):
+            self._results.note(f"no further row is asked: {self.budget.reached}")
+            self.stop(self.budget.reached)
 
-    def _launch(self, ask: RowRequest) -> None:
-        if len(ask.positions) == 1:
-            prompt = ask.prompts[0]
-            live = self._alone.launch(prompt, self._row_of(ask), files_with(prompt))
+    def _launch(self, request: RowRequest) -> None:
+        if len(request.positions) == 1:
+            prompt = request.prompts[0]
+            live = self._alone.launch(prompt, self._row_of(request), files_with(prompt))
         else:
-            live = self._together.launch(pack_prompt(ask.prompts), self._row_of(ask))
+            live = self._together.launch(pack_prompt(request.prompts), self._row_of(request))
         self._lives[live.record.launch.run_id] = live
-        live.ended.add_done_callback(lambda _: self._ended(ask, live))
+        live.ended.add_done_callback(lambda _: self._ended(request, live))
 
-    def _row_of(self, ask: RowRequest) -> dict[str, Any]:
+    def _row_of(self, request: RowRequest) -> dict[str, Any]:
         """What the launch of a row, or of several, says of them."""
-        keys = [key_data(self._results.keys[position]) for position in ask.positions]
+        keys = [key_data(self._results.keys[position]) for position in request.positions]
         return {
-            "position": ask.positions[0] if len(ask.positions) == 1 else list(ask.positions),
-            "row_key": keys[0] if len(ask.positions) == 1 else {ROWS: keys},
+            "position": request.positions[0] if len(request.positions) == 1 else list(request.positions),
+            "row_key": keys[0] if len(request.positions) == 1 else {ROWS: keys},
             # what is asked in another way gives no answers to later batches that ask as this one did
-            "answer_key": (f"{self._plan.key[:16]}:" if self._plan.is_variant else "") + JOINT.join(ask.keys),
+            "answer_key": (f"{self._plan.key[:16]}:" if self._plan.is_variant else "")
+            + JOINT.join(request.keys),
         }
 
-    def _ended(self, ask: RowRequest, live: ActiveRun) -> None:
+    def _ended(self, request: RowRequest, live: ActiveRun) -> None:
         """A run has its end: the next may begin; its outcome comes when it is committed."""
         outcome = outcome_of(live.record)
-        was_estimated = self.spending.is_estimated
-        self.spending.add(outcome)
-        if self.spending.is_estimated and not was_estimated:
+        was_estimated = self.budget.is_estimated
+        self.budget.add(outcome)
+        if self.budget.is_estimated and not was_estimated:
             self._results.note(ESTIMATED.format(provider=self._plan.crew.model.provider))
         del self._lives[live.record.launch.run_id]
         self._uncommitted += 1
-        if len(ask.positions) == 1:
-            self._heed(ask.positions[0], outcome)
+        if len(request.positions) == 1:
+            self._check_on_error(request.positions[0], outcome)
         self._woken.set()
         loop = asyncio.get_running_loop()
 
         def committed(_: object) -> None:  # on the store's thread, for many runs in a row
-            self._published.append((ask, outcome))
-            if len(self._published) == 1:
-                loop.call_soon_threadsafe(self._publish)
+            self._committed.append((request, outcome))
+            if len(self._committed) == 1:
+                loop.call_soon_threadsafe(self._settle_committed)
 
         live.done.add_done_callback(committed)
 
-    def _publish(self) -> None:
-        for _ in range(len(self._published)):
-            ask, outcome = self._published[0]
+    def _settle_committed(self) -> None:
+        for _ in range(len(self._committed)):
+            request, outcome = self._committed[0]
             schema = self._plan.output_schema
-            if len(ask.positions) > 1 and schema is not None and schema.runs_code:
-                splitting = asyncio.create_task(self._settle_off_loop(ask, outcome))
+            if len(request.positions) > 1 and schema is not None and schema.runs_code:
+                splitting = asyncio.create_task(self._settle_off_loop(request, outcome))
                 self._splitting.add(splitting)
                 splitting.add_done_callback(self._splitting.discard)
             else:
                 self._uncommitted -= 1
-                self._settle(ask, outcome)
-            self._published.popleft()
-        if self._published:  # more came meanwhile, and saw that the list was not empty
-            asyncio.get_running_loop().call_soon(self._publish)
+                self._settle(request, outcome)
+            self._committed.popleft()
+        if self._committed:  # more came meanwhile, and saw that the list was not empty
+            asyncio.get_running_loop().call_soon(self._settle_committed)
         self._woken.set()
 
     # -------------------------------------------------------------- outcomes
 
-    async def _settle_off_loop(self, ask: RowRequest, outcome: RowOutcome) -> None:
+    async def _settle_off_loop(self, request: RowRequest, outcome: RowOutcome) -> None:
         """Settle a group whose answers are checked by the user's validators, one by one, in a thread."""
         try:
-            rows = await run_in_daemon_thread(partial(self._split, outcome, len(ask.positions)))
-            self._settle_group(ask, outcome, rows)
+            rows = await run_in_daemon_thread(partial(self._split, outcome, len(request.positions)))
+            self._settle_group(request, outcome, rows)
         finally:
             self._uncommitted -= 1
             self._woken.set()
 
-    def _settle(self, ask: RowRequest, outcome: RowOutcome) -> None:
+    def _settle(self, request: RowRequest, outcome: RowOutcome) -> None:
         """Give the rows of a prompt their outcomes; ask a row alone that its group's answer left out."""
-        if len(ask.positions) == 1:
-            self._put_first(ask.positions[0], ask.keys[0], outcome.after(ask.spent))
+        if len(request.positions) == 1:
+            self._put_first(request.positions[0], request.keys[0], outcome.after(request.spent))
         else:
-            self._settle_group(ask, outcome, self._split(outcome, len(ask.positions)))
+            self._settle_group(request, outcome, self._split(outcome, len(request.positions)))
 
-    def _settle_group(self, ask: RowRequest, outcome: RowOutcome, rows: list[RowOutcome | None]) -> None:
-        for position, prompt, key, row in zip(ask.positions, ask.prompts, ask.keys, rows, strict=True):
+    def _settle_group(self, request: RowRequest, outcome: RowOutcome, rows: list[RowOutcome | None]) -> None:
+        for position, prompt, key, row in zip(
+            request.positions, request.prompts, request.keys, rows, strict=True
+        ):
             if row is not None:
                 self._put_first(position, key, replace(row, prompt=None if row.is_good else prompt))
             else:
-                share = share_of(outcome, len(ask.positions))
-                self._ready.append(RowRequest((position,), (prompt,), (key,), spent_on(share)))
+                share = share_of(outcome, len(request.positions))
+                self._queue.put(RowRequest((position,), (prompt,), (key,), spent_on(share)))
 
     def _split(self, outcome: RowOutcome, count: int) -> list[RowOutcome | None]:
         """Return each row's part of a group's outcome, None for a row that is to be asked alone."""
@@ -424,9 +357,7 @@ class BatchRunner:
             outcome = replace(outcome, key=key)
         self._put(position, outcome)
         if self._plan.dedupe:
-            waiting = self._same.get(key)
-            self._same[key] = outcome
-            for other in waiting if isinstance(waiting, list) else ():
+            for other in self._equal.settle(key, outcome):
                 self._put(other, outcome.copy(), copied=True)
 
     def _put(self, position: int, outcome: RowOutcome, *, copied: bool = False) -> None:
@@ -443,9 +374,9 @@ class BatchRunner:
             if len(self._unwritten) >= WRITTEN_AT_ONCE:
                 self._write_rows()
         self._results.put(position, outcome)
-        self._heed(position, outcome)
+        self._check_on_error(position, outcome)
 
-    def _heed(self, position: int, outcome: RowOutcome) -> None:
+    def _check_on_error(self, position: int, outcome: RowOutcome) -> None:
         """Stop at a row that failed, where that is wished; a run's end is heard before it is committed."""
         if not outcome.is_good and self._plan.on_error == "stop" and self._stopped is None:
             label = self._results.labels[position]
@@ -453,8 +384,7 @@ class BatchRunner:
             self.stop(f"row {label!r} failed before")
 
     def _leave_ready(self) -> None:
-        for ask in self._ready:
-            for position, key, prompt in zip(ask.positions, ask.keys, ask.prompts, strict=True):
-                left = RowOutcome(status=NOT_ASKED, error=self._stopped, prompt=prompt).after(ask.spent)
-                self._put_first(position, key, ask.earlier or left)
-        self._ready.clear()
+        for request in self._queue.take_all():
+            for position, key, prompt in zip(request.positions, request.keys, request.prompts, strict=True):
+                left = RowOutcome(status=NOT_ASKED, error=self._stopped, prompt=prompt).after(request.spent)
+                self._put_first(position, key, request.earlier or left)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,8 @@ FORMATS: Mapping[str, str] = {
     "jsonl": "format json",
 }
 TABLES = 'ask runs, attempts, model_calls, tool_calls or messages; nb.sql("describe runs") shows the columns'
+_HUGE = frozenset({"HUGEINT", "UHUGEINT"})
+_ENDING = re.compile(r";(?:\s|;|--[^\n]*(?:\n|$))*$")  # of a query: nothing more comes
 _REFUSED = ("read-only mode", "configuration has been locked", "disabled by configuration")
 
 
@@ -46,11 +49,38 @@ def query_frame(
         _check_one(cursor, sql)
         given = _parameters(params)
         try:
-            return cursor.execute(sql, given).df()
+            return _frame(cursor, sql, given)
         except Exception as error:  # whatever DuckDB says of a person's SQL
             if damage_in(error, store.path) is not None:
                 raise  # and is told by the store
             raise _cannot(error, sql) from None
+
+
+def _frame(cursor: DuckDBPyConnection, sql: str, params: Any) -> pd.DataFrame:
+    """Return the answer; 128-bit columns, as of every `sum`, are whole numbers, where `df` makes floats of them."""
+    described = cursor.execute(sql, params).description or ()
+    huge = {n: str(column[1]) for n, column in enumerate(described) if str(column[1]) in _HUGE}
+    if "UHUGEINT" not in huge.values():  # `df` knows no such type
+        frame = cursor.df()
+        if all(frame.iloc[:, n].abs().max() < 2**53 or frame.iloc[:, n].isna().all() for n in huge):
+            return _with_whole_numbers(frame, huge)
+    own = [f"c{n}" for n in range(len(described))]
+    listed = ", ".join(f"{name}::varchar" if n in huge else name for n, name in enumerate(own))
+    query = f"select {listed} from (\n{_ENDING.sub('', sql)}\n) as q({', '.join(own)})"  # noqa: S608 - the person's SQL
+    frame = cursor.execute(query, params).df()
+    frame.columns = [column[0] for column in described]
+    return _with_whole_numbers(frame, huge)
+
+
+def _with_whole_numbers(frame: pd.DataFrame, positions: Iterable[int]) -> pd.DataFrame:
+    for n in positions:
+        column: Any = frame.iloc[:, n]
+        values = [None if gap else int(value) for value, gap in zip(column, column.isna(), strict=True)]
+        known = [value for value in values if value is not None]
+        fits = all(-(2**63) <= value < 2**63 for value in known)
+        dtype = object if not fits else "int64" if len(known) == len(values) else "Int64"
+        frame.isetitem(n, type(column)(values, index=frame.index, dtype=dtype))
+    return frame
 
 
 def write_table(store: Store, query: tuple[str, Sequence[Any]], path: Path, form: str) -> int:
