@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, overload
@@ -21,7 +20,7 @@ from nbagent.batch import (
     source_of,
     start_batch,
 )
-from nbagent.core import check_launch, check_mapping, how_to_set
+from nbagent.core import check_launch, check_mapping, how_to_set, say
 from nbagent.errors import PromptError, UnknownOptionError, replace_traceback
 from nbagent.events import Event
 from nbagent.models import Model, default_model_name, resolve_model
@@ -51,7 +50,7 @@ from nbagent.spec import AgentSpec, Limits, ModelSettings, OnApproval, configure
 from nbagent.store import load_turns, session_metrics
 from nbagent.tools import Tool, tools_of
 
-_told: list[str] = []  # what was said already
+_said: list[str] = []  # what is said once in a process
 
 
 @dataclass(kw_only=True)
@@ -153,7 +152,7 @@ class Agent:
         )
         self._last_session = run.session_id
         if self.model is None and settings.get("model") is None:
-            _tell_of_demo()
+            _say_demo()
         return run
 
     def forecast(
@@ -260,7 +259,7 @@ class Agent:
         )
         batch = start_batch(plan, source_of(rows), index_of(rows))
         if self.model is None and settings.get("model") is None:
-            _tell_of_demo()
+            _say_demo()
         return batch
 
     def run(self, prompt: str, *, background: bool = False, **options: Any) -> RunOutput:
@@ -413,15 +412,12 @@ class Agent:
         return self._made_tools[1]
 
 
-def _tell_of_demo() -> None:
-    """Say once in a process that nobody named a model: under the cell in a notebook, else on the error stream."""
-    if _told:
-        return
-    _told.append("demo")
-    ipython = sys.modules.get("IPython")
-    out = sys.stdout if ipython is not None and ipython.get_ipython() is not None else sys.stderr
-    how = how_to_set("model", '"openai:..."')
-    out.write(f"no model is set: the demo model answers ({how} sets a real one)\n")
+def _say_demo() -> None:
+    """Say once in a process that nobody named a model."""
+    if "demo" not in _said:
+        _said.append("demo")
+        how = how_to_set("model", '"openai:..."')
+        say(f"no model is set: the demo model answers ({how} sets a real one)")
 
 
 def _pending(run: Run) -> RunOutput:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nbagent.core import format_usd
 from nbagent.errors import ConfigurationError, UnknownOptionError, did_you_mean
 from nbagent.frames import family, metrics
 
@@ -290,7 +291,7 @@ def _cost_text(cost: Any, known: Any) -> str:
         return "no model call"
     if dollars is None:
         return "unknown"
-    text = f"${dollars:.4f}" if dollars < 1 else f"${dollars:,.2f}"
+    text = format_usd(dollars)
     return text if share == 1 else f"{text}, {1 - share:.0%} of the calls unknown"
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 
+from nbagent.core import format_bytes
 from nbagent.errors import NBAgentError, PromptError, UnknownNameError
 from nbagent.prompts.attachments import (
     Attachment,
@@ -22,7 +23,6 @@ from nbagent.prompts.attachments import (
     attachments_of,
     files_of,
     prompt_with,
-    size_text,
 )
 
 mpl.use("Agg")
@@ -58,7 +58,7 @@ def test_a_figure_and_its_axes_are_a_png(figure: Figure) -> None:
         assert (context.kind, context.size, context.text) == ("PNG", len(data), None)
         assert context.file is not None
         assert (context.file.media_type, context.file.name) == ("image/png", "fig.png")
-        assert str(context) == f"fig (PNG, {size_text(len(data))})"
+        assert str(context) == f"fig (PNG, {format_bytes(len(data))})"
 
 
 def test_an_image_object_is_a_png() -> None:
@@ -161,7 +161,7 @@ def test_a_text_that_closes_its_mark_is_marked_otherwise() -> None:
 )
 def test_sizes_are_said_in_words(size: int, said: str) -> None:
     """Three figures and a unit."""
-    assert size_text(size) == said
+    assert format_bytes(size) == said
 
 
 def two_lines(error: NBAgentError) -> list[str]:

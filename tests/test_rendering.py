@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from nbagent.prompts.rendering import cut, frame_text, render_result
+from nbagent.core import truncate
+from nbagent.prompts.rendering import frame_text, render_result
 
 
 class Colour(str, enum.Enum):
@@ -128,7 +129,7 @@ def test_deep_nesting_is_cut():
 @given(st.text(), st.integers(0, 200))
 def test_cut_keeps_the_limit(text, limit):
     """A cut text is never longer than the limit, and a short one is unchanged."""
-    short = cut(text, limit)
+    short = truncate(text, limit)
     assert len(short) <= max(limit, 0)
     if len(text) <= limit:
         assert short == text
@@ -136,7 +137,7 @@ def test_cut_keeps_the_limit(text, limit):
 
 def test_a_cut_text_says_how_much_is_missing():
     """Beginning and end stay, and a note between them gives the size of the whole."""
-    text = cut("a" * 5_000 + "z" * 5_000, 1_000)
+    text = truncate("a" * 5_000 + "z" * 5_000, 1_000)
     assert text.startswith("aaa")
     assert text.endswith("zzz")
     assert "of 10,000 characters left out" in text

@@ -11,6 +11,7 @@ from nbagent.core.argument_checks import (
     is_number,
 )
 from nbagent.core.clock import seconds_between, utc_now, uuid7
+from nbagent.core.console import in_notebook, say
 from nbagent.core.hints import by_place, how_to_set, magics_loaded, says_magic, show_runs
 from nbagent.core.json_codec import dump_json, load_json
 from nbagent.core.message_limits import (
@@ -36,6 +37,16 @@ from nbagent.core.redaction import (
     remember_url,
 )
 from nbagent.core.terminal_text import PrintablePieces, printable
+from nbagent.core.text import (
+    format_bytes,
+    format_seconds,
+    format_usd,
+    last_line,
+    one_line,
+    truncate,
+    truncate_end,
+    utf8_safe,
+)
 from nbagent.core.threads import (
     Soon,
     main_thread_soon,
@@ -62,9 +73,14 @@ __all__ = [
     "check_text",
     "cut_error_body",
     "dump_json",
+    "format_bytes",
+    "format_seconds",
+    "format_usd",
     "how_to_set",
+    "in_notebook",
     "is_number",
     "is_secret_name",
+    "last_line",
     "load_json",
     "magics_loaded",
     "main_thread_soon",
@@ -73,19 +89,24 @@ __all__ = [
     "masked_url",
     "masked_urls",
     "message_limit",
+    "one_line",
     "printable",
     "redirected_to",
     "remember",
     "remember_named",
     "remember_url",
     "run_in_daemon_thread",
+    "say",
     "says_magic",
     "seconds_between",
     "set_main_thread_scheduler",
     "show_runs",
     "too_many_bytes",
+    "truncate",
+    "truncate_end",
     "unpacked",
     "utc_now",
+    "utf8_safe",
     "uuid7",
     "within",
 ]

@@ -17,11 +17,12 @@ from typing import Any, cast
 
 import orjson
 
+from nbagent.core import truncate
 from nbagent.errors import MemberError
 from nbagent.events import Message, MessageAdded, ToolRequest, TypedAnswer
 from nbagent.loop import Finish, LoopContext, LoopState, run_loop
 from nbagent.models import Model, ReplyFinished
-from nbagent.prompts import cut, render_result
+from nbagent.prompts import render_result
 from nbagent.run import RunStatus, StopReason, status_of
 from nbagent.spec import AgentSpec, TeamSpec
 from nbagent.tools import Tool, tool, tools_of
@@ -106,7 +107,7 @@ def member_description(member: AgentSpec) -> str:
     said = " ".join(member.instructions.split())
     parts = [f"Hand a task to {member.name!r} and get its answer."]
     if said:
-        parts.append(cut(said, ABOUT_LIMIT))
+        parts.append(truncate(said, ABOUT_LIMIT))
     if isinstance(member, TeamSpec):
         parts.append(f"It leads a team of {', '.join(repr(one.name) for one in member.members)}.")
     if member.tools:
@@ -127,7 +128,9 @@ def failure(member: AgentSpec, answer: Answer) -> MemberError:
     """Return what the leader is told of a member that did not complete."""
     what = (answer.error or answer.stop_reason.replace("_", " ")).partition("\n")[0]
     wrote = (
-        f"; until then it had written: {cut(answer.partial, SAID_LIMIT)}" if answer.partial.strip() else ""
+        f"; until then it had written: {truncate(answer.partial, SAID_LIMIT)}"
+        if answer.partial.strip()
+        else ""
     )
     return MemberError(f"member {member.name!r} gave no answer: {what}{wrote}")
 

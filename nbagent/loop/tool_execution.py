@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from nbagent.core import mask, masked_urls, run_in_daemon_thread
+from nbagent.core import mask, masked_urls, run_in_daemon_thread, truncate_end
 from nbagent.loop.tool_results import ToolResult, read_all, tool_result_of
 from nbagent.tools import Tool, ToolArgumentsError
 
@@ -111,4 +111,4 @@ def tool_error_text(error: BaseException) -> str:
         text = mask(masked_urls(f"{type(error).__name__}: {error}"))
     except BaseException:  # noqa: BLE001 - it must not end the loop that all runs share
         return type(error).__name__
-    return text if len(text) <= SAID_LIMIT else f"{text[:SAID_LIMIT]}… ({len(text):,} characters)"
+    return truncate_end(text, SAID_LIMIT)

@@ -14,8 +14,9 @@ from io import BytesIO, IOBase, StringIO
 from itertools import islice
 from typing import Any
 
+from nbagent.core import format_bytes
 from nbagent.events import FilePart
-from nbagent.prompts import file_of, size_text
+from nbagent.prompts import file_of
 from nbagent.tools import render_result
 
 MOST_VALUES = 1_000  # that are read of an iterator
@@ -97,7 +98,7 @@ class _Found:
         if part is None:
             return self._bytes_text(value) if isinstance(value, bytes | bytearray | memoryview) else None
         size = len(part.data) * 3 // 4
-        what = f"{part.name}, {part.media_type}, {size_text(size)}"
+        what = f"{part.name}, {part.media_type}, {format_bytes(size)}"
         if len(self.files) == MOST_FILES or self.size + len(part.data) > MOST_BYTES:
             self._tell(f"{what}: more than goes with a request")
             return f"[file {what}: too large to be shown]"

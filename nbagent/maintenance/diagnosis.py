@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from nbagent import kernel, runtime, settings
+from nbagent.core import format_bytes
 from nbagent.errors import NBAgentError
 from nbagent.models import provider_status
 from nbagent.store import Store
@@ -78,7 +79,7 @@ def _record() -> dict[str, str]:
     if not path.exists():
         return {**found, "file": "not there yet: the first run makes it" if store.untouched else "on its way"}
     found["size"] = ", ".join(
-        f"{_bytes(one.stat().st_size)} in {one.name}" for one in _files(path) if one.exists()
+        f"{format_bytes(one.stat().st_size)} in {one.name}" for one in _files(path) if one.exists()
     )
     status = path.stat()
     mode = stat.filemode(status.st_mode)
@@ -175,11 +176,3 @@ def _user(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except (ImportError, KeyError):
         return str(uid)
-
-
-def _bytes(size: float) -> str:
-    for unit in ("bytes", "KB", "MB"):
-        if size < 1000:  # noqa: PLR2004
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

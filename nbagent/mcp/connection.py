@@ -13,7 +13,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core import run_in_daemon_thread
+from nbagent.core import one_line, run_in_daemon_thread
 from nbagent.mcp.errors import MCPServerError, MCPToolError
 from nbagent.mcp.transports import ServerAddress
 
@@ -163,7 +163,7 @@ class ServerConnection:
             reason = f"{error}" or type(error).__name__
             what = self._link.last_words() or reason
             todo = "see whether it runs outside of the notebook, and check its address and arguments"
-        line = " ".join(what.split())
+        line = one_line(what, 2_000)
         return MCPServerError(
             f"MCP server {self._name!r} ({self._address.shown}) did not start: {line}", todo
         )

@@ -1,111 +1,89 @@
-"""What a click in the table does: cancel many, retry, resume, a batch's rows again. On the background loop, the work in threads of its own.
+"""Commands of the panel: a click's message is taken once, and performed on the background loop.
 
-Registered with `shown.py`, which hears commands on the control channel and the comm and performs each id once. A
-command that fails tells the panels why, in its two lines.
+One path for cards, the table and opened runs. A message comes over the control channel, which works while a cell is
+busy, or over the widget's comm. `add_commands` is called by the files that know what a command does.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
+from uuid import uuid4
 
 from nbagent import runtime
 from nbagent.core import run_in_daemon_thread
-from nbagent.errors import NBAgentError
-from nbagent.panel.card import display
-from nbagent.panel.table import batches
-from nbagent.panel.table.widget import tables
-from nbagent.runtime import Run
 
+REMEMBERED = 500  # command ids
+END_WAIT_S = 0.5
+Command = Callable[[Mapping[str, Any]], Awaitable[None]]
+_ON_ONE_CALL = frozenset({"approve", "deny"})
 _log = logging.getLogger("nbagent")
 
 
-async def _retry(run_id: str) -> None:
-    await _again("retry", run_id, lambda: runtime.current().retry(run_id))
+def add_commands(**commands: Command) -> None:
+    """Let further commands be taken: `name=work`, a coroutine function that is given the message."""
+    _commands.update(commands)
 
 
-async def _resume(run_id: str) -> None:
-    run = await _again("resume", run_id, lambda: runtime.current().resume(run_id))
-    if run is not None:
-        display.revive(run)
+def handle_message(content: Mapping[str, Any]) -> bool:
+    """Take a command from a front end, hand it to the background loop and return at once.
+
+    Any thread. True if it was taken, also a second time with the same `command_id`, which does nothing more.
+    """
+    command = content.get("command")
+    if not isinstance(content.get("run_id"), str) or command not in _commands:
+        return False
+    if command in _ON_ONE_CALL and not _names_a_call(content):
+        return False
+    command_id = str(content.get("command_id") or uuid4())
+    runtime.current().thread.soon(_start, str(command), dict(content), command_id)
+    return True
 
 
-async def _again(command: str, run_id: str, work: Callable[[], Run]) -> Run | None:
-    """Do the work, and tell the panels how it went."""
-    said: dict[str, Any] = {"command": command, "run_id": run_id}
-    try:
-        run = await run_in_daemon_thread(work)
-    except NBAgentError as error:
-        _tell({**said, "error": [f"{command}: {error.what}", error.todo]})
-        return None
-    except Exception as error:  # noqa: BLE001 - a click must get an answer; whatever it is, no run is hurt by it
-        _log.exception("%s of run %s failed", command, run_id)
-        _tell({**said, "error": [f"{command} failed: {error!r:.300}", "the kernel's log has the traceback"]})
-        return None
-    _tell({**said, "new_id": run.run_id})
-    return run
-
-
-def _tell(said: dict[str, Any]) -> None:
-    for table in tables():
-        table.widget.send({"said": said})
-
-
-async def _cancel_all(_: str) -> None:
-    for batch in batches.here().values():
-        batch.cancel()  # else it would ask its next rows
-    for table in tables():
-        await _cancel_these(table.board.unfinished())
-    _tell({"command": "cancel_all", "run_id": ""})
-
-
-async def _cancel_batch(batch_id: str) -> None:
-    if (batch := batches.here().get(batch_id)) is not None:
-        batch.cancel()
-    for table in tables():
-        await _cancel_these(table.board.unfinished(batch_id=batch_id))
-    _tell({"command": "cancel_batch", "run_id": batch_id})
-
-
-async def _retry_batch(batch_id: str) -> None:
-    """Ask the rows of this kernel's batch once more that have no answer."""
-    said: dict[str, Any] = {"command": "retry_batch", "run_id": batch_id}
-    batch = batches.here().get(batch_id)
-    if batch is None:
-        _tell(
-            {
-                **said,
-                "error": ["the batch is not this kernel's", "map the table again: answered rows are reused"],
-            }
-        )
-        return
-    batch.retry_failed()
-    _tell(said)
-
-
-async def _cancel_these(run_ids: list[str]) -> None:
+async def cancel_runs(run_ids: Iterable[str]) -> None:
     """Stop this kernel's runs at once, then ask the others' kernels through the store."""
     current = runtime.current()
-    here = [live for run_id in run_ids if (live := current.live(run_id)) is not None]
-    for live in here:
-        live.stop("cancelled")
-    mine = {live.record.launch.run_id for live in here}
-    elsewhere = [run_id for run_id in run_ids if run_id not in mine]
+    elsewhere, ends = [], []
+    for run_id in run_ids:
+        live = current.live(run_id)
+        if live is None:
+            elsewhere.append(run_id)
+        else:
+            live.stop("cancelled")
+            ends.append(asyncio.wrap_future(live.ended))
     if elsewhere:
         await run_in_daemon_thread(lambda: [current.cancel(run_id) for run_id in elsewhere])
+    if ends:
+        await asyncio.wait(ends, timeout=END_WAIT_S)
 
 
-async def _resend_table(_: str) -> None:
-    for table in tables():
-        table.widget.send_state("table")
+def _names_a_call(content: Mapping[str, Any]) -> bool:
+    """Whether a decision says what it is on: a click is for the one call that it stood beside."""
+    return isinstance(content.get("tool_call_id"), str) and isinstance(content.get("step"), int)
 
 
-display.add_commands(
-    retry=_retry,
-    resume=_resume,
-    cancel_all=_cancel_all,
-    cancel_batch=_cancel_batch,
-    retry_batch=_retry_batch,
-    resend_table=_resend_table,
-)
+def _start(command: str, content: Mapping[str, Any], command_id: str) -> None:
+    """Start a command that was not taken before. On the background loop."""
+    if command_id in _taken:
+        return
+    _taken[command_id] = None
+    while len(_taken) > REMEMBERED:
+        _taken.popitem(last=False)
+    task = asyncio.get_running_loop().create_task(_perform(command, content), name=f"nbagent-{command}")
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+async def _perform(command: str, content: Mapping[str, Any]) -> None:
+    try:
+        await _commands[command](content)
+    except Exception:  # noqa: BLE001 - a panel command is a border: the person sees the card's state, the log the reason
+        _log.exception("%s of run %s failed", command, content["run_id"])
+
+
+_commands: dict[str, Command] = {}
+_taken: OrderedDict[str, None] = OrderedDict()
+_tasks: set[asyncio.Task[None]] = set()

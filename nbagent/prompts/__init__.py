@@ -8,10 +8,9 @@ from nbagent.prompts.attachments import (
     file_of,
     files_of,
     prompt_with,
-    size_text,
 )
 from nbagent.prompts.instructions import Instructions, check_instructions, instructions_text
-from nbagent.prompts.rendering import MISSING, cut, is_missing, json_schema_of, json_text, render_result
+from nbagent.prompts.rendering import MISSING, is_missing, json_schema_of, json_text, render_result
 from nbagent.prompts.templates import BY_NAMES, IN_A_CELL, render, variables_in
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "attachment_of",
     "attachments_of",
     "check_instructions",
-    "cut",
     "file_of",
     "files_of",
     "instructions_text",
@@ -34,6 +32,5 @@ __all__ = [
     "prompt_with",
     "render",
     "render_result",
-    "size_text",
     "variables_in",
 ]

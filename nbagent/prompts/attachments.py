@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from nbagent.core import how_to_set
+from nbagent.core import format_bytes, how_to_set
 from nbagent.errors import PromptError, UnknownNameError, did_you_mean
 from nbagent.events import FilePart
 from nbagent.prompts.rendering import frame_text, render_result
@@ -47,7 +47,7 @@ class Attachment:
 
     def __str__(self) -> str:
         """One line for a person, such as `df (DataFrame 1,000 x 5, 3 KB)`."""
-        return f"{self.name} ({' '.join(filter(None, (self.kind, self.shape)))}, {size_text(self.size)})"
+        return f"{self.name} ({' '.join(filter(None, (self.kind, self.shape)))}, {format_bytes(self.size)})"
 
 
 def attachment_of(
@@ -133,13 +133,6 @@ def prompt_with(prompt: str, contexts: Iterable[Attachment]) -> str:
 def files_of(contexts: Iterable[Attachment]) -> tuple[FilePart, ...]:
     """Return the files among the contexts, in order."""
     return tuple(one.file for one in contexts if one.file is not None)
-
-
-def size_text(size: int) -> str:
-    """Return a number of bytes as a person says it: `812 B`, `48 KB`, `1.5 MB`."""
-    if size < _KB:
-        return f"{size} B"
-    return f"{size / _KB:,.0f} KB" if round(size / _KB) < _KB else f"{size / _KB**2:,.1f} MB"
 
 
 def _of_file(path: Path, name: str | None, max_bytes: int | None) -> Attachment:
@@ -272,6 +265,6 @@ def _bytes_in(text: str) -> int:
 def _check_size(name: str, size: int, max_bytes: int | None) -> None:
     if max_bytes is not None and size > max_bytes:
         raise PromptError(
-            f"{name} has {size_text(size)}, more than max_context_bytes ({size_text(max_bytes)})",
+            f"{name} has {format_bytes(size)}, more than max_context_bytes ({format_bytes(max_bytes)})",
             f"give less of it, or raise the limit: {how_to_set('max_context_bytes')}",
         )

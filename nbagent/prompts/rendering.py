@@ -19,6 +19,8 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from nbagent.core import truncate
+
 LIMIT = 20_000
 _DEPTH = 40
 _ROWS_HEAD, _ROWS_TAIL = 40, 10
@@ -49,7 +51,7 @@ def render_result(value: object, limit: int = LIMIT) -> str:
     """
     try:
         text = value if type(value) is str else _text_of(value)
-        text = cut(text, limit)
+        text = truncate(text, limit)
         text.encode("utf-8")
     except UnicodeEncodeError:  # a lone surrogate: no provider and no database takes one
         return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")[:limit]
@@ -61,18 +63,6 @@ def render_result(value: object, limit: int = LIMIT) -> str:
 def json_text(value: object, indent: int | None = None) -> str:
     """Return `value` as JSON with the same rules as `render_result`; keys in their order."""
     return json.dumps(_plain(value, 0, ()), ensure_ascii=False, indent=indent)
-
-
-def cut(text: str, limit: int = LIMIT) -> str:
-    """Return `text`, or its beginning and end with a note of what was left out between, `limit` in all."""
-    if len(text) <= limit:
-        return text
-    note = f"\n[... {len(text) - limit:,} or more of {len(text):,} characters left out ...]\n"
-    room = limit - len(note)
-    if room <= 0:
-        return text[:limit]
-    tail = room // 3
-    return text[: room - tail] + note + (text[-tail:] if tail else "")
 
 
 class Missing:

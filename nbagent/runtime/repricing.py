@@ -7,13 +7,13 @@ next look at the record, or by `nb.reprice()`, and it is said. What has a cost k
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from nbagent import settings
+from nbagent.core import say
 from nbagent.errors import ConfigurationError, StoreError
 from nbagent.events import ModelCall, Usage
 from nbagent.models import PRICE_SHARE, price_usd
@@ -63,10 +63,8 @@ def catch_up_prices(runtime: Runtime) -> None:
 
 def report_repriced(count: int, dollars: float) -> None:
     """Tell the person: under the cell in a notebook, else on the error stream."""
-    ipython = sys.modules.get("IPython")
-    out = sys.stdout if ipython is not None and ipython.get_ipython() is not None else sys.stderr
     calls = "1 earlier call" if count == 1 else f"{count} earlier calls"
-    out.write(f"{calls} had tokens and no price: now ${dollars:.4f} by the price table\n")
+    say(f"{calls} had tokens and no price: now ${dollars:.4f} by the price table")
 
 
 def _cost_of(row: Mapping[str, Any]) -> CallCost | None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
-import sys
 import threading
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core import check_seconds, printable, run_in_daemon_thread
+from nbagent.core import check_seconds, printable, run_in_daemon_thread, say
 from nbagent.errors import RunIdInUseError, WaitTimeout, replace_traceback
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision
@@ -229,9 +228,7 @@ class Run:
         text = approval_hint(waiting, self.label or self.run_id) if waiting is not None else ""
         told = text.replace(OTHERS_WAIT, "")  # that others wait too is no news of this run
         if told and told != self._told:
-            ipython = sys.modules.get("IPython")
-            in_notebook = ipython is not None and ipython.get_ipython() is not None
-            (sys.stdout if in_notebook else sys.stderr).write(printable(text) + "\n")
+            say(printable(text))
         self._told = told
 
     def future(self) -> concurrent.futures.Future[RunOutput]:

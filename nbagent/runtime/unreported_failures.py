@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from nbagent.core import in_notebook
 from nbagent.run import RunStatus
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ _FAILED = (RunStatus.error, RunStatus.timeout)
 
 def report_unreported_failures(lives: Iterable[ActiveRun]) -> None:
     """Write a line for each failed run that a script launched by itself and never looked at, the first few."""
-    ipython = sys.modules.get("IPython")
-    if ipython is not None and ipython.get_ipython() is not None:
+    if in_notebook():
         return
     failed = [live for live in lives if live.record.status in _FAILED and not live.asked and _is_own(live)]
     for live in failed[:MOST]:

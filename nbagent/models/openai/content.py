@@ -15,11 +15,10 @@ import re
 
 import orjson
 
-from nbagent.core import dump_json, load_json
+from nbagent.core import dump_json, load_json, truncate
 from nbagent.events import FilePart, Message
 from nbagent.models.protocol import SchemaDefinition, ToolDefinition
 from nbagent.models.transport.wire_json import whole_text
-from nbagent.prompts import cut
 
 NO_RESULT = "(no output)"  # gateways to Anthropic's API refuse empty text, and text that is all blanks
 NO_TEXT = "(no text)"
@@ -71,7 +70,7 @@ def schema_prompt(schema: SchemaDefinition) -> str:
 
 def sent_description(tool: ToolDefinition, longest: int | None) -> str:
     """Return a tool's description, without its middle where the provider takes no more than so many characters."""
-    return tool.description if longest is None else cut(tool.description, longest)
+    return tool.description if longest is None else truncate(tool.description, longest)
 
 
 def sent_result(message: Message, *, shows_files: bool) -> str:

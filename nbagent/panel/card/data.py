@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nbagent.core import format_seconds, format_usd, one_line, truncate_end, utf8_safe
 from nbagent.events import PendingApproval, ToolCall, ToolRequest
 from nbagent.panel.card.members import MemberSnapshot, member_rows, members_of
 from nbagent.panel.card.structured import structure_of
-from nbagent.panel.table.row import CACHED, cut, sendable
+from nbagent.panel.table.row import CACHED
 from nbagent.run import EarlierRun, RunMetrics, RunOutput, RunRecord, RunStatus
 
 Row = dict[str, Any]
 
 DEMO_BANNER = "demo model: canned answers, no key needed; set NBAgent.model for a real one"
 TEXT_LIMIT, TEXT_STEP = 100_000, 20_000  # a longer text loses its beginning, a step at a time
-CALL_LIMIT, LINE_LIMIT, NOTICES_LIMIT = 160, 500, 5
+CALL_LIMIT, NOTICES_LIMIT = 160, 5
 APPROVAL_LIMIT, APPROVALS_LIMIT = 4_000, 20
 _DIME = 0.1
 _UNSTRUCTURED = {"table": None, "tree": None, "more": "", "form": ""}
@@ -130,9 +131,9 @@ def row_of(seen: RunSnapshot) -> Row:
     begin = seen.started_at or seen.created_at
     return {
         "run_id": seen.run_id,
-        "title": _line(seen.label or seen.agent_name or "run"),
-        "agent": _line(seen.agent_name or "") if seen.label else "",
-        "model": _line(":".join(filter(None, (seen.provider, seen.model)))),
+        "title": one_line(seen.label or seen.agent_name or "run"),
+        "agent": one_line(seen.agent_name or "") if seen.label else "",
+        "model": one_line(":".join(filter(None, (seen.provider, seen.model)))),
         "banner": DEMO_BANNER if seen.provider == "demo" else "",
         "status": seen.status.value,
         "reason": ", ".join(filter(None, (_reason(seen), CACHED if seen.cached_from else ""))),
@@ -142,10 +143,10 @@ def row_of(seen: RunSnapshot) -> Row:
         "approvals": _approvals(seen),
         "calls": [] if final else [f"calling {call_text(r.name, r.arguments)}" for r in seen.running_tools],
         "called": _called(seen.tool_calls),
-        "members": [{**row, "name": _line(str(row["name"]))} for row in member_rows(seen.members)],
-        "retry": _line(seen.retry or ""),
-        "notices": [_line(notice) for notice in seen.notices[-NOTICES_LIMIT:]],
-        "error": [_line(what), _line(todo)] if what else [],
+        "members": [{**row, "name": one_line(str(row["name"]))} for row in member_rows(seen.members)],
+        "retry": one_line(seen.retry or ""),
+        "notices": [one_line(notice) for notice in seen.notices[-NOTICES_LIMIT:]],
+        "error": [one_line(what), one_line(todo)] if what else [],
         **(_UNSTRUCTURED if seen.value is None else structure_of(seen.value)),
         "html": None,
         "took": "" if seen.cached_from else _took(seen),
@@ -156,7 +157,7 @@ def row_of(seen: RunSnapshot) -> Row:
 
 def code_of(seen: RunSnapshot) -> str:
     """Return the expression that gets the result, in this notebook or another."""
-    return f"nb.get({json.dumps(sendable(seen.label or seen.run_id), ensure_ascii=False)}).content"
+    return f"nb.get({json.dumps(utf8_safe(seen.label or seen.run_id), ensure_ascii=False)}).content"
 
 
 def call_text(name: str, arguments: str) -> str:
@@ -167,45 +168,23 @@ def call_text(name: str, arguments: str) -> str:
         given = None
     if isinstance(given, dict):
         arguments = ", ".join(f"{key}={value!r}" for key, value in given.items())
-    return _line(f"{name}({arguments})", CALL_LIMIT)
+    return one_line(f"{name}({arguments})", CALL_LIMIT)
 
 
 def approval_text(call: PendingApproval) -> str:
     """Return a call as a person has to see it before it runs: in full, and nothing in it that hides or turns text."""
-    text = sendable(str(call))
-    if len(text) <= APPROVAL_LIMIT:
-        return text
-    return f"{text[:APPROVAL_LIMIT]}… ({len(text):,} characters; run.pending_approvals has all)"
+    text = utf8_safe(str(call))
+    return truncate_end(text, APPROVAL_LIMIT, "; run.pending_approvals has all")
 
 
 def facts_of(metrics: RunMetrics, *, final: bool) -> list[list[str]]:
     """Return what a run cost as [name, value] pairs; unknown is "?" once it is final, and left out before."""
     known = [
         ("tokens", _tokens(metrics.input_tokens, metrics.output_tokens)),
-        ("cost", money(metrics.cost_usd)),
-        ("first token", seconds(metrics.ttft_s)),
+        ("cost", format_usd(metrics.cost_usd)),
+        ("first token", format_seconds(metrics.ttft_s)),
     ]
     return [[name, value or "?"] for name, value in known if value or final]
-
-
-def money(dollars: float | None) -> str:
-    """Return dollars for reading, with at least two digits that mean something; empty for unknown."""
-    if dollars is None:
-        return ""
-    if dollars == 0 or dollars >= _DIME:
-        return f"${dollars:,.2f}" if dollars else "$0"
-    return f"${dollars:.2g}"
-
-
-def seconds(value: float | None) -> str:
-    """Return a duration for reading; empty for unknown."""
-    if value is None:
-        return ""
-    if value < 60:  # noqa: PLR2004
-        return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"  # noqa: PLR2004
-    minutes, rest = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
 def _tokens(into: int | None, out: int | None) -> str:
@@ -225,12 +204,12 @@ def _called(calls: Sequence[ToolCall]) -> str:
     failed = sum(call.status != "completed" for call in calls) - denied
     names = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counts.items())
     ends = (f"; {failed} failed" if failed else "") + (f"; {denied} denied" if denied else "")
-    return _line(f"called {names}{ends}")
+    return one_line(f"called {names}{ends}")
 
 
 def _facts(seen: RunSnapshot) -> list[list[str]]:
     if seen.cached_from is not None:
-        return [["cost", money(0)]]
+        return [["cost", format_usd(0)]]
     return facts_of(seen.metrics, final=seen.status.is_final) if seen.metrics is not None else []
 
 
@@ -243,7 +222,7 @@ def _approvals(seen: RunSnapshot) -> list[Row]:
     """Return the calls that wait for a person, the run's own and its members', each with the run to decide on."""
     own = [(seen.run_id, "", call) for call in seen.approvals]
     members = [
-        (one.run_id, cut(one.name, CALL_LIMIT), call) for one in seen.members for call in one.approvals
+        (one.run_id, one_line(one.name, CALL_LIMIT), call) for one in seen.members for call in one.approvals
     ]
     return [
         {
@@ -263,13 +242,13 @@ def _waiting(seen: RunSnapshot) -> str:
         return "waits for your approval" + ("; runs of its session wait for it" if seen.others_wait else "")
     asking = [one.name for one in seen.members if one.approvals]
     if asking:
-        return _line(
+        return one_line(
             f"{', '.join(dict.fromkeys(asking))} {'wait' if len(asking) > 1 else 'waits'} for your approval"
         )
     if seen.text or seen.running_tools or seen.retry or seen.status.is_final:
         return ""
     if seen.waits_for is not None:
-        return _line(f"waiting for its turn: {seen.waits_for.told_with_time}")
+        return one_line(f"waiting for its turn: {seen.waits_for.told_with_time}")
     if seen.queue_position is not None:
         return f"waiting: {_ordinal(seen.queue_position)} in the queue"
     return "waiting for its turn" if seen.status is RunStatus.pending else "waiting for the first word"
@@ -291,7 +270,7 @@ def _took(seen: RunSnapshot) -> str:
     """Return how long the finished work took; queueing apart."""
     if seen.started_at is None or seen.finished_at is None:
         return ""
-    return seconds((seen.finished_at - seen.started_at).total_seconds())
+    return format_seconds((seen.finished_at - seen.started_at).total_seconds())
 
 
 def _retry_note(error: str | None, retry_in_s: float | None) -> str | None:
@@ -301,18 +280,13 @@ def _retry_note(error: str | None, retry_in_s: float | None) -> str | None:
     return f"{what}; trying again in {retry_in_s:.1f} s"
 
 
-def _line(text: str, limit: int = LINE_LIMIT) -> str:
-    """Return text in one line of at most `limit` characters."""
-    return cut(text, limit)
-
-
 def _epoch_ms(moment: datetime | None) -> float | None:
     return None if moment is None else round(moment.timestamp() * 1000)
 
 
 def shown_text(text: str) -> str:
     """Return the part of a text that a card holds: all, or the end of a very long one with a first line that says so."""
-    text = sendable(text)
+    text = utf8_safe(text)
     if len(text) <= TEXT_LIMIT:
         return text
     start = -((TEXT_LIMIT - len(text)) // TEXT_STEP) * TEXT_STEP

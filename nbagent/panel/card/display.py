@@ -1,8 +1,8 @@
-"""What is on screen: each shown run's widget and snapshot, the one flusher of all cards, and their commands.
+"""Displayed cards: each run's widget and static output, the one updater of all cards, and what clicks on a card do.
 
-`show` runs on the main thread; the flusher and the commands on the background loop. One flusher serves every
-card of the kernel, at most ten times a second, and only while a shown run is unfinished: when nothing runs,
-nothing is sent.
+`show` runs on the main thread, the updater and the commands on the background loop. One updater serves every card of
+the kernel, at most ten times a second, and only while a displayed run is unfinished: when nothing runs, nothing is
+sent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import contextvars
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -24,6 +24,7 @@ from nbagent.loop import Decision
 from nbagent.panel.card import markdown
 from nbagent.panel.card.data import Row, RunSnapshot, row_of, shown_text
 from nbagent.panel.card.static_html import html_of, key_of, plain_of
+from nbagent.panel.commands import add_commands, cancel_runs, handle_message
 
 if TYPE_CHECKING:
     from nbagent.panel.card.widget import CardListener
@@ -33,7 +34,7 @@ FASTEST_S = 0.1
 STORED_POLL_S = 1.0
 BUSY_SHARE = 20  # a tick that took t is followed by a pause of 20 t: at most 5 % of a core ...
 LONGEST_PAUSE_S = 2.0  # ... but one slow tick, as on a busy machine, lets nobody wait for long
-REMEMBERED = 500  # shown runs and command ids kept
+REMEMBERED = 500  # displayed runs
 _log = logging.getLogger("nbagent")
 
 
@@ -46,7 +47,7 @@ class DisplayedRun:
         self.context = contextvars.copy_context()
         self.in_notebook = False  # True once the final snapshot was written from a cell
         self.widget: CardListener | None = None
-        self.trouble = ""  # why the last decision that was clicked came to nothing
+        self.decision_problem = ""  # why the last decision that was clicked came to nothing
         self._record = run.record
         # version, row and text together: of two threads that look at once the later may be the older one
         self._looked: tuple[int, Row, str] = (0, {}, "")
@@ -69,8 +70,8 @@ class DisplayedRun:
             else RunSnapshot.of_output(self.run.output)
         )
         row, text = row_of(seen), shown_text(seen.text)
-        if self.trouble and not row["final"]:
-            row["notices"].append(self.trouble)
+        if self.decision_problem and not row["final"]:
+            row["notices"].append(self.decision_problem)
         if row["status"] == "completed" and not row["form"]:  # what was cut off stays as it came
             row["html"] = markdown.html_of(text)
         self._looked = version, row, text
@@ -179,7 +180,6 @@ async def _flushed(shown: DisplayedRun) -> bool:
 
 _flusher = CardUpdater()
 _by_run: OrderedDict[str, list[DisplayedRun]] = OrderedDict()
-_commands_heard: OrderedDict[str, None] = OrderedDict()
 
 
 def show(run: Run) -> None:
@@ -212,59 +212,16 @@ def flush_ended() -> None:
 # ------------------------------------------------------------------- commands
 
 
-def handle_message(content: Mapping[str, Any]) -> bool:
-    """Take a command from a card, over the control channel or the comm; hand it over and return at once.
-
-    Any thread. True if it was taken, also a second time with the same `command_id`, which does nothing more.
-    """
-    command, run_id = content.get("command"), content.get("run_id")
-    if not isinstance(run_id, str) or (command not in _PLAIN and command not in _DECISIONS):
-        return False
-    if command in _DECISIONS and not _names_a_call(content):
-        return False
-    command_id = str(content.get("command_id") or uuid4())
-    runtime.current().thread.soon(_take, str(command), dict(content), command_id)
-    return True
+async def _cancel(content: Mapping[str, Any]) -> None:
+    await cancel_runs([content["run_id"]])
+    await _resend_card(content["run_id"])
 
 
-def _names_a_call(content: Mapping[str, Any]) -> bool:
-    """Whether a decision says what it is on: a click is for the one call that it stood beside."""
-    return isinstance(content.get("tool_call_id"), str) and isinstance(content.get("step"), int)
+async def _decide(content: Mapping[str, Any]) -> None:
+    """Decide on one call; a card shows why that came to nothing (a tool is not defined in this notebook, ...)."""
+    run_id, decision = content["run_id"], _DECISIONS[content["command"]]
 
-
-def _take(command: str, content: Mapping[str, Any], command_id: str) -> None:
-    """Start a command that was not heard before. On the background loop."""
-    if command_id in _commands_heard:
-        return
-    _commands_heard[command_id] = None
-    while len(_commands_heard) > REMEMBERED:
-        _commands_heard.popitem(last=False)
-    task = asyncio.get_running_loop().create_task(_perform(command, content), name=f"nbagent-{command}")
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)
-
-
-async def _perform(command: str, content: Mapping[str, Any]) -> None:
-    run_id = content["run_id"]
-    try:
-        if command in _DECISIONS:
-            await _decide(run_id, content, _DECISIONS[command])
-        else:
-            await _PLAIN[command](run_id)
-    except Exception:  # noqa: BLE001 - a panel command is a border: the person sees the card's state, the log the reason
-        _log.exception("%s of run %s failed", command, run_id)
-
-
-async def _cancel(run_id: str) -> None:
-    # in its own thread: a run of another kernel is cancelled through the store's file
-    await run_in_daemon_thread(lambda: runtime.current().cancel(run_id))
-    await _resend(run_id)
-
-
-async def _decide(run_id: str, content: Mapping[str, Any], decision: Decision) -> None:
-    """Say a decision on one call; a card shows why it came to nothing (a tool is not defined in this notebook, ...)."""
-
-    def say() -> str:
+    def decide() -> str:
         try:
             run = runtime.current().get(run_id)
             run.decide(decision, tool_call_id=content["tool_call_id"], step=content["step"])
@@ -272,23 +229,22 @@ async def _decide(run_id: str, content: Mapping[str, Any], decision: Decision) -
             return f"{error.what}; {error.todo}"
         return ""
 
-    trouble = await run_in_daemon_thread(say)
+    problem = await run_in_daemon_thread(decide)
     clicked_on = str(content.get("card") or run_id)  # a member's call stands on its team's card too
     for card in dict.fromkeys((run_id, clicked_on)):
         for shown in _by_run.get(card, ()):
-            shown.trouble = trouble
-        await _resend(card)
+            shown.decision_problem = problem
+        await _resend_card(card)
 
 
-async def _resend(run_id: str) -> None:
+async def _resend(content: Mapping[str, Any]) -> None:
+    await _resend_card(content["run_id"])
+
+
+async def _resend_card(run_id: str) -> None:
     for shown in _by_run.get(run_id, ()):
         if shown.widget is not None:
             shown.widget.tell_all(*await run_in_daemon_thread(shown.look))
-
-
-def add_commands(**commands: Callable[[str], Awaitable[None]]) -> None:
-    """Let further commands be heard: `name=work`, a coroutine function that is given the run's id."""
-    _PLAIN.update(commands)
 
 
 def revive(run: Run) -> None:
@@ -313,6 +269,5 @@ def forget(one: DisplayedRun) -> None:
         listed.remove(one)
 
 
-_PLAIN: dict[str, Callable[[str], Awaitable[None]]] = {"cancel": _cancel, "resend": _resend}
 _DECISIONS = {"approve": Decision(approved=True), "deny": Decision(approved=False)}
-_tasks: set[asyncio.Task[None]] = set()
+add_commands(cancel=_cancel, resend=_resend, approve=_decide, deny=_decide)

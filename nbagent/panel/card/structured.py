@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from nbagent.panel.table.row import cut, sendable
+from nbagent.core import one_line, truncate_end, utf8_safe
 from nbagent.run import shown
 from nbagent.schemas import rows_of, to_plain
 
@@ -63,7 +63,7 @@ def _table(value: Any) -> tuple[Data | None, str]:
     ]
     note = ", ".join(filter(None, left))
     return {
-        "columns": [cut(name, CELL_LIMIT) for name in names],
+        "columns": [one_line(name, CELL_LIMIT) for name in names],
         "numeric": [all(_is_number(row.get(name)) for row in shown) for name in names],
         "cells": [[_cell(row.get(name)) for name in names] for row in shown],
         "nested": any(isinstance(row.get(name), list | dict) for row in shown for name in names),
@@ -80,7 +80,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _number(value)
     text = value if isinstance(value, str) else shown(value, _json)
-    return cut(text, CELL_LIMIT)
+    return one_line(text, CELL_LIMIT)
 
 
 def _json(value: Any) -> str:
@@ -105,7 +105,7 @@ class Tree:
     def of(self, data: Any, name: str = "", depth: int = 0) -> Data:
         """Return the node of plain JSON data."""
         self._left -= 1
-        known = {"name": cut(name, CELL_LIMIT)}
+        known = {"name": one_line(name, CELL_LIMIT)}
         if not isinstance(data, dict | list):
             return known | _leaf(data)
         note = _count(data)
@@ -134,7 +134,4 @@ def _leaf(data: Any) -> Data:
         return {"kind": "word", "text": {None: "none", True: "true", False: "false"}[data]}
     if isinstance(data, int | float):
         return {"kind": "number", "text": _number(data)}
-    text = shown(data, str)
-    if len(text) > LEAF_LIMIT:
-        text = f"{text[:LEAF_LIMIT]}… ({len(text):,} characters)"
-    return {"kind": "text", "text": sendable(text)}
+    return {"kind": "text", "text": utf8_safe(truncate_end(shown(data, str), LEAF_LIMIT))}

@@ -10,12 +10,13 @@ import json
 from datetime import datetime
 from typing import Any
 
+from nbagent.core import format_seconds, format_usd, one_line, utf8_safe
 from nbagent.events import Message, ModelCall, ToolCall
-from nbagent.panel.card.data import call_text, money, seconds
-from nbagent.panel.table.row import cut, sendable
+from nbagent.panel.card.data import call_text
 from nbagent.run import RunOutput, RunRecord
 
 TEXT_CHARS = 20_000  # of one message, argument or result
+SHORT_S = 0.01  # a wait that is not worth a line
 MESSAGES, CALLS, STEPS = 200, 200, 200  # the last so many
 Data = dict[str, Any]
 
@@ -50,12 +51,12 @@ def _about(output: RunOutput) -> list[list[str]]:
         ("agent", output.agent_name),
         ("attempt", str(output.attempt) if output.attempt > 1 else None),
         ("launched", _moment(output.created_at)),
-        ("waited", seconds(metrics.queued_s) if metrics.queued_s and metrics.queued_s >= 0.01 else None),  # noqa: PLR2004
-        ("worked", seconds(metrics.duration_s)),
+        ("waited", format_seconds(metrics.queued_s) if (metrics.queued_s or 0) >= SHORT_S else None),
+        ("worked", format_seconds(metrics.duration_s)),
         *((name, format(count, ",")) for name, count in counts if count),
         ("error type", output.error_type),
     ]
-    return [[name, cut(value, 300)] for name, value in pairs if value]
+    return [[name, one_line(value, 300)] for name, value in pairs if value]
 
 
 def _steps(output: RunOutput) -> Data:
@@ -72,16 +73,21 @@ def _steps(output: RunOutput) -> Data:
 def _step(call: ModelCall | ToolCall, at_ms: int) -> Data:
     row = {"step": call.step, "status": call.status, "at_ms": at_ms, "ms": round(call.duration_s * 1000)}
     if isinstance(call, ToolCall):
-        return {**row, "kind": "tool", "name": cut(call.name, 80), "note": seconds(call.duration_s)}
+        return {
+            **row,
+            "kind": "tool",
+            "name": one_line(call.name, 80),
+            "note": format_seconds(call.duration_s),
+        }
     usage = call.usage
     notes = [
-        seconds(call.duration_s),
+        format_seconds(call.duration_s),
         f"{usage.total_tokens:,} tokens" if usage.total_tokens is not None else "",
-        money(call.cost_usd),
-        f"first token {seconds(call.ttft_s)}" if call.ttft_s is not None else "",
-        cut((call.error or "").partition("\n")[0], 120),
+        format_usd(call.cost_usd),
+        f"first token {format_seconds(call.ttft_s)}" if call.ttft_s is not None else "",
+        one_line((call.error or "").partition("\n")[0], 120),
     ]
-    name = cut(f"{call.provider}:{call.request_model}", 80)
+    name = one_line(f"{call.provider}:{call.request_model}", 80)
     return {**row, "kind": "model", "name": name, "note": " · ".join(filter(None, notes))}
 
 
@@ -91,15 +97,15 @@ def _tool(call: ToolCall) -> Data:
         "arguments": _text(_pretty(call.arguments)),
         "result": _text(_pretty(call.result or "")),
         "status": call.status,
-        "error": cut(call.error or "", 500),
-        "took": seconds(call.duration_s),
+        "error": one_line(call.error or "", 500),
+        "took": format_seconds(call.duration_s),
     }
 
 
 def _message(message: Message) -> Data:
     return {
         "role": message.role,
-        "name": cut(message.name or "", 80),
+        "name": one_line(message.name or "", 80),
         "text": _text(message.content),
         "calls": [call_text(request.name, request.arguments) for request in message.tool_requests],
         "files": _files(message),
@@ -107,7 +113,7 @@ def _message(message: Message) -> Data:
 
 
 def _files(message: Message) -> list[str]:
-    return [cut(f"{part.name or 'file'} ({part.media_type})", 120) for part in message.files]
+    return [one_line(f"{part.name or 'file'} ({part.media_type})", 120) for part in message.files]
 
 
 def _pretty(text: str) -> str:
@@ -124,7 +130,7 @@ def _text(text: str) -> str:
     """Return a text that can be sent, its middle left out if it is very long."""
     if len(text) > TEXT_CHARS:
         text = f"{text[: TEXT_CHARS - 2000]}\n[{len(text) - TEXT_CHARS:,} characters are not shown]\n{text[-2000:]}"
-    return sendable(text)
+    return utf8_safe(text)
 
 
 def _moment(moment: datetime | None) -> str | None:

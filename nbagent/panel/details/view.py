@@ -17,6 +17,7 @@ from nbagent.errors import NBAgentError
 from nbagent.panel.card import display
 from nbagent.panel.card.data import Row
 from nbagent.panel.card.widget import CardListener
+from nbagent.panel.commands import add_commands
 from nbagent.panel.details.data import details_of, stage_of
 from nbagent.panel.table.widget import RunTable, tables
 from nbagent.runtime import Run
@@ -90,8 +91,9 @@ class OpenedRun(display.DisplayedRun):
 _opened: OrderedDict[tuple[str, str], OpenedRun] = OrderedDict()  # by run and table
 
 
-async def open_run(run_id: str) -> None:
+async def open_run(content: Mapping[str, Any]) -> None:
     """Send a run's card and details to the tables that list it, and follow it while it goes on."""
+    run_id = content["run_id"]
     for table in tables():
         if not table.board.has(run_id):
             continue
@@ -119,4 +121,4 @@ def _look_up(run_id: str, table: RunTable) -> OpenedRun:
     return OpenedRun(runtime.current().get(run_id), table)
 
 
-display.add_commands(open=open_run)
+add_commands(open=open_run)

@@ -1,6 +1,6 @@
 """This kernel's batches, as far as the table shows more of them than their runs do: rows left, rows without a run.
 
-Asked at each tick on the background loop, and by the commands of `actions.py`. A batch's runs share its id, and
+Asked at each tick on the background loop, and by the commands of `row_commands.py`. A batch's runs share its id, and
 rows that have not been asked yet have no run. Another kernel's batch is shown by its runs alone.
 """
 
@@ -13,18 +13,18 @@ from typing import Any
 BATCHES = "nbagent.batch"
 
 
-def here() -> dict[str, Any]:
+def own_batches() -> dict[str, Any]:
     """Return the batches that this kernel holds by their ids: none before the first, whose room loads with it."""
     room = sys.modules.get(BATCHES)
     return {} if room is None else {batch.batch_id: batch for batch in room.batches()}
 
 
-def standing() -> dict[str, Mapping[str, Any]]:
-    """Return where each of them stands, as short plain data that changes only as far as it is shown."""
-    return {batch_id: _standing(batch.progress) for batch_id, batch in here().items()}
+def batch_states() -> dict[str, Mapping[str, Any]]:
+    """Return the state of each, as short plain data that changes only as far as it is shown."""
+    return {batch_id: _state_of(batch.progress) for batch_id, batch in own_batches().items()}
 
 
-def _standing(progress: Any) -> Mapping[str, Any]:
+def _state_of(progress: Any) -> Mapping[str, Any]:
     return {
         "total": progress.total,
         "done": progress.done,

@@ -102,7 +102,7 @@ class TableModel:
     ) -> dict[str, Any] | None:
         """Return the message for all that changed, or None; a second after the last one its number once more.
 
-        `batches` is where those of this kernel stand (`batches.standing`). The number lets a front end that missed the last message know; it costs 20 bytes.
+        `batches` is where those of this kernel stand (`batch_states`). The number lets a front end that missed the last message know; it costs 20 bytes.
         """
         with self._lock:
             message = self.changes(stored)

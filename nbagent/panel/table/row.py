@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from nbagent.core import last_line, one_line
 from nbagent.run import RunRecord, sum_known
 
 # the order of a line's cells; the front end is told it with the first message
@@ -105,9 +106,9 @@ def _line(**of: Any) -> Line:
     what = (of["error"] or "").partition("\n")[0]
     return (
         of["run_id"],
-        cut(label or agent or "run", NAME_CHARS),
-        cut(agent or "", NAME_CHARS),
-        cut(":".join(filter(None, (of["provider"], of["model"]))), NAME_CHARS),
+        one_line(label or agent or "run", NAME_CHARS),
+        one_line(agent or "", NAME_CHARS),
+        one_line(":".join(filter(None, (of["provider"], of["model"]))), NAME_CHARS),
         of["status"],
         ", ".join(filter(None, (reason, CACHED if cached else ""))),
         of["session_id"],
@@ -120,29 +121,15 @@ def _line(**of: Any) -> Line:
         cost,
         None if not of["calls"] else of["priced"] == of["calls"],
         of["says"],
-        cut(of["prompt"] or "", TEXT_CHARS),
-        cut(what, TEXT_CHARS),
+        one_line(of["prompt"] or "", TEXT_CHARS),
+        one_line(what, TEXT_CHARS),
         of["attempt"],
     )
 
 
 def _says(text: str, *, final: bool) -> str:
     """Return the beginning of an answer that is there, or the end of one that is coming."""
-    if final:
-        return cut(text[: 2 * TEXT_CHARS], TEXT_CHARS)
-    words = " ".join(text[-2 * TEXT_CHARS :].split())
-    return words if len(words) <= TEXT_CHARS else "…" + words[1 - TEXT_CHARS :]
-
-
-def cut(text: str, limit: int) -> str:
-    """Return text in one line of at most `limit` characters, safe to send as JSON."""
-    line = " ".join(text[: 4 * limit].split())
-    return sendable(line if len(line) <= limit else line[: limit - 1] + "…")
-
-
-def sendable(text: str) -> str:
-    """Return text that can be sent as UTF-8: half of a surrogate pair, which a model can write, becomes `?`."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return one_line(text[: 2 * TEXT_CHARS], TEXT_CHARS) if final else last_line(text, TEXT_CHARS)
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

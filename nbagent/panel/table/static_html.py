@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from nbagent.core import printable
-from nbagent.panel.card.data import money, seconds
+from nbagent.core import format_seconds, format_usd, one_line, printable
 from nbagent.panel.table.row import COLUMNS, FINAL, Line
 
 FIRST_LINE = "nbagent runs"
@@ -71,7 +70,7 @@ def totals_of(lines: Sequence[Line], total: int, shown: int) -> str:
         f"{running:,} running" if running else "",
         f"{max(total, len(lines)):,} run{'' if max(total, len(lines)) == 1 else 's'}",
         f"{sum(tokens):,} tokens" if tokens else "",
-        f"{money(sum(costs))}{known}" if costs else "",
+        f"{format_usd(sum(costs))}{known}" if costs else "",
         f"the newest {shown} are shown" if shown < max(total, len(lines)) else "",
     ]
     return " · ".join(filter(None, parts))
@@ -92,10 +91,10 @@ def _cells(line: Line) -> list[str]:
         at("title"),
         at("model"),
         unknown if at("tokens") is None else f"{at('tokens'):,}",
-        money(at("cost")) or unknown,
-        "" if took is None else seconds(took / 1000),
+        format_usd(at("cost")) or unknown,
+        "" if took is None else format_seconds(took / 1000),
         ""
         if at("created_ms") is None
         else f"{datetime.fromtimestamp(at('created_ms') / 1000, UTC):%Y-%m-%d %H:%M} UTC",
-        says if len(says) <= _SAYS_CHARS else says[: _SAYS_CHARS - 1] + "…",
+        one_line(says, _SAYS_CHARS),
     ]

@@ -24,7 +24,8 @@ import traitlets
 from nbagent import kernel, runtime, settings
 from nbagent.core import run_in_daemon_thread
 from nbagent.errors import StoreError
-from nbagent.panel.card.display import FASTEST_S, handle_message, pause_after
+from nbagent.panel.card.display import FASTEST_S, pause_after
+from nbagent.panel.commands import handle_message
 from nbagent.panel.table import batches, static_html
 from nbagent.panel.table.model import TableModel
 from nbagent.panel.widget import PanelWidget
@@ -182,7 +183,7 @@ class Table:
         began = time.perf_counter()
         told: dict[str, Any] = {
             "trouble": self._trouble or self._store_trouble(),
-            "batches": batches.standing(),
+            "batches": batches.batch_states(),
         }
         with self._telling:
             if found is None:
@@ -246,7 +247,10 @@ def show(batch_id: str | None = None) -> None:
     With `batch_id` it is the table of that batch, which this kernel has started.
     """
     current = runtime.current()
-    for commands in ("commands", "details.view"):  # they act on tables: they are known once there is one
+    for commands in (
+        "table.row_commands",
+        "details.view",
+    ):  # they act on tables: they are known once there is one
         import_module(f"nbagent.panel.{commands}")
     if not _tables:
         current.follow(_hear_launch)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nbagent.core import by_place, run_in_daemon_thread, utc_now
+from nbagent.core import by_place, one_line, run_in_daemon_thread, utc_now
 from nbagent.errors import NoRecordedAnswerError, StoreError
 from nbagent.events import (
     AnswerReused,
@@ -197,8 +197,7 @@ def _members_schema(members: Sequence[ResolvedAgent], content_type: str) -> Outp
 
 def _missed(live: ActiveRun) -> NoRecordedAnswerError:
     launch = live.record.launch
-    prompt = " ".join((launch.prompt or "").split())
-    prompt = prompt if len(prompt) <= _PROMPT_SHOWN else prompt[: _PROMPT_SHOWN - 1] + "…"
+    prompt = one_line(launch.prompt or "", _PROMPT_SHOWN)
     return NoRecordedAnswerError(
         f"no recorded answer for the prompt {prompt!r} (agent {launch.agent_name!r}, {launch.provider}:{launch.model})",
         by_place(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
+from nbagent.core import one_line
 from nbagent.errors import NBAgentError, RunIdInUseError, StoreError
 from nbagent.store.commands import (
     AppendRows,
@@ -166,8 +167,7 @@ def _in_use(
     agent, prompt, status, created_at, owner, turn = found or (None, None, "unknown", None, None, 0)
     if owner == memory.owner and created_at == codec.naive(row.get("created_at")):
         return LaunchResult(turn, cancelled=False)
-    start = " ".join((prompt or "").split())
-    start = start if len(start) <= 40 else start[:40] + "..."  # noqa: PLR2004 - enough to know it by
+    start = one_line(prompt or "", 40)
     when = f" at {created_at:%Y-%m-%d %H:%M:%S} UTC" if created_at else ""
     return RunIdInUseError(
         f"run id {row['run_id']!r} is taken: {agent or 'an agent'} on {start!r}, launched{when}, is {status}",
