@@ -33,7 +33,7 @@ def test_one_line_is_at_most_its_limit(text, limit, line):
     assert one_line(text, limit) == line
 
 
-@pytest.mark.parametrize(("text", "line"), [("a b", "a b"), ("abcdefgh", "…efgh"), ("a\n" * 9, "…a a")])
+@pytest.mark.parametrize(("text", "line"), [("a b", "a b"), ("abcdefgh", "…efgh"), ("a\n" * 9, "… a a")])
 def test_last_line_is_the_end_of_a_text(text, line):
     """What is being written shows its end."""
     assert last_line(text, 5) == line

@@ -1,4 +1,11 @@
-"""Small things that every room may use: JSON, secrets, hints, threads, the clock, text for terminals."""
+"""Small things that every room may use. Any thread.
+
+text.py           cut, one line, money, durations, sizes     console.py          say a line to the person
+clock.py          the time in UTC, ids that sort by time     threads.py          work in daemon threads
+json_codec.py     JSON to bytes and back                     message_limits.py   how large a message may be
+redaction.py      keys out of texts                          terminal_text.py    text that no terminal obeys
+hints.py          what to do, by how nbagent is used         argument_checks.py  arguments of public functions
+"""
 
 from nbagent.core.argument_checks import (
     check_count,

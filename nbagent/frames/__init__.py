@@ -1,9 +1,9 @@
 """DataFrames from the store's SQL. Next to plots and schemas the only room for pandas; on the caller's thread.
 
-columns.py   the columns of every frame, as data    choose.py   filters
-build.py     arrays to DataFrames                   listing.py  runs(), sql()
-moments.py   a time as a person says it
-metrics.py   by_model() and the like, steps(), messages()    shown.py    what %agent metrics shows
+columns.py   the columns of every frame, as data      build.py     arrays to DataFrames
+filters.py   which runs a person means                times.py     a time as a person writes it
+listing.py   runs(), sql()                            metrics.py   by_model() and the like, steps(), messages()
+row_keys.py  keys of rows as data and as labels       summary.py   what %agent metrics prints
 """
 
 from nbagent.frames import metrics

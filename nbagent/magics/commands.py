@@ -2,7 +2,7 @@
 """The magics: parse a line, call one thing below, return what it gives. On the kernel's main thread.
 
 `%%agent_bg` launches and returns at once, `%%agent` does the same in the foreground, `%agent` looks at runs and
-stops them (`verbs.py`), `%config NBAgent` sets options. Arguments are read in `lines.py`.
+stops them (`subcommands.py`), `%config NBAgent` sets options. Arguments are read in `parsers.py`.
 """
 
 from __future__ import annotations

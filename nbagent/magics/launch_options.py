@@ -1,6 +1,6 @@
 """What a launching line's flags give a run: context from the notebook or from files, limits, model settings.
 
-Called by `commands.py` on the kernel's main thread; `lines.py` has parsed the flags.
+Called by `commands.py` on the kernel's main thread; `parsers.py` has parsed the flags.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Looking after the record: what a person asks for now and then, on the caller's thread.
 
-answers.py  recorded answers to a file and back     cleaning.py  deleting runs
-pricing.py  prices given later
-tables.py   runs and calls as files                 findings.py  what is installed, set and at hand
+answer_files.py  recorded answers to a file and back     clear.py      preview and delete runs
+export.py        runs and calls as files                 diagnosis.py  what is installed, set and at hand
+repricing.py     prices given later
 """
 
 from nbagent.maintenance.answer_files import export_answers, import_answers

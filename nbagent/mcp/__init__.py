@@ -5,12 +5,12 @@ loop, before a run's first model call. The runtime calls `close_servers` when th
 (extra `mcp`) is imported with the first connection.
 
     server.py       `MCPServer`: what a user holds, and the tools it stands for
-    addresses.py    where a server is: a command to start, or a URL
+    transports.py   where a server is and how it is reached: a command to start, or a URL
     connection.py   one live connection, owned by one task; all connections of this kernel
-    process.py      a server's child process and its standard streams
-    offers.py       what a server lists, as tools
-    results.py      what a call returned, as a value for the model
-    faults.py       the two errors, and what `mcp` has to be
+    stdio.py        a server's child process and its standard streams
+    tool_list.py    what a server lists, as tools
+    tool_result.py  what a call returned, as a value for the model
+    errors.py       the two errors, and what `mcp` has to be
 """
 
 from __future__ import annotations

@@ -1,12 +1,16 @@
 """The panel: how runs look in a notebook: one run as a card, all runs as a table. A view of the record plus commands.
 
-The card: `view.py` what is shown, as plain data; `snapshot.py` the same as static HTML; `feed.py` the messages that
-carry changes; `card.py` the widget; `shown.py` what is on screen, the flusher and the commands.
-The table: `line.py` a run as a line; `board.py` all lines and what changed; `table.py` the widget, its ticker and
-its displays; `batches.py` what batches say beside their runs; `actions.py` its commands; `tablestatic.py` the same as static HTML and as text; `panel.py` `Panel`.
-An opened run: `opened.py` its card over the table's widget, `details.py` all else of it. `prose.py` is Markdown as safe
-HTML, `structured.py` a structured answer as table and tree, `widget.py` what all of it is made of. Called by `magics.py` on the main thread. Imports of widgets happen when the
-first card or table is shown.
+widget.py       `PanelWidget`, what card and table share    panel.py    `Panel()`: the table, or text in a terminal
+protocol.py     the numbered messages that carry changes    commands.py a click's command: taken once, performed
+card/data.py    what a card shows, as plain data            card/display.py     displayed cards and their updater
+card/widget.py  the card's widget                           card/static_html.py the card without script, and as text
+card/structured.py  a structured answer as table and tree   card/markdown.py    Markdown as safe HTML
+table/row.py    a run as a row of the table                 table/model.py      all rows, and what changed
+table/widget.py the table's widget, its ticker, displays    table/batches.py    batches' states beside their runs
+table/row_commands.py  cancel, retry, resume from the table table/static_html.py the table without script, and as text
+details/data.py what an opened run shows beside its card    details/view.py     runs opened in the table
+
+Called by the magics on the main thread. Widgets are imported with the first card or table that is displayed.
 """
 
 from __future__ import annotations

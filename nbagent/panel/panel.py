@@ -1,6 +1,6 @@
 """`Panel`: all runs of the store, live in a notebook, as a text table in a terminal. Main thread.
 
-Behind `%agent` and `nb.Panel()`. The widget is `table.py`'s, imported when a panel is shown in a kernel.
+Behind `%agent` and `nb.Panel()`. The widget is `table/widget.py`'s, imported when a panel is displayed in a kernel.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`PanelWidget`: the one widget, over one script and one style sheet; `shows` says which of its two faces it has.
 
-`card.py` makes it a run's card, `table.py` the table of all runs. Made on the main thread; messages are sent on
+`card/widget.py` makes it a run's card, `table/widget.py` the table of all runs. Made on the main thread; messages are sent on
 the background thread by the flusher and the ticker, and heard on the main or a subshell thread. anywidget is
 imported only here. `panel.js` is an ES module as it stands: nothing is built or fetched.
 """

@@ -1,4 +1,9 @@
-"""What goes to a model as text: templates, attachments, instructions, values rendered."""
+"""What goes to a model as text: templates, attachments, instructions, values rendered. Any thread.
+
+templates.py     Jinja prompts, strict and sandboxed      template_filters.py  missing values and bounds in them
+attachments.py   files, tables and values with a prompt   instructions.py      an agent's instructions as text
+rendering.py     Python values as text for a model
+"""
 
 from nbagent.prompts.attachments import (
     Attachment,

@@ -1,8 +1,7 @@
-"""What a model gets to read: Python values as text, Python types as JSON Schema.
+"""Python values as text that a model reads, and Python types as JSON Schema.
 
-Used for tool results (`tools.py`), for values in prompts (`template.py`) and for output schemas
-(`schemas.py`), on any thread. pandas and numpy objects are known by their module's name, so neither is
-imported here.
+Used for tool results, for values in prompts and for output schemas, on any thread. pandas and numpy objects are known
+by their module's name, so neither is imported.
 """
 
 from __future__ import annotations

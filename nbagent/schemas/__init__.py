@@ -5,15 +5,15 @@ or a resume validates that JSON again. `OutputSchema.of` is called by the agent 
 the loop, `from_plain` and `to_frame` wherever a run is read, on any thread but the loop's. pandas and jsonschema_rs are
 imported with their first use.
 
-    define.py    a schema from a type or dict; text to value
-    checking.py  data against a JSON Schema, a server's own too
-    answer.py    the JSON value in a model's text
-    usercode.py  whether a check calls functions of the user
-    deadline.py  those checks, off the loop and bounded; stored answers in their types again
-    names.py     types by name, as stored and as sent
-    rows.py      a value as rows of a table
-    layout.py    the columns that a schema's answers have
-    table.py     answers as those columns
+    output_schema.py   a schema from a type or dict; text to value
+    validation.py      data against a JSON Schema, a server's own too
+    extract_json.py    the JSON value in a model's text
+    user_code.py       whether a check calls functions of the user
+    deadline.py        those checks, off the loop and bounded; stored answers in their types again
+    type_names.py      types by name, as stored and as sent
+    rows.py            a value as rows of a table
+    answer_columns.py  the columns that a schema's answers have
+    typed_frames.py    answers as those columns
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Types by name: in the store, and in what a provider is sent. Called by `define.py`, on any thread.
+"""Types by name: in the store, and in what a provider is sent. Called by `output_schema.py`, on any thread.
 
 A name in the store is an expression of Python that is read, never evaluated: `module.QualName`, `list[...]`,
 `mod.Box[mod.City]`, `mod.Cat | mod.Dog`, `dict[str, mod.City]`, `typing.Literal['a']`.

@@ -1,4 +1,4 @@
-"""The options a person can set (`options.py`) and where each value comes from (`values.py`).
+"""The options a person can set (`options.py`) and where each value comes from (`resolve.py`).
 
 >>> from nbagent import settings
 >>> settings.get("max_steps", flag="5")

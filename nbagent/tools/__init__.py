@@ -4,7 +4,7 @@ Called by `agent.py` when an agent is built (`tools_of`) and by the loop for eac
 (`parse_arguments`, `render_result`), on any thread. How a tool is run (thread, time limit, retries) is the
 runtime's business; `ToolOptions` carries what the user said about it.
 
-    define.py      `@tool`, `Tool`, and which functions an object stands for
+    definition.py  `@tool`, `Tool`, and which functions an object stands for
     signature.py   signature and docstring to JSON Schema and validator
     docstring.py   what a docstring tells a model
     arguments.py   a model's JSON text to keyword arguments

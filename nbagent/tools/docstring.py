@@ -1,6 +1,6 @@
 """What a docstring tells a model: of the tool, all but the sections that go into the schema; of each parameter, its text.
 
-Called by `define.py` and `signature.py`. Google, NumPy, Sphinx and epydoc styles, and plain text.
+Called by `definition.py` and `signature.py`. Google, NumPy, Sphinx and epydoc styles, and plain text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A function's signature and docstring as the JSON Schema of its arguments. Called by `define.py`.
+"""A function's signature and docstring as the JSON Schema of its arguments. Called by `definition.py`.
 
 pydantic makes the schema and the validator from the type hints; `docstring.py` gives the descriptions.
 """

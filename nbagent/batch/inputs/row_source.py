@@ -1,6 +1,6 @@
 """Where a batch's rows come from: tables, lists and generators as one lazy sequence, each row with its index label.
 
-Made by `Agent.map` on the launching thread; pulled a few rows at a time by `feed.py`, in a thread of its own where
+Made by `Agent.map` on the launching thread; pulled a few rows at a time by the runner, in a thread of its own where
 pulling runs the user's code. What a template sees of a record is a `InputRow`: its columns, and nothing else.
 """
 

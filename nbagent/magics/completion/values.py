@@ -1,6 +1,6 @@
 """What the arguments of a magic's line can be, from what the notebook and the record hold. Main thread.
 
-Called by `completion.py`. Each function gives all candidates, the likeliest first. Nothing is imported, opened or
+Called by `completer.py`. Each function gives all candidates, the likeliest first. Nothing is imported, opened or
 started for an argument that does not need it.
 """
 

@@ -1,6 +1,6 @@
 """What a card shows of a run, as plain data: the row and the text. Pure.
 
-`card.py` sends it to the widget and `snapshot.py` writes it as static HTML, so both say the same words. Built
+The widget sends it to the page and `static_html.py` writes it as HTML, so both say the same words. Built
 on the background thread at each flush; reads a live record, or a `RunOutput` of another kernel's run. Every
 value is plain text: whoever shows it escapes it.
 """

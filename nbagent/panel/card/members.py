@@ -1,4 +1,4 @@
-"""The runs under a run as lines of its card: who, how it stands, its tokens, what it asks. Pure; used by `view.py`."""
+"""The runs under a run as lines of its card: who, how it stands, its tokens, what it asks. Pure."""
 
 from __future__ import annotations
 

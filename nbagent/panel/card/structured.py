@@ -1,4 +1,4 @@
-"""A structured answer as a table and as a tree: plain, bounded data of short texts. Pure; used by `view.py`.
+"""A structured answer as a table and as a tree: plain, bounded data of short texts. Pure.
 
 The table has a row per element, as `to_frame()` has; the tree has the answer's own shape. Whoever shows a value
 escapes it.

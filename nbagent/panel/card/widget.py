@@ -1,6 +1,6 @@
 """`RunCard`: the widget as the card of one run. Traits are its state, messages its changes.
 
-Made on the main thread by `shown.py`; `tell` is called on the background thread by the flusher.
+Made on the main thread by `display.py`; `tell` is called on the background thread by the updater.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The board: the line of every run in the store's view, and what of it changed since the last tick.
 
-Held by `table.py`, which ticks it on the background loop. This kernel's unfinished runs are looked at by the
+Owned by `table/widget.py`, which ticks it on the background loop. This kernel's unfinished runs are looked at by the
 version of their record, which costs a comparison a run; all others come from the store and change when another
 process has written. `state` may be asked on any thread: it is exactly what a front end has that heard every
 message.
