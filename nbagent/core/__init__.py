@@ -56,6 +56,7 @@ from nbagent.core.text import (
 )
 from nbagent.core.threads import (
     Soon,
+    call_when_done,
     main_thread_soon,
     run_in_daemon_thread,
     set_main_thread_scheduler,
@@ -70,6 +71,7 @@ __all__ = [
     "Soon",
     "bound_json_body",
     "by_place",
+    "call_when_done",
     "check_count",
     "check_launch",
     "check_mapping",

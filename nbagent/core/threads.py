@@ -7,9 +7,11 @@ when the interpreter ends, so that a stuck one would keep the kernel from ending
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextvars
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -30,6 +32,16 @@ def set_main_thread_scheduler(soon: Soon | None) -> None:
 def main_thread_soon() -> Soon | None:
     """Return what was offered last."""
     return _main_thread_soon
+
+
+def call_when_done(
+    future: concurrent.futures.Future[T],
+    loop: asyncio.AbstractEventLoop,
+    callback: Callable[[concurrent.futures.Future[T]], object],
+) -> None:
+    """Call `callback(future)` on `loop` once the future is done: the thread that settles it runs none of the callback."""
+    soon: Callable[..., object] = loop.call_soon_threadsafe
+    future.add_done_callback(partial(soon, callback))
 
 
 async def run_in_daemon_thread(function: Callable[[], T], *, name: str = "nbagent-call") -> T:

@@ -260,7 +260,7 @@ class Run:
     def _over(self) -> concurrent.futures.Future[None]:
         """Done once the run has ended, here or in another process.
 
-        Settled on the loop or the store's thread: no code of a user may hang on it.
+        Settled on the background loop: no code of a user may hang on it.
         """
         over: concurrent.futures.Future[None] = concurrent.futures.Future()
 

@@ -15,11 +15,12 @@ import time
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nbagent import settings
-from nbagent.core import show_runs, uuid7
+from nbagent.core import call_when_done, show_runs, uuid7
 from nbagent.errors import (
     ConfigurationError,
     PromptError,
@@ -115,10 +116,10 @@ class Runtime:
         run = Run(live.record.launch.run_id, live.record.launch.session_id, runtime=self, live=live)
         context = contextvars.copy_context()
         if self.thread.is_current():
-            live.launching.add_done_callback(
-                lambda _: self.thread.soon(self._begin, live, limits, context=context)
-            )
-            self.thread.loop.call_later(COMMIT_WAIT_S, self._begin, live, limits, context=context)
+            loop = self.thread.loop
+            begin = partial(context.run, self._begin, live, limits)
+            call_when_done(live.launching, loop, lambda _: begin())
+            loop.call_later(COMMIT_WAIT_S, self._begin, live, limits, context=context)
             return run
         try:
             live.launching.result(COMMIT_WAIT_S)
@@ -233,7 +234,7 @@ class Runtime:
         self._ticker.start()
 
     def _remember(self, live: ActiveRun) -> None:
-        """Move a run from the unfinished to the finished ones; called on the store's thread or the loop."""
+        """Move a run from the unfinished to the finished ones; called on the loop."""
         run_id = live.record.launch.run_id
         with self._lock:
             if self._unfinished.get(run_id) is live:

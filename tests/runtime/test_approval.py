@@ -115,6 +115,7 @@ def test_a_denied_call_is_told_to_the_model(clerk: Agent, provider: ScriptedProv
 def test_of_two_calls_one_may_be_denied(clerk: Agent, provider: ScriptedProvider, until: Until) -> None:
     """Calls are decided one by one, by their ids; the run is paused until the last; answers keep their order."""
     run = paused(clerk, provider, until, ("pay", PAY), ("pay", {"amount": 7, "to": "Eve"}))
+    until(lambda: len(run.pending_approvals) == 2)
     with pytest.raises(UnknownNameError, match=r"no call 'call_3' of run .* .did you mean 'call_2'"):
         run.approve("call_3")
     run.approve("call_2")

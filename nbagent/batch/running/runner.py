@@ -69,7 +69,6 @@ class BatchRunner:
         self._uncommitted = 0
         self._unwritten: list[BatchRow] = []  # rows that have no run of their own
         self._ticking: asyncio.TimerHandle | None = None
-        # committed; filled on the store's thread
         self._committed: deque[tuple[RowRequest, RowOutcome]] = deque()
         self._splitting: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
@@ -294,10 +293,10 @@ class BatchRunner:
         self._woken.set()
         loop = asyncio.get_running_loop()
 
-        def committed(_: object) -> None:  # on the store's thread, for many runs in a row
+        def committed(_: object) -> None:  # for many runs in a row
             self._committed.append((request, outcome))
             if len(self._committed) == 1:
-                loop.call_soon_threadsafe(self._settle_committed)
+                loop.call_soon(self._settle_committed)
 
         live.done.add_done_callback(committed)
 

@@ -12,7 +12,7 @@ import concurrent.futures
 import weakref
 from typing import TYPE_CHECKING
 
-from nbagent.core import utc_now
+from nbagent.core import call_when_done, utc_now
 from nbagent.errors import RunIdInUseError
 from nbagent.events import (
     ApprovalDenied,
@@ -360,8 +360,9 @@ class ActiveRun:
             self.kin.ended()
             self._stored()
             return
-        written.add_done_callback(self._stored)
-        self._timers = [asyncio.get_running_loop().call_later(COMMIT_WAIT_S, self._stored)]
+        loop = asyncio.get_running_loop()
+        call_when_done(written, loop, self._stored)
+        self._timers = [loop.call_later(COMMIT_WAIT_S, self._stored)]
         self.kin.ended()
 
     def _end(self, task: asyncio.Task[None] | None) -> RunFinished:
@@ -375,15 +376,16 @@ class ActiveRun:
         return self.stop_reason == "kernel_died" and not self.lost and bool(self.record.pending_approvals)
 
     def _stored(self, written: concurrent.futures.Future[bool] | None = None) -> None:
-        """Wake whoever waits; called on the store's thread after the commit, or by the timer on the loop."""
+        """Wake whoever waits: after the commit, or once it has been waited for long enough."""
         if written is not None and written.exception() is None:
             self._end_stored = True
             self.lost = self.lost or not written.result()
-        self.session_turn.leave()
-        try:
-            self.done.set_result(None)
-        except concurrent.futures.InvalidStateError:
+        if self.done.done():
             return
+        for timer in self._timers:
+            timer.cancel()
+        self.session_turn.leave()
+        self.done.set_result(None)
         self.services.finished(self)
 
 

@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable
 
+from nbagent.core import call_when_done
 from nbagent.errors import StoreError
 from nbagent.run import RunRecord
 from nbagent.runtime.recovery.write_builders import Watermark, append_write, finish_write, progress_write
@@ -58,18 +59,17 @@ class RunPersister:
 
     def append(self, *, waited: bool = False) -> concurrent.futures.Future[bool]:
         """Hand over what is finished and not yet there; the future says whether the attempt is still ours."""
-        loop = asyncio.get_running_loop()
         write = append_write(self._record, self._handed, turn=self.turn, waited=waited)
         self._handed = Watermark.all_of(self._record)
         written: concurrent.futures.Future[bool] = self._store.submit(write)
 
-        def kept(_: object) -> None:  # on the store's thread
-            if written.exception() is None and not written.result():
-                loop.call_soon_threadsafe(self._lost)
-
-        written.add_done_callback(kept)
+        call_when_done(written, asyncio.get_running_loop(), self._appended)
         self._appending = written
         return written
+
+    def _appended(self, written: concurrent.futures.Future[bool]) -> None:
+        if written.exception() is None and not written.result():
+            self._lost()
 
     async def commit(self, *, wait: bool) -> None:
         """Hand over before tools start, and wait until it is durable; not for a store that is in trouble.

@@ -13,9 +13,10 @@ from __future__ import annotations
 import concurrent.futures
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core import by_place, show_runs, utc_now
+from nbagent.core import by_place, call_when_done, show_runs, utc_now
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
 from nbagent.events import FilePart, PendingApproval
 from nbagent.loop import Decision, LoopState, with_tools
@@ -149,7 +150,7 @@ def _go_on(
     )  # fmt: skip
     with runtime.taking_up:
         try:
-            _claim(store, claim)
+            _claim(runtime, claim)
         except ConfigurationError:
             runtime.outdone(launch.run_id, launch.attempt)
             raise
@@ -305,13 +306,14 @@ def _with_servers_tools(runtime: Runtime, spec: AgentSpec) -> AgentSpec:
     return runtime.thread.submit(with_tools(spec)).result()
 
 
-def _claim(store: Store, attempt: NewAttempt) -> None:
+def _claim(runtime: Runtime, attempt: NewAttempt) -> None:
     """Make the next attempt ours. Raises ConfigurationError if another process was first."""
+    store = runtime.store
     written: concurrent.futures.Future[bool] = store.submit(attempt)
     try:
         claimed = written.result(CLAIM_WAIT_S)
     except concurrent.futures.TimeoutError:
-        written.add_done_callback(lambda _: _give_back(store, attempt, written))
+        call_when_done(written, runtime.thread.loop, partial(_give_back, store, attempt))
         raise StoreBusyError(
             f"run {attempt.run_id!r} was not resumed: {store.trouble or 'the store is busy'}",
             "try again when the store can be written",
@@ -357,7 +359,7 @@ def end_of(stopped: StoredRun) -> dict[str, Any]:
 
 
 def _give_back(store: Store, attempt: NewAttempt, written: concurrent.futures.Future[bool]) -> None:
-    """End an attempt whose claim came too late, on the store's thread: nobody works on it."""
+    """End an attempt whose claim came too late, on the background loop: nobody works on it."""
     if written.exception() is None and written.result():
         end = {
             "status": "interrupted",
