@@ -68,7 +68,7 @@ def run(
     store.submit(Launch(row))
     started_at = BEGIN + timedelta(seconds=1)
     if status == "running":
-        store.submit(Progress(run_id=run_id, started_at=started_at)).result(10)
+        store.submit(Progress(run_id=run_id, started_at=started_at)).result(60)
         return
     tool = ToolCall(
         step=1, tool_call_id="c", name="price", arguments="{}", status="completed", started_at=started_at, duration_s=0.5
@@ -79,7 +79,7 @@ def run(
         "started_at": started_at,
         "finished_at": started_at + timedelta(seconds=3),
     }
-    store.submit(Finish(run_id=run_id, end=end, model_calls=calls, tool_calls=(tool,))).result(10)
+    store.submit(Finish(run_id=run_id, end=end, model_calls=calls, tool_calls=(tool,))).result(60)
 
 
 @pytest.mark.parametrize("by", BY)
@@ -198,7 +198,7 @@ def test_a_real_teams_run_is_drawn(provider: ScriptedProvider) -> None:
         bob=error(400, "no"),
     )
     inner = team(url, "bob", name="inner", model=model(url, "chief"))
-    output = team(url, members=[inner, member(url, "ann")]).start("Go").result(10)
+    output = team(url, members=[inner, member(url, "ann")]).start("Go").result(60)
     figure = nb.plot_timeline(output)
     lanes = [label for one in figure.axes[0].get_yticklabels() if (label := one.get_text())]
     assert sorted(lanes) == sorted(["desk", "└ inner", "└ └ bob (error)", "└ ann"])

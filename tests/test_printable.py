@@ -83,4 +83,4 @@ def test_what_is_printed_of_a_run_holds_none(agent, provider, text):
 def test_an_errors_text_holds_none(agent, provider):
     """A server's words in an error are words."""
     provider.reply(error(400, "no \x1b[31mway\x1b]0;owned\x07 in"))
-    assert "no way in" in agent.start("hi").wait(timeout=20).error
+    assert "no way in" in agent.start("hi").wait(timeout=60).error

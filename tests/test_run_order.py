@@ -63,7 +63,7 @@ def test_live_and_stored_are_the_same(provider: ScriptedProvider) -> None:
     provider.reply(tool_reply(("a", {}), ("b", {}), ("c", {})), text_reply("done"))
     model = OpenAIChat(id="scripted-1", base_url=provider.base_url, api_key="not-needed")
     run = Agent(model=model, tools=[a, b, c]).start("Go")
-    live = run.result(timeout=5)
+    live = run.result(timeout=60)
     assert run.record is not None
     assert [one.name for one in run.record.tool_calls] == ["c", "b", "a"]
     assert [one.name for one in live.tool_calls] == ["a", "b", "c"]

@@ -48,7 +48,7 @@ def ask(agent: Agent, provider: ScriptedProvider, session: Any, question: str, a
     """Run one question in a session to its end."""
     provider.reply(text_reply(answer))
     run = agent.start(question, session=session)
-    assert run.result(timeout=5).content == answer
+    assert run.result(timeout=60).content == answer
     return run
 
 
@@ -58,7 +58,7 @@ def test_a_session_is_taken_wherever_its_id_is(agent: Agent, provider: ScriptedP
     session = Session()
     provider.otherwise(text_reply("yes"))
     for value in (session, session.session_id):
-        agent.start("Well?", **{by: value}).result(timeout=5)
+        agent.start("Well?", **{by: value}).result(timeout=60)
         agent.run("Well?", **{by: value})
     assert len(provider.bodies[-1]["messages"]) == 7
     assert agent.get_session_metrics(session).model_calls == 4
@@ -100,9 +100,9 @@ def test_a_conversation_moves_to_another_store(
 ) -> None:
     """Tools and cut-off answers included, as JSON text; a run there sees what a run here would have seen."""
     provider.reply(tool_reply(("price", {"symbol": "AAPL"})), text_reply("190.5"))
-    agent.start("Price?", session_id="s").result(timeout=5)
+    agent.start("Price?", session_id="s").result(timeout=60)
     provider.reply((*text("Once"), Drop()))
-    agent.start("Tell", session_id="s").wait(timeout=5)
+    agent.start("Tell", session_id="s").wait(timeout=60)
     data = json.loads(json.dumps(Session("s").to_dict()))
     ask(agent, provider, "s", "Next", "here")
     elsewhere("there")
@@ -169,8 +169,8 @@ def test_carried_messages_are_there_for_a_resumed_run(
     elsewhere("there")
     provider.reply(error(400), text_reply("2"))
     run = agent.start("Two", session=Session.from_dict(data))
-    assert run.wait(timeout=5).status is RunStatus.error
-    assert run.resume().result(timeout=5).content == "2"
+    assert run.wait(timeout=60).status is RunStatus.error
+    assert run.resume().result(timeout=60).content == "2"
     assert said(provider.bodies[-1]) == said(provider.bodies[-2]) == ["One", "1", "Two"]
 
 
@@ -189,12 +189,12 @@ def test_a_run_of_the_same_id_as_a_carried_one_keeps_its_own_messages(
 ) -> None:
     """Run ids are unique in one store only; what was carried over is no part of a run's own output."""
     provider.otherwise(text_reply("yes"))
-    agent.start("One", session_id="s", run_id="mine").result(timeout=5)
+    agent.start("One", session_id="s", run_id="mine").result(timeout=60)
     data = Session("s").to_dict()
     elsewhere("there")
     Session.from_dict(data)
     run = agent.start("Two", session_id="t", run_id="mine")
-    run.result(timeout=5)
+    run.result(timeout=60)
     nb.runtime.current()._finished.pop("mine")
     assert [message.content for message in nb.get("mine").output.messages] == ["Two", "yes"]
     assert [message.content for message in Session("s").messages()] == ["One", "yes"]

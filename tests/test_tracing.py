@@ -80,12 +80,12 @@ def test_the_tree_of_a_team_run(
         """
         with trace.get_tracer("mine").start_as_current_span("my own work"):
             pass
-        return str(member.start(task).result(10).content)
+        return str(member.start(task).result(60).content)
 
     provider.reply(tool_reply(("delegate", {"task": "Look."})), text_reply("seen"), text_reply("done"))
     leader = Agent(model=model, name="leader", tools=[delegate])
     with trace.get_tracer("mine").start_as_current_span("my cell"):
-        output = leader.start("Go.", session_id="s").result(10)
+        output = leader.start("Go.", session_id="s").result(60)
     assert output.content == "done"
     found = spans(on)
     assert {name: parent_of(found, name) for name in found} == {
@@ -121,16 +121,16 @@ def test_members_that_work_at_the_same_time_stay_apart(
 
     def one(task: str) -> str:
         """Hand a task over."""
-        return str(Agent(model=model, name="first").start(task).result(10).content)
+        return str(Agent(model=model, name="first").start(task).result(60).content)
 
     def two(task: str) -> str:
         """Hand a task over."""
-        return str(Agent(model=model, name="second").start(task).result(10).content)
+        return str(Agent(model=model, name="second").start(task).result(60).content)
 
     del member
     provider.reply(tool_reply(("one", {"task": "a"}), ("two", {"task": "b"})))
     provider.otherwise(text_reply("yes"))
-    Agent(model=model, name="leader", tools=[one, two]).start("Go.").result(10)
+    Agent(model=model, name="leader", tools=[one, two]).start("Go.").result(60)
     found = spans(on)
     assert parent_of(found, "invoke_agent first") == "execute_tool one"
     assert parent_of(found, "invoke_agent second") == "execute_tool two"
@@ -160,7 +160,7 @@ def test_the_tree_of_a_teams_run(on: InMemorySpanExporter, provider: ScriptedPro
     slow = member(url, "bob", limits=Limits(model_retries=0, timeout_s=0.3))
     inner = team(url, name="inner", model=part(url, "chief"), mode="broadcast", members=[slow])
     ann = member(url, "ann", limits=Limits(model_retries=1))
-    output = team(url, members=[ann, inner]).start("Go", session_id="s").result(10)
+    output = team(url, members=[ann, inner]).start("Go", session_id="s").result(60)
     desk, handed = "invoke_agent desk", "execute_tool delegate_to_"
     of_ann = (desk, f"{handed}ann", "invoke_agent ann")
     of_inner = (desk, f"{handed}inner", "invoke_agent inner")
@@ -195,7 +195,7 @@ def test_a_cancelled_teams_spans_all_end(on: InMemorySpanExporter, provider: Scr
     run = team(provider.base_url, "ann", "bob").start("Go")
     provider.wait_for_requests(3)
     run.cancel()
-    run.wait(10)
+    run.wait(60)
     names = Counter(branch[-1] for branch in branches(on).elements())
     assert names["invoke_agent ann"] == names["invoke_agent bob"] == names["invoke_agent desk"] == 1
     ends = {one.name: one.status.status_code for one in on.get_finished_spans()}
@@ -213,7 +213,7 @@ def test_failures_and_retries_are_spans_with_an_error(
 ) -> None:
     """Each try is a span of its own; a failed one has its error's type, and so has the run."""
     provider.reply(error(503, "busy", headers={"retry-after": "0"}), error(400, "no"))
-    Agent(model=model, limits=Limits(model_retries=1)).start("Go.").wait(10)
+    Agent(model=model, limits=Limits(model_retries=1)).start("Go.").wait(60)
     found = spans(on)
     assert {name: span.status.status_code for name, span in found.items()} == dict.fromkeys(
         ["invoke_agent agent", "chat m", "chat m'"], StatusCode.ERROR
@@ -231,7 +231,7 @@ def test_a_cancelled_run_ends_its_spans(
     run = Agent(model=model).start("Go.")
     provider.wait_for_requests(1)
     run.cancel()
-    run.wait(10)
+    run.wait(60)
     found = spans(on)
     assert set(found) == {"invoke_agent agent", "chat m"}
     assert dict(found["invoke_agent agent"].attributes or {})["nbagent.status"] == "cancelled"
@@ -242,7 +242,7 @@ def test_traces_are_off_by_default(provider: ScriptedProvider, model: OpenAIChat
     """No span is made, and OpenTelemetry is not asked."""
     EXPORTER.clear()
     provider.reply(text_reply("yes"))
-    Agent(model=model).start("Go.").result(10)
+    Agent(model=model).start("Go.").result(60)
     assert EXPORTER.get_finished_spans() == ()
 
 
@@ -277,7 +277,7 @@ def test_a_broken_set_up_hurts_no_run(
     broken.armed = True
     provider.reply(text_reply("yes"))
     run = Agent(model=model).start("Go.")
-    output = run.result(10)
+    output = run.result(60)
     broken.armed = False
     assert output.content == "yes"
     assert run.record is not None

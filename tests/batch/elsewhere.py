@@ -35,6 +35,6 @@ def begin(url: str) -> Batch:
 if __name__ == "__main__":
     batch = begin(sys.argv[1])
     if sys.argv[2] == "ends":
-        batch.wait(30)
+        batch.wait(60)
     print("ready", flush=True)
     sys.stdin.read()

@@ -44,7 +44,7 @@ def test_a_batch_has_the_same_columns_whoever_answered(agent, provider, schema, 
     for rows, good in ([], ()), (["a", "b"], ()), (["a", "b"], ("a",)), (["a", "b"], ("a", "b")):
         provider.otherwise(answers(*good))
         batch = agent.map(rows, "{{ row }}", output_schema=schema, fresh=True)
-        frame = (batch.wait(30), batch.to_frame(explode=explode, join=False))[1]
+        frame = (batch.wait(60), batch.to_frame(explode=explode, join=False))[1]
         seen.add(tuple((name, str(dtype)) for name, dtype in frame.dtypes.items()))
         expected = len(rows) if explode is False else len(rows) + len(good)
         assert len(frame) == expected
@@ -58,7 +58,7 @@ def test_exploded_rows_keep_their_label_and_their_columns(agent, provider):
     provider.otherwise(answers("a", "c"))
     table = pd.DataFrame({"t": list("abc"), "name": [1, 2, 3]}, index=["x", "y", "z"])
     batch = agent.map(table, "{{ row.t }}", output_schema=Facts)
-    batch.wait(30)
+    batch.wait(60)
     frame = batch.to_frame(explode=True)
     assert list(frame.index) == ["x", "x", "y", "z", "z"]
     assert list(frame["t"]) == list("aabcc")
@@ -72,10 +72,10 @@ def test_exploded_rows_keep_their_label_and_their_columns(agent, provider):
 def test_text_is_a_column_of_text(agent, provider, good):
     """Without a schema there is `content`, of text, also where no row has an answer."""
     provider.otherwise(lambda one: text_reply("yes") if prompt_of(one) in good else error(400, "no"))
-    frame = agent.map(["a", "b"], "{{ row }}").wait(30)
+    frame = agent.map(["a", "b"], "{{ row }}").wait(60)
     assert str(frame["content"].dtype) == "string"
     assert frame["content"].notna().sum() == len(good)
-    assert str(agent.map([], "{{ row }}").wait(30)["content"].dtype) == "string"
+    assert str(agent.map([], "{{ row }}").wait(60)["content"].dtype) == "string"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_run_read_from_the_record_has_the_columns_of_its_schema(agent, provide
     """Live and from the store, of an answer with nothing in it: the columns that the schema says."""
     provider.otherwise(json_reply(answer))
     run = agent.start("q", output_schema=schema)
-    run.wait(30)
+    run.wait(60)
     explode = True if "value" in dtypes else None
     elsewhere = FromTheRecord(run.run_id, run.session_id, runtime=current())
     for frame in run.to_frame(explode=explode), elsewhere.to_frame(explode=explode):

@@ -46,7 +46,7 @@ def told(batch: nb.Batch) -> list[float]:
 def test_rows_from_earlier_say_so_and_cost_nothing(agent, provider):
     """Three days of one table that grows: the frames' costs add up to what was paid, each row once."""
     provider.otherwise(Reviews().answer)
-    frames = [agent.map(list(range(3 * day)), "Say {{ row }}").result(30) for day in (1, 2, 3)]
+    frames = [agent.map(list(range(3 * day)), "Say {{ row }}").result(60) for day in (1, 2, 3)]
     assert [int(frame["from_earlier"].sum()) for frame in frames] == [0, 3, 6]
     assert sum(frame["cost_usd"].sum() for frame in frames) == pytest.approx(9 * ONE_CALL_USD)
     assert (frames[2].loc[frames[2]["from_earlier"], "cost_usd"] == 0).all()
@@ -56,7 +56,7 @@ def test_rows_from_earlier_say_so_and_cost_nothing(agent, provider):
 def test_a_row_that_shares_another_rows_answer_costs_nothing_more(agent, provider):
     """`dedupe`: the first row with a prompt has the cost, the others 0."""
     provider.otherwise(Reviews().answer)
-    frame = agent.map(["a", "a", "b", "a"], "Say {{ row }}", dedupe=True).result(30)
+    frame = agent.map(["a", "a", "b", "a"], "Say {{ row }}", dedupe=True).result(60)
     assert frame["cost_usd"].to_list() == pytest.approx([ONE_CALL_USD, 0, ONE_CALL_USD, 0])
     assert not frame["from_earlier"].any()
 
@@ -75,10 +75,10 @@ def test_failed_tries_stay_in_the_cost(agent, provider, table):
     provider.otherwise(answer)
     agent.limits = nb.Limits(model_retries=0, output_retries=0)
     batch = agent.map(table, TEMPLATE, output_schema=Review)
-    batch.wait(30)
+    batch.wait(60)
     assert list(batch.failed().index) == ["r3", "r7"]
-    batch.retry_failed().wait(30)
-    frame = batch.retry_failed().result(30)
+    batch.retry_failed().wait(60)
+    frame = batch.retry_failed().result(60)
     assert frame.loc[["r3", "r7", "r1"], "cost_usd"].to_list() == pytest.approx(
         [3 * ONE_CALL_USD, 2 * ONE_CALL_USD, ONE_CALL_USD]
     )
@@ -96,7 +96,7 @@ def test_a_groups_call_stays_in_the_cost_of_rows_that_were_asked_alone(agent, pr
 
     provider.otherwise(answer)
     batch = agent.map(table, TEMPLATE, output_schema=Review, group=5)
-    frame = batch.result(30)
+    frame = batch.result(60)
     assert frame.loc["r4", "cost_usd"] == pytest.approx(1.2 * ONE_CALL_USD)
     assert told(batch) == pytest.approx([len(provider.requests) * ONE_CALL_USD] * 3)
 
@@ -105,7 +105,7 @@ def test_an_unknown_cost_is_none(agent, provider):
     """Where nothing of a row's cost is known it is NA, and so is the batch's; what was not asked is NA."""
     provider.otherwise(text_reply("x", usage=None))
     batch = agent.map(["a", "b"], "Say {{ row }}")
-    assert batch.result(30)["cost_usd"].isna().all()
+    assert batch.result(60)["cost_usd"].isna().all()
     assert batch.progress.cost_usd is None
 
 
@@ -116,9 +116,9 @@ def test_max_cost_bounds_all_tries_together(agent, provider, at_a_time):
     agent.limits = nb.Limits(model_retries=0, output_retries=0)
     options = {"max_cost": 10 * ONE_CALL_USD, "max_concurrency": at_a_time, "output_schema": Review}
     batch = agent.map(list(range(4)), "Say {{ row }}", **options)
-    batch.wait(30)
+    batch.wait(60)
     for _ in range(4):
-        batch.retry_failed().wait(30)
+        batch.retry_failed().wait(60)
     assert len(provider.requests) == 10
     assert told(batch) == pytest.approx([10 * ONE_CALL_USD] * 3)
     assert set(batch.to_frame()["error_type"]) == {"InvalidOutputError"}
@@ -132,14 +132,14 @@ def test_cut_answers_show_and_are_asked_again(agent, provider):
         lambda request: text_reply("half an", finish="length" if prompt_of(request) in cut else "stop")
     )
     batch = agent.map([0, 1, 2], "Say {{ row }}")
-    frame = batch.result(30)
+    frame = batch.result(60)
     assert frame["stop_reason"].to_list() == ["end", "max_output_tokens", "max_output_tokens"]
     assert batch.notices == [
         "2 answers were cut off at the output token limit (`stop_reason`): raise max_output_tokens and map again"
     ]
     cut.clear()
     again = agent.map([0, 1, 2], "Say {{ row }}")
-    assert again.result(30)["from_earlier"].to_list() == [True, False, False]
+    assert again.result(60)["from_earlier"].to_list() == [True, False, False]
     assert again.notices == []
     cut.add("Say once")
     assert agent.run("Say once", cache="use").stop_reason == "max_output_tokens"
@@ -156,7 +156,7 @@ def test_failed_rows_show_what_the_model_said(agent, provider):
     agent.limits = nb.Limits(model_retries=0, output_retries=0)
     rows = [{"t": "a"}, {"t": "b"}, {"t": "c"}, {"t": "d"}, {"u": "e"}]
     batch = agent.map(rows, "Say {{ row.t }}", output_schema=Review)
-    batch.wait(30)
+    batch.wait(60)
     failed = batch.failed()
     assert failed["error_type"].to_list()[:2] == ["InvalidOutputError"] * 2
     assert failed["error_type"].to_list()[3] == TemplateError.__name__
@@ -177,7 +177,7 @@ def test_what_a_person_cancelled_has_not_failed(agent, provider, table):
     assert next(iter(batch)).index == "r0"
     provider.wait_for_requests(4)
     batch.cancel()
-    frame = batch.wait(10)
+    frame = batch.wait(60)
     assert batch.failed().empty
     assert batch.progress.statuses == {"completed": 1, "cancelled": 3, "not asked": 16}
     assert (batch.progress.failed, batch.progress.cancelled, batch.progress.left) == (0, 3, 0)
@@ -231,5 +231,5 @@ def test_failures_are_grouped_by_their_fields(agent, provider, schema, answer, f
     provider.otherwise(json_reply(answer))
     agent.limits = nb.Limits(model_retries=0, output_retries=0)
     batch = agent.map(["a", "b"], "Say {{ row }}", output_schema=schema)
-    batch.wait(30)
+    batch.wait(60)
     assert dict(batch.failed().groupby("error_fields").size()) == {fields: 2}

@@ -18,7 +18,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -37,10 +36,10 @@ from nbagent import settings as options
 from nbagent.loop import model_call
 from tests.batch.killed_paid import agent_at, start
 from tests.batch.till import FATES, PRICES, Given, Till, by_row, known
+from tests.harness.waiting import PATIENCE_S, until
 from tests.provider.server import ScriptedProvider
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 30.0
 POOL = 7  # rows that tables are made of
 AGAIN = "Once more: {{ row.text }}"
 COUNT = itertools.count()
@@ -53,14 +52,6 @@ def _set_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("NBAGENT_PRICES", json.dumps(PRICES))
     yield
     options.configure("prices", None)
-
-
-def until(holds: Callable[[], bool], what: Callable[[], object]) -> None:
-    """Wait for what has no event of its own."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.001)
 
 
 @dataclass
@@ -405,7 +396,7 @@ def killed(url: str, names: list[str], seen: int, **given: Any) -> Iterator[None
             yield
         finally:
             process.send_signal(signal.SIGKILL)
-            process.wait(10)
+            process.wait(60)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_rows_go_out_as_a_file_and_come_back_in_their_places(agent, provider, ta
     api.may_end.set()
     provider.otherwise(api.answer)
     batch = agent.map(table, TEMPLATE, output_schema=SCHEMA, mode="provider-batch")
-    frame = batch.result(40)
+    frame = batch.result(60)
     assert list(frame["label"]) == [f"label of {text}" for text in table["text"]]
     assert set(frame["status"]) == {"completed"}
     assert frame["cost_usd"].sum() == pytest.approx(20 * (11 * 100 + 7 * 200) / 1e6 / 2)
@@ -48,7 +48,7 @@ def test_rows_go_out_as_a_file_and_come_back_in_their_places(agent, provider, ta
         ("completed", "provider", "provider")
     }
     again = agent.map(table, TEMPLATE, output_schema=SCHEMA, mode="provider-batch")
-    assert again.result(20)["run_id"].equals(frame["run_id"])
+    assert again.result(60)["run_id"].equals(frame["run_id"])
     assert len(api.batches) == 1
 
 
@@ -68,12 +68,12 @@ def test_rows_that_the_provider_refuses_are_failed_rows(agent, provider, table):
     api.may_end.set()
     provider.otherwise(api.answer)
     batch = agent.map(table, TEMPLATE, output_schema=SCHEMA, mode="provider-batch")
-    frame = batch.result(40)
+    frame = batch.result(60)
     assert list(batch.failed().index) == ["r1", "r2"]
     assert "bad row" in frame.loc["r1", "error"]
     assert "out of time" in frame.loc["r2", "error"]
     broken.clear()
-    assert set(batch.retry_failed().result(40)["status"]) == {"completed"}
+    assert set(batch.retry_failed().result(60)["status"]) == {"completed"}
     assert [len(api.lines(name)) for name in api.batches] == [20, 2]
 
 
@@ -91,12 +91,12 @@ def test_a_killed_kernel_takes_up_the_providers_batch(provider, tmp_path, monkey
         cwd=ROOT,
         env={**os.environ, "NBAGENT_STORE": str(store), "PYTHONPATH": str(ROOT)},
     ) as process:
-        assert api.looked.wait(40), "the job is looked at once its id is in the record"
+        assert api.looked.wait(60), "the job is looked at once its id is in the record"
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
     api.may_end.set()
     monkeypatch.setenv("NBAGENT_STORE", str(store))
-    frame = label(provider.base_url, 12, mode="provider-batch").result(40)
+    frame = label(provider.base_url, 12, mode="provider-batch").result(60)
     assert list(frame["label"]) == [f"label of row {n}" for n in range(12)]
     assert set(api.asked.values()) == {1}
     assert [len(api.lines(name)) for name in api.batches] == [10, 2], "the two rows that are new"
@@ -107,9 +107,9 @@ def test_cancel_stops_the_providers_batch(agent, provider, table):
     api = BatchApi()
     provider.otherwise(api.answer)
     batch = agent.map(table, TEMPLATE, mode="provider-batch")
-    assert api.looked.wait(20)
+    assert api.looked.wait(60)
     batch.cancel()
-    assert set(batch.result(20)["status"]) == {"cancelled"}
+    assert set(batch.result(60)["status"]) == {"cancelled"}
     assert api.batches["batch_0"]["status"] == "cancelling"
 
 

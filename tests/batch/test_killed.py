@@ -36,7 +36,7 @@ def run_and_kill(url: str, rows: int, store: Path, after: int) -> set[int]:
             seen.add(int(line))
             if len(seen) >= after:
                 process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
     return seen
 
 
@@ -88,16 +88,16 @@ def test_a_changed_template_or_schema_starts_anew(provider, tmp_path):
     reviews = Reviews()
     provider.otherwise(reviews.answer)
     url = provider.base_url
-    label(url, 10).result(30)
-    frame = label(url, 12).result(30)
+    label(url, 10).result(60)
+    frame = label(url, 12).result(60)
     assert (len(provider.requests), frame["status"].nunique()) == (12, 1)
     other = {"type": "object", "properties": {"label": {"type": "string"}}, "required": ["label"]}
-    assert label(url, 10, output_schema=other).result(30)["label"].notna().all()
+    assert label(url, 10, output_schema=other).result(60)["label"].notna().all()
     assert len(provider.requests) == 22
-    label(url, 10, fresh=True).result(30)
+    label(url, 10, fresh=True).result(60)
     assert len(provider.requests) == 32
     batch = label(url, 10)
-    batch.result(30)
+    batch.result(60)
     assert (batch.progress.reused, batch.progress.running, len(provider.requests)) == (10, 0, 32)
     assert str(batch.progress) == "10 of 10 done, 10 from earlier"
 
@@ -106,8 +106,8 @@ def test_answers_of_groups_are_found_again(provider, tmp_path):
     """Rows that shared a prompt are known by their own."""
     provider.otherwise(lambda request: json_reply({"answers": group_answer(request)}))
     url = provider.base_url
-    assert set(label(url, 9, group=3).result(30)["status"]) == {"completed"}
+    assert set(label(url, 9, group=3).result(60)["status"]) == {"completed"}
     assert len(provider.requests) == 3
     batch = label(url, 9, group=4)
-    assert list(batch.result(30)["label"]) == [f"label of row {n}" for n in range(9)]
+    assert list(batch.result(60)["label"]) == [f"label of row {n}" for n in range(9)]
     assert len(provider.requests) == 3

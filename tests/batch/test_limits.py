@@ -33,7 +33,7 @@ def test_max_cost_is_passed_by_no_more_than_what_is_in_flight(agent, provider, t
     """Rows end where the money does; the frame says which were not asked, and why."""
     provider.otherwise(Reviews().answer)
     batch = agent.map(table, TEMPLATE, max_concurrency=at_a_time, max_cost=ONE_CALL_USD * 8.5)
-    frame = batch.result(30)
+    frame = batch.result(60)
     assert frame["cost_usd"].sum() == pytest.approx(ONE_CALL_USD * 8), (
         "no row too many: what a row costs is known"
     )
@@ -50,14 +50,14 @@ def test_max_cost_is_passed_by_no_more_than_what_is_in_flight(agent, provider, t
 def test_a_first_row_that_is_dear_costs_no_more_than_its_fellows_in_flight(agent, provider, table):
     """Where the first answers alone pass the limit, nothing is asked after them."""
     provider.otherwise(Reviews().answer)
-    frame = agent.map(table, TEMPLATE, max_concurrency=5, max_cost=ONE_CALL_USD / 2).result(30)
+    frame = agent.map(table, TEMPLATE, max_concurrency=5, max_cost=ONE_CALL_USD / 2).result(60)
     assert (frame["status"] == "completed").sum() == len(provider.requests) <= 5
 
 
 def test_max_tokens_bounds_the_batch(agent, provider, table):
     """The same for tokens: 18 a row."""
     provider.otherwise(Reviews().answer)
-    frame = agent.map(table, TEMPLATE, max_concurrency=3, max_tokens=18 * 6).result(30)
+    frame = agent.map(table, TEMPLATE, max_concurrency=3, max_tokens=18 * 6).result(60)
     assert (frame["status"] == "completed").sum() == 6
     assert (frame["status"] == "not asked").sum() == 14
 
@@ -73,8 +73,8 @@ def test_a_raised_limit_goes_on_where_it_stopped(agent, provider, table):
     """The cell with more money asks the rest only; what is known costs nothing."""
     reviews = Reviews()
     provider.otherwise(reviews.answer)
-    agent.map(table, TEMPLATE, max_concurrency=2, max_cost=ONE_CALL_USD * 5).result(30)
-    frame = agent.map(table, TEMPLATE, max_concurrency=2, max_cost=ONE_CALL_USD * 50).result(30)
+    agent.map(table, TEMPLATE, max_concurrency=2, max_cost=ONE_CALL_USD * 5).result(60)
+    frame = agent.map(table, TEMPLATE, max_concurrency=2, max_cost=ONE_CALL_USD * 50).result(60)
     assert set(frame["status"]) == {"completed"}
     assert set(reviews.asked.values()) == {1}
 
@@ -107,7 +107,7 @@ def test_requests_per_minute_of_a_batch(agent, provider):
     assert len(provider.requests) == 4
     assert batch.progress.running == 6
     batch.cancel()
-    assert (batch.result(10)["status"] == "cancelled").sum() == 6
+    assert (batch.result(60)["status"] == "cancelled").sum() == 6
 
 
 @pytest.mark.parametrize(
@@ -134,6 +134,6 @@ def test_rows_are_asked_again_by_an_agent_only(agent, provider, table, other):
     """`retry_failed(agent=...)` takes an agent; a name or anything else is refused in two lines."""
     provider.otherwise(error(400, "no"))
     batch = agent.map(table.head(1), TEMPLATE)
-    batch.wait(30)
+    batch.wait(60)
     with pytest.raises(ConfigurationError, match="is no agent\ngive an Agent or a Team"):
         batch.retry_failed(agent=other)

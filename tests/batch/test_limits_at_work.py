@@ -28,7 +28,7 @@ def test_concurrency_set_at_work(agent, provider):
     provider.wait_for_requests(8)
     assert (in_batch(provider, "one"), in_batch(provider, "other")) == (6, 2)
     gates.open()
-    assert set(one.result(30)["status"]) == set(other.result(30)["status"]) == {"completed"}
+    assert set(one.result(60)["status"]) == set(other.result(60)["status"]) == {"completed"}
 
 
 @pytest.mark.parametrize("limit", [{"max_tokens": 18 * 3}, {"max_tokens": 1}, {"max_tokens": 18 * 4}])
@@ -40,11 +40,11 @@ def test_a_lower_limit_stops_what_is_not_asked(agent, provider, limit):
     provider.wait_for_requests(2)
     batch.set_limits(**limit)
     gate.open()
-    frame = batch.result(30)
+    frame = batch.result(60)
     asked = max(2, limit["max_tokens"] // 18)
     assert (frame["status"] == "completed").sum() == len(provider.requests) == asked
     batch.set_limits(max_tokens=None)
-    assert set(batch.resume().result(30)["status"]) == {"completed"}
+    assert set(batch.resume().result(60)["status"]) == {"completed"}
     assert len(provider.requests) == 12
 
 
@@ -60,7 +60,7 @@ def test_the_kernels_concurrency_set_at_work(agent, provider):
         provider.wait_for_requests(5)
         assert len(provider.requests) == 5
         gate.open()
-        assert set(batch.result(30)["status"]) == {"completed"}
+        assert set(batch.result(60)["status"]) == {"completed"}
         assert current().slots.limits.at_a_time == 5
     finally:
         settings.configure("max_concurrency", None)
@@ -73,11 +73,11 @@ def test_requests_per_minute_hold_for_single_runs_beside_the_batch(agent, provid
     provider.wait_for_requests(3)
     run = agent.start("single")
     other = agent.map(list(range(5)), "other {{ row }}")
-    assert set(other.result(30)["status"]) == {"completed"}
+    assert set(other.result(60)["status"]) == {"completed"}
     assert (in_batch(provider, "one"), in_batch(provider, "single")) == (3, 0)
     batch.cancel()
-    batch.wait(30)
-    assert run.result(timeout=30).content == "x", "the batch has ended, and its rate with it"
+    batch.wait(60)
+    assert run.result(timeout=60).content == "x", "the batch has ended, and its rate with it"
 
 
 @pytest.mark.parametrize(
@@ -89,4 +89,4 @@ def test_limits_that_are_none_are_refused(agent, provider, limits):
     batch = agent.map([1], "one {{ row }}")
     with pytest.raises(UnknownOptionError):
         batch.set_limits(**limits)
-    assert batch.result(30)["content"].to_list() == ["x"]
+    assert batch.result(60)["content"].to_list() == ["x"]

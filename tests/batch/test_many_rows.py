@@ -36,7 +36,7 @@ def test_three_hundred_rows_sixty_four_at_a_time():
             },
             max_concurrency=64,
         )
-        frame = batch.result(50)
+        frame = batch.result(60)
     finally:
         server.stop()
     assert list(frame.index) == list(table.index)

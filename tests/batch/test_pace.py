@@ -165,7 +165,7 @@ def test_no_row_fails_where_the_server_limits_requests(agent, provider, capsys):
     provider.otherwise(reviews.answer)
     batch = agent.map(list(range(200)), "Say: {{ row }}", max_concurrency=32)
     began = time.monotonic()
-    frame = batch.result(40)
+    frame = batch.result(60)
     rate = limit.reached_per_s
     with capsys.disabled():
         print(f"\n  {rate:.0f} of 50 requests/s, {limit.refused} refused, {time.monotonic() - began:.1f} s")
@@ -178,7 +178,7 @@ def test_no_row_fails_where_the_server_limits_requests(agent, provider, capsys):
 def test_quota_that_is_used_up_is_no_pace(agent, provider):
     """A 429 that says there is no money left fails the row at once: waiting would not help."""
     provider.otherwise(error(429, "You exceeded your current quota", code="insufficient_quota"))
-    frame = agent.map(["a"], "{{ row }}").result(20)
+    frame = agent.map(["a"], "{{ row }}").result(60)
     assert list(frame["status"]) == ["error"]
     assert len(provider.requests) == 1
 

@@ -52,7 +52,7 @@ def kernel(url: str, how: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(60)
 
 
 def held(request: Request, gate: Gate, first: int) -> object:
@@ -84,7 +84,7 @@ def test_an_ended_batch_of_another_kernel(provider):
         ):
             batch.retry_failed()
         broken.clear()
-        again = batch.retry_failed(agent=agent_at(provider.base_url)).result(30)
+        again = batch.retry_failed(agent=agent_at(provider.base_url)).result(60)
         assert set(again["status"]) == {"completed"}
         assert len(provider.requests) == 7
     assert nb.get(batch.batch_id).to_frame()["label"].notna().all()
@@ -124,7 +124,7 @@ def test_a_batch_of_another_kernel_is_cancelled_through_the_record(provider):
         assert len(provider.requests) == 3
         resumed = nb.resume("pass_a", agent=agent_at(provider.base_url))
         gate.open()
-        assert set(resumed.result(30)["status"]) == {"completed"}
+        assert set(resumed.result(60)["status"]) == {"completed"}
         assert len(provider.requests) == 8
 
 
@@ -138,7 +138,7 @@ def test_a_batch_whose_kernel_died(provider):
         rows = iter(nb.get("pass_a"))
         assert {next(rows).index, next(rows).index} == {"r0", "r1"}
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
         batch = nb.get("pass_a")
         frame = batch.wait(60)
         assert frame["status"].to_list() == [*["completed"] * 2, *["interrupted"] * 2, *["not asked"] * 2]
@@ -147,7 +147,7 @@ def test_a_batch_whose_kernel_died(provider):
         agent = agent_at(provider.base_url)
         with pytest.raises(ConfigurationError, match="2 rows of batch 'pass_a' were never asked"):
             batch.resume(agent=agent)
-        assert set(batch.resume(rows=table(), agent=agent).result(30)["status"]) == {"completed"}
+        assert set(batch.resume(rows=table(), agent=agent).result(60)["status"]) == {"completed"}
         assert len(provider.requests) == 8
     assert nb.get("pass_a").to_frame()["label"].to_list() == [f"label of row number {n}" for n in range(6)]
 
@@ -199,9 +199,9 @@ def test_what_the_record_gives_back_is_what_was_there(agent, provider, kind):
 
     provider.otherwise(answer)
     if kind == "earlier":
-        agent.map(words[:5], "Say: {{ row }}").wait(30)
+        agent.map(words[:5], "Say: {{ row }}").wait(60)
     batch = agent.map(words, "Say: {{ row }}", **options)
-    frame = batch.wait(30)
+    frame = batch.wait(60)
     found = reread(batch).to_frame()
     assert found is not frame
     shown = [name for name in ("content", "label", "words", "repeat") if name in frame.columns]
@@ -217,7 +217,7 @@ def test_answers_are_of_their_class_where_it_is_known(agent, provider, monkeypat
     """Read from the record a typed answer is its class, or a plain dict where the class is not at hand."""
     provider.otherwise(Reviews().answer)
     batch = agent.map(["a: b"], "Say: {{ row }}", output_schema=Review)
-    batch.wait(30)
+    batch.wait(60)
     assert type(next(iter(reread(batch))).content) is Review
     monkeypatch.delattr(sys.modules[__name__], "Review")
     assert next(iter(reread(batch))).content == {"label": "label of a: b", "words": 2}
@@ -274,7 +274,7 @@ def test_runs_are_joined_by_the_rows_keys(agent, provider, rows, key, expected):
     """`row_key` in `nb.runs(batch=...)` holds the user's own keys, in their own type, so that a table can be joined."""
     provider.otherwise(text_reply("x"))
     batch = agent.map(rows, "Say {{ row }}", key=key, label="keyed")
-    batch.wait(30)
+    batch.wait(60)
     runs = nb.runs(batch=batch).sort_values("prompt", ignore_index=True)
     if expected is None:
         assert runs["row_key"].dtype.kind == "M"
@@ -307,15 +307,15 @@ def test_a_label_means_what_had_it_last(agent, provider):
     """A run after a batch, or a batch after a run; ids mean what they are of; what nobody had is told."""
     provider.otherwise(text_reply("x"))
     batch = agent.map(["a"], "Say {{ row }}", label="same")
-    frame = batch.result(30)
+    frame = batch.result(60)
     assert nb.get("same") is batch
     run = agent.start("Hello", label="same")
-    run.wait(30)
+    run.wait(60)
     assert nb.get("same").run_id == run.run_id
     assert nb.get(batch.batch_id) is batch
     assert nb.get(frame["run_id"].iloc[0]).output.prompt == "Say a"
     later = agent.map(["a"], "Say {{ row }}", label="same")
-    later.wait(30)
+    later.wait(60)
     assert later.progress.reused == 1, "it has no run of its own"
     assert nb.get("same") is later
     with pytest.raises(UnknownNameError):
@@ -329,12 +329,12 @@ def test_each_row_is_asked_twice_for_test_and_retest(agent, provider):
     reviews = Reviews()
     provider.otherwise(reviews.answer)
     rows = pd.DataFrame({"text": ["a", "b", "c"]}, index=["x", "y", "z"])
-    frame = agent.map(rows, TEMPLATE, repeat=2).result(30)
+    frame = agent.map(rows, TEMPLATE, repeat=2).result(60)
     assert list(frame.index) == ["x", "x", "y", "y", "z", "z"]
     assert frame["repeat"].to_list() == [1, 2] * 3
     assert set(reviews.asked.values()) == {2}
     assert frame.groupby("repeat")["content"].nunique().to_list() == [3, 3]
-    assert agent.map(rows, TEMPLATE, repeat=3).result(30)["from_earlier"].to_list() == [True, True, False] * 3
+    assert agent.map(rows, TEMPLATE, repeat=3).result(60)["from_earlier"].to_list() == [True, True, False] * 3
     for other in ({"dedupe": True}, {"group": 2}, {"repeat": 0}, {"repeat": True}):
         with pytest.raises(UnknownOptionError):
             agent.map(rows, TEMPLATE, **{"repeat": 2, **other})
@@ -354,22 +354,22 @@ def test_failed_rows_are_asked_in_another_way(agent, provider, table):
     provider.otherwise(answer)
     agent.limits = nb.Limits(model_retries=0, output_retries=0)
     batch = agent.map(table, TEMPLATE, output_schema=Review, max_tokens=10_000)
-    batch.wait(30)
-    batch.retry_failed(template="Again, as JSON: {{ row.text }}").wait(30)
+    batch.wait(60)
+    batch.retry_failed(template="Again, as JSON: {{ row.text }}").wait(60)
     assert list(batch.failed().index) == ["r5"]
     model = nb.OpenAIChat(id="scripted-2", base_url=provider.base_url, api_key="not-needed")
-    frame = batch.retry_failed(agent=nb.Agent(model=model, name="other")).result(30)
+    frame = batch.retry_failed(agent=nb.Agent(model=model, name="other")).result(60)
     assert set(frame["status"]) == {"completed"}
     assert list(frame.index) == list(table.index)
     assert frame.loc["r3", "label"] == "Again, as JSON: row number 3"
     assert set(nb.runs(batch=batch)["agent_name"]) == {"agent", "other"}
     asked = len(provider.requests)
     again = agent.map(table, TEMPLATE, output_schema=Review, max_tokens=10_000)
-    again.wait(30)
+    again.wait(60)
     assert list(again.failed().index) == ["r3", "r5"]
     assert len(provider.requests) == asked + 2
     generated = agent.map((row for row in ["number 3"]), "Say: {{ row }}", output_schema=Review)
-    generated.wait(30)
+    generated.wait(60)
     with pytest.raises(ConfigurationError, match="for another template"):
         generated.retry_failed(template="Once more: {{ row }}")
 
@@ -391,8 +391,8 @@ def test_a_recorded_batch_is_asked_again_of_any_agent(provider, model, template,
         chosen = agent_at(provider.base_url)
         chosen.model = nb.OpenAIChat(id=model, base_url=provider.base_url, api_key="not-needed")
         way = {"template": template, "rows": table()} if template != TEMPLATE else {}
-        frame = nb.get("pass_a").retry_failed(agent=chosen, **way).result(30)
+        frame = nb.get("pass_a").retry_failed(agent=chosen, **way).result(60)
         assert set(frame["status"]) == {"completed"}
         assert provider.bodies[-1]["model"] == model
-    again = agent_at(provider.base_url).map(table(), TEMPLATE, output_schema=SCHEMA).result(30)
+    again = agent_at(provider.base_url).map(table(), TEMPLATE, output_schema=SCHEMA).result(60)
     assert again["from_earlier"].to_list() == [n != 4 or found_again for n in range(6)]

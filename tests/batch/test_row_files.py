@@ -62,7 +62,7 @@ def test_the_picture_alone_tells_the_rows_apart(agent, provider, dedupe):
     """A template without the row is no mistake where a file goes with it; equal pictures are one question."""
     provider.otherwise(shade_of)
     photos = pd.Series([png(10), png(20), png(10)], dtype=object)
-    frame = agent.map(photos, "Which shade?", files="row", dedupe=dedupe).result(30)
+    frame = agent.map(photos, "Which shade?", files="row", dedupe=dedupe).result(60)
     assert list(frame["content"]) == ["Which shade? [10]", "Which shade? [20]", "Which shade? [10]"]
     assert len(provider.requests) == (2 if dedupe else 3)
 
@@ -73,7 +73,7 @@ def test_each_row_has_its_own_picture(agent, provider, tmp_path, kind):
     provider.otherwise(shade_of)
     values = [HOLDERS[kind](10, tmp_path), None, HOLDERS[kind](30, tmp_path)]
     table = pd.DataFrame({"n": [1, 2, 3], "photo": pd.Series(values, dtype=object)})
-    frame = agent.map(table, "row {{ row.n }}", files="photo").result(30)
+    frame = agent.map(table, "row {{ row.n }}", files="photo").result(60)
     more = ["11", "31"] if kind == "list" else []
     shades = [", ".join(["10", *more[:1]]), "", ", ".join(["30", *more[1:]])]
     assert list(frame["content"]) == [f"row {n} [{shade}]" for n, shade in enumerate(shades, start=1)]
@@ -84,11 +84,11 @@ def test_rows_with_one_prompt_and_different_pictures_are_different(agent, provid
     """Neither `dedupe` nor what an earlier batch has answered takes one picture for another."""
     provider.otherwise(shade_of)
     table = pd.DataFrame({"n": [1, 1, 1], "photo": [png(10), png(20), png(10)]})
-    frame = agent.map(table, "row {{ row.n }}", files="photo", dedupe=True).result(30)
+    frame = agent.map(table, "row {{ row.n }}", files="photo", dedupe=True).result(60)
     assert list(frame["content"]) == ["row 1 [10]", "row 1 [20]", "row 1 [10]"]
     assert len(provider.requests) == 2
     table["photo"] = [png(20), png(30), png(10)]
-    frame = agent.map(table, "row {{ row.n }}", files="photo").result(30)
+    frame = agent.map(table, "row {{ row.n }}", files="photo").result(60)
     assert list(frame["content"]) == ["row 1 [20]", "row 1 [30]", "row 1 [10]"]
     assert len(provider.requests) == 3
 
@@ -98,7 +98,7 @@ def test_a_file_that_cannot_be_sent_fails_its_row(agent, provider, bad):
     """The first row's as any other's: its error says what is wrong, the others are asked."""
     provider.otherwise(shade_of)
     table = pd.DataFrame({"n": [1, 2], "photo": pd.Series([bad, png(20)], dtype=object)})
-    frame = agent.map(table, "row {{ row.n }}", files="photo").result(30)
+    frame = agent.map(table, "row {{ row.n }}", files="photo").result(60)
     assert list(frame["status"]) == ["error", "completed"]
     assert frame["content"].iloc[1] == "row 2 [20]"
     assert len(provider.requests) == 1
@@ -110,10 +110,10 @@ def test_tables_and_texts_follow_the_prompt(agent, provider, tmp_path):
     notes = tmp_path / "notes.txt"
     notes.write_text("a note")
     rows = [{"n": 1, "a": notes, "b": pd.DataFrame({"x": [7]})}]
-    content = agent.map(rows, "row {{ row.n }}", files=["a", "b"]).result(30)["content"].iloc[0]
+    content = agent.map(rows, "row {{ row.n }}", files=["a", "b"]).result(60)["content"].iloc[0]
     assert "a note" in content
     assert "x\n7" in content
-    frame = agent.map([str(notes)], "see {{ row }}", files="row").result(30)
+    frame = agent.map([str(notes)], "see {{ row }}", files="row").result(60)
     assert "a note" in frame["content"].iloc[0]
 
 
@@ -122,16 +122,16 @@ def test_failed_rows_are_asked_again_with_their_pictures(agent, provider):
     provider.otherwise(error(400, "no"))
     table = pd.DataFrame({"n": [1, 2], "photo": [png(10), png(20)]})
     batch = agent.map(table, "row {{ row.n }}", files="photo", label="photos")
-    assert batch.result(30)["status"].tolist() == ["error", "error"]
+    assert batch.result(60)["status"].tolist() == ["error", "error"]
     provider.otherwise(shade_of)
-    assert list(batch.retry_failed().result(30)["content"]) == ["row 1 [10]", "row 2 [20]"]
+    assert list(batch.retry_failed().result(60)["content"]) == ["row 1 [10]", "row 2 [20]"]
     provider.otherwise(error(400, "no"))
-    agent.map(table, "again {{ row.n }}", files="photo", label="later").wait(30)
+    agent.map(table, "again {{ row.n }}", files="photo", label="later").wait(60)
     recorded = FromTheRecord.of("later")
     provider.otherwise(shade_of)
     with pytest.raises(ConfigurationError, match="needs the rows themselves"):
         recorded.retry_failed(agent=agent)
-    found = recorded.retry_failed(agent=agent, rows=table).result(30)
+    found = recorded.retry_failed(agent=agent, rows=table).result(60)
     assert list(found["content"]) == ["again 1 [10]", "again 2 [20]"]
 
 

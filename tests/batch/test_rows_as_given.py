@@ -82,7 +82,7 @@ def test_a_table_edited_after_map_is_asked_as_it_was(agent, provider, edit):
     provider.wait_for_requests(1)
     edit(frame)
     gate.open()
-    found = batch.result(30)
+    found = batch.result(60)
     pd.testing.assert_frame_equal(found[["text", "n"]], table())
     assert list(found["content"]) == ["<w a 1>", "<x b 2>", "<y c 3>", "<z d 4>"]
 
@@ -127,7 +127,7 @@ def test_a_list_edited_after_map_is_asked_as_it_was(agent, provider, make, templ
     provider.wait_for_requests(1)
     edit(rows)
     gate.open()
-    found = batch.result(30)
+    found = batch.result(60)
     assert list(found["content"]) == ["<a>", "<b>", "<c>", "<d>"]
     given = list(found["text"] if "text" in found else found["row"])
     assert given == (list("abcd") if "text" in found else [make(text) for text in "abcd"])
@@ -156,7 +156,7 @@ def test_other_holders_of_rows_are_copied_too(agent, provider, rows, edit):
     provider.wait_for_requests(1)
     edit(held)
     gate.open()
-    found = batch.result(30)
+    found = batch.result(60)
     assert list(found["content"]) == ["<a>", "<b>"]
     assert list(found.iloc[:, 0]) == ["a", "b"]
 
@@ -172,7 +172,7 @@ def test_what_is_inside_a_cell_is_as_it_was(agent, provider, cell):
     frame = table(cell=pd.Series([cell] * 4, index=list("wxyz"), dtype=object))
     batch = agent.map(frame, "{{ row.cell }}")
     before = repr(cell)
-    given = batch.result(30)
+    given = batch.result(60)
     assert repr(given["cell"].iloc[0]) == before
     for held in (frame, given):
         _spoil(held["cell"].iloc[0])
@@ -214,7 +214,7 @@ def test_an_answer_that_was_handed_out_does_not_change_the_batch(agent, provider
         "required": ["tags", "more"],
     }
     batch = agent.map(["q"], "{{ row }}", output_schema=schema)
-    batch.result(30)["tags"].iloc[0].append("edited")
+    batch.result(60)["tags"].iloc[0].append("edited")
     for result in batch:
         result.content["more"]["k"].append("edited")
     assert batch.to_frame()["tags"].iloc[0] == ["a"]
@@ -244,7 +244,7 @@ def test_columns_of_any_name_come_back(agent, provider, names):
     given = pd.DataFrame([[f"{row}{n}" for n in range(len(names))] for row in "ab"])
     given.columns = pd.Index(names, dtype=object, tupleize_cols=False)
     for nth in range(3):
-        found = agent.map(given, f"pass {nth} of {{{{ row }}}}", output_schema=SCHEMA).result(30)
+        found = agent.map(given, f"pass {nth} of {{{{ row }}}}", output_schema=SCHEMA).result(60)
         assert list(found.columns)[: len(given.columns)] == list(given.columns)
         for position in range(len(given.columns)):
             pd.testing.assert_series_equal(
@@ -265,9 +265,9 @@ def test_columns_of_any_name_come_back(agent, provider, names):
 def test_a_third_pass_has_its_names_by_one_rule(agent, provider):
     """`answer.` once for the second pass, twice for the third."""
     provider.otherwise(text_reply("yes"))
-    first = agent.map(table(), "1 {{ row.text }}").result(30)
-    second = agent.map(first, "2 {{ row.text }} {{ row.content }}").result(30)
-    third = agent.map(second, "3 {{ row.text }} {{ row['answer.content'] }}").result(30)
+    first = agent.map(table(), "1 {{ row.text }}").result(60)
+    second = agent.map(first, "2 {{ row.text }} {{ row.content }}").result(60)
+    third = agent.map(second, "3 {{ row.text }} {{ row['answer.content'] }}").result(60)
     names = ["content", *MEASURES]
     assert list(third.columns) == [
         "text", "n", *names, *(f"answer.{name}" for name in names), *(f"answer.answer.{name}" for name in names)
@@ -291,7 +291,7 @@ def test_labels_of_columns_and_rows_stay_as_they_are(agent, provider, columns):
     provider.otherwise(Reviews().answer)
     index = pd.MultiIndex.from_tuples([("a", 1), ("a", 1), ("b", None)], names=["k", "n"])
     given = pd.DataFrame(np.arange(12).reshape(3, 4), columns=columns, index=index)
-    found = agent.map(given, "{{ row }}").result(30)
+    found = agent.map(given, "{{ row }}").result(60)
     assert list(map(repr, found.columns[:4])) == list(map(repr, columns))
     assert list(found.columns.names) == list(columns.names)
     assert found.index.identical(index)
@@ -310,7 +310,7 @@ def test_a_template_reaches_below_a_column_of_several_levels(agent, provider):
     columns = pd.MultiIndex.from_tuples([("price", "low"), ("price", "high"), ("name", "")])
     given = pd.DataFrame([[1, 2, "n"]], columns=columns)
     template = '{{ row.price.high }} {{ row["price"]["low"] }} {{ row[("price", "high")] }} {{ row.name }}'
-    assert list(agent.map(given, template).result(30)["content"]) == ["<2 1 2 n>"]
+    assert list(agent.map(given, template).result(60)["content"]) == ["<2 1 2 n>"]
 
 
 INDEXES = {
@@ -328,7 +328,7 @@ INDEXES = {
 def test_an_index_of_any_kind_stays(agent, provider, index):
     """The frame's index is the table's own, of its type and name; a missing label is nothing in a prompt."""
     provider.otherwise(Reviews().answer)
-    found = agent.map(pd.DataFrame({"t": [1, 2, 3]}, index=index), "{{ index }}/{{ row.t }}").result(30)
+    found = agent.map(pd.DataFrame({"t": [1, 2, 3]}, index=index), "{{ index }}/{{ row.t }}").result(60)
     pd.testing.assert_index_equal(found.index, index, exact=True)
     assert list(found["content"]) == [
         f"<{'' if pd.isna(label) else label}/{n}>" for n, label in enumerate(index, start=1)
@@ -356,7 +356,7 @@ def test_a_column_of_any_type_stays(agent, provider, values):
     provider.otherwise(Reviews().answer)
     given = pd.DataFrame({"v": values, "t": [0, 1]})
     before = given.copy(deep=True)
-    found = agent.map(given, "{{ row.t }} {{ row.v }}").result(30)
+    found = agent.map(given, "{{ row.t }} {{ row.v }}").result(60)
     pd.testing.assert_frame_equal(found[["v", "t"]], before)
     pd.testing.assert_frame_equal(given, before)
     assert list(found.columns[:2]) == ["v", "t"]
@@ -379,7 +379,7 @@ def test_numbers_of_records_stay_the_numbers_they_are(agent, provider, values, d
     """A list or dict of plain values becomes columns without a whole number becoming a float, or losing digits."""
     provider.otherwise(Reviews().answer)
     for rows in ([{"n": one, "k": 1} for one in values], {"n": values, "k": [1, 1]}):
-        found = agent.map(rows, "{{ row.n }}{{ row.k }}").result(30)
+        found = agent.map(rows, "{{ row.n }}{{ row.k }}").result(60)
         assert (str(found["n"].dtype), [None if pd.isna(one) else one for one in found["n"]]) == (
             dtype,
             values,
@@ -431,14 +431,14 @@ def test_a_missing_value_is_sent_as_nothing_or_null(agent, provider, value):
         "[{{ row.v.strftime('%A') }}{{ row.v + 1 }}{{ row.v * 2 }}{{ round(row.v, 2) }}]": "[]",
         "{{ 'at ' + row.v }}{{ row.v > 3 }}{{ row.v < 3 }}{{ row.v | length }}": "at FalseFalse0",
     }.items():
-        found = agent.map(rows, template, fresh=True).result(30)
+        found = agent.map(rows, template, fresh=True).result(60)
         assert list(found["content"]) == [f"<{sent}>"], (template, list(found["error"]))
 
 
 def test_missing_rows_and_missing_values_in_tables_are_never_asked_as_text(agent, provider):
     """A missing row has an empty prompt and is not asked; typed columns' missing values are nothing, too."""
     provider.otherwise(Reviews().answer)
-    found = agent.map([None, float("nan"), "a"], "{{ row }}").result(30)
+    found = agent.map([None, float("nan"), "a"], "{{ row }}").result(60)
     assert list(found["status"]) == ["error", "error", "completed"]
     assert [prompt_of(one) for one in provider.requests] == ["a"]
     given = pd.DataFrame(
@@ -453,7 +453,7 @@ def test_missing_rows_and_missing_values_in_tables_are_never_asked_as_text(agent
         }
     )
     template = "T {{ row.t }}|{{ row.n }}|{{ row.d }}|{{ row.f }}|{{ row.c }}|{{ row.s }}|{{ row.a }}"
-    found = agent.map(given, template).result(30)
+    found = agent.map(given, template).result(60)
     assert list(found["content"]) == [
         "<T good|1|2026-01-01 00:00:00|1.0|x|1 days 00:00:00|[1.5, null]>",
         "<T ||||||>",
@@ -465,5 +465,5 @@ def test_the_first_prompt_can_be_made_of_any_column_type(agent, provider):
     provider.otherwise(answer(200, {}))
     provider.otherwise(Reviews().answer)
     given = pd.DataFrame({"i": [1, 2], "f": [1.0, 2.0], "o": pd.Series([1, 2.0], dtype=object)})
-    found = agent.map(given, "{{ row.i }} {{ row.f }} {{ row.o }}").result(30)
+    found = agent.map(given, "{{ row.i }} {{ row.f }} {{ row.o }}").result(60)
     assert list(found["content"]) == ["<1 1.0 1>", "<2 2.0 2.0>"]

@@ -282,7 +282,7 @@ class Mapping(RuleBasedStateMachine):
     def finish(self) -> None:
         self.gate.open()
         if self.batch is not None:
-            self.batch.wait(30)
+            self.batch.wait(60)
             self.look()
 
     def pristine(self) -> pd.DataFrame:

@@ -93,7 +93,7 @@ if has("pyarrow"):
 def test_a_table_of_another_package_is_asked_and_comes_back(agent, provider, make):
     """Its values are sent as they are, what is missing as nothing; the frame has all of them, in pandas."""
     provider.otherwise(Reviews().answer)
-    frame = agent.map(make(), TEMPLATE).result(30)
+    frame = agent.map(make(), TEMPLATE).result(60)
     assert list(frame["content"]) == [f"<{SHOWN}>", "<|||||||||>"]
     given = frame[list(COLUMNS)].astype(object)
     assert given.where(given.notna(), None).to_dict("list") == COLUMNS
@@ -104,7 +104,7 @@ def test_a_table_of_another_package_is_asked_and_comes_back(agent, provider, mak
 def test_a_column_of_another_package_is_a_list(agent, provider, make):
     """A series of polars', an array of pyarrow's, an index: its values are the rows."""
     provider.otherwise(Reviews().answer)
-    frame = agent.map(make(), "-{{ row }}").result(30)
+    frame = agent.map(make(), "-{{ row }}").result(60)
     assert list(frame["content"]) == ["<-a>", "<->"]
 
 
@@ -116,7 +116,7 @@ def test_a_relation_is_asked_as_it_was(agent, provider):
     relation = connection.table("t")
     batch = agent.map(relation, "{{ row.a }}/{{ row.b }}")
     connection.execute("delete from t")
-    frame = batch.result(30)
+    frame = batch.result(60)
     assert sorted(frame["content"]) == ["</True>", "<1/>"]
     assert {name: str(dtype) for name, dtype in frame[["a", "b"]].dtypes.items()} == {
         "a": "Int64",

@@ -26,7 +26,7 @@ def test_a_batch_is_one_row_with_its_progress_and_ends_by_one_click(lab):
     for index in range(3):
         notebook.run_cell(index)
     for view in (1, 2):
-        row(notebook, view, "reviews", "running").get_by_text("of 12").wait_for(timeout=20_000)
+        row(notebook, view, "reviews", "running").get_by_text("of 12").wait_for(timeout=60_000)
     bar = row(notebook, 2, "reviews", "running").get_by_role("progressbar")
     assert bar.get_attribute("aria-valuemax") == "12"
     assert "left" in bar.get_attribute("aria-valuetext")
@@ -35,7 +35,7 @@ def test_a_batch_is_one_row_with_its_progress_and_ends_by_one_click(lab):
     notebook.output(2).get_by_role("button", name="Cancel reviews").first.click()
     for view in (1, 2):
         ended = notebook.output(view).locator(".nbagent-line[data-batch]").get_by_text("all 12 ended")
-        ended.wait_for(timeout=10_000)
+        ended.wait_for(timeout=60_000)
     notebook.run_cell(3)
     assert notebook.text(3).strip() == "0 True"
     assert notebook.errors == []

@@ -80,7 +80,7 @@ def stats(url: str) -> dict[str, int]:
 
 def fetch(url: str, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
     """Make one request on a connection of its own."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     try:
         connection.request(method, path, body)
         with connection.getresponse() as response:
@@ -233,7 +233,7 @@ def test_bad_requests_get_openais_error_form(
 def raw(url: str, data: bytes) -> socket.socket:
     """Open a socket and send bytes."""
     address = urlsplit(url)
-    connection = socket.create_connection((address.hostname, address.port), timeout=10)
+    connection = socket.create_connection((address.hostname, address.port), timeout=60)
     connection.sendall(data)
     return connection
 
@@ -248,7 +248,7 @@ def post(body: bytes) -> bytes:
 def test_malformed_bodies_get_a_400(url: str, body: bytes) -> None:
     """A body that is no JSON object is refused, and the connection stays usable."""
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(f"{address.hostname}:{address.port}", timeout=10)
+    connection = http.client.HTTPConnection(f"{address.hostname}:{address.port}", timeout=60)
     for sent, said in ((body, "JSON"), (b"{}", "you must provide a model")):
         connection.request("POST", "/v1/chat/completions", sent)
         with connection.getresponse() as response:
@@ -332,7 +332,7 @@ def test_a_disconnect_ends_the_work(url: str, *, stream: bool) -> None:
         if stream:
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
         until(lambda: stats(url)["active"] == before["active"] + 1, "the request")
-    until(lambda: stats(url)["active"] == before["active"], "the end of the work", timeout_s=2)
+    until(lambda: stats(url)["active"] == before["active"], "the end of the work", timeout_s=60)
     assert stats(url)["disconnected"] == before["disconnected"] + 1
 
 
@@ -449,7 +449,7 @@ def test_the_server_ends_with_its_parent(then: str, signal_number: int) -> None:
         if signal_number:
             assert is_alive(server)
             parent.send_signal(signal_number)
-        until(lambda: not is_alive(server), "the server's end", timeout_s=5)
+        until(lambda: not is_alive(server), "the server's end", timeout_s=60)
         os.kill(bystander, signal.SIGKILL)
 
 
@@ -466,8 +466,8 @@ def test_a_forked_child_has_a_server_of_its_own() -> None:
     results = context.Queue()
     child = context.Process(target=in_fork, args=(url, results))
     child.start()
-    assert results.get(timeout=20) == (None, True)
-    child.join(20)
+    assert results.get(timeout=60) == (None, True)
+    child.join(60)
     assert child.exitcode == 0
     assert ask(url)[0] == 401  # it answers still, those who have its key
 
@@ -495,7 +495,7 @@ def test_by_hand_it_prints_its_address_and_takes_a_token() -> None:
 
         asyncio.run(scenario())
         server.send_signal(signal.SIGINT)
-        assert server.wait(10) == 0
+        assert server.wait(60) == 0
 
 
 ENVIRONMENT = """

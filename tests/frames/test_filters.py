@@ -17,9 +17,9 @@ def batch() -> nb.Batch:
     """Three rows labelled `pass_a` beside a run of another label, and an earlier batch of the same label."""
     agent = nb.Agent(model="demo:assistant", name="guide")
     agent.run("What is the capital of Peru?", label="single")
-    agent.map(["Chile"], "What is the capital of {{ row }}?", label="pass_a").wait(30)
+    agent.map(["Chile"], "What is the capital of {{ row }}?", label="pass_a").wait(60)
     found = agent.map(["Kenya", "Japan", "Italy"], "What is the capital of {{ row }}?", label="pass_a")
-    found.wait(30)
+    found.wait(60)
     return found
 
 
@@ -65,7 +65,7 @@ def test_a_batchs_metrics_are_those_of_the_frames(batch):
     assert metrics.total_tokens == by_model["total_tokens"].sum() == batch.progress.tokens
     assert metrics.cost_usd is None
     again = nb.Agent(model="demo:assistant", name="guide").map(["Kenya"], "What is the capital of {{ row }}?")
-    again.wait(30)
+    again.wait(60)
     assert (again.metrics.model_calls, again.progress.reused) == (0, 1)
 
 
@@ -75,7 +75,7 @@ def test_a_batch_goes_where_a_run_goes(batch):
         assert len(nb.metrics.steps(one)) == 3
         assert set(nb.metrics.messages(one)["role"]) == {"user", "assistant"}
         assert len(nb.metrics.messages(one)) == 6
-    output, frame = nb.gather(nb.get("single"), batch, timeout=30)
+    output, frame = nb.gather(nb.get("single"), batch, timeout=60)
     assert (output.content, len(frame)) == ("The capital of Peru is Lima.", 3)
     assert nb.get(batch) is batch
     assert nb.cancel_run(batch) is False
@@ -115,7 +115,7 @@ def test_a_batch_is_cleared_whole(batch, tmp_path):
     reused = nb.Agent(model="demo:assistant", name="guide").map(
         ["Chile"], "What is the capital of {{ row }}?", label="again"
     )
-    reused.wait(30)
+    reused.wait(60)
     assert reused.progress.reused == 1
     assert str(maintenance.to_clear(batch="again")).startswith("1 batch without a run of its own to delete")
     nb.clear_runs(batch="again")

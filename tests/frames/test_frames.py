@@ -43,7 +43,7 @@ def one_run(**call: Any) -> None:
     store = runtime.current().store
     store.submit(Launch({"run_id": "r", "session_id": "s", "label": "answer", "created_at": now}))
     end = {"status": "completed", "stop_reason": "end", "started_at": now, "finished_at": now}
-    assert store.submit(Finish(run_id="r", end=end, model_calls=(made,))).result(10)
+    assert store.submit(Finish(run_id="r", end=end, model_calls=(made,))).result(60)
 
 
 def dtypes_of(frame: pd.DataFrame) -> dict[str, str]:
@@ -151,7 +151,7 @@ def test_a_tag_with_odd_letters_is_found() -> None:
     """Tags are data, whatever they hold."""
     store = runtime.current().store
     tags = {"a/b~c": "it's", 'q".x': "1"}
-    store.submit(Launch({"run_id": "r", "session_id": "s", "tags": tags})).result(10)
+    store.submit(Launch({"run_id": "r", "session_id": "s", "tags": tags})).result(60)
     assert len(nb.runs(tags=tags)) == 1
     assert nb.runs(tags={"a": "it's"}).empty
     assert nb.runs()["tags"][0] == tags
@@ -196,7 +196,7 @@ def test_frames_of_real_runs_count_what_the_server_was_asked(provider: ScriptedP
     provider.reply(chat_wire.text_reply("Again."))
     model = OpenAIChat(id="scripted-1", base_url=provider.base_url, api_key="not-needed")
     agent = Agent(model=model, name="asker", limits=Limits(model_retries=1))
-    outputs = [agent.start("One?", session_id="s").wait(20) for _ in range(3)]
+    outputs = [agent.start("One?", session_id="s").wait(60) for _ in range(3)]
     (row,) = nb.metrics.by_model().to_dict("records")
     assert row["model_calls"] == len(provider.requests) == 4
     assert (row["runs"], row["retries"], row["errors"]) == (3, 1, 2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import itertools
 import math
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +20,7 @@ from nbagent.store import Finish, Launch, session_metrics
 from tests.frames import plain
 from tests.frames.played import PRICES, Asked, Key, Plan, Stage, named, plays, with_members
 from tests.frames.test_frames_counts import rows_of
+from tests.harness.waiting import PATIENCE_S, until
 from tests.provider.server import ScriptedProvider
 
 TOGETHER = 10
@@ -33,7 +33,6 @@ COUNTED = (
     "cost_known",
     "cache_read_rate",
 )
-PATIENCE_S = 30.0
 _example = itertools.count()
 pytestmark = [
     # on a busy machine a row may take longer than a launch waits for it; the frames wait for all rows
@@ -51,14 +50,6 @@ def _set_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     options.configure("prices", PRICES)
     yield
     options.configure("prices", None)
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    """Wait for what has no event of its own."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.001)
 
 
 def check(provider: ScriptedProvider, several: list[tuple[Plan, ...]]) -> None:

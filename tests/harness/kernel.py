@@ -28,6 +28,7 @@ from jupyter_client.manager import KernelManager
 from tests.harness import warm
 from tests.harness.environment import is_measured, isolated_environment
 from tests.harness.outputs import Comm, ExecResult, comms_of, exec_result
+from tests.harness.waiting import PATIENCE_S
 from tests.harness.wire import Message, Wire
 
 START_TIMEOUT_S = 60.0
@@ -52,7 +53,7 @@ class Execution:
         """The outputs as of now."""
         return exec_result(self.wire.messages(), self.msg_id)
 
-    def wait(self, timeout_s: float = 30.0) -> ExecResult:
+    def wait(self, timeout_s: float = PATIENCE_S) -> ExecResult:
         """Wait for the cell's end and return its outputs; TimeoutError with the outputs so far."""
         if not self.wire.wait_for(lambda: self.done, timeout_s):
             msg = f"the cell is still running after {timeout_s} s; so far {self.result!r}"
@@ -137,7 +138,7 @@ class RealKernel:
         """SIGKILL the kernel process alone, not its children, and wait until it is gone."""
         process = self._manager.provisioner.process
         os.kill(process.pid, signal.SIGKILL)
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
     def restart(self) -> None:
         """Do what Restart does (or start again after `kill9`): same folder, same store, a new process."""
@@ -167,11 +168,11 @@ class RealKernel:
 
     # -- cells --------------------------------------------------------------------------------------------
 
-    def execute(self, code: str, timeout_s: float = 30.0) -> ExecResult:
+    def execute(self, code: str, timeout_s: float = PATIENCE_S) -> ExecResult:
         """Run a cell to its end. A cell that fails does not raise here: read `.error`."""
         return self.execute_async(code).wait(timeout_s)
 
-    def run(self, code: str, timeout_s: float = 30.0) -> ExecResult:
+    def run(self, code: str, timeout_s: float = PATIENCE_S) -> ExecResult:
         """Run a cell that must succeed; AssertionError with the cell's own traceback otherwise."""
         result = self.execute(code, timeout_s)
         if result.error is not None:
@@ -191,7 +192,7 @@ class RealKernel:
         metadata = {"cellId": cell_id} if cell_id else {}
         return Execution(self.wire, self.wire.send("shell", "execute_request", content, metadata=metadata))
 
-    def complete(self, code: str, timeout_s: float = 30.0) -> list[str]:
+    def complete(self, code: str, timeout_s: float = PATIENCE_S) -> list[str]:
         """Return the completions offered at the end of `code`."""
         request = {"code": code, "cursor_pos": len(code)}
         return list(self._reply(self.wire.send("shell", "complete_request", request), timeout_s)["matches"])
@@ -199,7 +200,7 @@ class RealKernel:
     # -- other channels -----------------------------------------------------------------------------------
 
     def control(
-        self, msg_type: str, content: Mapping[str, Any], timeout_s: float = 10.0
+        self, msg_type: str, content: Mapping[str, Any], timeout_s: float = PATIENCE_S
     ) -> Mapping[str, Any]:
         """Send on the control channel, which is served while a cell is busy; return the reply's content."""
         return self._reply(self.wire.send("control", msg_type, content), timeout_s)
@@ -228,7 +229,7 @@ class RealKernel:
         data = {"method": "update", "state": state, "buffer_paths": []}
         return self.wire.send("shell", "comm_msg", {"comm_id": comm.comm_id, "data": data})
 
-    def wait_for(self, predicate: Callable[[], T], what: str = "it", timeout_s: float = 10.0) -> T:
+    def wait_for(self, predicate: Callable[[], T], what: str = "it", timeout_s: float = PATIENCE_S) -> T:
         """Return the predicate's first true value; TimeoutError that says `what` did not happen.
 
         The predicate is asked at each message from the kernel, so it must read what messages change: comms,

@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from tests.harness.lab_server import LabServer
+from tests.harness.waiting import PATIENCE_S
 
 ARTIFACTS = Path(__file__).resolve().parents[1] / "browser" / "artifacts"
 # asked at each frame, as Playwright does by itself, a page draws frames that nothing else asks for
@@ -101,7 +102,7 @@ class NotebookPage:
             index,
         )
 
-    def wait_cell(self, index: int, timeout_s: float = 30.0) -> None:
+    def wait_cell(self, index: int, timeout_s: float = PATIENCE_S) -> None:
         """Wait for the end of a started cell; an error that says so when it does not come."""
         self.page.evaluate(
             """([index, ms]) => Promise.race([window.nbagentTestRuns[index].end, new Promise((_, fail) => {
@@ -110,7 +111,7 @@ class NotebookPage:
             [index, timeout_s * 1000],
         )
 
-    def run_cell(self, index: int, timeout_s: float = 30.0) -> None:
+    def run_cell(self, index: int, timeout_s: float = PATIENCE_S) -> None:
         """Run a cell to its end."""
         self.start_cell(index)
         self.wait_cell(index, timeout_s)

@@ -99,12 +99,12 @@ class LabServer:
             return
         self._process.terminate()
         try:
-            self._process.wait(15)
+            self._process.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(5)
+            self._process.wait(60)
         if self._log_reader is not None:
-            self._log_reader.join(10)  # its end closes the pipe
+            self._log_reader.join(60)  # its end closes the pipe
 
     def __enter__(self) -> Self:
         """Start."""

@@ -50,13 +50,13 @@ def test_a_run_goes_on_while_a_cell_is_busy(
     gate = Gate()
     provider.reply((Wait(gate), *text_reply(*["word "] * 40)))
     result = kernel.execute_async(
-        "run = agent.start('Well?')\nassert not run.done()\nend = time.monotonic() + 20\n"
+        "run = agent.start('Well?')\nassert not run.done()\nend = time.monotonic() + 100\n"
         + BUSY[busy]
-        + "\nprint(run.done(), run.status.value, time.monotonic() < end, len(run.content))"
+        + "\nprint(run.done(), run.status.value, len(run.content))"
     )
     provider.wait_for_requests(2)
     gate.open()
-    assert result.wait(60).stdout.strip() == "True completed True 200"
+    assert result.wait(150).stdout.strip() == "True completed 200"
 
 
 def _stop(kernel: RealKernel, cell: Execution) -> ExecResult:
@@ -66,7 +66,7 @@ def _stop(kernel: RealKernel, cell: Execution) -> ExecResult:
     cell.wire.wait_for(lambda: cell.done or lost in cell.result.stderr, 10)
     if not cell.done and lost in cell.result.stderr:
         kernel.interrupt()
-    return cell.wait(10)
+    return cell.wait(60)
 
 
 def test_stop_on_a_waiting_cell_leaves_the_run_alone(kernel: RealKernel, provider: ScriptedProvider) -> None:
@@ -85,7 +85,7 @@ def test_stop_on_a_waiting_cell_leaves_the_run_alone(kernel: RealKernel, provide
         assert error.ename in {"KeyboardInterrupt", "CancelledError"}, wait
     assert "running" in kernel.run("print(run.status.value)").stdout
     gate.open()
-    assert kernel.run("print(run.result(timeout=10).content)").stdout.strip() == "so far"
+    assert kernel.run("print(run.result(timeout=60).content)").stdout.strip() == "so far"
 
 
 def test_stop_on_a_foreground_cell_cancels_its_run(kernel: RealKernel, provider: ScriptedProvider) -> None:
@@ -96,6 +96,6 @@ def test_stop_on_a_foreground_cell_cancels_its_run(kernel: RealKernel, provider:
     cell = kernel.execute_async("%%agent agent -o story\nWrite a story")
     kernel.wait_for(lambda: "Once upon" in cell.result.stdout, "the text to stream into the cell")
     kernel.interrupt()
-    assert cell.wait(10).error is not None
-    assert provider.requests[1].disconnected.wait(5)
+    assert cell.wait(60).error is not None
+    assert provider.requests[1].disconnected.wait(60)
     assert kernel.run("print(story.status.value, story.content)").stdout.strip() == "cancelled Once upon"

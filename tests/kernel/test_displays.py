@@ -49,7 +49,7 @@ def _check(kernel: RealKernel, provider: ScriptedProvider, setup: str) -> None:
     provider.reply((Wait(gate), *tool_reply(("show", {"what": "FROM THE TOOL"}))), text_reply("done"))
     launch = kernel.execute_async("run = agent.start('Go')")
     launch.wait()
-    other = kernel.execute_async("display('FROM THE OTHER'); _ = run.wait(10); display('AND THEN')")
+    other = kernel.execute_async("display('FROM THE OTHER'); _ = run.wait(60); display('AND THEN')")
     gate.open()
     outputs = str(other.wait().outputs)
     kernel.wait_for(lambda: "FROM THE TOOL" in str(launch.result.outputs), "the tool's display")

@@ -74,7 +74,7 @@ def test_schema_tools_session_and_instructions(shell: RealKernel, provider: Scri
         "%%agent_bg -o city --schema list[City] --tools population --session s -i 'Be exact.' --run-id mine --timeout 30\nTokyo?"
     )
     printed = shell.run(
-        "print(city.result(timeout=10).content)\nprint(city.to_frame().to_dict('records'))"
+        "print(city.result(timeout=60).content)\nprint(city.to_frame().to_dict('records'))"
     ).stdout
     assert printed.splitlines() == ["[City(name='Tokyo', people=37)]", "[{'name': 'Tokyo', 'people': 37}]"]
     shell.run("%%agent_bg --session s -q\nAnd now?")
@@ -137,7 +137,7 @@ def test_list_show_and_attach(shell: RealKernel, provider: ScriptedProvider) -> 
     """`%agent list` is a DataFrame, `%agent show` a card, `--if-exists attach` joins the run of that id."""
     provider.otherwise(text_reply("yes"))
     shell.run("%%agent_bg -o one --run-id mine\nWell?")
-    shell.run("one.result(timeout=10)")
+    shell.run("one.result(timeout=60)")
     shell.run("%%agent_bg -o two --run-id mine --if-exists attach\nWell?")
     assert shell.run("print(two.run_id == one.run_id)").stdout.strip() == "True"
     assert shell.run(
@@ -273,14 +273,14 @@ def test_the_demo_model_answers_when_none_is_set(tmp_path: Path) -> None:
         assert told.count("\n") == 1
         assert "demo" in told
         assert kernel.run("%%agent_bg -q\nHello").stdout == ""
-        assert kernel.run("answer.result(timeout=30).content").text == "'The capital of France is Paris.'"
+        assert kernel.run("answer.result(timeout=60).content").text == "'The capital of France is Paris.'"
         pid = int(kernel.run("from nbagent.demo import process\nimport psutil, os\n"
             "print([c.pid for c in psutil.Process().children(recursive=True) if 'nbagent.demo' in ' '.join(c.cmdline())][0])").stdout)  # fmt: skip
         os.kill(pid, 0)
         kernel.kill9()
         import psutil
 
-        psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=5)
+        psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=60)
         assert not psutil.pid_exists(pid)
 
 
@@ -340,7 +340,7 @@ def test_members_make_a_team_of_the_notebooks_agents(shell: RealKernel, provider
     provider.otherwise(text_reply("yes"))
     shell.run(TEAM)
     shell.run("%%agent_bg --members ann,bob --mode broadcast -o out -q\nWell?")
-    shell.run("out.result(timeout=20)")
+    shell.run("out.result(timeout=60)")
     names = "print([one.agent_name for one in out.member_responses])"
     assert shell.run(names).stdout.strip() == "['ann', 'robert']"
 

@@ -17,7 +17,7 @@ import nbagent as nb
 %load_ext nbagent
 calls = []
 
-@nb.tool(main_thread=True, timeout=20)
+@nb.tool(main_thread=True, timeout=60)
 def where() -> str:
     "Say which thread this is."
     calls.append(time.monotonic())
@@ -28,7 +28,7 @@ agent.run("warm up")
 """
 START = "run = agent.start('Go')\n"
 SAY = "\nprint(run.output.tool_calls[0].result)"
-WAITS = {"result": "run.result(timeout=10)", "gather": "nb.gather(run)", "await": "_ = await run"}
+WAITS = {"result": "run.result(timeout=60)", "gather": "nb.gather(run)", "await": "_ = await run"}
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def test_while_no_cell_runs(kernel: RealKernel, provider: ScriptedProvider) -> N
     kernel.run(START)
     provider.wait_for_requests(3)  # the answer to the tool's result is asked for: the call is done
     assert kernel.run("print(len(calls))").stdout.strip() == "1"
-    assert kernel.run("run.result(timeout=10)" + SAY).stdout.strip() == "main"
+    assert kernel.run("run.result(timeout=60)" + SAY).stdout.strip() == "main"
 
 
 def test_while_a_cell_is_busy(kernel: RealKernel, provider: ScriptedProvider) -> None:

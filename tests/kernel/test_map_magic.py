@@ -42,7 +42,7 @@ def test_a_cell_over_the_rows_of_a_table(shell: RealKernel, provider: ScriptedPr
     said = shell.run("%%agent_bg --map reviews --schema Review -j 3 -o labels\nBe {{ tone }}: {{ row.text }}")
     assert said.stdout.strip() == "12 rows in the background, 3 at a time: labels.progress, labels.to_frame()"
     frame = shell.run(
-        "frame = labels.result(30); print(list(frame.columns), frame.label[3], frame.words.sum())"
+        "frame = labels.result(60); print(list(frame.columns), frame.label[3], frame.words.sum())"
     )
     assert frame.stdout.strip().endswith("label of row 3 24")
     assert len(provider.requests) == 12
@@ -62,7 +62,7 @@ def test_cancel_all_and_wrong_lines(shell: RealKernel, provider: ScriptedProvide
     shell.run("%%agent_bg --map reviews -j 2 -o slow -q\n{{ row.text }}")
     provider.wait_for_requests(2)
     assert "cancelled batch slow: 0 of 12 done" in shell.run("%agent cancel --all").stdout
-    assert shell.run("print(slow.result(10).status.value_counts()['not asked'])").stdout.strip() == "10"
+    assert shell.run("print(slow.result(60).status.value_counts()['not asked'])").stdout.strip() == "10"
     assert len(provider.requests) == 2
     assert "name the table: --map df" in shown(shell, "%%agent_bg -j 3\nHello")[-1]
     assert "--map makes a batch" in shown(shell, "%%agent_bg --map reviews --session x\n{{ row.text }}")[0]

@@ -72,7 +72,7 @@ def test_a_run_outlives_its_kernel(shell: RealKernel, provider: ScriptedProvider
     set_up(shell, provider)
     provider.reply(text_reply("Packed, perhaps."))
     shell.run("%agent resume order")
-    printed = shell.run("print(order.result(timeout=10).content, order.output.attempt)").stdout
+    printed = shell.run("print(order.result(timeout=60).content, order.output.attempt)").stdout
     assert printed.strip() == "Packed, perhaps. 2"
     assert shell.run("print(Path('tools.log').read_text().split())").stdout.strip() == "['buy', 'pack']"
     told = [message["content"] for message in provider.bodies[-1]["messages"] if message["role"] == "tool"]
@@ -91,9 +91,9 @@ def test_an_orderly_restart_keeps_the_partial_text(shell: RealKernel, provider: 
     set_up(shell, provider)
     provider.reply(text_reply(" a time."), text_reply("Another one."))
     shell.run("%agent resume story --from-partial")
-    assert shell.run("print(story.result(timeout=10).content)").stdout.strip() == "Once upon a time."
+    assert shell.run("print(story.result(timeout=60).content)").stdout.strip() == "Once upon a time."
     shell.run("%agent retry story")
-    assert shell.run("print(story.result(timeout=10).content)").stdout.strip() == "Another one."
+    assert shell.run("print(story.result(timeout=60).content)").stdout.strip() == "Another one."
 
 
 def test_a_changed_tool_is_named(shell: RealKernel, provider: ScriptedProvider) -> None:

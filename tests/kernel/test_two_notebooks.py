@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.harness.kernel import RealKernel
+from tests.harness.waiting import until
 from tests.provider.chat_wire import text, text_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Silence
 
 pytestmark = pytest.mark.kernel
 
-PATIENCE_S = 20.0  # for a machine that does other things too; the promise is 2 s, and what it took is printed
 SCRIPT = "import sys, nbagent as nb; print(nb.cancel_run(sys.argv[1]))"
 
 
@@ -47,9 +47,7 @@ def value(kernel: RealKernel, code: str) -> str:
 def seconds_until(holds: Callable[[], bool]) -> float:
     """How long it takes until something holds that another process brings about."""
     began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < PATIENCE_S
-        time.sleep(0.02)
+    until(holds, pause_s=0.02)
     return time.monotonic() - began
 
 
@@ -60,7 +58,7 @@ def test_a_run_is_seen_and_cancelled_from_the_other_notebook(
     first, second = notebooks
     provider.reply(text_reply("yes"))
     provider.otherwise((*text("once"), Silence()))
-    first.run("done = nb.Agent().start('One'); done.wait(timeout=20)")
+    first.run("done = nb.Agent().start('One'); done.wait(timeout=60)")
     run_id = value(first, "(run := nb.Agent().start('Two')).run_id")
     seen = seconds_until(lambda: value(second, f"{run_id!r} in set(nb.runs().run_id)") == "True")
     assert value(second, "sorted(nb.runs().status)") in (
@@ -91,7 +89,5 @@ def test_a_run_is_cancelled_from_a_plain_script(
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "True", done.stderr
     ended = seconds_until(lambda: value(first, "run.status.value") == "cancelled")
-    assert (
-        seconds_until(lambda: value(second, f"nb.get({run_id!r}).status.value") == "cancelled") < PATIENCE_S
-    )
+    until(lambda: value(second, f"nb.get({run_id!r}).status.value") == "cancelled")
     print(f"\nended {ended:.2f} s after the script did")

@@ -100,7 +100,7 @@ def test_sync_and_async_tools_run_with_checked_arguments() -> None:
 
 def test_tools_asked_for_together_run_together() -> None:
     """Two sync tools that wait for each other both finish: each has a thread of its own."""
-    barrier = threading.Barrier(2, timeout=10)
+    barrier = threading.Barrier(2, timeout=60)
 
     def left() -> str:
         """Meet the other."""

@@ -92,7 +92,7 @@ def test_pictures_and_documents_reach_the_model(provider, wire, returned, media_
         return returned()
 
     agent = nb.Agent(model=asked_for(provider, wire, "draw"), tools=[draw])
-    output = agent.start("q").wait(timeout=20)
+    output = agent.start("q").wait(timeout=60)
     assert output.status.value == "completed"
     sent = pictures_sent(provider.bodies[-1])
     assert len(sent) == files
@@ -115,7 +115,7 @@ def test_files_follow_all_results_of_a_turn(provider):
         """Draw."""
         return PDF
 
-    nb.Agent(model=asked_for(provider, "chat", "one", "two"), tools=[one, two]).start("q").wait(timeout=20)
+    nb.Agent(model=asked_for(provider, "chat", "one", "two"), tools=[one, two]).start("q").wait(timeout=60)
     messages = provider.bodies[-1]["messages"]
     assert [message["role"] for message in messages] == ["user", "assistant", "tool", "tool", "user"]
     assert all(isinstance(message["content"], str) for message in messages[2:4])
@@ -145,7 +145,7 @@ def test_a_model_that_takes_no_pictures_is_told_so(provider, wire, status, said)
     provider.otherwise(lambda asked: refused if pictures_sent(asked.body) else reply)
     run = nb.Agent(model=model, tools=[draw]).start("q")
     notices = [event.text for event in run.events() if isinstance(event, NoticeGiven)]
-    assert run.wait(timeout=20).status.value == "completed"
+    assert run.wait(timeout=60).status.value == "completed"
     assert any("takes no files that tools return" in notice for notice in notices)
     assert "cannot be shown to you" in json.dumps(provider.bodies[-1])
     assert len(provider.requests) == 3
@@ -228,7 +228,7 @@ async def gives_generator():
 def test_a_function_that_yields_is_a_tool(provider, tool, status, told):
     """Generator functions, async ones too, are tools; one that fails while it is read has failed."""
     agent = nb.Agent(model=asked_for(provider, "chat", tool.__name__), tools=[tool])
-    output = agent.start("q").wait(timeout=20)
+    output = agent.start("q").wait(timeout=60)
     (call,) = output.tool_calls
     assert call.status == status
     assert told in (call.result or "") + (call.error or "")

@@ -20,7 +20,7 @@ def test_cancel_all_leaves_out_what_has_ended(
     """A run whose end is on its way into a store that another has is not one to cancel."""
     for left in current().unfinished():
         left.cancel()
-        left.wait(timeout=10)
+        left.wait(timeout=60)
     gate = Gate()
     provider.reply((Wait(gate), *text_reply("Paris.")))
     lock = LockFile(current().store.path)
@@ -34,4 +34,4 @@ def test_cancel_all_leaves_out_what_has_ended(
         lock.release()
         lock.forget()
     assert capsys.readouterr().out.strip() == "cancelled 0 of 0 runs"
-    assert run.result(timeout=10).content == "Paris."
+    assert run.result(timeout=60).content == "Paris."

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def answered(agent: Agent, provider: ScriptedProvider, *prompts: str) -> None:
     """Ask each prompt once."""
     for prompt in prompts:
         provider.reply(text_reply(f"to {prompt}"))
-        agent.start(prompt).result(timeout=15)
+        agent.start(prompt).result(timeout=60)
 
 
 # ------------------------------------------------------------------------------------------ recorded answers
@@ -65,7 +64,7 @@ def test_answers_are_lines_in_a_stable_order_without_keys(
     assert [line["prompt"] for line in lines] == ["a", "b", "c [key]"]
     assert "sk-very-secret" not in file.read_text()
     before = file.read_bytes()
-    agent.start("a", cache="use").result(timeout=15)
+    agent.start("a", cache="use").result(timeout=60)
     assert nb.export_answers(file, everything=True) == 3
     assert file.read_bytes() == before
 
@@ -76,17 +75,17 @@ def test_imported_answers_are_given_with_tools_types_and_history(
     """In another record the same runs are hits, equal to the first; a newer answer of that record gives way."""
     agent.tools = [price]
     provider.reply(tool_reply(("price", {"symbol": "A"})), text_reply("1.5"), text_reply("Bye"))
-    first = [agent.start(prompt, session_id="s").result(timeout=15) for prompt in ("Price?", "Thanks")]
+    first = [agent.start(prompt, session_id="s").result(timeout=60) for prompt in ("Price?", "Thanks")]
     file = tmp_path / "answers.jsonl"
     assert nb.export_answers(file) == 2
     monkeypatch.setenv("NBAGENT_STORE", str(tmp_path / "other.duckdb"))
     provider.reply(text_reply("cheap"))
-    agent.start("Price?").result(timeout=15)
+    agent.start("Price?").result(timeout=60)
     for _ in range(2):
         assert nb.import_answers(file) == 2
         assert nb.sql("select count(*) as n from answers")["n"].tolist() == [3]
     again = [
-        agent.start(prompt, session_id="t", cache="replay").result(timeout=15)
+        agent.start(prompt, session_id="t", cache="replay").result(timeout=60)
         for prompt in ("Price?", "Thanks")
     ]
     for one, other in zip(first, again, strict=True):
@@ -170,10 +169,10 @@ def test_clearing_says_first_what_goes_and_deletes_every_row(
     """By status and age; a team goes with its members; nothing of what went is left in any table."""
     Cast(provider, leader=[asks(("ann", "think")), text_reply("done")], ann=text_reply("thought"))
     desk = team(provider.base_url, "ann").start("Well?")
-    desk.result(timeout=15)
+    desk.result(timeout=60)
     provider.reply(error(400, "no"))
     kept = agent.start("fails")
-    kept.wait(timeout=15)
+    kept.wait(timeout=60)
     assert str(to_clear(older_than="1h")) == "no run to delete"
     assert len(to_clear(older_than=timedelta(0))) == len(to_clear(older_than=datetime.now(UTC))) == 2
     wish = to_clear(status="completed")
@@ -216,7 +215,7 @@ def test_what_is_at_work_in_a_live_kernel_stays(agent: Agent, provider: Scripted
     other.kill()
     other.communicate()
     mine.cancel()
-    mine.wait(timeout=15)
+    mine.wait(timeout=60)
     assert nb.clear_runs() == 2
 
 
@@ -281,12 +280,11 @@ def test_a_long_query_keeps_nobody_from_writing(agent: Agent, provider: Scripted
     while query.is_alive() and runs < 5:
         answered(agent, provider, f"meanwhile {runs}")
         runs += 1
-    began = time.monotonic()
     query.join(60)
     assert runs >= 1
     assert found
     assert found[0] > 1_000_000
-    assert time.monotonic() - began < 60
+    assert not query.is_alive()
 
 
 def test_the_record_can_be_read_by_the_command_line_after_all_this(
@@ -294,7 +292,7 @@ def test_the_record_can_be_read_by_the_command_line_after_all_this(
 ) -> None:
     """An update and deletes leave a file that another program opens."""
     answered(agent, provider, "a", "b")
-    agent.start("a", cache="use").result(timeout=15)
+    agent.start("a", cache="use").result(timeout=60)
     store: Store = runtime.current().store
     store.flush()
     store.close()

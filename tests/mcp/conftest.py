@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from nbagent import Agent, Limits, MCPServer, OpenAIChat
 from nbagent.mcp import close_servers
 from nbagent.runtime import current
+from tests.harness.waiting import until
 from tests.provider.server import ScriptedProvider
 
 TOOLSERVER = Path(__file__).with_name("toolserver.py")
@@ -30,20 +30,12 @@ class Log:
         return self.path.read_text().splitlines() if self.path.exists() else []
 
     def wait_for(self, line: str, count: int = 1) -> None:
-        """Return once the line is there; fail after thirty seconds."""
-        wait_until(lambda: self.lines().count(line) >= count)
+        """Return once the line is there."""
+        until(lambda: self.lines().count(line) >= count)
 
     def pids(self) -> list[int]:
         """The process ids of all servers that were started."""
         return [int(line.split()[1]) for line in self.lines() if line.startswith("pid ")]
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Wait for what has no event of its own, thirty seconds at most."""
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen within 30 s"
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -74,7 +66,7 @@ def shared(
         assert process.stdout is not None
         url = f"http://127.0.0.1:{process.stdout.readline().strip()}/mcp"
         yield MCPServer.http(url, headers={"x-test": "1"}, name="ts"), log
-        current().thread.submit(close_servers()).result(10)
+        current().thread.submit(close_servers()).result(60)
         process.kill()
 
 
@@ -91,7 +83,7 @@ def agent_with(provider: ScriptedProvider) -> Callable[..., Agent]:
 def _closed_at_the_end() -> Iterator[None]:
     """Leave no server behind."""
     yield
-    current().thread.submit(close_servers()).result(10)
+    current().thread.submit(close_servers()).result(60)
 
 
 def answers(provider: ScriptedProvider, request: int = -1) -> list[Any]:

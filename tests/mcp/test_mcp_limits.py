@@ -43,7 +43,7 @@ def test_a_result_that_is_too_large_fails_its_call_alone(
         settings.configure("max_message_bytes", 4_000_000)
     agent = agent_with(odd(kind))
     provider.reply(tool_reply(("t", {})), tool_reply(("say", {})), text_reply("done"))
-    assert agent.start("go").result(timeout=30).content == "done"
+    assert agent.start("go").result(timeout=60).content == "done"
     first, second = answers(provider)
     assert "the server sent a message of" in first
     assert "max_message_bytes" in first
@@ -58,7 +58,7 @@ def test_a_line_that_answers_nobody_ends_the_connection(
     """Where nobody knows which call it was for, the calls under way fail with the limit; a next one starts anew."""
     agent = agent_with(odd("no id"))
     provider.reply(tool_reply(("t", {})), tool_reply(("say", {})), text_reply("done"))
-    assert agent.start("go").result(timeout=30).content == "done"
+    assert agent.start("go").result(timeout=60).content == "done"
     first, second = answers(provider)
     assert "more than 100,000 bytes (max_message_bytes)" in first
     assert second == "said"
@@ -112,7 +112,7 @@ def test_a_result_over_http_that_is_too_large_is_not_read(
     served(web, lambda _: (Head(200, {"content-type": kind}), Raw(begun), *ENDLESS))
     agent = agent_with(MCPServer.http(f"http://127.0.0.1:{web.port}/mcp", name="web"))
     provider.reply(tool_reply(("t", {})), text_reply("done"))
-    assert agent.start("go").result(timeout=30).content == "done"
+    assert agent.start("go").result(timeout=60).content == "done"
     (told,) = answers(provider)
     assert "100,000" in told or "100000" in told
     assert len(told) < 1000
@@ -126,7 +126,7 @@ def test_no_mcp_redirect_to_another_server_is_followed(
     server = MCPServer.http(
         f"http://127.0.0.1:{web.port}/mcp", headers={"authorization": "Bearer abcdefgh"}, name="web"
     )
-    output = agent_with(server).start("go").wait(timeout=30)
+    output = agent_with(server).start("go").wait(timeout=60)
     assert output.status == "error"
     assert provider.requests == []
 
@@ -137,7 +137,7 @@ def test_a_pattern_of_a_server_stops_nothing(
     """A regular expression that backtracks for ever elsewhere is answered at once, to the model."""
     agent = agent_with(odd("patterns"))
     provider.reply(tool_reply(("t", {"x": "a" * 40 + "!"})), text_reply("done"))
-    assert agent.start("go").result(timeout=30).content == "done"
+    assert agent.start("go").result(timeout=60).content == "done"
     assert "does not match" in answers(provider)[0]
 
 

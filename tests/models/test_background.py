@@ -328,10 +328,8 @@ def test_queue_deadline(provider):
     """A response that waits in the queue for too long ends as queue_timeout and is cancelled at the provider."""
     provider.reply((*remote("x")[:2], Silence()))
     provider.otherwise(wire.retrieved("cancelled"))
-    began = time.monotonic()
     with pytest.raises(QueueTimeoutError) as raised:
         asyncio.run(_finish(model(provider, queued_timeout_s=0.2)))
-    assert time.monotonic() - began < 1
     assert raised.value.stop_reason == "queue_timeout"
     assert "waited for longer than 0.2 s in the queue of provider 'openai'" in raised.value.what
     assert asked(provider)[-1] == f"POST {PATH}/cancel"
@@ -365,26 +363,23 @@ async def _finish(asking, sent=None):
 
 
 def _cancelled(provider, asking, phase: Callable[[], None], message: str | None = None):
-    """Cancel a call once `phase` has returned; return how long it took to be over."""
+    """Cancel a call once `phase` has returned, and wait until all is over."""
 
     async def run():
         consuming = asyncio.ensure_future(_consume())
         await asyncio.to_thread(phase)
-        began = time.monotonic()
         consuming.cancel(message)
         with pytest.raises(asyncio.CancelledError):
             await consuming
-        took = time.monotonic() - began
         await asyncio.gather(*_running, return_exceptions=True)
         await close_connections()
-        return took
 
     async def _consume():
         async with aclosing(asking.stream(request())) as events:
             async for _ in events:
                 pass
 
-    return asyncio.run(run())
+    asyncio.run(run())
 
 
 PHASES = {
@@ -400,8 +395,7 @@ def test_cancel_reaches_the_provider(provider, phase):
     script, requests = PHASES[phase]
     provider.reply(script, *([(Silence(),)] * (requests - 1)))
     provider.otherwise(wire.retrieved("cancelled"))
-    took = _cancelled(provider, model(provider), lambda: _in_phase(provider, requests))
-    assert took < 0.1
+    _cancelled(provider, model(provider), lambda: _in_phase(provider, requests))
     assert asked(provider)[requests:] == [f"POST {PATH}/cancel"]
 
 
@@ -414,8 +408,7 @@ def test_cancel_while_polling(provider):
     """The same between two looks at a response."""
     provider.reply((*remote("Par", "is")[:6], Drop(reset=False)), error(400, "too old"))
     provider.otherwise(lambda sent: wire.retrieved("in_progress" if sent.method == "GET" else "cancelled"))
-    took = _cancelled(provider, model(provider), lambda: provider.wait_for_requests(5))
-    assert took < 0.1
+    _cancelled(provider, model(provider), lambda: provider.wait_for_requests(5))
     assert asked(provider)[-1] == f"POST {PATH}/cancel"
     assert asked(provider).count(f"POST {PATH}/cancel") == 1
 
@@ -429,21 +422,18 @@ def test_cancel_before_the_response_has_a_name(provider):
     async def run():
         consuming = asyncio.ensure_future(_consume())
         await asyncio.to_thread(gate.reached.wait, 5)
-        began = time.monotonic()
         consuming.cancel()
         with pytest.raises(asyncio.CancelledError):
             await consuming
-        took = time.monotonic() - began
         gate.open()
         await asyncio.gather(*_running, return_exceptions=True)
         await close_connections()
-        return took
 
     async def _consume():
         async for _ in model(provider).stream(request()):
             pass
 
-    assert asyncio.run(run()) < 0.1
+    asyncio.run(run())
     assert asked(provider) == ["POST /v1/responses", f"POST {PATH}/cancel"]
 
 
@@ -452,8 +442,7 @@ def test_the_kernels_end_leaves_it_running(provider, phase):
     """A cancellation that says kernel_died leaves the response at the provider, to be resumed."""
     script, requests = PHASES[phase]
     provider.reply(script, *([(Silence(),)] * (requests - 1)))
-    took = _cancelled(provider, model(provider), lambda: _in_phase(provider, requests), "kernel_died")
-    assert took < 0.1
+    _cancelled(provider, model(provider), lambda: _in_phase(provider, requests), "kernel_died")
     assert len(provider.requests) == requests
 
 

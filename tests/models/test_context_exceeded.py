@@ -128,7 +128,7 @@ def test_an_empty_stream_is_asked_once_more_to_learn_why(
     """Without streaming the server says its error, and that is the run's; it is said that it was asked again."""
     provider.reply(script, error(*SAID[server]))
     run = agent(provider).start("Well?")
-    check(run.wait(15))
+    check(run.wait(60))
     assert [body.get("stream") for body in provider.bodies] == [True, None]
     assert provider.bodies[0]["messages"] == provider.bodies[1]["messages"]
     assert run.record is not None

@@ -27,10 +27,10 @@ WIRES = {"chat": (chat_wire, OpenAIChat), "responses": (responses_wire, OpenAIRe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What a provider answers, in order, in the words of a wire format, and how the run must end, by when.
+    """What a provider answers, in order, in the words of a wire format, and how the run must end.
 
     `says` is part of the error, `content` the answer (or the text that was kept), `requests` how many were made,
-    `after_s` and `within_s` bound the run's time.
+    `after_s` is how long its pauses are.
     """
 
     id: str
@@ -46,7 +46,6 @@ class Row:
     tokens: int | None = None
     idle_s: float = 5.0
     after_s: float = 0.0
-    within_s: float = 1.5
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -88,9 +87,9 @@ TABLE = [
     Row(id="429 retry-after-ms", answers=lambda w: [error(429, "x", headers={"retry-after-ms": "150", "retry-after": "9"}), w.text_reply("Paris")], content=PARIS, retries=1, requests=2, after_s=0.15),
     failing("429 retry-after too long", error(429, "x", headers={"retry-after": "3600"}), says="(429)", retries=3),
     failing("429 quota", error(429, "no quota", code="insufficient_quota"), says="has no quota left", retries=2),
-    Row(id="429 twice, then an answer", answers=lambda w: [*[error(429, "x")] * 2, w.text_reply("Paris")], content=PARIS, retries=2, requests=3, after_s=1.0, within_s=3.0),
+    Row(id="429 twice, then an answer", answers=lambda w: [*[error(429, "x")] * 2, w.text_reply("Paris")], content=PARIS, retries=2, requests=3, after_s=1.0),
     failing("500", error(500, "boom"), says="failed (500): boom"),
-    Row(id="500, then an answer", answers=lambda w: [error(500, "x"), w.text_reply("Paris")], content=PARIS, retries=1, requests=2, after_s=0.3, within_s=2.0),
+    Row(id="500, then an answer", answers=lambda w: [error(500, "x"), w.text_reply("Paris")], content=PARIS, retries=1, requests=2, after_s=0.3),
     failing("502 web page", answer(502, HTML), says="a web page ('Welcome to the portal')"),
     failing("503", error(503, "loading"), says="is overloaded (503)"),
     Row(id="503 retry-after", answers=lambda w: [error(503, "x", headers={"retry-after": "0.2"}), w.text_reply("Paris")], content=PARIS, retries=1, requests=2, after_s=0.2),
@@ -105,18 +104,18 @@ TABLE = [
     failing("empty body", (Head(200, {}),), says="an empty reply"),
     # streams that break
     Row(id="early clean end", answers=begun, status="error", stop="error", says="ended before the", content="Par"),
-    Row(id="early clean end, then an answer", answers=lambda w: [*begun(w), w.text_reply("Paris")], content=PARIS, retries=1, requests=2, within_s=2.5),
-    Row(id="early clean end twice alike", answers=lambda w: [*begun(w)] * 2, content="Par", retries=3, requests=2, within_s=2.5),
-    Row(id="early clean end in other words each time", answers=lambda w: [*begun(w), *begun(w, *w.text("is"))], status="error", stop="error", says="ended before the", content="Paris", retries=1, requests=2, within_s=2.5),
-    Row(id="early clean end before any text", answers=lambda w: [w.begun()] * 2, status="error", stop="error", says="ended before the", retries=1, requests=2, within_s=2.5),
+    Row(id="early clean end, then an answer", answers=lambda w: [*begun(w), w.text_reply("Paris")], content=PARIS, retries=1, requests=2),
+    Row(id="early clean end twice alike", answers=lambda w: [*begun(w)] * 2, content="Par", retries=3, requests=2),
+    Row(id="early clean end in other words each time", answers=lambda w: [*begun(w), *begun(w, *w.text("is"))], status="error", stop="error", says="ended before the", content="Paris", retries=1, requests=2),
+    Row(id="early clean end before any text", answers=lambda w: [w.begun()] * 2, status="error", stop="error", says="ended before the", retries=1, requests=2),
     Row(id="cut chunk", answers=lambda w: begun(w, Raw(b'data: {"choices": [{"del')), status="error", stop="error", says="a chunk of it is no JSON", content="Par"),
     Row(id="error object", answers=lambda w: begun(w, *w.error_in_reply("upstream")), status="error", stop="error", says="failed in its reply: upstream", content="Par"),
     failing("dropped before the head", (Drop(),), says="dropped the connection"),
     failing("closed before the head", (Drop(reset=False),), says="dropped the connection"),
     Row(id="dropped in mid-chunk", answers=lambda w: [(DropAt(150), *w.text_reply("Paris"))], status="error", stop="error", says="dropped the connection"),
     Row(id="dropped in mid-text", answers=lambda w: begun(w, Drop(reset=False)), status="error", stop="error", says="dropped the connection"),
-    Row(id="dropped, then an answer", answers=lambda w: [*begun(w, Drop(reset=False)), w.text_reply("Paris")], content=PARIS, retries=1, requests=2, within_s=2.5),
-    Row(id="dropped for good", answers=lambda _: [(Drop(),)] * 2, status="error", stop="error", says="dropped the connection", retries=1, requests=2, within_s=2.5),
+    Row(id="dropped, then an answer", answers=lambda w: [*begun(w, Drop(reset=False)), w.text_reply("Paris")], content=PARIS, retries=1, requests=2),
+    Row(id="dropped for good", answers=lambda _: [(Drop(),)] * 2, status="error", stop="error", says="dropped the connection", retries=1, requests=2),
     # silence
     failing("silence before the head", (Silence(),), says="sent nothing for 0.2 s", status="timeout", stop="idle_timeout", idle_s=0.2, retries=2, after_s=0.2),
     failing("silence after the head", (Head(), Raw(b": hi\n\n"), Silence()), says="sent nothing for 0.2 s", status="timeout", stop="idle_timeout", idle_s=0.2),
@@ -183,8 +182,8 @@ def run_row(provider: Any, row: Row, wire: ModuleType, model: Any) -> None:
     limits = Limits(idle_timeout_s=row.idle_s, model_retries=row.retries, timeout_s=20.0)
     agent = Agent(model=model, tools=[price] if row.tools else (), limits=limits)
     began = time.monotonic()
-    output = agent.start("Where?", output_schema=row.schema).wait(15)
-    took = time.monotonic() - began
+    output = agent.start("Where?", output_schema=row.schema).wait(60)
+    took_s = time.monotonic() - began
     assert (output.status, output.stop_reason) == (RunStatus(row.status), row.stop), output.error
     assert row.says in (output.error or "")
     assert bool(output.error) == (row.status != "completed")
@@ -194,13 +193,13 @@ def run_row(provider: Any, row: Row, wire: ModuleType, model: Any) -> None:
         assert output.metrics.total_tokens == row.tokens
     assert len(provider.requests) == row.requests
     assert "sk-proj" not in (output.error or "")
-    assert row.after_s <= took < row.within_s
+    assert took_s >= row.after_s
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.id)
 @pytest.mark.parametrize("wire", WIRES)
 def test_fault_of_a_run(provider, wire, row):
-    """Each fault ends in its row's status, stop reason and message, in its time, after its number of requests."""
+    """Each fault ends in its row's status, stop reason and message, after its pauses and its number of requests."""
     words, kind = WIRES[wire]
     options = {"id": "scripted", "base_url": provider.base_url} | row.options
     run_row(provider, row, words, kind(**options))

@@ -6,7 +6,6 @@ A row's script holds no wire format where it can be helped, so that the same row
 from __future__ import annotations
 
 import importlib
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -35,7 +34,7 @@ HTML = "<!DOCTYPE html><html><head><title>Welcome to the portal</title></head><b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What a provider does, and the error that it must become, in less than `within_s`."""
+    """What a provider does, and the error that it must become."""
 
     id: str
     script: Script
@@ -44,7 +43,6 @@ class Row:
     todo: str = ""
     status: int | None = None
     retry_after_s: float | None = None
-    within_s: float = 2.0
     idle_timeout_s: float = 5.0
     text_before: str | None = ""  # None: the transport may lose what came right before a drop
     never_says: tuple[str, ...] = field(default=(KEY, KEY[:12], "Traceback"))
@@ -118,7 +116,7 @@ def _key(monkeypatch):
 @pytest.mark.parametrize("again", [False, True], ids=["first", "again"])
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.id)
 def test_fault(provider, row, again):
-    """Each fault is the error of its row, with its values, in its time, without the key, and after one request.
+    """Each fault is the error of its row, with its values, without the key, and after one request.
 
     It makes no difference whether the SDK prepares the request or it goes out as one before it.
     """
@@ -126,10 +124,8 @@ def test_fault(provider, row, again):
         provider.reply(text_reply("Paris"))
     provider.reply(row.script)
     seen = []
-    began = time.monotonic()
     with pytest.raises(ModelError) as raised:
         stream(chat(provider), request(idle_timeout_s=row.idle_timeout_s), seen=seen, again=again)
-    took = time.monotonic() - began
     fault = raised.value
     assert type(fault) is row.kind
     assert row.says in fault.what
@@ -139,7 +135,6 @@ def test_fault(provider, row, again):
     assert (fault.status_code, fault.retry_after_s) == (row.status, row.retry_after_s)
     shown = "".join(event.text for event in seen if isinstance(event, TextDelta))
     assert row.text_before in (None, shown)
-    assert took < row.within_s
     assert len(provider.requests) == 1 + again
     assert fault.__cause__ is None
     for secret in row.never_says:

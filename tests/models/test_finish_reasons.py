@@ -60,7 +60,7 @@ def ended(provider, word: str, *pieces: str, retries: int = 3):
     """Return a run whose replies all end with that word."""
     provider.otherwise(text_reply(*pieces, finish=word))
     agent = Agent(model=chat(provider), limits=Limits(model_retries=retries))
-    return agent.start("Go.").wait(20)
+    return agent.start("Go.").wait(60)
 
 
 @pytest.mark.parametrize("pieces", [(), ("Half an ans",)], ids=["empty", "text"])
@@ -101,7 +101,7 @@ def test_an_unknown_word_after_text(provider):
     assert (output.status.value, output.stop_reason, output.content) == ("completed", "end", "Paris")
     assert output.model_calls[0].server_finish_reason == "sunspots"
     run = Agent(model=chat(provider)).start("Go.")
-    run.wait(20)
+    run.wait(60)
     assert "finish_reason 'sunspots', which is not known" in " ".join(run.record.notices)
 
 
@@ -109,7 +109,7 @@ def test_an_unknown_word_after_text(provider):
 def test_words_that_are_tried_again(provider, word):
     """What broke off at the server is tried again like a dropped connection."""
     provider.reply(text_reply("Par", finish=word), text_reply("Paris"))
-    output = Agent(model=chat(provider)).start("Go.").wait(20)
+    output = Agent(model=chat(provider)).start("Go.").wait(60)
     assert (output.status.value, output.content) == ("completed", "Paris")
     assert [call.status for call in output.model_calls] == ["error", "completed"]
 
@@ -124,7 +124,7 @@ def test_a_malformed_call_is_asked_again_once(provider):
 def test_a_call_that_never_came(provider):
     """A reply that ends for its tool calls and holds none, nor any text, is asked for once more."""
     provider.reply(text_reply(finish="tool_calls"), text_reply("Paris"))
-    output = Agent(model=chat(provider)).start("Go.").wait(20)
+    output = Agent(model=chat(provider)).start("Go.").wait(60)
     assert (output.content, len(provider.requests)) == ("Paris", 2)
 
 
@@ -149,7 +149,7 @@ def test_a_mark_without_a_word(provider, by):
     else:  # the answer in one piece needs no mark
         provider.reply((data({"choices": [{"index": 0, "message": {"content": "Paris"}}]}), DONE))
     run = Agent(model=chat(provider, provider="gemini" if by == "row" else "openai-chat")).start("Go.")
-    output = run.wait(20)
+    output = run.wait(60)
     assert (output.status.value, output.content, len(provider.requests)) == ("completed", "Paris", 1)
     assert "without a finish_reason" in " ".join(run.record.notices)
 
@@ -158,7 +158,7 @@ def test_a_mark_without_a_word(provider, by):
 def test_without_text_or_mark_even_there(provider, script):
     """Also where no finish reason comes, a stream without its mark, or without any text, ended early."""
     provider.reply(script, (*begun(), *text("Paris"), DONE))
-    output = Agent(model=chat(provider, provider="gemini")).start("Go.").wait(20)
+    output = Agent(model=chat(provider, provider="gemini")).start("Go.").wait(60)
     assert (output.content, len(provider.requests)) == ("Paris", 2)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from types import SimpleNamespace
 
@@ -19,7 +18,7 @@ from tests.models.asking import chat, request
 from tests.provider.chat_wire import begun, end, text, text_reply
 from tests.provider.steps import Gate, Silence, Wait
 
-LONG_S = 60.0  # a rest that no test would outlast
+LONG_S = 600.0  # a rest that no test would outlast
 MANY = 24
 WORDS = [f" word{n}" for n in range(60)]
 
@@ -212,24 +211,19 @@ def test_cancel_during_a_rest(provider):
             async with aclosing(chat(provider).stream(request(idle_timeout_s=LONG_S))) as events:
                 async for event in events:
                     if isinstance(event, TextDelta):
-                        rested.set()  # what comes next is the rest: it would last a minute
+                        rested.set()  # what comes next is the rest: it would outlast the test
 
         with streaming(MANY):
             task = asyncio.create_task(consume())
             await rested.wait()
             (sent,) = provider.requests
-            began = time.monotonic()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            took = time.monotonic() - began
             assert await asyncio.to_thread(sent.disconnected.wait, 5)
         await close_connections()
-        return took, sent.disconnected_at - began
 
-    took, closed_after = asyncio.run(run())
-    assert took < 0.1
-    assert closed_after < 0.1
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("rests", [True, False])

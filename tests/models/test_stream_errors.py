@@ -110,7 +110,7 @@ def test_an_error_is_tried_again(provider):
     """A failure that may pass is tried again by the run, one that cannot is told at once."""
     broken = (*begun(), *text("Par"), Raw(BROKEN["line"]))
     provider.reply(broken, chat_wire.text_reply("Paris"))
-    output = Agent(model=chat(provider)).start("Where?").wait(20)
+    output = Agent(model=chat(provider)).start("Where?").wait(60)
     assert (output.content, [call.status for call in output.model_calls]) == (
         "Paris",
         ["error", "completed"],
@@ -152,7 +152,7 @@ def test_a_filtered_prompt(provider, kind, status, body, says):
     """A request that the provider's filter refuses ends as `content_filter`, at once, with what was found."""
     provider.reply(answer(status, body))
     model = kind(id="m", provider="azure", base_url=provider.base_url, api_key="k")
-    output = Agent(model=model, limits=Limits(model_retries=3)).start("Do harm.").wait(20)
+    output = Agent(model=model, limits=Limits(model_retries=3)).start("Do harm.").wait(60)
     assert (output.status.value, output.stop_reason) == ("error", "content_filter")
     assert says in output.error
     assert "what is filtered is set at the provider" in output.error
@@ -171,5 +171,5 @@ def test_a_filter_in_the_stream(provider, wire):
 def test_other_refusals_are_none_of_a_filter(provider):
     """A 400 that names something else stays what it was."""
     provider.reply(answer(400, {"error": {"message": "bad filter in tools", "code": "invalid_value"}}))
-    output = Agent(model=chat(provider)).start("Go.").wait(20)
+    output = Agent(model=chat(provider)).start("Go.").wait(60)
     assert output.stop_reason == "error"

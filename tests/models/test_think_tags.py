@@ -129,7 +129,7 @@ def agent(provider, wire: str, *pieces: str, **options) -> nb.Agent:
 )
 def test_a_typed_answer_is_what_follows(provider, wire, text):
     """JSON in the reasoning is no answer: the one after it is taken, in one call."""
-    run = agent(provider, wire, text, output_schema=Answer).start("q").wait(timeout=20)
+    run = agent(provider, wire, text, output_schema=Answer).start("q").wait(timeout=60)
     assert (run.status.value, run.content) == ("completed", Answer(n=3))
     assert len(provider.requests) == 1
 
@@ -145,7 +145,7 @@ def test_a_typed_answer_is_what_follows(provider, wire, text):
 )
 def test_reasoning_that_never_ends_is_no_typed_answer(provider, wire, text, schema):
     """JSON amid reasoning that was never closed is a thought of the model: the run says that there is no answer."""
-    run = agent(provider, wire, text, output_schema=schema).start("q").wait(timeout=20)
+    run = agent(provider, wire, text, output_schema=schema).start("q").wait(timeout=60)
     assert (run.status.value, run.stop_reason) == ("error", "invalid_output")
     assert "only reasoning" in run.error
 
@@ -178,8 +178,8 @@ def test_text_events_content_and_history_hold_the_answer_alone(provider, wire, p
             text += event.text
         elif isinstance(event, TextReclassified):
             text = ""
-    output = run.wait(timeout=20)
+    output = run.wait(timeout=60)
     assert (text, run.text, output.content) == ("It is 3", "It is 3", "It is 3")
     assert (output.messages[-1].content, output.messages[-1].reasoning) == ("It is 3", "I add.")
-    made.start("again", session_id="s").wait(timeout=20)
+    made.start("again", session_id="s").wait(timeout=60)
     assert "I add." not in str(provider.bodies[-1])

@@ -288,6 +288,6 @@ def test_a_later_run_of_the_session_is_not_refused(provider, broken, wire):
     provider.reply(first)
     provider.otherwise(_reads_arguments)
     agent = nb.Agent(model=model, tools=[add])
-    runs = [agent.start(text, session_id="s").wait(timeout=20) for text in ("1 + 2?", "again?")]
+    runs = [agent.start(text, session_id="s").wait(timeout=60) for text in ("1 + 2?", "again?")]
     assert [run.status.value for run in runs] == ["completed", "completed"]
     assert [call.arguments for call in runs[0].tool_calls] == [broken]

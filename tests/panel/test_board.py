@@ -103,7 +103,7 @@ def test_other_kernels_runs_come_from_the_store_and_only_what_changed(tmp_path: 
     store.submit(Progress(run_id="a", started_at=T0, partial_text="so far"))
     store.submit(
         Finish(run_id="b", end={"status": "completed", "stop_reason": "end", "content": "done"})
-    ).result(5)
+    ).result(60)
     later = runs_since(store, found.latest, board.unfinished())
     message = board.tick(1.0, later.rows, total=later.total)
     assert {cells[0] for cells in message["cells"]} == {"a", "b"}

@@ -85,7 +85,7 @@ class ScriptedProvider:
         """Answer every request that no script is left for with `script`, or with what it returns for the request."""
         self._otherwise = script if callable(script) else lambda _: script
 
-    def wait_for_requests(self, count: int, timeout: float = 15.0) -> list[Request]:
+    def wait_for_requests(self, count: int, timeout: float = 60.0) -> list[Request]:
         """Return the requests once there are `count`; fail after `timeout` seconds."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._requests) >= count, timeout):
@@ -95,7 +95,7 @@ class ScriptedProvider:
     def close(self) -> None:
         """Cut all connections and end the thread."""
         self._loop.call_soon_threadsafe(self._stop)
-        self._thread.join(5)
+        self._thread.join(60)
 
     def _run(self) -> None:
         self._loop.run_forever()

@@ -12,7 +12,7 @@ from tests.provider.steps import Drop, DropAt, Gate, Raw, Silence, Wait, answer
 
 def ask(provider, body: bytes = b"{}") -> socket.socket:
     """Send a request; return the connection."""
-    connection = socket.create_connection(("127.0.0.1", provider.port), timeout=5)
+    connection = socket.create_connection(("127.0.0.1", provider.port), timeout=60)
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Test: 1\r\nContent-Length: {len(body)}\r\n\r\n"
     )
@@ -45,7 +45,7 @@ def test_scripts_in_order_then_otherwise(provider):
     assert b"8 bytes" in replies[2]
     assert provider.bodies == [{"n": 1}] * 3
     assert provider.requests[0].headers["x-test"] == "1"
-    assert all(request.answered.wait(5) for request in provider.requests)
+    assert all(request.answered.wait(60) for request in provider.requests)
 
 
 def test_gates(provider):
@@ -53,7 +53,7 @@ def test_gates(provider):
     gate = Gate()
     provider.reply((Raw(b"before"), Wait(gate), Raw(b"after")))
     with ask(provider) as connection:
-        assert gate.reached.wait(5)
+        assert gate.reached.wait(60)
         got = connection.recv(65536)
         while b"before" not in got:
             got += connection.recv(65536)
@@ -87,7 +87,7 @@ def test_disconnection_is_seen(provider):
     with ask(provider):
         (request,) = provider.wait_for_requests(1)
         assert not request.disconnected.is_set()
-    assert provider.disconnected.wait(5)
+    assert provider.disconnected.wait(60)
     assert request.disconnected.is_set()
     assert request.disconnected_at >= request.received_at
 

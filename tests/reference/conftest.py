@@ -10,6 +10,7 @@ import pytest
 
 from nbagent import Agent, Limits, RunOutput
 from nbagent.demo import DemoProcess
+from tests.harness.waiting import PATIENCE_S, until_async
 from tests.provider.server import ScriptedProvider
 from tests.reference.wires import WIRES, Wire
 
@@ -53,7 +54,7 @@ def polled() -> Polled:
     """Poll a background run as the reference systems' examples do, until it has ended."""
 
     async def poll(agent: Agent, out: RunOutput) -> RunOutput:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while not out.is_final:
             assert time.monotonic() < deadline, f"the run is still {out.status}"
             await asyncio.sleep(0.01)
@@ -66,11 +67,4 @@ def polled() -> Polled:
 @pytest.fixture
 def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
     """Wait until something that has no event of its own holds."""
-
-    async def wait(holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 15
-        while not holds():
-            assert time.monotonic() < deadline, "it did not happen within 15 s"
-            await asyncio.sleep(0.005)
-
-    return wait
+    return until_async

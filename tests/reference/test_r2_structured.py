@@ -120,7 +120,7 @@ class CityFactsResponse(BaseModel):
 def test_read_again_in_a_new_kernel(agent: Agent, defining: str, type_name: str) -> None:
     """An instance where the new kernel defines the class, a plain dict where it does not; the frame is the same."""
     run = agent.start(QUESTION, output_schema=CityFactsResponse)
-    output = run.result(timeout=20)
+    output = run.result(timeout=60)
     assert current().typed(current().stored(run.run_id)) == output
     code = NEW_KERNEL.format(defining=defining, run_id=run.run_id)
     read = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -191,7 +191,7 @@ async def test_a_queue_of_unlike_prompts_and_agents(
     await asyncio.to_thread(provider.wait_for_requests, 2)
     assert [run.status for run in runs[2:]] == [RunStatus.pending] * 3
     gate.open()
-    outputs = await asyncio.to_thread(nb.gather, *runs, timeout=10)
+    outputs = await asyncio.to_thread(nb.gather, *runs, timeout=60)
     assert [out.status.value for out in outputs] == ["completed"] * 3 + ["error"] + ["completed"]
     started = nb.sql("select prompt from runs order by started_at")["prompt"]
     assert sorted(started[:2]) == ["One", "Two"]
@@ -209,7 +209,7 @@ async def test_an_exception_in_a_run_is_data(scripted: Agent, provider: Scripted
     assert isinstance(results[0], RunError)
     assert results[0].output == out
     with pytest.raises(RunError):
-        run.result(timeout=5)
+        run.result(timeout=60)
 
 
 async def test_gather_over_runs(agent: Agent) -> None:
@@ -237,7 +237,7 @@ async def test_what_a_killed_process_did_is_read_by_another(provider: ScriptedPr
     """Finished runs are there whole, the one at work is interrupted with the text that had come by then."""
     provider.reply(wire.reply("Paris."), (*wire.begun("Once upon a time"), Silence()))
     command = [sys.executable, "-c", CHILD, wire.name, provider.base_url]
-    child = await asyncio.to_thread(subprocess.run, command, timeout=30, check=False)
+    child = await asyncio.to_thread(subprocess.run, command, timeout=60, check=False)
     assert child.returncode == -signal.SIGKILL
     first = nb.get(f"first-{wire.name}").output
     assert (first.status, first.content, first.metrics.total_tokens) == (RunStatus.completed, "Paris.", 18)

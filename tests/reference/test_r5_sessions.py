@@ -115,7 +115,7 @@ async def test_a_busy_session(
         assert (await second).content == "two"
         assert first.status is RunStatus.running
     gate.open()
-    outputs = await asyncio.to_thread(nb.gather, first, second, timeout=10)
+    outputs = await asyncio.to_thread(nb.gather, first, second, timeout=60)
     ended = "cancelled" if on_busy == "cancel" else "completed"
     assert [out.status.value for out in outputs] == [ended, "completed"]
     history = [content for _, content in wire.said(provider.bodies[-1])]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
 
 from nbagent import Agent, Limits, OpenAIChat
+from tests.harness import waiting
 from tests.provider.server import ScriptedProvider
 
 
@@ -20,12 +20,5 @@ def agent(provider: ScriptedProvider) -> Agent:
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], bool]], None]:
-    """Wait until something that has no event of its own holds, for at most 20 seconds."""
-
-    def wait(holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 20
-        while not holds():
-            assert time.monotonic() < deadline, "it did not happen within 20 s"
-            time.sleep(0.002)
-
-    return wait
+    """Wait until something that has no event of its own holds."""
+    return waiting.until

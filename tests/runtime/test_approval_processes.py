@@ -95,7 +95,7 @@ def test_a_paused_run_stays_paused_and_who_approves_it_adopts_it(
     provider: ScriptedProvider, ran: Callable[[], list[str]], end: str
 ) -> None:
     """After SIGKILL and after an orderly exit: finished calls are not repeated, each approved call runs once."""
-    child(provider, end).communicate(timeout=20)
+    child(provider, end).communicate(timeout=60)
     run = nb.get("mine")
     assert run.status is RunStatus.paused
     assert [(call.tool_call_id, call.arguments) for call in run.pending_approvals] == [
@@ -112,7 +112,7 @@ def test_a_paused_run_stays_paused_and_who_approves_it_adopts_it(
         time.sleep(0.005)
     assert run.status is RunStatus.paused
     run.deny("once is enough")
-    output = run.result(timeout=10)
+    output = run.result(timeout=60)
     assert (output.content, output.attempt) == ("All done.", 2)
     assert ran() == ["look", "pay 5"]
     told = [message["content"] for message in provider.bodies[-1]["messages"] if message["role"] == "tool"]
@@ -137,7 +137,7 @@ def test_calls_of_one_id_are_decided_one_by_one_from_another_kernel(
     process = child(provider, then, ids=ids)
     try:
         if then is KILL:
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
         provider.reply(text_reply("All done."))
         run = nb.get("mine")
         first, second = run.pending_approvals
@@ -148,7 +148,7 @@ def test_calls_of_one_id_are_decided_one_by_one_from_another_kernel(
         while [call.tool_call_id for call in run.pending_approvals] != [first.tool_call_id]:
             time.sleep(0.005)
         run.deny("not this one", first.tool_call_id)
-        assert run.wait(timeout=20).content == "All done."
+        assert run.wait(timeout=60).content == "All done."
         assert ran() == ["look", "pay 7"]
     finally:
         process.kill()
@@ -159,7 +159,7 @@ def test_a_left_run_is_cancelled_by_its_record(
     provider: ScriptedProvider, ran: Callable[[], list[str]]
 ) -> None:
     """Nobody works on it any more: cancel ends it at once, and nothing can approve it afterwards."""
-    child(provider, KILL).communicate(timeout=20)
+    child(provider, KILL).communicate(timeout=60)
     run = nb.get("mine")
     assert run.status is RunStatus.paused
     began = time.perf_counter()
@@ -177,7 +177,7 @@ def test_an_approved_call_that_was_cut_off_is_not_run_again(
     provider: ScriptedProvider, ran: Callable[[], list[str]]
 ) -> None:
     """The approval is durable before the tool starts: what waits still is asked for, what had begun is reported."""
-    child(provider, 'run.approve("call_1"); time.sleep(60)', amount=13).communicate(timeout=20)
+    child(provider, 'run.approve("call_1"); time.sleep(60)', amount=13).communicate(timeout=60)
     assert ran() == ["look", "pay 13"]
     run = nb.get("mine")
     assert (run.status, [call.tool_call_id for call in run.pending_approvals]) == (
@@ -186,7 +186,7 @@ def test_an_approved_call_that_was_cut_off_is_not_run_again(
     )
     provider.reply(text_reply("Done."))
     run.approve(agent=agent_on(provider.base_url))
-    output = run.result(timeout=10)
+    output = run.result(timeout=60)
     assert (output.content, ran()) == ("Done.", ["look", "pay 13", "pay 7"])
     told = [message["content"] for message in provider.bodies[-1]["messages"] if message["role"] == "tool"]
     assert "outcome is unknown" in told[0]
@@ -195,7 +195,7 @@ def test_an_approved_call_that_was_cut_off_is_not_run_again(
 
 def test_only_one_of_two_adopts(provider: ScriptedProvider, ran: Callable[[], list[str]]) -> None:
     """Two kernels that saw the same paused run: the one that is second is told so, and each call runs once."""
-    child(provider, KILL).communicate(timeout=20)
+    child(provider, KILL).communicate(timeout=60)
     agent = agent_on(provider.base_url)
     provider.reply(text_reply("Done."))
     seen = load_stopped(current().store, "mine")
@@ -206,7 +206,7 @@ def test_only_one_of_two_adopts(provider: ScriptedProvider, ran: Callable[[], li
     with pytest.raises(ConfigurationError, match="resumed by another process at this moment"):
         resume.adopt(late, seen, given, agent)
     late.close(0.5)
-    assert nb.get("mine").result(timeout=10).attempt == 2
+    assert nb.get("mine").result(timeout=60).attempt == 2
     assert sorted(ran()) == ["look", "pay 5", "pay 7"]
 
 
@@ -219,9 +219,9 @@ def test_a_run_that_is_live_elsewhere_hears_the_decision(
     began = time.perf_counter()
     run = nb.get("mine")
     assert len(run.approve()) == 2
-    output = run.result(timeout=10)
+    output = run.result(timeout=60)
     print(f"heard, run and read back after {time.perf_counter() - began:.2f} s")
     assert (output.content, output.attempt) == ("Done.", 1)
     assert sorted(ran()) == ["look", "pay 5", "pay 7"]
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 0

@@ -19,7 +19,7 @@ from tests.provider.chat_wire import text, text_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Silence, Wait
 
-T = 20
+T = 60
 ROOT = Path(__file__).parents[2]
 
 Hang = Callable[[nb.Run, Callable[[Any], None]], None]

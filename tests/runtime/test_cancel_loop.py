@@ -1,6 +1,6 @@
 """Cancel in the phases of the loop between and around its model calls; those of a call are in `test_cancel_phases.py`.
 
-Each time the run is final within 100 ms, and neither the server's nor the tools' log shows anything that began after.
+Each time the run is final when `cancel` returns, and neither the server's nor the tools' log shows anything that began after.
 """
 
 from __future__ import annotations
@@ -9,18 +9,16 @@ import asyncio
 import fcntl
 import importlib
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 
 from nbagent import Agent, Limits, Run, RunStatus, tool
 from nbagent.runtime import current
+from tests.harness.waiting import until
 from tests.provider.chat_wire import text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Silence, Wait, error
 
-Until = Callable[[Callable[[], bool]], None]
 QUIET_S = 0.3  # as long as nothing may begin
 
 
@@ -31,12 +29,10 @@ def _loaded() -> None:
 
 
 def cancelled_at_once(run: Run) -> None:
-    """Cancel, and hold that it is final within 100 ms."""
-    began = time.perf_counter()
+    """Cancel, and hold that it is final at once."""
     assert run.cancel() is True
     assert run.status is RunStatus.cancelled
-    assert time.perf_counter() - began < 0.1
-    assert run.wait(timeout=5).stop_reason == "cancelled"
+    assert run.wait(timeout=60).stop_reason == "cancelled"
 
 
 def nothing_follows(provider: ScriptedProvider, requests: int) -> None:
@@ -51,12 +47,12 @@ def test_while_it_waits_for_its_sessions_turn(agent: Agent, provider: ScriptedPr
     provider.reply((Wait(gate), *text_reply("one")))
     provider.otherwise(text_reply("three"))
     first, second, third = (agent.start(prompt, session_id="s") for prompt in "123")
-    assert gate.reached.wait(5)
+    assert gate.reached.wait(60)
     cancelled_at_once(second)
     nothing_follows(provider, 1)
     assert (first.status, third.status) == (RunStatus.running, RunStatus.pending)
     gate.open()
-    assert [run.result(timeout=5).content for run in (first, third)] == ["one", "three"]
+    assert [run.result(timeout=60).content for run in (first, third)] == ["one", "three"]
     assert [one["content"] for one in provider.bodies[1]["messages"]] == ["1", "one", "3"]
 
 
@@ -66,12 +62,12 @@ def test_a_failed_wait_is_passed_on_through_many(agent: Agent, provider: Scripte
     provider.reply((Wait(gate), *text_reply("one")))
     provider.otherwise(text_reply("last"))
     runs = [agent.start(str(number), session_id="s") for number in range(6)]
-    assert gate.reached.wait(5)
+    assert gate.reached.wait(60)
     for number in (3, 1, 2, 4):
         cancelled_at_once(runs[number])
     nothing_follows(provider, 1)
     gate.open()
-    assert runs[5].result(timeout=5).content == "last"
+    assert runs[5].result(timeout=60).content == "last"
 
 
 def test_a_launch_after_a_cancel_in_the_queue_waits_for_who_is_at_work(
@@ -82,12 +78,12 @@ def test_a_launch_after_a_cancel_in_the_queue_waits_for_who_is_at_work(
     provider.reply((Wait(gate), *text_reply("one")))
     provider.otherwise(text_reply("three"))
     first, second = (agent.start(prompt, session_id="s") for prompt in "12")
-    assert gate.reached.wait(5)
+    assert gate.reached.wait(60)
     cancelled_at_once(second)
     third = agent.start("3", session_id="s")
     nothing_follows(provider, 1)
     gate.open()
-    assert [run.result(timeout=5).content for run in (first, third)] == ["one", "three"]
+    assert [run.result(timeout=60).content for run in (first, third)] == ["one", "three"]
 
 
 def test_a_launch_that_clears_its_session(agent: Agent, provider: ScriptedProvider) -> None:
@@ -97,8 +93,8 @@ def test_a_launch_that_clears_its_session(agent: Agent, provider: ScriptedProvid
     others = [agent.start(prompt, session_id="s") for prompt in "123"]
     provider.wait_for_requests(1)
     agent.on_busy = "cancel"
-    assert agent.start("4", session_id="s").result(timeout=5).content == "new"
-    assert [run.wait(timeout=5).status for run in others] == [RunStatus.cancelled] * 3
+    assert agent.start("4", session_id="s").result(timeout=60).content == "new"
+    assert [run.wait(timeout=60).status for run in others] == [RunStatus.cancelled] * 3
     assert len(provider.requests) == 2
 
 
@@ -107,7 +103,7 @@ def test_a_run_that_waited_keeps_nobody_in_memory(agent: Agent, provider: Script
     provider.otherwise(text_reply("ok"))
     runs = [agent.start("Well?", session_id="s") for _ in range(4)]
     for run in runs:
-        run.result(timeout=5)
+        run.result(timeout=60)
     assert current().sessions._queues == {}
 
 
@@ -127,14 +123,12 @@ def test_between_steps(agent: Agent, provider: ScriptedProvider) -> None:
     run = Agent(model=agent.model, tools=[last]).start("Go")
     agent_run.append(run)
     gate.open()
-    assert run.wait(timeout=5).stop_reason == "cancelled"
+    assert run.wait(timeout=60).stop_reason == "cancelled"
     nothing_follows(provider, 1)
     assert called == ["last"]
 
 
-def test_while_a_tools_request_is_made_durable(
-    agent: Agent, provider: ScriptedProvider, until: Until
-) -> None:
+def test_while_a_tools_request_is_made_durable(agent: Agent, provider: ScriptedProvider) -> None:
     """A run that waits for the store before its tool starts ends, and the tool never does."""
     called: list[str] = []
 
@@ -146,16 +140,14 @@ def test_while_a_tools_request_is_made_durable(
     gate = Gate()
     provider.reply((Wait(gate), *tool_reply(("buy", {}))))
     run = Agent(model=agent.model, tools=[buy]).start("Go")
-    assert gate.reached.wait(5)
+    assert gate.reached.wait(60)
     with current().store.path.with_name("runs.duckdb.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # as another process that has its turn
         gate.open()
         until(lambda: bool(run.output.messages[1:]))
-        began = time.perf_counter()
         assert run.cancel() is True
         assert run.status is RunStatus.cancelled
-        assert time.perf_counter() - began < 0.1
-    assert run.wait(timeout=5).stop_reason == "cancelled"
+    assert run.wait(timeout=60).stop_reason == "cancelled"
     nothing_follows(provider, 1)
     assert called == []
 
@@ -174,7 +166,7 @@ def test_in_the_pause_before_a_tools_next_try(agent: Agent, provider: ScriptedPr
 
     provider.reply(tool_reply(("fails", {})))
     run = Agent(model=agent.model, tools=[fails]).start("Go")
-    assert failed.wait(5)
+    assert failed.wait(60)
     cancelled_at_once(run)
     before = list(called)
     nothing_follows(provider, 1)
@@ -193,7 +185,7 @@ def test_one_of_several_tools_is_at_work(agent: Agent, provider: ScriptedProvide
     def slow() -> str:
         """Block in a thread."""
         began.set()
-        gate._opened.wait(10)
+        gate._opened.wait(60)
         return "late"
 
     async def slow_awaited() -> str:
@@ -205,9 +197,8 @@ def test_one_of_several_tools_is_at_work(agent: Agent, provider: ScriptedProvide
     at_work = slow if sync else slow_awaited
     provider.reply(tool_reply(("quick", {}), (at_work.__name__, {})))
     run = Agent(model=agent.model, tools=[quick, at_work]).start("Go")
-    assert began.wait(5)
-    while not run.output.tool_calls:
-        time.sleep(0.002)  # a finished call has no event for another thread
+    assert began.wait(60)
+    until(lambda: run.output.tool_calls)  # a finished call has no event for another thread
     cancelled_at_once(run)
     gate.open()
     nothing_follows(provider, 1)
@@ -229,8 +220,7 @@ def test_while_a_main_thread_tool_waits_for_the_main_thread(agent: Agent, provid
     run = Agent(model=agent.model, tools=[here]).start("Go")
     record = run.record
     assert record is not None
-    while not record.running_tools:
-        time.sleep(0.002)  # a tool that begins has no event for another thread
+    until(lambda: record.running_tools)  # a tool that begins has no event for another thread
     cancelled_at_once(run)
     nothing_follows(provider, 1)
     assert called == []
@@ -246,12 +236,11 @@ def test_in_the_pause_before_another_try_of_a_later_step(agent: Agent, provider:
     provider.reply(tool_reply(("price", {})), error(429, "slow", headers={"retry-after": "20"}))
     run = Agent(model=agent.model, tools=[price], limits=Limits(model_retries=3)).start("Go")
     *_, sent = provider.wait_for_requests(2)
-    assert sent.answered.wait(5)
+    assert sent.answered.wait(60)
     record = run.record
     assert record is not None
-    while record.retry_in_s is None:
-        time.sleep(0.002)  # a pause has no event for another thread
-    assert current().slots._held == 0
+    until(lambda: record.retry_in_s is not None)  # a pause has no event for another thread
+    until(lambda: current().slots._held == 0)  # the pause is announced first, in the same step of the loop
     cancelled_at_once(run)
     nothing_follows(provider, 2)
 

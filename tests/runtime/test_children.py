@@ -49,11 +49,11 @@ def test_children_are_cancelled_with_their_parent(
     until(lambda: nb.get("leaf").text == "Once")
     if how == "cancel":
         assert run.cancel()
-    assert run.wait(timeout=5).status.value == {"cancel": "cancelled"}.get(how, how)
-    outputs = nb.gather(nb.get("middle"), nb.get("leaf"), timeout=5)
+    assert run.wait(timeout=60).status.value == {"cancel": "cancelled"}.get(how, how)
+    outputs = nb.gather(nb.get("middle"), nb.get("leaf"), timeout=60)
     assert [out.status for out in outputs] == [RunStatus.cancelled] * 2
     assert outputs[1].content == "Once"
-    assert provider.requests[2].disconnected.wait(5)
+    assert provider.requests[2].disconnected.wait(60)
     assert len(provider.requests) == 3
     until(lambda: current().unfinished() == [])
 
@@ -67,14 +67,14 @@ def test_a_run_that_was_launched_and_left_is_cancelled_too(
     def launch() -> str:
         """Launch a run and go on."""
         agent.start("Inner", label="inner")
-        gate.wait(5)
+        gate.wait(60)
         return "done"
 
     provider.otherwise(endless)
     run = outer(agent, launch).start("Outer")
     provider.wait_for_requests(2)
     run.cancel()
-    assert nb.get("inner").wait(timeout=5).status is RunStatus.cancelled
+    assert nb.get("inner").wait(timeout=60).status is RunStatus.cancelled
     gate.set()
 
 
@@ -85,14 +85,14 @@ def test_a_detached_run_goes_on(agent: Agent, provider: ScriptedProvider) -> Non
     def launch() -> str:
         """Launch a run for somebody else."""
         agent.start("Inner", label="inner", detached=True)
-        gate.wait(5)
+        gate.wait(60)
         return "done"
 
     provider.otherwise(endless)
     run = outer(agent, launch).start("Outer")
     provider.wait_for_requests(2)
     run.cancel()
-    run.wait(timeout=5)
+    run.wait(timeout=60)
     inner = nb.get("inner")
     assert inner.status is RunStatus.running
     assert inner.output.parent_run_id == run.run_id
@@ -111,7 +111,7 @@ def test_a_child_of_a_run_that_has_ended_well_goes_on(agent: Agent, provider: Sc
     provider.otherwise(
         lambda request: text_reply("ok") if "tools" in request.body else (*text("Once"), Silence())
     )
-    outer(agent, launch).start("Outer").result(timeout=5)
+    outer(agent, launch).start("Outer").result(timeout=60)
     inner = nb.get("inner")
     provider.wait_for_requests(3)
     assert not inner.done()
@@ -125,17 +125,17 @@ def test_an_abandoned_tool_launches_nothing_that_works(agent: Agent, provider: S
     def late() -> str:
         """Launch a run when it is too late."""
         began.set()
-        gate.wait(5)
+        gate.wait(60)
         agent.start("Inner", label="inner")
         over.set()
         return "done"
 
     provider.otherwise(endless)
     run = outer(agent, late).start("Outer")
-    assert began.wait(5)
+    assert began.wait(60)
     run.cancel()
-    run.wait(timeout=5)
+    run.wait(timeout=60)
     gate.set()
-    assert over.wait(5)
-    assert nb.get("inner").wait(timeout=5).status is RunStatus.cancelled
+    assert over.wait(60)
+    assert nb.get("inner").wait(timeout=60).status is RunStatus.cancelled
     assert len(provider.requests) == 1

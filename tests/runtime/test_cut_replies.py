@@ -45,7 +45,7 @@ def wire(request) -> str:
 def test_a_cut_call_ends_the_run(provider, wire, arguments):
     """A tool call that was cut is no call: one request, an error that names the tool and the limit, and its row."""
     provider.otherwise(cut_call(wire, arguments))
-    output = Agent(model=WIRES[wire][1](provider), tools=[save]).start("Go.").wait(20)
+    output = Agent(model=WIRES[wire][1](provider), tools=[save]).start("Go.").wait(60)
     assert (output.status.value, output.stop_reason) == ("error", "max_output_tokens")
     assert len(provider.requests) == 1
     what, todo = output.error.splitlines()
@@ -60,13 +60,13 @@ def test_the_limit_that_was_set_is_named(provider, wire):
     """The number is that of the run's own limit, where it has one."""
     provider.otherwise(cut_call(wire, CUT[0]))
     agent = Agent(model=WIRES[wire][1](provider), tools=[save], limits=Limits(max_output_tokens=50))
-    assert "max_output_tokens of 50" in agent.start("Go.").wait(20).error
+    assert "max_output_tokens of 50" in agent.start("Go.").wait(60).error
 
 
 def test_whole_calls_are_called(provider, wire):
     """Calls that came whole before the limit are what the model wanted."""
     provider.reply(cut_call(wire, '{"text": "x"}'), WIRES[wire][0].text_reply("Saved."))
-    output = Agent(model=WIRES[wire][1](provider), tools=[save]).start("Go.").wait(20)
+    output = Agent(model=WIRES[wire][1](provider), tools=[save]).start("Go.").wait(60)
     assert (output.content, output.tool_calls[0].result) == ("Saved.", "saved x")
 
 
@@ -74,8 +74,8 @@ def test_a_later_run_of_the_session_is_not_sent_it(provider, wire):
     """A call that never was has no answer: no later run of the session is sent it."""
     provider.reply(cut_call(wire, CUT[0]), WIRES[wire][0].text_reply("Here."))
     agent = Agent(model=WIRES[wire][1](provider), tools=[save])
-    agent.start("Go.", session_id="s").wait(20)
-    assert agent.start("And now?", session_id="s").wait(20).content == "Here."
+    agent.start("Go.", session_id="s").wait(60)
+    assert agent.start("And now?", session_id="s").wait(60).content == "Here."
     assert "Once upon" not in provider.requests[1].raw_body.decode()
 
 
@@ -86,8 +86,8 @@ def test_it_goes_on_with_more(provider, wire):
         cut_call(wire, CUT[0]), words.tool_reply(("save", {"text": "x"})), words.text_reply("Saved.")
     )
     run = Agent(model=model(provider), tools=[save]).start("Go.")
-    run.wait(20)
-    output = run.resume(limits=Limits(max_output_tokens=9000)).wait(20)
+    run.wait(60)
+    output = run.resume(limits=Limits(max_output_tokens=9000)).wait(60)
     assert (output.status.value, output.content) == ("completed", "Saved.")
     assert 9000 in provider.bodies[1].values()
 
@@ -105,7 +105,7 @@ def test_it_goes_on_with_more(provider, wire):
 def test_a_typed_answer_that_was_cut(provider, wire, schema, text, stop_reason, content):
     """A typed answer that was cut is an error with the limit, also where its half would fit; a whole one is an answer."""
     provider.otherwise(WIRES[wire][0].stopped_reply("max_output_tokens", text))
-    output = Agent(model=WIRES[wire][1](provider)).start("Go.", output_schema=schema).wait(20)
+    output = Agent(model=WIRES[wire][1](provider)).start("Go.", output_schema=schema).wait(60)
     assert (output.stop_reason, output.content) == (stop_reason, content)
     assert output.status.value == ("completed" if stop_reason == "end" else "error")
     assert len(provider.requests) == 1
@@ -115,8 +115,8 @@ def test_an_empty_answer_that_was_cut(provider, wire):
     """Where reasoning used the limit up there is no answer, and that is said; text that was cut is still one."""
     words, model = WIRES[wire]
     provider.reply(words.stopped_reply("max_output_tokens"), words.stopped_reply("max_output_tokens", "Par"))
-    empty = Agent(model=model(provider)).start("Go.").wait(20)
+    empty = Agent(model=model(provider)).start("Go.").wait(60)
     assert (empty.status.value, empty.stop_reason) == ("error", "max_output_tokens")
     assert "no answer" in empty.error
-    text = Agent(model=model(provider)).start("Go.").wait(20)
+    text = Agent(model=model(provider)).start("Go.").wait(60)
     assert (text.status.value, text.stop_reason, text.content) == ("completed", "max_output_tokens", "Par")

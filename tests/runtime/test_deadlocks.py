@@ -12,7 +12,7 @@ from nbagent.runtime.execution.run_context import MAX_DEPTH
 from tests.provider.chat_wire import text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 
-DEADLINE_S = 10
+DEADLINE_S = 60
 
 
 @pytest.mark.parametrize("on_busy", ["queue", "reject", "cancel", "parallel"])

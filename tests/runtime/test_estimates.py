@@ -157,7 +157,7 @@ def test_a_runs_limits_hold_by_estimate(provider: ScriptedProvider, bound: str) 
     endless = tool_reply(("again", {"word": "tea" * 200}), usage=None)
     provider.otherwise(lambda _request: endless)
     run = Agent(model=model(provider), tools=[again], limits=Limits(model_retries=0, **limits)).start("Go")
-    output = run.wait(15)
+    output = run.wait(60)
     assert output.stop_reason == reason
     assert said in (output.error or "")
     assert len(provider.requests) == 1
@@ -168,7 +168,7 @@ def test_a_run_without_limits_says_nothing(provider: ScriptedProvider) -> None:
     """Who set no limit is told of no estimate."""
     provider.reply(text_reply("ok", usage=None))
     run = agent(provider).start("Well?")
-    run.result(15)
+    run.result(60)
     assert not said_of(run, NOTICE)
 
 
@@ -206,7 +206,7 @@ def test_a_batchs_limits_hold_by_estimate(
     provider.otherwise(unsaid)
     rows = pd.DataFrame({"text": [f"{n}" * 40 for n in range(8)]})
     batch = agent(provider).map(rows, "{{ row.text }}", max_concurrency=1, **limits)
-    frame = batch.result(30)
+    frame = batch.result(60)
     assert (frame["status"] == "completed").sum() == len(provider.requests) == asked
     assert frame["cost_usd"].isna().all()
     assert frame["estimated_cost_usd"].sum() == pytest.approx(0.021 * asked)
@@ -226,12 +226,12 @@ def test_estimates_bound_a_batch_that_is_asked_again(provider: ScriptedProvider)
         ["a" * 40, "b" * 40], "{{ row }}", output_schema={"type": "object", "required": ["n"]}, max_concurrency=1,
         max_tokens=10**6, label="labels",
     )  # fmt: skip
-    batch.wait(30)
+    batch.wait(60)
     assert batch.progress.failed == 2
     spent = batch.progress.estimated_tokens
     assert nb.get("labels").progress.estimated_tokens == spent > 200
     batch.set_limits(max_tokens=spent)
-    batch.retry_failed().wait(30)
+    batch.retry_failed().wait(60)
     assert len(provider.requests) == 2
 
 
@@ -250,7 +250,7 @@ def test_a_cost_that_nobody_knows_stops_the_batch(provider: ScriptedProvider) ->
     provider.otherwise(unpriced)
     house = OpenAIChat(id="nobody/knows", provider="openrouter", base_url=provider.base_url, api_key="k")
     batch = Agent(model=house).map([1, 2, 3], "{{ row }}", max_cost=1.0, max_concurrency=1)
-    frame = batch.result(30)
+    frame = batch.result(60)
     assert frame["status"].tolist() == ["completed", "not asked", "not asked"]
     assert "nobody knows what a call cost" in batch.notices[0]
 
@@ -292,6 +292,6 @@ def test_a_free_model_is_bounded_by_nothing() -> None:
     frame = (
         Agent(model="demo:assistant")
         .map(["Peru", "Chile"], "Capital of {{ row }}?", max_cost=0.01)
-        .result(30)
+        .result(60)
     )
     assert (frame["status"] == "completed").all()

@@ -62,7 +62,7 @@ def test_events_come_in_order_to_a_plain_for(agent: Agent, provider: ScriptedPro
     assert kinds[-1] is RunFinished
     assert kinds.index(RunStarted) < kinds.index(ToolCallFinished) < kinds.index(TextAdded)
     assert said(events) == "190.5"
-    assert run.result(timeout=5).content == "190.5"
+    assert run.result(timeout=60).content == "190.5"
 
 
 def test_events_come_to_async_for(agent: Agent, provider: ScriptedProvider) -> None:
@@ -103,7 +103,7 @@ def test_a_late_listener_gets_the_past_first(agent: Agent, provider: ScriptedPro
     folded = RunRecord(live_of(run).record.launch)
     for event in [*past, *late]:
         folded.apply(event)
-    assert folded.snapshot() == run.result(timeout=5)
+    assert folded.snapshot() == run.result(timeout=60)
     again = RunRecord(live_of(run).record.launch)
     for event in events:
         again.apply(event)
@@ -118,13 +118,13 @@ def test_running_tools_are_part_of_the_past(agent: Agent, provider: ScriptedProv
     def slow() -> str:
         """Wait."""
         began.set()
-        gate.wait(5)
+        gate.wait(60)
         return "done"
 
     provider.reply(tool_reply(("slow", {})), text_reply("ok"))
     agent.tools = [slow]
     run = agent.start("Go")
-    assert began.wait(5)
+    assert began.wait(60)
     events = iter(run.events())
     assert any(isinstance(event, ToolCallStarted) for event in (next(events) for _ in range(5)))
     gate.set()
@@ -161,7 +161,7 @@ def test_a_dropped_listener_leaves_nothing(agent: Agent, provider: ScriptedProvi
     gc.collect()
     assert not [box for box in gc.get_objects() if isinstance(box, EventBuffer)]
     gate.open()
-    run.result(timeout=5)
+    run.result(timeout=60)
     assert live_of(run)._listeners == ()
     assert threading.active_count() <= threads
 
@@ -171,7 +171,7 @@ def test_a_slow_listener_delays_nobody_and_gets_joined_text(agent: Agent, provid
     provider.reply(text_reply(*"abcdefghij"))
     run = agent.start("Well?")
     slow = iter(run.events())
-    run.result(timeout=5)
+    run.result(timeout=60)
     events = list(slow)
     assert said(events) == "abcdefghij"
     assert sum(isinstance(event, TextAdded) for event in events) <= 2
@@ -181,7 +181,7 @@ def test_a_run_of_another_kernel_is_told_when_it_has_ended(agent: Agent, provide
     """Only the store knows it: its events come at once at its end, and fold to what it is."""
     provider.reply(text_reply("Paris."))
     run = agent.start("Capital of France?")
-    run.result(timeout=5)
+    run.result(timeout=60)
     stranger = Run(run.run_id, run.session_id, runtime=current())
     current()._finished.pop(run.run_id)
     events = list(stranger.events())
@@ -210,7 +210,7 @@ def test_a_blocking_iteration_on_the_background_thread_raises(
         return "ok"
 
     provider.reply(tool_reply(("watch", {})), text_reply("inner"), text_reply("outer"))
-    assert Agent(model=agent.model, tools=[watch]).start("Go").result(timeout=5).content == "outer"
+    assert Agent(model=agent.model, tools=[watch]).start("Go").result(timeout=60).content == "outer"
     assert seen[-1] == "RunFinished"
 
 
@@ -235,14 +235,14 @@ def test_callbacks_are_called_in_order_off_the_loop(agent: Agent, provider: Scri
             over.set()
 
     provider.reply(text_reply("Par", "is."))
-    agent.start("Capital of France?", on_event=on_event, on_text=on_text).result(timeout=5)
-    assert over.wait(5)
+    agent.start("Capital of France?", on_event=on_event, on_text=on_text).result(timeout=60)
+    assert over.wait(60)
     assert isinstance(events[0], MessageAdded | RunStarted)
     assert isinstance(events[-1], RunFinished)
     assert texts == sorted(texts, key=len)
     (thread,) = threads
     assert thread not in {threading.current_thread(), current().thread._thread}
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -260,7 +260,7 @@ def test_a_failing_callback_becomes_a_notice(agent: Agent, provider: ScriptedPro
 
     provider.reply(text_reply("Par", "is."))
     run = agent.start("Capital of France?", on_event=on_event, on_text=on_text)
-    assert run.result(timeout=5).content == "Paris."
+    assert run.result(timeout=60).content == "Paris."
     record = live_of(run).record
     until(lambda: len(record.notices) == 2)
     assert sorted(record.notices) == [
@@ -288,9 +288,9 @@ def on_text(text):
     raise {error}
 model = nb.OpenAIChat(id="scripted-1", base_url={provider.base_url!r}, api_key="not-needed")
 run = nb.Agent(model=model).start("Capital of France?", run_id="r", on_text=on_text)
-print(run.result(timeout=10).content)
+print(run.result(timeout=60).content)
 import threading
-[one.join(5) for one in threading.enumerate() if one.name == "nbagent-callbacks-r"]
+[one.join(60) for one in threading.enumerate() if one.name == "nbagent-callbacks-r"]
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
@@ -308,14 +308,14 @@ def test_a_slow_on_text_gets_the_latest_text(agent: Agent, provider: ScriptedPro
     def on_text(so_far: str) -> None:
         texts.append(so_far)
         began.set()
-        go_on.wait(5)
+        go_on.wait(60)
 
     gate = Gate()
     provider.reply((*text("a"), Wait(gate), *text_reply(*"bcdefghij")))
     run = agent.start("Well?", on_text=on_text)
-    assert began.wait(5)
+    assert began.wait(60)
     gate.open()
-    run.result(timeout=5)
+    run.result(timeout=60)
     go_on.set()
     until(lambda: len(texts) == 2)
     assert texts == ["a", "abcdefghij"]
@@ -324,11 +324,11 @@ def test_a_slow_on_text_gets_the_latest_text(agent: Agent, provider: ScriptedPro
 def test_a_refused_launch_calls_nothing_back(agent: Agent, provider: ScriptedProvider) -> None:
     """A run id that is taken raises, and no callback hears of a run that never was."""
     provider.otherwise(text_reply("yes"))
-    agent.start("First", run_id="mine").result(timeout=5)
+    agent.start("First", run_id="mine").result(timeout=60)
     calls: list[Event] = []
     with pytest.raises(Exception, match="mine"):
         agent.start("Second", run_id="mine", on_event=calls.append)
-    agent.start("Third").result(timeout=5)
+    agent.start("Third").result(timeout=60)
     assert calls == []
 
 
@@ -368,4 +368,4 @@ def test_cancelling_a_streaming_arun_cancels_its_run(
     asyncio.run(scenario())
     run = current().get("mine")
     assert run.cancel() is background
-    assert run.wait(timeout=5).status is RunStatus.cancelled
+    assert run.wait(timeout=60).status is RunStatus.cancelled

@@ -57,6 +57,6 @@ def test_a_model_that_prepares_itself_does_it_before_the_clock(provider: Scripte
 
     model = nb.OpenAIChat(id="gpt-5-mini", base_url="http://127.0.0.1:1/v1", api_key="x")
     run = nb.Agent(model=model, limits=nb.Limits(model_retries=0)).start("Well?")
-    output = run.wait(timeout=20)
+    output = run.wait(timeout=60)
     assert (output.status, output.error_type) == (nb.RunStatus.error, "ProviderUnreachableError")
     assert output.metrics.model_calls == 1

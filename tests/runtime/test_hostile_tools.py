@@ -38,13 +38,13 @@ class Neighbour:
         """Have another run call the hostile tool; return that run's output."""
         self.provider.reply(tool_reply((tool.__name__, {})))
         self.provider.otherwise(text_reply("went on"))
-        return Agent(model=self.agent.model, tools=[tool], limits=limits).start("Go").wait(timeout=20)
+        return Agent(model=self.agent.model, tools=[tool], limits=limits).start("Go").wait(timeout=60)
 
     def is_unharmed(self) -> bool:
         """Whether the neighbour ends as it should, and a new run does."""
         self.gate.open()
-        assert self.run.result(timeout=10).content == "so far so good"
-        return self.agent.start("And now?").result(timeout=10).content == "went on"
+        assert self.run.result(timeout=60).content == "so far so good"
+        return self.agent.start("And now?").result(timeout=60).content == "went on"
 
 
 @pytest.fixture
@@ -197,12 +197,12 @@ def test_a_tool_that_recurses_into_start(neighbour: Neighbour) -> None:
 
     def recurses() -> str:
         """Run the agent whose tool this is."""
-        return str(outer.start("Again", session_id="s").result(timeout=30).content)
+        return str(outer.start("Again", session_id="s").result(timeout=60).content)
 
     outer.tools = [recurses]
     neighbour.provider.reply(*[tool_reply(("recurses", {}))] * MAX_DEPTH)
     neighbour.provider.otherwise(text_reply("went on"))
-    assert outer.start("Go", session_id="s").result(timeout=30).content == "went on"
+    assert outer.start("Go", session_id="s").result(timeout=60).content == "went on"
     assert neighbour.is_unharmed()
 
 

@@ -43,7 +43,7 @@ def test_a_large_integer_of_an_answer_is_kept(
     """An integer beyond 64 bits is exact in the answer, in the record, and in its text there."""
     provider.reply(chat_wire.json_reply({"n": n}))
     run = agent.start("n!", output_schema=schema)
-    content = run.result(timeout=20).content
+    content = run.result(timeout=60).content
     assert (content.n if isinstance(content, Fact) else content["n"]) == n
     assert stored(run.run_id).content == {"n": n}
     (text,) = nb.runs().query("run_id == @run.run_id").content
@@ -54,7 +54,7 @@ def test_huge_floats_of_an_answer_are_kept(agent: Agent, provider: ScriptedProvi
     """A float at the end of its range is itself, and one beyond is infinite in the record too, not nothing."""
     provider.reply(chat_wire.text_reply('{"values": [1.7e308, -1e308, 1e400, 5e-324], "label": null}'))
     run = agent.start("floats", output_schema=Wide)
-    assert run.result(timeout=20).content.values == [1.7e308, -1e308, math.inf, 5e-324]
+    assert run.result(timeout=60).content.values == [1.7e308, -1e308, math.inf, 5e-324]
     assert stored(run.run_id).content == {"values": [1.7e308, -1e308, math.inf, 5e-324], "label": None}
 
 
@@ -80,7 +80,7 @@ def test_a_large_integer_of_a_tool_call_is_kept(agent: Agent, provider: Scripted
     provider.reply(chat_wire.text_reply("noted"))
     own = Agent(model=agent.model, tools=[note])
     run = own.start("note it")
-    assert run.result(timeout=20).content == "noted"
+    assert run.result(timeout=60).content == "noted"
     assert got == [FACTORIAL]
     assert json.loads(stored(run.run_id).tool_calls[0].arguments) == arguments
 
@@ -93,7 +93,7 @@ def test_a_count_that_no_bigint_holds_is_kept_and_said(
     usage = {"prompt_tokens": count, "completion_tokens": 3, "total_tokens": count + 3}
     provider.reply(chat_wire.text_reply("hi", usage=usage))
     run = agent.start("hi")
-    assert run.result(timeout=20).content == "hi"
+    assert run.result(timeout=60).content == "hi"
     (call,) = stored(run.run_id).model_calls
     assert (call.usage.input_tokens, call.usage.output_tokens) == (count, 3)
     row = nb.sql(
@@ -105,5 +105,5 @@ def test_a_count_that_no_bigint_holds_is_kept_and_said(
     provider.reply(chat_wire.text_reply("again"))
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        agent.start("again").result(timeout=20)
+        agent.start("again").result(timeout=60)
     assert [run.run_id in str(one.message) for one in said].count(True) == 1

@@ -38,7 +38,7 @@ def test_a_launch_is_durable_and_pending_and_ends_completed(agent: Agent, provid
     assert stored_status(run.run_id) in {"pending", "running"}
     assert not run.done()
     gate.open()
-    output = run.result(timeout=5)
+    output = run.result(timeout=60)
     assert (output.status, output.content, output.stop_reason) == (RunStatus.completed, "Paris.", "end")
     assert stored_status(run.run_id) == "completed"
     assert (output.metrics.input_tokens, output.metrics.output_tokens, output.metrics.model_calls) == (
@@ -59,7 +59,7 @@ def test_the_stored_run_equals_the_live_one(agent: Agent, provider: ScriptedProv
 
     agent.tools = [price]
     provider.reply(tool_reply(("price", {"symbol": "AAPL"})), text_reply("190.5"))
-    live = agent.start("Price of AAPL?").result(timeout=5)
+    live = agent.start("Price of AAPL?").result(timeout=60)
     assert current().stored(live.run_id) == live
 
 
@@ -71,7 +71,7 @@ def test_the_text_grows_while_the_run_goes_on(agent: Agent, provider: ScriptedPr
     until(lambda: run.content == "Par")
     assert run.status is RunStatus.running
     gate.open()
-    assert run.result(timeout=5).content == "Paris."
+    assert run.result(timeout=60).content == "Paris."
 
 
 def test_a_wait_that_runs_out_leaves_the_run_alone(agent: Agent, provider: ScriptedProvider) -> None:
@@ -85,7 +85,7 @@ def test_a_wait_that_runs_out_leaves_the_run_alone(agent: Agent, provider: Scrip
         run.wait(timeout=0.05)
     assert nb.gather(run, timeout=0.05)[0].status in {RunStatus.pending, RunStatus.running}
     gate.open()
-    assert run.result(timeout=5).content == "yes"
+    assert run.result(timeout=60).content == "yes"
 
 
 def test_awaiting_is_shielded(agent: Agent, provider: ScriptedProvider) -> None:
@@ -115,12 +115,12 @@ def test_a_failed_run_raises_only_where_its_result_is_asked_for(
     """A failure is data on the run; result() and await raise RunError with the output on it, nothing else does."""
     provider.reply(error(404, "no such model"))
     run = agent.start("Well?")
-    output = run.wait(timeout=5)
+    output = run.wait(timeout=60)
     assert (output.status, output.stop_reason) == (RunStatus.error, "error")
     assert run.error is not None
     assert len(run.error.splitlines()) == 2
     with pytest.raises(RunError) as caught:
-        run.result(timeout=5)
+        run.result(timeout=60)
     assert caught.value.output == output
     assert str(caught.value) == run.error
 
@@ -129,7 +129,7 @@ def test_a_server_that_is_not_there_ends_the_run_with_two_lines() -> None:
     """The message names the address and what to do; the row is kept."""
     model = nb.OpenAIChat(id="x", base_url="http://127.0.0.1:9/v1", api_key="not-needed")
     run = Agent(model=model, limits=nb.Limits(model_retries=0)).start("Well?")
-    output = run.wait(timeout=10)
+    output = run.wait(timeout=60)
     assert output.status is RunStatus.error
     assert "http://127.0.0.1:9/v1" in (output.error or "")
     assert len((output.error or "").splitlines()) == 2
@@ -139,7 +139,7 @@ def test_a_server_that_is_not_there_ends_the_run_with_two_lines() -> None:
 def test_html_instead_of_json_ends_the_run_with_two_lines(agent: Agent, provider: ScriptedProvider) -> None:
     """A proxy's page is no reply; the message says what came and from where."""
     provider.reply(answer(200, "<html><body>Sign in</body></html>"))
-    output = agent.start("Well?").wait(timeout=5)
+    output = agent.start("Well?").wait(timeout=60)
     assert output.status is RunStatus.error
     assert "web page" in (output.error or "")
     assert len((output.error or "").splitlines()) == 2
@@ -168,7 +168,7 @@ def test_a_run_id_is_used_once(agent: Agent, provider: ScriptedProvider) -> None
     with pytest.raises(RunIdInUseError):
         agent.start("Second", run_id="mine")
     gate.open()
-    assert first.result(timeout=5).content == "first"
+    assert first.result(timeout=60).content == "first"
     with pytest.raises(RunIdInUseError, match="mine"):
         agent.start("Third", run_id="mine")
     assert nb.get("mine").content == "first"
@@ -178,7 +178,7 @@ def test_a_run_id_is_used_once(agent: Agent, provider: ScriptedProvider) -> None
 def test_a_timeout_keeps_the_partial_text(agent: Agent, provider: ScriptedProvider) -> None:
     """A run past its timeout ends `timeout` with what it had."""
     provider.reply((*text("so far"), Silence()))
-    output = agent.start("Well?", timeout=0.3).wait(timeout=5)
+    output = agent.start("Well?", timeout=0.3).wait(timeout=60)
     assert (output.status, output.stop_reason, output.content) == (RunStatus.timeout, "timeout", "so far")
     assert "0.3 s" in (output.error or "")
 
@@ -189,11 +189,11 @@ def test_a_blocking_wait_on_the_background_thread_raises(agent: Agent, provider:
 
     async def nested() -> str:
         """Start a run and block on it."""
-        return str(agent.start("Inner?").result(timeout=1).content)
+        return str(agent.start("Inner?").result(timeout=60).content)
 
     outer = Agent(model=agent.model, tools=[nested])
     provider.reply(tool_reply(("nested", {})))
-    output = outer.start("Go").wait(timeout=5)
+    output = outer.start("Go").wait(timeout=60)
     assert BlockingCallError.__name__ in (output.tool_calls[0].result or "")
 
 
@@ -207,7 +207,7 @@ def test_a_tool_may_launch_a_run_and_await_it(agent: Agent, provider: ScriptedPr
         return str((await run).content)
 
     provider.reply(tool_reply(("nested", {})), text_reply("inner"), text_reply("outer"))
-    output = Agent(model=agent.model, tools=[nested]).start("Go").result(timeout=5)
+    output = Agent(model=agent.model, tools=[nested]).start("Go").result(timeout=60)
     assert (output.tool_calls[0].result, output.content) == ("inner", "outer")
 
 
@@ -216,10 +216,10 @@ def test_a_sync_tool_may_wait_for_a_run(agent: Agent, provider: ScriptedProvider
 
     def nested() -> str:
         """Start a run and wait for it."""
-        return str(agent.start("Inner?").result(timeout=5).content)
+        return str(agent.start("Inner?").result(timeout=60).content)
 
     provider.reply(tool_reply(("nested", {})), text_reply("inner"), text_reply("outer"))
-    output = Agent(model=agent.model, tools=[nested]).start("Go").result(timeout=5)
+    output = Agent(model=agent.model, tools=[nested]).start("Go").result(timeout=60)
     assert output.tool_calls[0].result == "inner"
 
 
@@ -234,7 +234,7 @@ def test_no_more_calls_at_a_time_than_allowed(
     provider.wait_for_requests(2)
     assert sum(run.status is RunStatus.pending for run in runs) >= 3
     gate.open()
-    assert [output.status for output in nb.gather(*runs, timeout=5)] == [RunStatus.completed] * 5
+    assert [output.status for output in nb.gather(*runs, timeout=60)] == [RunStatus.completed] * 5
 
 
 def test_an_option_that_does_not_fit_fails_the_launch(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +255,7 @@ def test_launches_from_many_threads_are_all_kept(agent: Agent, provider: Scripte
         thread.start()
     for thread in threads:
         thread.join()
-    nb.gather(*runs, timeout=10)
+    nb.gather(*runs, timeout=60)
     assert len(nb.runs()) == 8
     assert set(nb.runs()["status"]) == {"completed"}
 
@@ -295,7 +295,7 @@ def test_a_run_is_known_at_every_moment(agent: Agent, provider: ScriptedProvider
     for _ in range(200):
         run = agent.start("Well?")
         known.append(run.run_id)
-        run.wait(timeout=10)
+        run.wait(timeout=60)
     stop.set()
     looking.join()
     sys.setswitchinterval(interval)
@@ -309,10 +309,10 @@ def test_a_run_whose_id_another_store_has_used_is_remembered(
     monkeypatch.setattr("nbagent.runtime.runtime.REMEMBERED", 3)
     provider.otherwise(text_reply("yes"))
     for run_id in ("a", "b", "c"):
-        agent.start("Well?", run_id=run_id).wait(timeout=10)
+        agent.start("Well?", run_id=run_id).wait(timeout=60)
     monkeypatch.setenv("NBAGENT_STORE", str(tmp_path / "another.duckdb"))
     for run_id in ("a", "d"):
-        agent.start("Well?", run_id=run_id).wait(timeout=10)
+        agent.start("Well?", run_id=run_id).wait(timeout=60)
     until(lambda: current().live("b") is None or current().live("a") is None)
     assert [run_id for run_id in "abcd" if current().live(run_id) is not None] == ["a", "c", "d"]
     current()._stores.pop(tmp_path / "another.duckdb").close()

@@ -83,7 +83,7 @@ def test_each_limit_has_its_stop_reason(
     agent.run("Warm up")  # what is loaded at the first call takes its time
     agent.limits, agent.tools = replace(stop.limits, model_retries=0), [price]
     provider.reply(stop.reply)
-    output = agent.start("Price of AAPL?").wait(timeout=5)
+    output = agent.start("Price of AAPL?").wait(timeout=60)
     assert (output.stop_reason, output.status.value) == (stop.reason, stop.status), output.error
     assert output.content == stop.content
     assert stop.said in (output.error or "")
@@ -107,13 +107,13 @@ def test_a_launch_brings_its_limits_once(
 
     with monkeypatch.context() as at_once:
         at_once.setattr("nbagent.runtime.runtime.COMMIT_WAIT_S", 1.0)
-        first = runtime.thread.submit(on_the_loop()).result(5)
-        first.result(timeout=5)
+        first = runtime.thread.submit(on_the_loop()).result(60)
+        first.result(timeout=60)
         monkeypatch.setenv("NBAGENT_MAX_CONCURRENCY", "3")
         agent.run("Second")
         timer_fired = threading.Event()
         runtime.thread.soon(lambda: runtime.thread.loop.call_later(1.1, timer_fired.set))
-        assert timer_fired.wait(5)
+        assert timer_fired.wait(60)
     assert runtime.slots.limits.at_a_time == 3
 
 
@@ -127,10 +127,10 @@ def test_a_queue_timeout_ends_a_run_that_never_began(
     first = agent.start("First")
     provider.wait_for_requests(1)
     agent.limits = Limits(queue_timeout_s=0.1)
-    second = agent.start("Second").wait(timeout=5)
+    second = agent.start("Second").wait(timeout=60)
     assert (second.stop_reason, second.status, second.content) == ("queue_timeout", RunStatus.timeout, "")
     gate.open()
-    assert first.result(timeout=5).content == "yes"
+    assert first.result(timeout=60).content == "yes"
     assert len(provider.requests) == 1
 
 
@@ -145,7 +145,7 @@ def test_a_tool_timeout_is_told_to_the_model(
 
     monkeypatch.setenv("NBAGENT_TOOL_TIMEOUT", "0.05")
     provider.reply(tool_reply(("stuck", {})), text_reply("sorry"))
-    output = Agent(model=agent.model, tools=[stuck]).start("Go").result(timeout=5)
+    output = Agent(model=agent.model, tools=[stuck]).start("Go").result(timeout=60)
     assert output.content == "sorry"
     assert "longer than 0.05 s" in (output.tool_calls[0].error or "")
 
@@ -166,10 +166,10 @@ def test_a_resume_with_a_cost_limit_needs_a_price_too(agent: Agent, provider: Sc
     """Limits given to a resume are checked as those of a launch, before the run is claimed."""
     provider.reply(error(400), text_reply("yes"))
     run = agent.start("Well?")
-    run.wait(timeout=5)
+    run.wait(timeout=60)
     with pytest.raises(ConfigurationError, match="price table"):
         run.resume(limits=Limits(max_cost_usd=1.0))
-    assert run.resume().result(timeout=5).attempt == 2
+    assert run.resume().result(timeout=60).attempt == 2
 
 
 def test_a_slot_is_given_back_between_tries(
@@ -187,7 +187,7 @@ def test_a_slot_is_given_back_between_tries(
     provider.wait_for_requests(2)
     assert provider.bodies[1]["messages"][0]["content"] == "Second"
     gate.open()
-    assert [output.content for output in nb.gather(first, second, timeout=10)] == ["first", "second"]
+    assert [output.content for output in nb.gather(first, second, timeout=60)] == ["first", "second"]
 
 
 def test_a_pending_run_shows_its_place(
@@ -208,7 +208,7 @@ def test_a_pending_run_shows_its_place(
     until(lambda: [run.queue_position for run in runs] == [None, None, None, 1])
     for gate in gates:
         gate.open()
-    nb.gather(*runs, timeout=5)
+    nb.gather(*runs, timeout=60)
     assert [run.queue_position for run in runs] == [None] * 4
 
 
@@ -227,7 +227,7 @@ def test_a_pause_stops_the_clock() -> None:
         clock.resume()
         began = loop.time()
         await asyncio.wait_for(over.wait(), 5)
-        assert 0.09 < loop.time() - began < 1
+        assert loop.time() - began > 0.09
 
     asyncio.run(scenario())
 
@@ -243,7 +243,7 @@ def test_a_paused_run_outlives_its_timeout(agent: Agent, provider: ScriptedProvi
     with pytest.raises(nb.WaitTimeout):
         run.wait(timeout=0.5)
     current().thread.soon(live.resume_clock)
-    assert run.wait(timeout=5).stop_reason == "timeout"
+    assert run.wait(timeout=60).stop_reason == "timeout"
 
 
 @pytest.mark.parametrize("name", ["max_cost_usd", "timeout_s", "max_total_tokens", "max_steps"])

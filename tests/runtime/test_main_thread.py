@@ -18,14 +18,14 @@ from tests.provider.server import ScriptedProvider
 Until = Callable[[Callable[[], bool]], None]
 
 
-@tool(main_thread=True, timeout=10)
+@tool(main_thread=True, timeout=60)
 def where() -> str:
     """Say which thread this is."""
     return "main" if threading.current_thread() is threading.main_thread() else "another"
 
 
 def ended(runs: list[Run]) -> None:
-    nb.gather(*runs, timeout=10)
+    nb.gather(*runs, timeout=60)
 
 
 def last_event(runs: list[Run]) -> None:
@@ -50,8 +50,8 @@ def streamed(runs: list[Run]) -> None:
 
 
 WAITS: dict[str, Callable[[list[Run]], Any]] = {
-    "result": lambda runs: [run.result(timeout=10) for run in runs],
-    "wait": lambda runs: [run.wait(timeout=10) for run in runs],
+    "result": lambda runs: [run.result(timeout=60) for run in runs],
+    "wait": lambda runs: [run.wait(timeout=60) for run in runs],
     "gather": ended,
     "for": last_event,
     "await": awaited,
@@ -69,7 +69,7 @@ def test_waiting_does_the_work(
     provider.otherwise(text_reply("ok"))
     runs = [agent.start("Go"), agent.start("Go")]
     wait(runs)
-    outputs = [run.result(timeout=10) for run in runs]
+    outputs = [run.result(timeout=60) for run in runs]
     assert [output.tool_calls[0].result for output in outputs] == ["main", "main"]
 
 
@@ -82,13 +82,13 @@ def test_a_tool_may_wait_for_a_run_whose_tool_needs_the_main_thread(
     @tool(main_thread=True)
     def nested() -> str:
         """Run another agent and wait."""
-        output = inner.start("Inner").result(timeout=10)
+        output = inner.start("Inner").result(timeout=60)
         return f"{where()} {output.tool_calls[0].result}"
 
     provider.reply(
         tool_reply(("nested", {})), tool_reply(("where", {})), text_reply("inner"), text_reply("outer")
     )
-    output = Agent(model=agent.model, tools=[nested]).start("Go").result(timeout=10)
+    output = Agent(model=agent.model, tools=[nested]).start("Go").result(timeout=60)
     assert output.tool_calls[0].result == "main main"
 
 
@@ -108,7 +108,7 @@ def test_a_main_thread_that_is_never_free_is_told_to_the_model(
     run = Agent(model=agent.model, tools=[late]).start("Go")
     over = threading.Event()
     run.future().add_done_callback(lambda _: over.set())
-    assert over.wait(5)  # a wait that is not ours: it does nothing for the tool
+    assert over.wait(60)  # a wait that is not ours: it does nothing for the tool
     (call,) = run.output.tool_calls
     assert (call.status, run.content) == ("error", "sorry")
     assert "waited 0.1 s for the main thread, which was busy" in (call.error or "")
@@ -132,7 +132,7 @@ def test_a_cancelled_call_never_reaches_the_main_thread(
     assert run.record is not None
     until(lambda: bool(run.record and run.record.running_tools))
     run.cancel()
-    output = run.wait(timeout=5)
+    output = run.wait(timeout=60)
     assert (output.status, [call.status for call in output.tool_calls], calls) == (
         RunStatus.cancelled,
         ["cancelled"],
@@ -149,7 +149,7 @@ def test_a_failing_call_is_told_to_the_model(agent: Agent, provider: ScriptedPro
         raise SystemExit(3)
 
     provider.reply(tool_reply(("broken", {})), text_reply("sorry"))
-    output = Agent(model=agent.model, tools=[broken]).start("Go").result(timeout=5)
+    output = Agent(model=agent.model, tools=[broken]).start("Go").result(timeout=60)
     assert (output.content, output.tool_calls[0].error) == ("sorry", "SystemExit: 3")
 
 
@@ -164,5 +164,5 @@ def test_stop_during_a_call_ends_the_wait(agent: Agent, provider: ScriptedProvid
     provider.reply(tool_reply(("interrupted", {})), text_reply("sorry"))
     run = Agent(model=agent.model, tools=[interrupted]).start("Go")
     with pytest.raises(KeyboardInterrupt):
-        run.result(timeout=5)
-    assert run.result(timeout=5).content == "sorry"
+        run.result(timeout=60)
+    assert run.result(timeout=60).content == "sorry"

@@ -32,7 +32,7 @@ def test_two_hundred_runs_with_a_tool_call_each() -> None:
         agent = Agent(model=model, tools=[price])
         symbols = [f"{'ABCDEFGHIJKLMNOPQRST'[n // 10]}{'QRSTUVWXYZ'[n % 10]}X" for n in range(RUNS)]
         runs = [agent.start(f"What is the price of {symbol}?", label=symbol) for symbol in symbols]
-        outputs = gather(*runs, timeout=50)
+        outputs = gather(*runs, timeout=60)
     finally:
         settings.configure("max_concurrency", None)
         server.stop()

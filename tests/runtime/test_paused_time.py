@@ -20,7 +20,7 @@ from tests.runtime import test_approval_processes as processes
 from tests.runtime.test_team_approval import bank, cast_of, waiting
 
 Until = Callable[[Callable[[], bool]], None]
-T = 20
+T = 60
 START = datetime(2026, 11, 30, 9, tzinfo=UTC)
 
 

@@ -52,7 +52,7 @@ def failed_after_a_tool(agent: Agent, provider: ScriptedProvider) -> nb.Run:
     agent.tools = [price]
     provider.reply(tool_reply(("price", {"symbol": "AAPL"})), error(400))
     run = agent.start("Price of AAPL?")
-    assert run.wait(timeout=5).status is RunStatus.error
+    assert run.wait(timeout=60).status is RunStatus.error
     return run
 
 
@@ -62,7 +62,7 @@ def test_a_failed_run_goes_on_from_its_last_finished_step(agent: Agent, provider
     before = run.output
     provider.reply(text_reply("It is 190.5"))
     assert run.resume() is run
-    output = run.result(timeout=5)
+    output = run.result(timeout=60)
     assert (output.content, output.attempt, output.error) == ("It is 190.5", 2, None)
     assert provider.bodies[2]["messages"] == provider.bodies[1]["messages"]
     assert [call.status for call in output.model_calls] == ["completed", "error", "completed"]
@@ -89,7 +89,7 @@ def test_every_handle_follows_the_new_attempt(agent: Agent, provider: ScriptedPr
     assert run.status in {RunStatus.pending, RunStatus.running}
     assert not run.done()
     gate.open()
-    assert run.result(timeout=5).content == "done"
+    assert run.result(timeout=60).content == "done"
     assert nb.get(run.run_id).content == "done"
 
 
@@ -105,7 +105,7 @@ def test_finished_steps_are_durable_before_the_run_ends(agent: Agent, provider: 
     assert [message.role for message in stored.messages][:2] == ["user", "assistant"]
     assert len(stored.model_calls) == 1
     gate.open()
-    assert current().stored(run.result(timeout=5).run_id) == run.output
+    assert current().stored(run.result(timeout=60).run_id) == run.output
 
 
 def test_a_tool_starts_only_when_its_request_is_durable(agent: Agent, provider: ScriptedProvider) -> None:
@@ -120,7 +120,7 @@ def test_a_tool_starts_only_when_its_request_is_durable(agent: Agent, provider: 
         return "ok"
 
     provider.reply(tool_reply(("look", {})), text_reply("done"))
-    Agent(model=agent.model, tools=[look]).start("Look").result(timeout=5)
+    Agent(model=agent.model, tools=[look]).start("Look").result(timeout=60)
     assert len(seen) == 1
     assert json.loads(seen[0]["tool_requests"])[0]["name"] == "look"
 
@@ -132,14 +132,14 @@ def test_a_cut_off_answer_goes_on_from_its_partial_text(agent: Agent, provider: 
     """The partial text is sent as the answer's beginning; what the model repeats of it is there once."""
     provider.reply((*text("The capital of", " France"), Drop()))
     run = agent.start("Capital of France?")
-    assert run.wait(timeout=5).content == "The capital of France"
+    assert run.wait(timeout=60).content == "The capital of France"
     gate = Gate()
     provider.reply((*text("capital", " of France is"), Wait(gate), *text_reply(" Paris.")))
     run.resume(from_partial=True)
     provider.wait_for_requests(2)
     assert run.text.startswith("The capital of France")
     gate.open()
-    output = run.result(timeout=5)
+    output = run.result(timeout=60)
     assert output.content == "The capital of France is Paris."
     assert provider.bodies[1]["messages"] == [
         {"role": "user", "content": "Capital of France?"},
@@ -154,9 +154,9 @@ def test_a_continuation_that_is_cut_off_can_go_on_too(agent: Agent, provider: Sc
     """Partial text of two attempts is one partial text."""
     provider.reply((*text("One, two"), Drop()), (*text(", three"), Drop()), text_reply(", four."))
     run = agent.start("Count")
-    run.wait(timeout=5)
-    run.resume(from_partial=True).wait(timeout=5)
-    output = run.resume(from_partial=True).result(timeout=5)
+    run.wait(timeout=60)
+    run.resume(from_partial=True).wait(timeout=60)
+    output = run.resume(from_partial=True).result(timeout=60)
     assert (output.content, output.attempt) == ("One, two, three, four.", 3)
     assert current().stored(run.run_id) == output
 
@@ -165,8 +165,8 @@ def test_a_resume_asks_again_by_default(agent: Agent, provider: ScriptedProvider
     """Without from_partial the partial text stays on its attempt and the step is asked anew."""
     provider.reply((*text("Well, "), Drop()), text_reply("Paris."))
     run = agent.start("Capital of France?")
-    run.wait(timeout=5)
-    assert run.resume().result(timeout=5).content == "Paris."
+    run.wait(timeout=60)
+    assert run.resume().result(timeout=60).content == "Paris."
     (row,) = current().store.read("select partial_text from attempts where attempt = 1")
     assert row["partial_text"] == "Well, "
 
@@ -174,13 +174,13 @@ def test_a_resume_asks_again_by_default(agent: Agent, provider: ScriptedProvider
 def test_the_demo_model_goes_on_from_partial_text() -> None:
     """Partial text and continuation are the answer that an undisturbed run gives."""
     prompt = "What is the capital of France? Answer in one sentence."
-    whole = Agent(model="demo:assistant").start(prompt).result(timeout=20).content
+    whole = Agent(model="demo:assistant").start(prompt).result(timeout=60).content
     run = Agent(model="demo:slow").start(prompt, timeout=0.75)
-    partial = run.wait(timeout=20).content
+    partial = run.wait(timeout=60).content
     assert run.status is RunStatus.timeout
     assert partial
     assert partial != whole
-    assert run.resume(from_partial=True, timeout=30).result(timeout=20).content == whole
+    assert run.resume(from_partial=True, timeout=60).result(timeout=60).content == whole
 
 
 @pytest.mark.parametrize(
@@ -236,8 +236,8 @@ def test_a_call_at_the_provider_is_taken_up_again() -> None:
     """Its id, sequence number and text so far go to the model instead of a new question; once read it is done."""
     model = AtTheProvider()
     run = Agent(model=model, limits=Limits(model_retries=0)).start("Capital of France?")
-    assert run.wait(timeout=5).status is RunStatus.error
-    assert run.resume().result(timeout=5).content == "Paris."
+    assert run.wait(timeout=60).status is RunStatus.error
+    assert run.resume().result(timeout=60).content == "Paris."
     assert run.text == "Paris."
     assert [request.resume for request in model.requests] == [
         None,
@@ -251,7 +251,7 @@ def test_a_call_at_the_provider_is_not_lost_by_a_resume_that_dies_at_once() -> N
     """What the new attempt begins with is in the store with its claim: the next resume finds it there."""
     model = AtTheProvider(stuck=True)
     run = Agent(model=model, limits=Limits(model_retries=0)).start("Capital of France?")
-    run.wait(timeout=5)
+    run.wait(timeout=60)
     run.resume()
     (row,) = current().store.read(
         "select response_id, last_sequence_number, partial_text from attempt_progress where attempt = 2"
@@ -270,8 +270,8 @@ def test_a_run_stopped_by_a_limit_goes_on_with_a_higher_one(agent: Agent, provid
         tool_reply(("price", {"symbol": "AAPL"})), tool_reply(("price", {"symbol": "MSFT"})), text_reply("ok")
     )
     run = agent.start("Prices?")
-    assert run.wait(timeout=5).stop_reason == "max_steps"
-    output = run.resume(limits=Limits(max_steps=2)).result(timeout=5)
+    assert run.wait(timeout=60).stop_reason == "max_steps"
+    output = run.resume(limits=Limits(max_steps=2)).result(timeout=60)
     assert (output.content, output.metrics.model_calls, output.metrics.tool_calls) == ("ok", 3, 2)
     assert [call.step for call in output.tool_calls] == [1, 2]
     assert current().stored(run.run_id) == output
@@ -281,8 +281,8 @@ def test_an_invalid_answer_is_repaired_after_a_resume(agent: Agent, provider: Sc
     """A run that ended with an invalid answer sends it back once more."""
     provider.reply(text_reply("no number"), text_reply("none"), text_reply('{"value": 7}'))
     run = agent.start("How many?", output_schema=int)
-    assert run.wait(timeout=5).stop_reason == "invalid_output"
-    assert run.resume().result(timeout=5).content == 7
+    assert run.wait(timeout=60).stop_reason == "invalid_output"
+    assert run.resume().result(timeout=60).content == 7
     assert "does not fit" in provider.bodies[2]["messages"][-1]["content"]
 
 
@@ -293,7 +293,7 @@ def test_what_is_over_or_at_work_cannot_be_resumed(agent: Agent, provider: Scrip
     """Completed, cancelled and running runs and unknown ids say in two lines what to do instead."""
     provider.reply(text_reply("yes"), (*text("Once"), Silence()))
     completed = agent.start("Well?")
-    completed.result(timeout=5)
+    completed.result(timeout=60)
     with pytest.raises(ConfigurationError, match=r"is complete.*\n.*retry"):
         completed.resume()
     running = agent.start("Write")
@@ -301,7 +301,7 @@ def test_what_is_over_or_at_work_cannot_be_resumed(agent: Agent, provider: Scrip
     with pytest.raises(ConfigurationError, match=r"in this kernel\n.*nb\.cancel_run"):
         running.resume()
     running.cancel()
-    running.wait(timeout=5)
+    running.wait(timeout=60)
     with pytest.raises(ConfigurationError, match=r"cancelled, which is final.*\n.*retry"):
         running.resume()
     with pytest.raises(UnknownNameError, match="no run 'nobody'"):
@@ -332,7 +332,7 @@ def test_one_of_two_that_resume_at_once_wins(
     assert len(said) == 1, said
     assert len(said[0].splitlines()) == 2
     gate.open()
-    assert run.wait(timeout=5).content == "once"
+    assert run.wait(timeout=60).content == "once"
     assert len(provider.requests) == 3
 
 
@@ -349,7 +349,7 @@ def test_a_handle_follows_a_run_that_was_resumed_elsewhere(
         run.resume(agent=agent)
     assert not run.done()
     gate.open()
-    assert run.wait(timeout=5).content == "there"
+    assert run.wait(timeout=60).content == "there"
     assert nb.get(run.run_id).output.attempt == 2
 
 
@@ -379,7 +379,7 @@ def test_an_agent_that_is_given_is_used_as_it_is(
     )
     provider.reply(tool_reply(("price", {"symbol": "MSFT"})), text_reply("0.0"))
     runtime = current() if where == "this kernel" else elsewhere
-    output = recover.resume(runtime, run.run_id, agent=other).result(timeout=5)
+    output = recover.resume(runtime, run.run_id, agent=other).result(timeout=60)
     assert (output.content, output.tool_calls[-1].result) == ("0.0", "0.0")
     body = provider.bodies[-1]
     assert (body["model"], body["temperature"]) == ("scripted-2", 0.5)
@@ -392,8 +392,8 @@ def test_an_agent_that_is_given_leaves_what_it_does_not_say(agent: Agent, provid
     agent.tools = [price]
     provider.reply(tool_reply(("price", {"symbol": "AAPL"})), error(400), text_reply("[190.5]"))
     run = agent.start("Price of AAPL?", output_schema=list[float])
-    run.wait(timeout=5)
-    output = run.resume(agent=Agent(tools=[price])).result(timeout=5)
+    run.wait(timeout=60)
+    output = run.resume(agent=Agent(tools=[price])).result(timeout=60)
     assert output.content == [190.5]
     assert provider.bodies[-1]["model"] == "scripted-1"
     assert "response_format" in provider.bodies[-1]
@@ -421,7 +421,7 @@ def test_missing_and_changed_tools_are_named(
     assert len(provider.requests) == 2
     assert elsewhere.stored(run.run_id).attempt == 1
     provider.reply(text_reply("190.5"))
-    assert recover.resume(elsewhere, run.run_id, agent=agent).result(timeout=5).content == "190.5"
+    assert recover.resume(elsewhere, run.run_id, agent=agent).result(timeout=60).content == "190.5"
 
 
 def test_a_schema_defined_in_a_cell_is_found_or_named(
@@ -433,11 +433,11 @@ def test_a_schema_defined_in_a_cell_is_found_or_named(
     city = create_model("City", __module__="__main__", name=(str, ...))
     provider.reply(error(400), text_reply('{"name": "Paris"}'))
     run = agent.start("A city?", output_schema=city)
-    run.wait(timeout=5)
+    run.wait(timeout=60)
     with pytest.raises(ConfigurationError, match=r"output schema '__main__\.City' is not defined"):
         recover.resume(elsewhere, run.run_id, agent=agent)
     monkeypatch.setattr(sys.modules["__main__"], "City", city, raising=False)
-    assert recover.resume(elsewhere, run.run_id, agent=agent).result(timeout=5).content == city(name="Paris")
+    assert recover.resume(elsewhere, run.run_id, agent=agent).result(timeout=60).content == city(name="Paris")
 
 
 def test_an_agent_of_the_notebook_is_found_by_its_name(
@@ -448,17 +448,17 @@ def test_an_agent_of_the_notebook_is_found_by_its_name(
     run = failed_after_a_tool(agent, provider)
     monkeypatch.setattr(sys.modules["__main__"], "my_desk", agent, raising=False)
     provider.reply(text_reply("190.5"))
-    assert recover.resume(elsewhere, run.run_id).result(timeout=5).content == "190.5"
+    assert recover.resume(elsewhere, run.run_id).result(timeout=60).content == "190.5"
 
 
 def test_a_run_in_a_session_is_resumed_with_its_history(agent: Agent, provider: ScriptedProvider) -> None:
     """The turns before it are sent, those after it are not."""
     provider.reply(text_reply("one"), error(400), text_reply("three"), text_reply("two"))
-    agent.start("1", session_id="s").result(timeout=5)
+    agent.start("1", session_id="s").result(timeout=60)
     run = agent.start("2", session_id="s")
-    run.wait(timeout=5)
-    agent.start("3", session_id="s").result(timeout=5)
-    run.resume().result(timeout=5)
+    run.wait(timeout=60)
+    agent.start("3", session_id="s").result(timeout=60)
+    run.resume().result(timeout=60)
     assert [message["content"] for message in provider.bodies[3]["messages"]] == ["1", "one", "2"]
 
 
@@ -470,9 +470,9 @@ def test_retry_starts_anew(agent: Agent, provider: ScriptedProvider) -> None:
     agent.tools = [price]
     provider.reply(error(400), text_reply("190.5"))
     first = agent.start("Price?", label="mine")
-    first.wait(timeout=5)
+    first.wait(timeout=60)
     second = first.retry()
-    assert second.result(timeout=5).content == "190.5"
+    assert second.result(timeout=60).content == "190.5"
     assert (second.run_id != first.run_id, first.status) == (True, RunStatus.error)
     assert nb.get("mine").run_id == second.run_id
     assert provider.bodies[1]["messages"] == provider.bodies[0]["messages"]
@@ -486,8 +486,8 @@ def taken_over(run_id: str) -> Store:
     """Another process that gave the run up for dead and claimed its next attempt."""
     other = Store(current().store.path)
     died = {"status": "interrupted", "stop_reason": "kernel_died"}
-    assert other.submit(Finish(run_id=run_id, attempt=1, end=died)).result(5)
-    assert other.submit(NewAttempt(run_id=run_id, attempt=2)).result(5)
+    assert other.submit(Finish(run_id=run_id, attempt=1, end=died)).result(60)
+    assert other.submit(NewAttempt(run_id=run_id, attempt=2)).result(60)
     return other
 
 
@@ -500,16 +500,16 @@ def test_an_owner_that_wakes_up_too_late_writes_nothing(agent: Agent, provider: 
     other = taken_over(run.run_id)
     waited = run.future()
     gate.open()
-    request.answered.wait(5)
+    request.answered.wait(60)
     while run._live is not None:
         time.sleep(0.005)
     assert run.output.attempt == 2
     assert not waited.done()
     end = {"status": "completed", "stop_reason": "end", "content": "from the other"}
-    other.submit(Finish(run_id=run.run_id, attempt=2, session_id=run.session_id, turn=1, end=end)).result(5)
+    other.submit(Finish(run_id=run.run_id, attempt=2, session_id=run.session_id, turn=1, end=end)).result(60)
     other.close()
-    assert waited.result(5).content == "from the other"
-    assert run.result(timeout=5).content == "from the other"
+    assert waited.result(60).content == "from the other"
+    assert run.result(timeout=60).content == "from the other"
     assert current().store.read("select count(*) n from model_calls") == [{"n": 0}]
 
 
@@ -529,7 +529,7 @@ def test_an_owner_that_wakes_up_too_late_starts_no_tool(agent: Agent, provider: 
     live = current().live(run.run_id)
     assert live is not None
     gate.open()
-    live.done.result(5)
+    live.done.result(60)
     assert (called, run.output.attempt) == ([], 2)
 
 
@@ -541,7 +541,7 @@ def test_a_quiet_run_has_a_heartbeat(agent: Agent, provider: ScriptedProvider) -
     assert live is not None
     while run.text != "Once":
         time.sleep(0.005)
-    current().thread.submit(_call(live.rows.progress)).result(5)
+    current().thread.submit(_call(live.rows.progress)).result(60)
     assert not live.progress_due()
     live.rows._written_at -= 61
     assert live.progress_due()
@@ -560,7 +560,7 @@ def test_the_end_nobody_saw_is_dated_when_the_process_was_last_heard_of() -> Non
     store = current().store
     began = datetime(2026, 1, 1, tzinfo=UTC)
     row = {"run_id": "old", "session_id": "s", "owner": "nowhere", "created_at": began}
-    store.submit(Launch(row)).result(5)
+    store.submit(Launch(row)).result(60)
     output = current().stored("old")
     assert (output.status, output.finished_at) == (RunStatus.interrupted, began)
 
@@ -572,6 +572,6 @@ def test_what_the_store_has_to_say_is_said_once(agent: Agent, provider: Scripted
     path.write_bytes(b"no database" * 1000)
     provider.otherwise(text_reply("yes"))
     with pytest.warns(UserWarning, match="is damaged.*\n.*kept in") as told:
-        agent.start("Well?").result(timeout=5)
+        agent.start("Well?").result(timeout=60)
     assert len(told) == 1
-    agent.start("Again?").result(timeout=5)
+    agent.start("Again?").result(timeout=60)

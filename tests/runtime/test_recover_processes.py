@@ -49,7 +49,7 @@ def child(provider: ScriptedProvider, log: Path, run_id: str, *tools: str) -> su
 
 def gone(process: subprocess.Popen[str]) -> None:
     """Wait until the process has ended."""
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
 
 
 def test_an_interrupted_tool_is_reported_and_not_run_again(provider: ScriptedProvider, log: Path) -> None:
@@ -59,7 +59,7 @@ def test_an_interrupted_tool_is_reported_and_not_run_again(provider: ScriptedPro
     gone(child(provider, log, "mine", *tools))
     assert nb.get("mine").status is RunStatus.interrupted
     run = nb.resume("mine", agent=agent_on(provider.base_url, tools))
-    output = run.result(timeout=10)
+    output = run.result(timeout=60)
     assert log.read_text().splitlines() == ["begin buy", "end buy", "begin die", "begin send", "end send"]
     told = json.loads(output.content.removeprefix("all of it: "))
     assert (told[0], told[2]) == ("buy-done", "send-done")
@@ -79,7 +79,7 @@ def test_an_interrupted_idempotent_tool_is_called_again(provider: ScriptedProvid
     tools = ("buy", "die_once")
     provider.otherwise(one_tool_after_another(tools))
     gone(child(provider, log, "mine", *tools))
-    output = nb.resume("mine", agent=agent_on(provider.base_url, tools)).result(timeout=10)
+    output = nb.resume("mine", agent=agent_on(provider.base_url, tools)).result(timeout=60)
     assert log.read_text().splitlines() == ["begin buy", "end buy", "begin die_once", "begin die_once"]
     assert output.content == 'all of it: ["buy-done", "die_once-done"]'
 
@@ -108,7 +108,7 @@ def kill_and_resume(provider: ScriptedProvider, log: Path, step: int, after_s: f
     cut = run.status is RunStatus.interrupted
     if cut:
         run = nb.resume("mine", agent=agent_on(provider.base_url))
-    output = run.result(timeout=10)
+    output = run.result(timeout=60)
     told = json.loads(output.content.removeprefix("all of it: "))
     lines = log.read_text().splitlines()
     assert len(lines) == len(set(lines)), lines

@@ -58,7 +58,7 @@ def test_whoever_looks_sees_the_cost(
     """Every view of the record agrees after a price was given, the run's own handle too; it is told once."""
     provider.reply(text_reply("ok"))
     run = agent.start("Well?", session_id="s")
-    assert run.result(15).metrics.cost_usd is None
+    assert run.result(60).metrics.cost_usd is None
     assert nb.runs()["cost_usd"].isna().all()
     give_price()
     assert LOOKS[look](run) == pytest.approx(ONE_CALL_USD)
@@ -125,7 +125,7 @@ def test_the_rows_of_batches_are_priced(agent: Agent, provider: ScriptedProvider
     """All rows of the record have a cost then, those of batches included."""
     provider.otherwise(text_reply("ok"))
     batch = agent.map(list("abc"), "{{ row }}", label="letters")
-    batch.wait(30)
+    batch.wait(60)
     give_price()
     assert batch.metrics.cost_usd == pytest.approx(3 * ONE_CALL_USD)
     assert nb.metrics.by_model(batch="letters")["cost_usd"].tolist() == pytest.approx([3 * ONE_CALL_USD])
@@ -135,12 +135,12 @@ def test_two_that_price_at_once_do_no_harm(agent: Agent, provider: ScriptedProvi
     """What another kernel has priced meanwhile keeps that cost."""
     provider.reply(text_reply("ok"))
     run = agent.start("Well?")
-    run.result(15)
+    run.result(60)
     store = runtime.current().store
     (row,) = unpriced(store)
     key = row["run_id"], row["attempt"], row["step"], row["try_no"]
     for cost in (1.0, 2.0):
-        store.write(GiveCosts((CallCost(*key, cost),)), "pricing", timeout_s=10)
+        store.write(GiveCosts((CallCost(*key, cost),)), "pricing", timeout_s=60)
     assert nb.sql("select cost_usd from model_calls")["cost_usd"].tolist() == [1.0]
     assert not unpriced(store)
     assert row["total_tokens"] == Usage(total_tokens=18).total_tokens

@@ -51,7 +51,7 @@ def test_deny_tells_the_model(provider: ScriptedProvider, given_s: float | None)
     """The run goes on with a denied call, which never ran."""
     provider.otherwise(asks_then_ends)
     limits = Limits(model_retries=0, approval_timeout_s=given_s)
-    output = agent(provider, limits=limits).start("Send it", on_approval="deny").result(15)
+    output = agent(provider, limits=limits).start("Send it", on_approval="deny").result(60)
     assert (output.content, SENT) == ("Done.", [])
     (call,) = output.tool_calls
     assert call.status == "denied"
@@ -95,7 +95,7 @@ def test_a_person_who_is_there_in_time_decides(provider: ScriptedProvider, how: 
     while not run.pending_approvals:
         assert not run.done()
     run.approve()
-    assert (run.result(15).content, SENT) == ("Done.", ["Ada"])
+    assert (run.result(60).content, SENT) == ("Done.", ["Ada"])
 
 
 def test_it_is_an_option_and_reaches_members_and_rows(
@@ -103,7 +103,7 @@ def test_it_is_an_option_and_reaches_members_and_rows(
 ) -> None:
     """From the settings, in every row of a map, and from a team to its members."""
     provider.otherwise(asks_then_ends)
-    frame = agent(provider).map(["a", "b"], "Send {{ row }}", on_approval="fail").result(30)
+    frame = agent(provider).map(["a", "b"], "Send {{ row }}", on_approval="fail").result(60)
     assert frame["error_type"].tolist() == ["ApprovalNeeded"] * 2
     monkeypatch.setenv("NBAGENT_ON_APPROVAL", "deny")
     assert agent(provider).run("Send it").content == "Done."
@@ -127,12 +127,12 @@ def test_check_raises_where_rows_failed(provider: ScriptedProvider, bad: tuple[s
         )
     )
     batch = agent(provider).map(["a", "b", "c"], "{{ row }}", label="nightly")
-    assert len(batch.result(30)) == 3
+    assert len(batch.result(60)) == 3
     if not bad:
-        assert len(batch.result(30, check=True)) == 3
+        assert len(batch.result(60, check=True)) == 3
         return
     with pytest.raises(BatchError) as caught:
-        batch.result(30, check=True)
+        batch.result(60, check=True)
     assert caught.value.what.startswith(
         f"{len(bad)} of 3 rows of batch 'nightly' failed ({len(bad)} ProviderRefusedError)"
     )
@@ -152,13 +152,13 @@ def test_rows_that_a_limit_left_out_have_no_answer(
     batch = agent(provider).map(
         list("abcd"), "{{ row }}", max_tokens=max_tokens, max_concurrency=1, label="nightly"
     )
-    assert batch.wait(30)["status"].tolist().count("not asked") == (3 if said else 0)
+    assert batch.wait(60)["status"].tolist().count("not asked") == (3 if said else 0)
     assert batch.failed().empty
     if not said:
-        assert len(batch.result(30, check=True)) == 4
+        assert len(batch.result(60, check=True)) == 4
         return
     with pytest.raises(BatchError) as caught:
-        batch.result(30, check=True)
+        batch.result(60, check=True)
     assert caught.value.what == said
     assert "batch.resume()" in caught.value.todo
 
@@ -172,7 +172,7 @@ agent = Agent(model=OpenAIChat(id="m", base_url=sys.argv[1], api_key="k"), limit
 run = agent.start("Well?", label="letter")
 from nbagent import runtime
 [live] = runtime.current().runs()
-live.done.result(30)
+live.done.result(60)
 """
 SAID = "nbagent: run 'letter' failed, and nobody asked for its result: "
 
@@ -188,7 +188,7 @@ SAID = "nbagent: run 'letter' failed, and nobody asked for its result: "
         ("try:\n    run.result()\nexcept Exception:\n    pass", 0),
         ("agent.map(['x'], '{{ row }}').wait()", 1),
         (
-            "for _ in range(7): agent.start('x')\nfor live in runtime.current().runs(): live.done.result(30)",
+            "for _ in range(7): agent.start('x')\nfor live in runtime.current().runs(): live.done.result(60)",
             5,
         ),
     ],

@@ -47,7 +47,7 @@ def test_a_secret_of_an_address_is_in_no_error_row_or_repr(
     model = kind(id="m", base_url=url)
     agent = Agent(model=model, limits=Limits(model_retries=0))
     provider.otherwise(error(status, f"no, {url} with {SECRET}"))
-    output = agent.start("hi").wait(timeout=20)
+    output = agent.start("hi").wait(timeout=60)
     assert output.status == "error"
     shown = [repr(model), repr(agent), str(output), str(output.error), nb.runs().to_csv(), str(nb.doctor())]
     assert not [text for text in shown if SECRET in text]
@@ -65,7 +65,7 @@ def test_user_and_password_are_sent_as_basic_authorization(
     agent = Agent(model=OpenAIChat(id="m", base_url=at(provider, how), api_key="sk-not-this-one"))
     for _ in range(2):
         provider.reply(chat_wire.text_reply("hi"))
-        assert agent.start("hi").result(timeout=20).content == "hi"
+        assert agent.start("hi").result(timeout=60).content == "hi"
     sent = [request.headers["authorization"] for request in provider.requests]
     assert sent == ["Basic " + base64.b64encode(pair.encode()).decode()] * 2
 
@@ -75,7 +75,7 @@ def test_the_query_of_an_address_goes_with_each_request(provider: ScriptedProvid
     agent = Agent(model=OpenAIChat(id="m", base_url=at(provider, "query"), api_key="not-needed"))
     for _ in range(2):
         provider.reply(chat_wire.text_reply("hi"))
-        assert agent.start("hi").result(timeout=20).content == "hi"
+        assert agent.start("hi").result(timeout=60).content == "hi"
     assert {request.path for request in provider.requests} == {
         f"/v1/chat/completions?api-version=1&code={SECRET}"
     }
@@ -96,7 +96,7 @@ def test_a_secret_of_extra_body_is_sent_and_not_kept(
     settings = ModelSettings(extra_body={**extra, "top_k": 5})
     agent = Agent(model=OpenAIChat(id="m", base_url=provider.base_url, api_key="x"), settings=settings)
     provider.reply(chat_wire.text_reply("hi"))
-    output = agent.start("hi").result(timeout=20)
+    output = agent.start("hi").result(timeout=60)
     assert output.content == "hi"
     assert extra.items() <= provider.bodies[0].items()
     assert SECRET not in repr(settings) + repr(agent) + repr(output)
@@ -121,7 +121,7 @@ def test_a_tools_error_with_a_secret_is_masked(
 
     model = OpenAIChat(id="m", base_url=url, api_key=key if given == "literal" else "not-needed")
     provider.reply(chat_wire.tool_reply(("fetch", {})), chat_wire.text_reply("it failed"))
-    output = Agent(model=model, tools=[fetch]).start("go").result(timeout=20)
+    output = Agent(model=model, tools=[fetch]).start("go").result(timeout=60)
     (told,) = [message["content"] for message in provider.bodies[1]["messages"] if message["role"] == "tool"]
     assert told == "Error: ConnectionError: 401 for https://house.example/data with header '[secret]'"
     assert key not in str(output)

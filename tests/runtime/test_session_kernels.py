@@ -121,8 +121,8 @@ def test_a_killed_kernel_keeps_nobody_waiting(
     killed.kill()
     if died == "in the queue":
         gate.open()
-        assert run.wait(timeout=30).status is RunStatus.completed
-    assert behind.wait(timeout=30).content == "answer to two"
+        assert run.wait(timeout=60).status is RunStatus.completed
+    assert behind.wait(timeout=60).content == "answer to two"
     assert third.wait(last)["status"] == "completed"
     assert nb.get(first).status is RunStatus.interrupted
     if died != "in the queue":
@@ -147,7 +147,7 @@ def test_a_stopped_kernel_keeps_its_turn(
     assert len(provider.requests) == 1
     gate.open()
     os.kill(other.pid, signal.SIGCONT)
-    assert second.wait(timeout=30).content == "answer to two"
+    assert second.wait(timeout=60).content == "answer to two"
     assert other.wait(first)["status"] == "completed"
     assert histories(provider) == [["one"], ["one", "two"]]
 
@@ -163,7 +163,7 @@ def test_a_paused_head_keeps_its_turn(
     said = f"waiting for its turn: run 'order' of process {other.pid}"
     until(lambda: waiting(second).startswith(said) and "before it waits for approval" in waiting(second))
     nb.get(first).approve()
-    assert second.wait(timeout=30).content == "answer to two"
+    assert second.wait(timeout=60).content == "answer to two"
     assert other.wait(first)["content"] == "answer to pay"
     assert histories(provider) == [["pay"], ["pay"], ["pay", "two"]]
 
@@ -185,8 +185,8 @@ def test_a_paused_head_whose_kernel_is_gone_keeps_its_turn(
         nb.get(first).approve(agent=here)
     else:
         assert nb.get(first).cancel()
-    assert second.wait(timeout=30).content == "answer to two"
-    assert nb.get(first).wait(timeout=30).status.value == ("completed" if by == "approving" else "cancelled")
+    assert second.wait(timeout=60).content == "answer to two"
+    assert nb.get(first).wait(timeout=60).status.value == ("completed" if by == "approving" else "cancelled")
     assert histories(provider)[-1] == ["pay", "two"]
 
 
@@ -209,8 +209,8 @@ def test_a_resumed_run_has_its_old_turn(
     until(lambda: third.look(behind[0])["waiting"].startswith("waiting for its turn: run "))
     assert len(provider.requests) == 2
     gate.open()
-    assert work.wait(timeout=30).status is RunStatus.completed
-    assert resumed.wait(timeout=30).content == "answer to lost"
+    assert work.wait(timeout=60).status is RunStatus.completed
+    assert resumed.wait(timeout=60).content == "answer to lost"
     assert [third.wait(one)["status"] for one in behind] == ["completed"] * 2
     assert histories(provider)[2:] == [
         ["lost"],
@@ -232,7 +232,7 @@ def test_reject_looks_at_all_kernels(
         SessionBusyError, match=f"'s' has an unfinished run: 'first' of process {other.pid} on"
     ):
         here.start("two", session_id="s")
-    assert here.start("else", session_id="another").wait(timeout=30).content == "answer to else"
+    assert here.start("else", session_id="another").wait(timeout=60).content == "answer to else"
     gate.open()
     other.wait(first)
     gate = gates.hold("beside")
@@ -247,13 +247,13 @@ def test_reject_looks_at_all_kernels(
         here.start("two", session_id="s")
     other.ask("approve", run_id=paused)
     other.wait(paused)
-    assert here.start("two", session_id="s").wait(timeout=30).content == "answer to two"
+    assert here.start("two", session_id="s").wait(timeout=60).content == "answer to two"
     held = gates.hold("mine")
     mine = here.start("mine", session_id="s")
     with pytest.raises(ValueError, match=r"SessionBusyError.*'s' has an unfinished run"):
         other.start("three", on_busy="reject")
     held.open()
-    mine.wait(timeout=30)
+    mine.wait(timeout=60)
 
 
 def test_a_dead_kernels_runs_make_no_session_busy(
@@ -266,7 +266,7 @@ def test_a_dead_kernels_runs_make_no_session_busy(
     provider.wait_for_requests(1)
     other.kill()
     here.on_busy = "reject"
-    assert here.start("two", session_id="s").wait(timeout=30).content == "answer to two"
+    assert here.start("two", session_id="s").wait(timeout=60).content == "answer to two"
 
 
 def test_cancel_takes_over_from_all_kernels(
@@ -284,13 +284,13 @@ def test_cancel_takes_over_from_all_kernels(
     provider.wait_for_requests(2)
     here.on_busy = "cancel"
     run = here.start("two", session_id="s")
-    assert run.wait(timeout=30).content == "answer to two"
+    assert run.wait(timeout=60).content == "answer to two"
     assert [other.wait(one)["status"] for one in (beside, queued)] == ["cancelled"] * 2
     assert nb.get(paused).status is RunStatus.cancelled
     gates.hold("work")
     work = other.start("work")
     provider.wait_for_requests(4)
-    assert here.start("again", session_id="s").wait(timeout=30).content == "answer to again"
+    assert here.start("again", session_id="s").wait(timeout=60).content == "answer to again"
     assert other.wait(work)["status"] == "cancelled"
     ended = nb.get(work).output.finished_at
     assert ended is not None
@@ -308,11 +308,11 @@ def test_parallel_runs_wait_for_no_kernel(
     beside = other.start("beside", on_busy="parallel")
     provider.wait_for_requests(2)
     here.on_busy = "parallel"
-    assert here.start("two", session_id="s").wait(timeout=30).content == "answer to two"
+    assert here.start("two", session_id="s").wait(timeout=60).content == "answer to two"
     held[0].open()
     other.wait(first)
     here.on_busy = "queue"
-    assert here.start("three", session_id="s").wait(timeout=30).content == "answer to three"
+    assert here.start("three", session_id="s").wait(timeout=60).content == "answer to three"
     held[1].open()
     assert other.wait(beside)["status"] == "completed"
 
@@ -331,8 +331,8 @@ def test_a_run_cancelled_while_it_waits_lets_the_others_go(
     assert other.ask("cancel", run_id=second)
     assert other.wait(second)["status"] == "cancelled"
     gate.open()
-    assert third.wait(timeout=30).content == "answer to three"
-    assert first.wait(timeout=30).content == "answer to one"
+    assert third.wait(timeout=60).content == "answer to three"
+    assert first.wait(timeout=60).content == "answer to one"
     assert histories(provider) == [["one"], ["one", "three"]]
     until(lambda: other.ask("claims") == [])
 
@@ -350,7 +350,7 @@ def test_a_forked_child_keeps_no_turn(
     try:
         other.process.kill()
         other.process.wait()
-        assert here.start("two", session_id="s").wait(timeout=30).content == "answer to two"
+        assert here.start("two", session_id="s").wait(timeout=60).content == "answer to two"
     finally:
         os.kill(child, signal.SIGKILL)
 
@@ -366,7 +366,7 @@ def test_a_session_of_its_own_is_waited_for_too(
     second = other.start("two", session_id=first.session_id)
     third = here.start("three", session_id=first.session_id)
     gate.open()
-    assert third.wait(timeout=30).content == "answer to three"
+    assert third.wait(timeout=60).content == "answer to three"
     assert other.wait(second)["status"] == "completed"
     assert histories(provider) == [["one"], ["one", "two"], ["one", "two", "three"]]
 
@@ -384,7 +384,7 @@ def test_runs_with_a_session_go_on_while_another_program_has_the_record(
 ) -> None:
     """They take turns by the claim, see what their kernel remembers, and say that more could not be read."""
     other = kernel()
-    here.start("one", session_id="s").result(timeout=30)
+    here.start("one", session_id="s").result(timeout=60)
     current().store.flush(10)
     with subprocess.Popen(
         [sys.executable, "-c", LOCKER, str(current().store.path)],
@@ -395,11 +395,11 @@ def test_runs_with_a_session_go_on_while_another_program_has_the_record(
         assert locker.stdout.readline() == "open\n"
         with pytest.warns(UserWarning, match="is (not recorded yet|held by another)"):
             second = here.start("two", session_id="s")
-        output = second.wait(timeout=30)
+        output = second.wait(timeout=60)
         assert (output.status, output.content) == (RunStatus.completed, "answer to two")
         with pytest.warns(UserWarning, match="is (not recorded yet|held by another)"):
             third = here.start("three", session_id="s")
-        assert third.wait(timeout=30).status is RunStatus.completed
+        assert third.wait(timeout=60).status is RunStatus.completed
         assert nb.get(third.run_id).content == "answer to three"
         theirs = other.start("theirs")
         assert other.wait(theirs)["status"] == "completed"
@@ -409,7 +409,7 @@ def test_runs_with_a_session_go_on_while_another_program_has_the_record(
     assert third.record is not None
     assert any("cannot be read" in one and "2 earlier runs" in one for one in third.record.notices)
     until(lambda: len(nb.sql("select 1 from runs where status = 'completed'")) == 4)
-    assert here.start("last", session_id="s").wait(timeout=30).status is RunStatus.completed
+    assert here.start("last", session_id="s").wait(timeout=60).status is RunStatus.completed
     assert sorted(histories(provider)[-1]) == ["last", "one", "theirs", "three", "two"]
 
 
@@ -427,7 +427,7 @@ def test_without_locks_turns_are_kept_by_the_record(
     second = here.start("two", session_id="s")
     third = other.start("three")
     gate.open()
-    assert second.wait(timeout=30).content == "answer to two"
+    assert second.wait(timeout=60).content == "answer to two"
     assert other.wait(third)["status"] == "completed"
     (said,) = [one for one in other.wait(first)["notices"] if "kept by the record alone" in one]
     assert "not a directory" in said

@@ -28,9 +28,9 @@ def said(body: dict[str, list[dict[str, str]]]) -> list[str]:
 def test_history_goes_with_the_next_run_of_a_session(agent: Agent, provider: ScriptedProvider) -> None:
     """The second run sees the first one's question and answer; another session does not."""
     provider.reply(text_reply("Paris."), text_reply("Lyon."), text_reply("What?"))
-    agent.start("Capital of France?", session_id="s").result(timeout=5)
-    agent.start("And the second city?", session_id="s").result(timeout=5)
-    agent.start("And the third?", session_id="other").result(timeout=5)
+    agent.start("Capital of France?", session_id="s").result(timeout=60)
+    agent.start("And the second city?", session_id="s").result(timeout=60)
+    agent.start("And the third?", session_id="other").result(timeout=60)
     assert [said(body) for body in provider.bodies] == [
         ["Capital of France?"],
         ["Capital of France?", "Paris.", "And the second city?"],
@@ -46,7 +46,7 @@ def test_runs_of_a_session_take_turns(agent: Agent, provider: ScriptedProvider) 
     provider.wait_for_requests(1)
     assert [run.status for run in runs[1:]] == [RunStatus.pending] * 2
     gate.open()
-    assert [output.content for output in nb.gather(*runs, timeout=5)] == ["one", "two", "three"]
+    assert [output.content for output in nb.gather(*runs, timeout=60)] == ["one", "two", "three"]
     assert said(provider.bodies[2]) == ["Question 0", "one", "Question 1", "two", "Question 2"]
     assert list(nb.sql("select turn from runs order by created_at")["turn"]) == [1, 2, 3]
 
@@ -59,7 +59,7 @@ def test_parallel_runs_of_a_session_do_not_wait(agent: Agent, provider: Scripted
     runs = [agent.start("Well?", session_id="s") for _ in range(2)]
     provider.wait_for_requests(2)
     gate.open()
-    nb.gather(*runs, timeout=5)
+    nb.gather(*runs, timeout=60)
     assert agent.get_session_metrics("s").input_tokens == 22
 
 
@@ -72,8 +72,8 @@ def test_a_busy_session_can_be_refused(agent: Agent, provider: ScriptedProvider)
     with pytest.raises(SessionBusyError):
         agent.start("Again?", session_id="s")
     gate.open()
-    first.result(timeout=5)
-    assert agent.start("Again?", session_id="s").result(timeout=5).content == "again"
+    first.result(timeout=60)
+    assert agent.start("Again?", session_id="s").result(timeout=60).content == "again"
 
 
 def test_a_busy_session_can_be_taken_over(agent: Agent, provider: ScriptedProvider) -> None:
@@ -83,7 +83,7 @@ def test_a_busy_session_can_be_taken_over(agent: Agent, provider: ScriptedProvid
     provider.wait_for_requests(1)
     agent.on_busy = "cancel"
     second = agent.start("Well?", session_id="s")
-    assert second.result(timeout=5).content == "yes"
+    assert second.result(timeout=60).content == "yes"
     assert first.status is RunStatus.cancelled
 
 
@@ -94,14 +94,14 @@ def test_a_run_cancelled_in_the_queue_lets_nobody_pass(agent: Agent, provider: S
     first, second, third = (agent.start(f"Question {n}", session_id="s") for n in (1, 2, 3))
     provider.wait_for_requests(1)
     assert second.cancel()
-    second.wait(timeout=5)
+    second.wait(timeout=60)
     third.cancel()
-    third.wait(timeout=5)
+    third.wait(timeout=60)
     fourth, fifth = (agent.start(f"Question {n}", session_id="s") for n in (4, 5))
     assert [fourth.status, fifth.status, first.status] == [*[RunStatus.pending] * 2, RunStatus.running]
     assert len(provider.requests) == 1
     gate.open()
-    assert [out.content for out in nb.gather(fourth, fifth, timeout=5)] == ["three", "four"]
+    assert [out.content for out in nb.gather(fourth, fifth, timeout=60)] == ["three", "four"]
     assert said(provider.bodies[1]) == ["Question 1", "one", "Question 4"]
 
 
@@ -113,7 +113,7 @@ def test_cancel_takes_over_from_all_of_them(agent: Agent, provider: ScriptedProv
     provider.wait_for_requests(3)
     runs.append(agent.start("Write behind", session_id="s"))
     agent.on_busy = "cancel"
-    assert agent.start("Well?", session_id="s").result(timeout=5).content == "yes"
+    assert agent.start("Well?", session_id="s").result(timeout=60).content == "yes"
     assert [run.status.value for run in runs] == ["cancelled", "running", "cancelled", "cancelled"]
     runs[1].cancel()
 
@@ -127,7 +127,7 @@ def test_a_session_is_busy_with_a_run_beside_the_queue_too(agent: Agent, provide
     with pytest.raises(SessionBusyError, match="'s' has an unfinished run"):
         agent.start("Again?", session_id="s")
     gate.open()
-    beside.result(timeout=5)
+    beside.result(timeout=60)
 
 
 # ---------------------------------------------------------------------- history
@@ -141,7 +141,7 @@ def price(symbol: str) -> float:
 def next_history(agent: Agent, provider: ScriptedProvider) -> list[tuple[str, str]]:
     """What the next run of session "s" is sent before its own prompt."""
     provider.reply(text_reply("fine"))
-    agent.start("Next", session_id="s").result(timeout=5)
+    agent.start("Next", session_id="s").result(timeout=60)
     *before, own = provider.bodies[-1]["messages"]
     assert own == {"role": "user", "content": "Next"}
     assert Session("s").messages()[len(before)].content == "Next"
@@ -158,15 +158,15 @@ def test_a_cut_off_answer_is_the_histories_word(
     if ending == "cancelled":
         until(lambda: run.text == "Once upon")
         run.cancel()
-    assert run.wait(timeout=5).status.value == ending
+    assert run.wait(timeout=60).status.value == ending
     assert next_history(agent, provider) == [("user", "Tell"), ("assistant", "Once upon")]
 
 
 def test_a_run_that_got_no_word_leaves_nothing(agent: Agent, provider: ScriptedProvider) -> None:
     """Its prompt is not sent beside the next one: two turns of the user in a row are refused by some providers."""
     provider.reply(error(401), text_reply("a"))
-    assert agent.start("Lost", session_id="s").wait(timeout=5).status is RunStatus.error
-    agent.start("First", session_id="s").result(timeout=5)
+    assert agent.start("Lost", session_id="s").wait(timeout=60).status is RunStatus.error
+    agent.start("First", session_id="s").result(timeout=60)
     assert next_history(agent, provider) == [("user", "First"), ("assistant", "a")]
 
 
@@ -182,9 +182,9 @@ def test_a_run_cut_off_in_a_tool_leaves_an_answered_call(agent: Agent, provider:
 
     provider.reply(tool_reply(("buy", {}), before=text("I will buy.")))
     run = replace(agent, tools=[buy]).start("Buy", session_id="s")
-    assert began.wait(5)
+    assert began.wait(60)
     run.cancel()
-    run.wait(timeout=5)
+    run.wait(timeout=60)
     history = next_history(agent, provider)
     assert [role for role, _ in history] == ["user", "assistant", "tool", "assistant"]
     assert history[1][1] == "I will buy."
@@ -195,7 +195,7 @@ def test_a_run_cut_off_in_a_tool_leaves_an_answered_call(agent: Agent, provider:
 def test_a_run_that_failed_after_a_tool_leaves_its_result(agent: Agent, provider: ScriptedProvider) -> None:
     """What the tool said is kept, and the next turn of the user follows a word of the model."""
     provider.reply(tool_reply(("price", {"symbol": "AAPL"})), error(400))
-    replace(agent, tools=[price]).start("Price?", session_id="s").wait(timeout=5)
+    replace(agent, tools=[price]).start("Price?", session_id="s").wait(timeout=60)
     history = next_history(agent, provider)
     assert [role for role, _ in history] == ["user", "assistant", "tool", "assistant"]
     assert history[2] == ("tool", "190.5")
@@ -207,16 +207,16 @@ def test_a_run_that_goes_on_is_no_history_yet(agent: Agent, provider: ScriptedPr
 
     def slow() -> str:
         """Wait."""
-        gate.wait(5)
+        gate.wait(60)
         return "done"
 
     provider.reply(tool_reply(("slow", {})), text_reply("beside"), text_reply("ok"))
     first = replace(agent, tools=[slow]).start("Slow", session_id="s")
     assert next(event for event in first.events() if isinstance(event, ToolCallStarted))
-    replace(agent, on_busy="parallel").start("Quick", session_id="s").result(timeout=5)
+    replace(agent, on_busy="parallel").start("Quick", session_id="s").result(timeout=60)
     assert said(provider.bodies[1]) == ["Quick"]
     gate.set()
-    first.result(timeout=5)
+    first.result(timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -229,9 +229,9 @@ def test_history_is_as_long_as_is_said(
     agent.tools, agent.instructions = [price], "Be brief."
     for number in range(3):
         provider.reply(tool_reply(("price", {"symbol": "AAPL"})), text_reply(f"Answer {number}"))
-        agent.start(f"Question {number}", session_id="s").result(timeout=5)
+        agent.start(f"Question {number}", session_id="s").result(timeout=60)
     provider.reply(text_reply("fine"))
-    replace(agent, history_runs=last).start("Next", session_id="s").result(timeout=5)
+    replace(agent, history_runs=last).start("Next", session_id="s").result(timeout=60)
     expected = [one for n in shown for one in (f"Question {n}", None, "190.5", f"Answer {n}")]
     sent = provider.bodies[-1]["messages"]
     assert [message.get("content") or None for message in sent] == ["Be brief.", *expected, "Next"]
@@ -245,13 +245,13 @@ def test_the_histories_length_is_an_option_and_survives_a_resume(
     """`%config NBAgent.history_runs` (here the environment) is the default; a resumed run sees what it saw before."""
     provider.otherwise(text_reply("yes"))
     for number in range(3):
-        agent.start(f"Question {number}", session_id="s").result(timeout=5)
+        agent.start(f"Question {number}", session_id="s").result(timeout=60)
     monkeypatch.setenv("NBAGENT_HISTORY_RUNS", "1")
     provider.reply(error(400))
     run = agent.start("Next", session_id="s")
-    assert run.wait(timeout=5).status is RunStatus.error
+    assert run.wait(timeout=60).status is RunStatus.error
     monkeypatch.delenv("NBAGENT_HISTORY_RUNS")
-    run.resume().result(timeout=5)
+    run.resume().result(timeout=60)
     assert said(provider.bodies[-2]) == said(provider.bodies[-1]) == ["Question 2", "yes", "Next"]
 
 

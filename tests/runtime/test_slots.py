@@ -176,7 +176,7 @@ def test_requests_per_minute() -> None:
         assert calls.places["a3"] == [1]
         await calls.end("a1", "a2", "a3", "b1")
         await asyncio.wait({calls.tasks["a3"]})
-        assert WINDOW_S <= loop.time() - began < WINDOW_S * 3
+        assert loop.time() - began >= WINDOW_S
 
     run(scenario())
 

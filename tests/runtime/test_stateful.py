@@ -34,6 +34,7 @@ from nbagent.events import ToolCall
 from nbagent.loop import model_call
 from nbagent.run import RunMetrics, RunOutput
 from nbagent.runtime import current
+from tests.harness.waiting import PATIENCE_S, until
 from tests.provider.server import ScriptedProvider
 from tests.runtime.desk import CAN_APPROVE, FAILING, KINDS, Desk, Job
 
@@ -46,15 +47,6 @@ KNOWN_THREADS = (
     "asyncio_",
     "pytest",
 )
-PATIENCE_S = 20.0
-
-
-def until(holds: Callable[[], Any], what: str) -> None:
-    """Wait for what has no event of its own."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.002)
 
 
 class Interleavings(RuleBasedStateMachine):
@@ -327,8 +319,8 @@ def check_nothing_is_left() -> None:
     def threads() -> list[str]:
         return [one.name for one in threading.enumerate() if not one.name.startswith(KNOWN_THREADS)]
 
-    until(lambda: not runtime.thread.submit(tasks()).result(5), "tasks are left")
-    until(lambda: not threads(), f"threads are left: {threads()}")
+    until(lambda: not runtime.thread.submit(tasks()).result(60), "the end of all tasks")
+    until(lambda: not threads(), lambda: f"the end of {threads()}")
     assert (runtime.slots._held, runtime.slots.waiting) == (0, 0)
     assert not any(line.held or line.waiting for line in runtime.slots._lines.values())
     assert (runtime.sessions._queues, runtime._unfinished) == ({}, {})

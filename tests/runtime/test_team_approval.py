@@ -22,7 +22,7 @@ from tests.runtime.casting import Cast, asks, member, said, team
 
 Until = Callable[[Callable[[], bool]], None]
 ROOT = Path(__file__).resolve().parents[2]
-T = 10
+T = 60
 
 # the same source in the child and here: a changed tool stops the adoption
 CHILD = """

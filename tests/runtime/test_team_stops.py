@@ -22,7 +22,7 @@ Until = Callable[[Callable[[], bool]], None]
 BOTH = asks(("ann", "A"), ("bob", "B"))
 PRICES = {f"openai-chat:{part}": {"input": 2.0, "output": 10.0} for part in ("leader", "chief", "ann", "bob")}
 COST = (11 * 2 + 7 * 10) / 1e6  # of each scripted reply
-T = 10
+T = 60
 
 
 @pytest.fixture(name="_priced")

@@ -162,13 +162,13 @@ def test_content_is_one_validation_of_the_json_in_the_answer(
     wanted = TypeAdapter(target).validate_json(json, by_alias=True, by_name=True)
     provider.reply(*[text_reply(reply)] * 2)
     run = agent.start("Well?", output_schema=target)
-    output = run.result(timeout=15)
+    output = run.result(timeout=60)
     batch = agent.map(["a"], "{{ row }}", output_schema=target)
-    batch.result(15)
+    batch.result(60)
     again = agent.map(["a"], "{{ row }}", output_schema=target)
-    again.result(15)
+    again.result(60)
     cached = agent.start("Well?", output_schema=target, cache="replay")
-    cached.wait(timeout=15)
+    cached.wait(timeout=60)
     stored = [read_back(one.run_id) for one in (run, cached)]
     (row,), (reused,) = list(batch), list(again)
     assert reused.reused
@@ -231,10 +231,10 @@ def test_any_exception_of_a_validator_is_an_invalid_answer(
     """It is sent back to the model once, named in full; the corrected answer is taken, a second wrong one ends the run."""
     target = raising(error)
     provider.reply(text_reply('{"n": 2}'), text_reply('{"n": 1}'), *[text_reply('{"n": 2}')] * 2)
-    first = agent.start("A number?", output_schema=target).result(timeout=15)
+    first = agent.start("A number?", output_schema=target).result(timeout=60)
     assert first.content == target(n=1)
     assert said in provider.requests[1].body["messages"][-1]["content"]
-    second = agent.start("A number?", output_schema=target).wait(timeout=15)
+    second = agent.start("A number?", output_schema=target).wait(timeout=60)
     assert (second.status, second.stop_reason) == (RunStatus.error, "invalid_output")
     assert said in (second.error or "")
     assert second.content == '{"n": 2}'
@@ -264,10 +264,10 @@ def test_a_validator_that_waits_stops_no_other_run(agent: Agent, provider: Scrip
     while slow.metrics.model_calls == 0:
         pass
     provider.reply(text_reply("Here."))
-    assert agent.start("There?").result(timeout=15).content == "Here."
+    assert agent.start("There?").result(timeout=60).content == "Here."
     assert slow.status is RunStatus.running
     event.set()
-    assert slow.result(timeout=15).content.n == 2
+    assert slow.result(timeout=60).content.n == 2
 
 
 def test_a_validator_that_never_ends_is_an_invalid_answer(
@@ -282,7 +282,7 @@ def test_a_validator_that_never_ends_is_an_invalid_answer(
     assert cancelled.cancel()
     monkeypatch.setattr(deadline, "CHECK_LIMIT_S", 0.05)
     run = agent.start("A number?", output_schema=waiting(event))
-    output = run.wait(timeout=15)
+    output = run.wait(timeout=60)
     event.set()
     assert (output.stop_reason, output.content) == ("invalid_output", '{"n": 2}')
     assert "the validators of Slow had not ended after 0.05 s" in (output.error or "")
@@ -320,9 +320,9 @@ def test_nothing_that_looks_at_a_run_raises_over_its_class(agent: Agent, provide
     """Getters, repr, tables, the card's view, waits and batches stand a class that raises wherever it can."""
     provider.reply(*[text_reply('{"n": 2}')] * 2)
     run = agent.start("A number?", output_schema=Hostile)
-    output = run.result(timeout=15)
+    output = run.result(timeout=60)
     stored = read_back(run.run_id)
-    for one in (output, stored, run.future().result(5)):
+    for one in (output, stored, run.future().result(60)):
         assert type(one.content) is Hostile
         assert "Hostile that cannot be shown: KeyError" in repr(one)
         assert one.run_id in str(one)
@@ -331,7 +331,7 @@ def test_nothing_that_looks_at_a_run_raises_over_its_class(agent: Agent, provide
     assert run.record is not None
     for seen in (RunSnapshot.of_record(run.record), RunSnapshot.of_output(stored)):
         assert row_of(seen)["table"]["cells"] == [["2", ""]]
-    frame = agent.map(["a"], "{{ row }}", output_schema=Hostile).result(15)
+    frame = agent.map(["a"], "{{ row }}", output_schema=Hostile).result(60)
     assert list(frame["n"]) == [2]
 
 
@@ -339,10 +339,10 @@ def test_secrets_are_masked_where_a_value_is_shown(agent: Agent, provider: Scrip
     """Tables and the card show a secret's mask; the object that the user gets holds it."""
     provider.reply(*[text_reply('{"user": "ann", "password": "hunter2"}')] * 2)
     run = agent.start("Who?", output_schema=Login)
-    assert run.result(timeout=15).content.password.get_secret_value() == "hunter2"
+    assert run.result(timeout=60).content.password.get_secret_value() == "hunter2"
     assert run.record is not None
     row = row_of(RunSnapshot.of_record(run.record))
-    shown = [run.to_frame(), agent.map(["a"], "{{ row }}", output_schema=Login).result(15)]
+    shown = [run.to_frame(), agent.map(["a"], "{{ row }}", output_schema=Login).result(60)]
     assert all(list(frame["password"]) == ["**********"] for frame in shown)
     assert "hunter2" not in f"{run!r} {run.output!r} {row['table']} {row['tree']}"
 
@@ -352,7 +352,7 @@ def test_str_takes_text_as_it_is(agent: Agent, provider: ScriptedProvider, said:
     """`output_schema=str` asks for no JSON and reads none."""
     provider.reply(*[text_reply(said)] * 2)
     run = agent.start("Say it.", output_schema=str)
-    assert run.result(timeout=15).content == said
+    assert run.result(timeout=60).content == said
     assert "response_format" not in provider.requests[0].body
     stored = read_back(run.run_id)
     assert stored.content == said
@@ -380,7 +380,7 @@ def test_a_stored_run_is_validated_once_and_only_for_its_answer(
     monkeypatch.setattr(sys.modules["__main__"], "Noted", Noted, raising=False)
     Noted.__module__, Noted.__qualname__ = "__main__", "Noted"
     provider.reply(text_reply('{"n": 2}'))
-    run_id = agent.start("A number?", output_schema=Noted).result(timeout=15).run_id
+    run_id = agent.start("A number?", output_schema=Noted).result(timeout=60).run_id
     assert calls == ["check"]
     here = runtime.current()
     stored = nb.Run(run_id, "s", runtime=here)
@@ -389,7 +389,7 @@ def test_a_stored_run_is_validated_once_and_only_for_its_answer(
     assert (stored.status, stored.text, stored.error) == (RunStatus.completed, '{"n": 2}', None)
     assert "completed" in repr(stored)
     assert calls == ["check"]
-    assert stored.content == stored.result(timeout=15).content == Noted.model_construct(n=2)
+    assert stored.content == stored.result(timeout=60).content == Noted.model_construct(n=2)
     assert calls == ["check"] * 2
     monkeypatch.setattr(deadline, "CHECK_LIMIT_S", 0.05)
-    assert nb.Run(run_id, "s", runtime=here).wait(timeout=15).content == {"n": 2}
+    assert nb.Run(run_id, "s", runtime=here).wait(timeout=60).content == {"n": 2}

@@ -37,7 +37,7 @@ def agent(url: str, **given: Any) -> Agent:
 
 def until(holds: Any) -> None:
     """Wait until it holds."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -61,30 +61,30 @@ def main(target: str) -> None:
     provider = ScriptedProvider()
     url = provider.base_url
     provider.reply(text_reply("It ", "is."))
-    agent(url).start("What?", label="text", tags={"x": "y"}).result(15)
-    agent(url).start("What?", label="again", cache="use").result(15)
+    agent(url).start("What?", label="text", tags={"x": "y"}).result(60)
+    agent(url).start("What?", label="again", cache="use").result(60)
     for label, (schema, reply) in TYPED.items():
         provider.reply(text_reply(reply))
         agent(url).start(f"A {label}?", label=label, output_schema=schema)
         until(lambda label=label: row(label)["status"] == "completed")
     provider.reply(error(400, "no such thing"))
-    agent(url).start("Fail.", label="failed").wait(15)
+    agent(url).start("Fail.", label="failed").wait(60)
     gate = Gate()
     provider.reply((*begun(), *text("half"), Wait(gate)))
     stopped = agent(url).start("Wait.", label="stopped")
     until(lambda: stopped.text == "half")
     stopped.cancel()
-    stopped.wait(15)
+    stopped.wait(60)
     provider.reply(tool_reply(("price", {"symbol": "A"})), text_reply("It costs 1.5."))
-    agent(url, tools=[price]).start("Price of A?", label="tools").result(15)
+    agent(url, tools=[price]).start("Price of A?", label="tools").result(60)
     for number in (1, 2, 3):
         provider.reply(text_reply(f"Answer {number}."))
-        agent(url).start(f"Question {number}?", session_id="chat").result(15)
+        agent(url).start(f"Question {number}?", session_id="chat").result(60)
     team(provider, url)
     provider.reply(*[text_reply(f'{{"share": {share}}}') for share in (10, 20, 30)])
     agent(url).map(
         ["a", "b", "c"], "Share of {{ row }}?", output_schema=Poll, label="labels", max_concurrency=1
-    ).wait(30)
+    ).wait(60)
     ends_of_kernels(provider, url)
     assert runtime.current().store.close(10)
     with tarfile.open(target, "w:gz", compresslevel=9) as tar:
@@ -114,10 +114,10 @@ def team(provider: ScriptedProvider, url: str) -> None:
 def ends_of_kernels(provider: ScriptedProvider, url: str) -> None:
     """A run that was cut off by a kill, one that waits for a person, and a launch that only the log has."""
     provider.reply(tool_reply(("price", {"symbol": "A"})), (*begun(), *text("so far"), Silence()))
-    assert child("killed", url).wait(30) == -signal.SIGKILL
+    assert child("killed", url).wait(60) == -signal.SIGKILL
     until(lambda: row("left")["status"] == "interrupted")
     provider.reply(tool_reply(("pay", {"amount": 5})))
-    assert child("paused", url).wait(30) == 0
+    assert child("paused", url).wait(60) == 0
     provider.reply((*begun(), Silence()))
     logged = child("logged", url)
     assert logged.stdout is not None
@@ -127,7 +127,7 @@ def ends_of_kernels(provider: ScriptedProvider, url: str) -> None:
         ask("select 1")
         logged.stdin.write("go\n")
         logged.stdin.flush()
-        assert logged.wait(30) == -signal.SIGKILL
+        assert logged.wait(60) == -signal.SIGKILL
 
 
 def kernel(what: str, url: str) -> None:

@@ -78,7 +78,7 @@ class Member:
     def wait(self, timeout_s: float) -> int:
         """Wait for its end and all that it said."""
         code = self.process.wait(timeout_s)
-        self._listener.join(10)
+        self._listener.join(60)
         return code
 
     def of(self, kind: str) -> list[Any]:
@@ -90,7 +90,7 @@ class Member:
         self.process.kill()
         self.process.wait()
         if self._listener.ident is not None:
-            self._listener.join(10)
+            self._listener.join(60)
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):
@@ -170,7 +170,7 @@ def _read() -> None:
     store = Store(os.environ["NBAGENT_STORE"])
     _begin()
     while True:
-        (row,) = store.read("select count(*) as n from runs", timeout_s=30.0)
+        (row,) = store.read("select count(*) as n from runs", timeout_s=60)
         _say(read=time.monotonic(), n=row["n"])
         time.sleep(READ_EVERY_S)
 

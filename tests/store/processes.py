@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def logs_of(path: Path) -> list[Path]:
@@ -88,7 +88,7 @@ class Child:
             assert self.process.stdin is not None
             self.process.stdin.close()
         try:
-            self.process.wait(10)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.kill()
         assert self.process.stdout is not None
@@ -223,7 +223,7 @@ class Orders:
         """Open the file as a program does that knows nothing of us, as soon as a turn has ended."""
         import duckdb
 
-        deadline = time.monotonic() + PATIENCE_S / 2
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 self.held = duckdb.connect(str(self.path))
@@ -257,7 +257,7 @@ class Orders:
             self.waiting.result(timeout_s)
         return self.waiting.done()
 
-    def trouble(self, timeout_s: float = 10.0) -> str | None:
+    def trouble(self, timeout_s: float = PATIENCE_S) -> str | None:
         """The store's trouble, once it has one."""
         until = time.monotonic() + timeout_s
         while self.store.trouble is None and time.monotonic() < until:

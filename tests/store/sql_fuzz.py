@@ -202,7 +202,7 @@ def main(folder: Path) -> None:
     (folder / "notes.txt").write_text("my own work\n")
     store = Store(folder / "runs.duckdb")
     for number in range(20):
-        store.submit(Launch({"run_id": f"r{number}", "session_id": "s", "prompt": "x" * 100})).result(10)
+        store.submit(Launch({"run_id": f"r{number}", "session_id": "s", "prompt": "x" * 100})).result(60)
     store.close()
     nb.sql("select 1")
     whole = {name: (folder / name).read_bytes() for name in states(folder)}

@@ -46,7 +46,7 @@ for name, ask in {
         said[name] = str(error)
 written = store.submit(Launch({"run_id": "mine", "session_id": "m"}))
 try:
-    said["write"] = written.result(1).turn
+    said["write"] = written.result(60).turn
 except TimeoutError:
     said["write"] = store.trouble
 except StoreError as error:
@@ -110,8 +110,8 @@ def two_lines(said: object, *parts: str) -> bool:
 @pytest.fixture
 def record(store: Store, path: Path) -> Path:
     """A record with a run that has ended."""
-    store.submit(Launch({"run_id": "r", "session_id": "s"})).result(10)
-    store.submit(Finish(run_id="r", end=END)).result(10)
+    store.submit(Launch({"run_id": "r", "session_id": "s"})).result(60)
+    store.submit(Finish(run_id="r", end=END)).result(60)
     assert store.close()
     return path
 
@@ -222,9 +222,9 @@ def test_the_mode_of_a_record_is_an_option(path: Path, mode: str, folder: int, f
     mask = os.umask(0o077)
     try:
         store = Store(path)
-        store.submit(Launch({"run_id": "r", "session_id": "r", "turn": 1}, minted=True)).result(10)
+        store.submit(Launch({"run_id": "r", "session_id": "r", "turn": 1}, minted=True)).result(60)
         settings.configure("store_mode", None)
-        assert store.launch(Launch({"run_id": "q", "session_id": "q", "turn": 1}, minted=True)).result(10)
+        assert store.launch(Launch({"run_id": "q", "session_id": "q", "turn": 1}, minted=True)).result(60)
         found = {one.name: stat.S_IMODE(one.stat().st_mode) for one in path.parent.iterdir() if one.is_file()}
         assert store.close(10)
     finally:

@@ -41,7 +41,7 @@ def test_a_batch_is_one_row_that_is_replaced(store: Store) -> None:
                 total=total,
                 details={"jobs": jobs},
             )
-        ).result(10)
+        ).result(60)
     (row,) = store.read("select batch_id, batch_key, total, reused, created_at from batches")
     assert row == {"batch_id": "b", "batch_key": "k", "total": 7, "reused": 0, "created_at": NOW}
     assert batch_details(store, "k") == [{"jobs": ["job-1"]}]

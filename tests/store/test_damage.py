@@ -76,7 +76,7 @@ def test_a_record_that_turns_out_damaged_is_set_aside(store: Store, path: Path) 
     fill(store)
     scribble(path)
     damaged = path.read_bytes()
-    assert store.submit(Launch({"run_id": "q", "session_id": "t"})).result(20).turn == 1
+    assert store.submit(Launch({"run_id": "q", "session_id": "t"})).result(60).turn == 1
     (notice,) = store.take_notices()
     (aside,) = path.parent.glob("runs.damaged-*.duckdb")
     first, second = notice.splitlines()
@@ -124,8 +124,8 @@ def test_a_damaged_block_never_hides_the_record_for_good(store: Store, path: Pat
             for sql in ("select * from runs", "select * from model_calls", "select * from messages"):
                 with contextlib.suppress(StoreDamagedError):
                     store.frame(sql)
-        assert store.submit(Launch({"run_id": "later", "session_id": "t"})).result(20).turn == 1
-        assert store.submit(Finish(run_id="later", end=END)).result(20) is True
+        assert store.submit(Launch({"run_id": "later", "session_id": "t"})).result(60).turn == 1
+        assert store.submit(Finish(run_id="later", end=END)).result(60) is True
         assert store.close(10)
         found = Store(path).read("select run_id from runs where session_id = 't' and status = 'completed'")
     assert found == [{"run_id": "later"}]
@@ -175,9 +175,9 @@ def test_a_query_that_speaks_of_damage_sets_nothing_aside(store: Store, path: Pa
 @pytest.mark.parametrize("left", ["moved", "deleted", "emptied", "replaced"])
 def test_a_folder_that_goes_while_a_run_is_at_work(store: Store, path: Path, left: str) -> None:
     """The run's end is found in the record that is begun anew, and a notice says what happened."""
-    store.submit(Launch({"run_id": "done", "session_id": "s"})).result(10)
-    store.submit(Finish(run_id="done", end=END)).result(10)
-    store.submit(Launch({"run_id": "r", "session_id": "s"})).result(10)
+    store.submit(Launch({"run_id": "done", "session_id": "s"})).result(60)
+    store.submit(Finish(run_id="done", end=END)).result(60)
+    store.submit(Launch({"run_id": "r", "session_id": "s"})).result(60)
     while store._writer.file.held.locked():
         pass
     if left == "moved":
@@ -189,9 +189,9 @@ def test_a_folder_that_goes_while_a_run_is_at_work(store: Store, path: Path, lef
             one.unlink()
     if left == "replaced":
         other = Store(path)
-        other.submit(Launch({"run_id": "other", "session_id": "o"})).result(10)
+        other.submit(Launch({"run_id": "other", "session_id": "o"})).result(60)
         assert other.close(10)
-    assert store.submit(Finish(run_id="r", end=END)).result(10) is True
+    assert store.submit(Finish(run_id="r", end=END)).result(60) is True
     assert store.read("select run_id, status, content from runs where run_id <> 'other'") == [
         {"run_id": "r", "status": "completed", "content": "It is."}
     ]
@@ -203,7 +203,7 @@ def test_a_folder_that_goes_while_a_run_is_at_work(store: Store, path: Path, lef
 
 def test_damage_that_a_turn_meets_is_set_aside_in_the_next(store: Store, path: Path) -> None:
     """DuckDB opens the file and fails later: what was being written is written to a new record, after what was there."""
-    store.submit(Launch({"run_id": "r", "session_id": "s"})).result(10)
+    store.submit(Launch({"run_id": "r", "session_id": "s"})).result(60)
     import duckdb
 
     store._writer.file.suspect(
@@ -211,7 +211,7 @@ def test_damage_that_a_turn_meets_is_set_aside_in_the_next(store: Store, path: P
     )
     store._writer.file.suspect(duckdb.IOException("Could not set lock on file"))
     assert store.close(10)
-    assert store.submit(Launch({"run_id": "q", "session_id": "s"})).result(10).turn == 2
+    assert store.submit(Launch({"run_id": "q", "session_id": "s"})).result(60).turn == 2
     (notice,) = store.take_notices()
     assert "computed checksum 1 does not match" in notice
     assert len(list(path.parent.glob("runs.damaged-*.duckdb"))) == 1
@@ -221,7 +221,7 @@ def test_a_record_locked_for_a_minute_is_said_and_nothing_is_lost(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Launches stay durable, all else waits in memory, and the process that has the file is named."""
-    store.submit(Launch({"run_id": "before", "session_id": "s"})).result(10)
+    store.submit(Launch({"run_id": "before", "session_id": "s"})).result(60)
     lock = LockFile(path)
     lock.acquire()
     launched = store.launch(Launch({"run_id": "r", "session_id": "r", "turn": 1}, minted=True))
@@ -237,7 +237,7 @@ def test_a_record_locked_for_a_minute_is_said_and_nothing_is_lost(
     )
     lock.release()
     lock.forget()
-    assert ended.result(10) is True
+    assert ended.result(60) is True
     assert store.trouble is None
     assert [row["status"] for row in list_runs(store, session_id="r")] == ["completed"]
 
@@ -258,23 +258,23 @@ def test_two_notebooks_begin_one_record_at_the_same_time(path: Path) -> None:
 
 def test_a_clock_that_goes_backwards_loses_and_hides_nothing(store: Store) -> None:
     """Turns keep launch order, times are never negative, wishes are heard, and panels find the run."""
-    store.submit(Launch({"run_id": "r1", "session_id": "s", "created_at": NOW})).result(10)
-    store.submit(Finish(run_id="r1", end={**END, "started_at": NOW, "finished_at": NOW})).result(10)
+    store.submit(Launch({"run_id": "r1", "session_id": "s", "created_at": NOW})).result(60)
+    store.submit(Finish(run_id="r1", end={**END, "started_at": NOW, "finished_at": NOW})).result(60)
     hour_ago = NOW - timedelta(hours=1)
-    launched = store.submit(Launch({"run_id": "r2", "session_id": "s", "created_at": NOW})).result(10)
+    launched = store.submit(Launch({"run_id": "r2", "session_id": "s", "created_at": NOW})).result(60)
     assert launched.turn == 2
     end = {**END, "started_at": hour_ago, "finished_at": hour_ago - timedelta(seconds=5)}
-    store.submit(Finish(run_id="r2", end=end, model_calls=(call(1),))).result(10)
+    store.submit(Finish(run_id="r2", end=end, model_calls=(call(1),))).result(60)
     output = load_run(store, "r2")
     assert output is not None
     assert (output.metrics.duration_s, output.metrics.queued_s) == (0.0, 0.0)
     assert session_metrics(store, "s").duration_s == 0.0
     assert store.arrays(*metrics_sql.by_session(RunFilter()))["duration_s"].tolist() == [0.0]
-    store.submit(Launch({"run_id": "r3", "session_id": "s", "created_at": hour_ago})).result(10)
+    store.submit(Launch({"run_id": "r3", "session_id": "s", "created_at": hour_ago})).result(60)
     assert {row["run_id"] for row in runs_since(store, NOW, []).rows} == {"r1", "r2", "r3"}
-    store.submit(CancelRequest("r4")).result(10)
+    store.submit(CancelRequest("r4")).result(60)
     assert (
-        store.submit(Launch({"run_id": "r4", "session_id": "s", "created_at": hour_ago})).result(10).cancelled
+        store.submit(Launch({"run_id": "r4", "session_id": "s", "created_at": hour_ago})).result(60).cancelled
     )
 
 

@@ -91,7 +91,7 @@ def test_an_earlier_session_goes_on(clerk: Agent, provider: ScriptedProvider) ->
     """The next turn is shown the three before it, and is the fourth."""
     provider.reply(text_reply("Answer 4."))
     run = clerk.start("Question 4?", session_id="chat")
-    assert run.result(timeout=15).content == "Answer 4."
+    assert run.result(timeout=60).content == "Answer 4."
     said = [message["content"] for message in provider.requests[0].body["messages"]]
     assert said == [
         *(text for number in (1, 2, 3) for text in (f"Question {number}?", f"Answer {number}.")),
@@ -106,10 +106,10 @@ def test_an_earlier_run_is_resumed(clerk: Agent, provider: ScriptedProvider) -> 
     clerk.tools = [price]
     provider.reply(text_reply("It costs 1.5."), text_reply("Logged."))
     run = nb.get("left").resume(agent=clerk)
-    assert run.result(timeout=15).content == "It costs 1.5."
+    assert run.result(timeout=60).content == "It costs 1.5."
     assert (run.output.attempt, len(run.output.tool_calls)) == (2, 1)
     clerk.tools = []
-    assert nb.get("logged").resume(agent=clerk).result(timeout=15).content == "Logged."
+    assert nb.get("logged").resume(agent=clerk).result(timeout=60).content == "Logged."
 
 
 def test_an_earlier_pause_is_decided(clerk: Agent, provider: ScriptedProvider) -> None:
@@ -118,7 +118,7 @@ def test_an_earlier_pause_is_decided(clerk: Agent, provider: ScriptedProvider) -
     provider.reply(text_reply("Paid."))
     run = nb.get("paying")
     run.approve(agent=clerk)
-    assert run.result(timeout=15).content == "Paid."
+    assert run.result(timeout=60).content == "Paid."
     assert run.output.tool_calls[0].result == "paid 5 dollars"
 
 
@@ -129,7 +129,7 @@ def test_earlier_rows_and_answers_are_asked_again(
     provider.reply(*(text_reply(f'{{"share": {share}}}') for share in (10, 20, 30, 40)))
     frame = clerk.map(
         ["a", "b", "c", "d"], "Share of {{ row }}?", output_schema=Poll, max_concurrency=1
-    ).result(30)
+    ).result(60)
     assert list(frame["share"]) == [0.1, 0.2, 0.3, 0.4]
     assert not frame["from_earlier"].any()
     assert len(provider.requests) == 4

@@ -36,7 +36,7 @@ def killed_after(path: Path, run_ids: list[str], session_id: str | None = None) 
     """Let a process launch runs and die before their rows are in the database; gives the log that it left."""
     with child(path) as one:
         one.tell("mint_and_die", run_ids=run_ids, session_id=session_id)
-        assert one.process.wait(30) == -9
+        assert one.process.wait(60) == -9
     left = log_of(path).read_text()
     assert left.count("\n") == len(run_ids), "the batch was faster than the kill"
     return left
@@ -57,7 +57,7 @@ def test_an_acknowledged_launch_survives_sigkill(store: Store, path: Path, next_
     if next_one == "another process":
         with child(path) as other:
             assert other.ask("read", sql=ROWS) == [["first", 1], ["a", 2], ["b", 3], ["c", 4]]
-    assert store.submit(Launch({"run_id": "mine", "session_id": "s"})).result(10).turn == 5
+    assert store.submit(Launch({"run_id": "mine", "session_id": "s"})).result(60).turn == 5
     rows = store.read("select run_id, status from runs order by turn")
     assert [row["run_id"] for row in rows] == ["first", "a", "b", "c", "mine"]
     assert [row["status"] for row in rows] == ["interrupted"] * 4 + ["pending"]
@@ -145,7 +145,7 @@ def test_turns_stay_in_launch_order(store: Store) -> None:
         for number in range(60):
             launch = Launch({"run_id": f"r{number}", "session_id": "s"}, minted=number % 3 > 0)
             futures.append(store.launch(launch))
-        assert [future.result(10).turn for future in futures] == list(range(1, 61))
+        assert [future.result(60).turn for future in futures] == list(range(1, 61))
     assert [row["run_id"] for row in store.read(ROWS)] == [f"r{number}" for number in range(60)]
 
 
@@ -162,10 +162,10 @@ def test_more_than_a_batch_leaves_nothing_in_the_log(store: Store, path: Path) -
 def test_an_id_of_the_users_is_checked_against_the_record(store: Store, path: Path) -> None:
     """A launch whose id may be taken is acknowledged by the database only."""
     with open_turn(store):
-        store.launch(Launch({"run_id": "r", "session_id": "s", "turn": 1})).result(10)
+        store.launch(Launch({"run_id": "r", "session_id": "s", "turn": 1})).result(60)
         again = store.launch(Launch({"run_id": "r", "session_id": "t", "turn": 1}))
         with pytest.raises(RunIdInUseError):
-            again.result(10)
+            again.result(60)
         assert logs_of(path) == []
 
 
@@ -179,7 +179,7 @@ def test_what_the_log_does_not_take_goes_into_the_database(
 ) -> None:
     """A launch with an unknown turn, with text that needs repair or of a great size waits for its commit."""
     with open_turn(store):
-        assert store.launch(minted("a", **given)).result(10) == LaunchResult(1, cancelled=False)
+        assert store.launch(minted("a", **given)).result(60) == LaunchResult(1, cancelled=False)
         assert logs_of(path) == []
     prompt = given.get("prompt", "").replace("\ud800", "\ufffd") or None
     assert store.read("select turn, prompt from runs") == [{"turn": 1, "prompt": prompt}]
@@ -188,9 +188,9 @@ def test_what_the_log_does_not_take_goes_into_the_database(
 def test_a_request_to_cancel_is_honoured(store: Store) -> None:
     """A launch whose cancel was asked for before is told so, and uses the request up."""
     with open_turn(store):
-        store.submit(CancelRequest("a")).result(10)
-        assert store.launch(minted("a")).result(10).cancelled is True
-        assert store.launch(minted("b")).result(10).cancelled is False
+        store.submit(CancelRequest("a")).result(60)
+        assert store.launch(minted("a")).result(60).cancelled is True
+        assert store.launch(minted("b")).result(60).cancelled is False
     assert store.read("select * from cancel_requests") == []
 
 
@@ -206,7 +206,7 @@ def test_on_a_full_disk_what_was_acknowledged_stays_in_the_log(store: Store, pat
             one.kill()
         else:
             one.ask("limit", size=-1)
-            assert one.ask("done", timeout_s=10) is True
+            assert one.ask("done", timeout_s=60) is True
             launched.append("during")
             assert one.ask("read", sql="select count(*) from runs") == [[len(launched)]]
     assert {row["run_id"] for row in store.read(ROWS)} == set(launched)
@@ -224,8 +224,8 @@ def test_a_log_that_cannot_be_synced_holds_nothing(store: Store, monkeypatch: py
         monkeypatch.setattr(
             "nbagent.store.duckdb.write.journal._sync", refused
         )  # the system call, as a bad disk ends it
-        assert store.launch(minted("a")).result(10) == LaunchResult(1, cancelled=False)
-        assert store.launch(minted("b")).result(10).turn == 1
+        assert store.launch(minted("a")).result(60) == LaunchResult(1, cancelled=False)
+        assert store.launch(minted("b")).result(60).turn == 1
     assert [row["run_id"] for row in store.read(ROWS)] == ["a", "b"]
     assert store.take_notices() == []
 
@@ -252,7 +252,7 @@ def test_a_launch_that_is_interrupted_is_no_pending_run(
 
 def test_a_launch_waits_for_no_other_process(store: Store, path: Path) -> None:
     """While another process has the file, a launch is durable at once, and who has the next turn finds it."""
-    store.submit(minted("first")).result(10)
+    store.submit(minted("first")).result(60)
     with child(path) as other:
         lock = LockFile(path)
         lock.acquire()
@@ -269,7 +269,7 @@ def test_a_launch_waits_for_no_other_process(store: Store, path: Path) -> None:
 
 def test_a_session_that_another_process_began_is_gone_on_with(store: Store, path: Path) -> None:
     """A turn that only another process's log has is counted, also where it comes in the same batch."""
-    store.submit(minted("first")).result(10)
+    store.submit(minted("first")).result(60)
     with child(path) as other:
         lock = LockFile(path)
         lock.acquire()
@@ -284,10 +284,10 @@ def test_a_session_that_another_process_began_is_gone_on_with(store: Store, path
 def test_a_log_that_was_deleted_takes_nothing(store: Store, path: Path) -> None:
     """What nobody could find any more goes into the database, and the next launches into another log."""
     with open_turn(store):
-        store.launch(minted("a")).result(10)
+        store.launch(minted("a")).result(60)
         (log,) = logs_of(path)
         log.unlink()
-        assert store.launch(minted("b")).result(10).turn == 1
+        assert store.launch(minted("b")).result(60).turn == 1
         assert logs_of(path) == []
     assert store.close()
     with open_turn(store):
@@ -311,7 +311,7 @@ def test_other_processes_see_launches_as_they_take_turns(path: Path) -> None:
 def test_a_fork_in_the_middle_of_a_turn_leaves_the_log_to_the_parent(store: Store, path: Path) -> None:
     """A forked child neither empties the parent's log nor adds to it; both go on."""
     with open_turn(store):
-        store.launch(minted("a")).result(10)
+        store.launch(minted("a")).result(60)
         pid = os.fork()
         if pid == 0:
             code = 1
@@ -321,7 +321,7 @@ def test_a_fork_in_the_middle_of_a_turn_leaves_the_log_to_the_parent(store: Stor
                 code = 0
             os._exit(code)
         assert os.waitpid(pid, 0)[1] == 0
-        store.launch(minted("b")).result(10)
+        store.launch(minted("b")).result(60)
     assert [row["run_id"] for row in store.read(ROWS)] == ["a", "b"]
     assert store.close()
     assert logged(path) == b""

@@ -38,13 +38,13 @@ def made_by(script: Path, path: Path) -> None:
 def test_a_file_of_an_earlier_schema_opens(store: Store, path: Path, script: Path) -> None:
     """Its runs are all there with what they held, the unfinished one is interrupted, and it goes on being used."""
     made_by(script, path)
-    store.submit(Launch({"run_id": "new", "session_id": "s", "kind": "agent", "label": "l"})).result(10)
-    assert store.submit(CancelRequest("q")).result(10)
+    store.submit(Launch({"run_id": "new", "session_id": "s", "kind": "agent", "label": "l"})).result(60)
+    assert store.submit(CancelRequest("q")).result(60)
     asked = DecisionRequest(run_id="q", step=1, tool_call_id="c", approved=True)
-    assert store.submit(asked).result(10)
-    store.submit(Progress(run_id="new", partial_text="so")).result(10)
+    assert store.submit(asked).result(60)
+    store.submit(Progress(run_id="new", partial_text="so")).result(60)
     end = {"status": "completed", "stop_reason": "end", "content": "new"}
-    assert store.submit(Finish(run_id="new", end=end)).result(10)
+    assert store.submit(Finish(run_id="new", end=end)).result(60)
     store.flush()
     rows = list_runs(store)
     assert {(row["run_id"], row["status"], row["kind"], row["cached_from"], row["turn"]) for row in rows} == {
@@ -91,7 +91,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
     thread = store._writer._thread
     assert store.close(1) is False  # the look for dead processes waits
     assert thread is not None
-    thread.join(20)
+    thread.join(60)
     with duckdb.connect(str(path), read_only=True) as con:
         assert con.execute("select max(version) from schema_version").fetchall() == [(1,)]
         assert con.execute("select count(*) from launches").fetchall() == [(3,)]

@@ -32,7 +32,7 @@ def command_line() -> str:
 def asked(path: Path, sql: str) -> str:
     """What the command line answers."""
     command = [command_line(), "-readonly", "-csv", "-noheader", str(path), "-c", sql]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def open_in_command_line(path: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.stdin.close()  # the package's `duckdb` is a script that starts the program
-        process.wait(10)
+        process.wait(60)
         process.stdout.close()
 
 
@@ -62,7 +62,7 @@ def _in_command_line(path: Path) -> subprocess.Popen[str] | None:
         process.stdin.flush()
     if process.stdout.readline().strip().isdigit():
         return process
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     return None
 
 
@@ -74,7 +74,7 @@ def minted(run_id: str) -> Launch:
 def test_the_command_line_reads_our_file(store: Store, path: Path) -> None:
     """What a notebook wrote is there for an older DuckDB, in the views that the schema documents."""
     store.submit(minted("r"))
-    store.submit(Finish(run_id="r", end=END)).result(10)
+    store.submit(Finish(run_id="r", end=END)).result(60)
     assert store.close()
     assert asked(path, "select run_id, status, prompt, content from runs") == "r,completed,What?,It is."
     assert asked(path, "select run_id, attempt, status from attempts") == "r,1,completed"
@@ -85,14 +85,14 @@ def test_the_command_line_reads_what_a_killed_process_left(path: Path) -> None:
     with child(path) as one:
         one.ask("launch", run_id="a")
         one.tell("mint_and_die", run_ids=["b"])
-        assert one.process.wait(30) == -9
+        assert one.process.wait(60) == -9
     assert path.with_name(path.name + ".wal").exists()
     assert "a" in asked(path, "select run_id from runs").split()
 
 
 def test_a_reader_that_keeps_the_file_is_named_while_runs_go_on(store: Store, path: Path) -> None:
     """Its pid is in the message; launches are durable all the same, ends wait, and nothing is lost."""
-    store.submit(minted("before")).result(10)
+    store.submit(minted("before")).result(60)
     ends: list[Future[Any]] = []
     with store._writer.file.held:  # between two turns: the writer waits for this lock in its next one
         pass
@@ -107,7 +107,7 @@ def test_a_reader_that_keeps_the_file_is_named_while_runs_go_on(store: Store, pa
         assert "close the program that has it open" in store.trouble
         assert len(store.trouble.splitlines()) == 2
         assert store.is_busy
-    assert ends[0].result(10) is True
+    assert ends[0].result(60) is True
     assert store.trouble is None
     assert asked_after(store, path) == "before,pending\nduring,completed"
 

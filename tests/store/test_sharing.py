@@ -93,14 +93,14 @@ def kill_at_random(path: Path, provider: ScriptedProvider, processes: int, count
             )  # the moment is random: no event to wait for
             fleet[number].process.kill()
         for one in fleet:
-            one.wait(10)
+            one.wait(60)
         check_what_is_left(path, fleet)
 
 
 def check_what_is_left(path: Path, fleet: list[Member]) -> None:
     """Open the file as the next notebook does."""
     store = Store(path)
-    store.submit(InterruptOrphans()).result(30)
+    store.submit(InterruptOrphans()).result(60)
     found = {row["run_id"]: row for row in store.read("select run_id, status from runs")}
     acknowledged = {one["launched"] for member in fleet for one in member.told if one.get("durable")}
     assert acknowledged <= set(found), "a launch was acknowledged and is not there"

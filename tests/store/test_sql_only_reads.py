@@ -36,7 +36,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def launched(store: Store, *run_ids: str) -> None:
     """Runs in the record."""
     for run_id in run_ids:
-        store.submit(Launch({"run_id": run_id, "session_id": "s"})).result(10)
+        store.submit(Launch({"run_id": run_id, "session_id": "s"})).result(60)
 
 
 def test_no_statement_writes_anything(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_many_ask_at_the_same_time_while_runs_are_recorded(store: Store) -> None
 
     def ask(number: int) -> None:
         for step in range(5):
-            store.submit(Launch({"run_id": f"r{number}.{step}", "session_id": f"s{number}"})).result(10)
+            store.submit(Launch({"run_id": f"r{number}.{step}", "session_id": f"s{number}"})).result(60)
             found = store.frame("select count(*) as n from runs where session_id = ?", [f"s{number}"])["n"][0]
             if found != step + 1:
                 wrong.append((number, step, found))

@@ -29,7 +29,7 @@ def test_a_full_disk_keeps_rows_in_memory(path: Path) -> None:
         assert len(trouble.splitlines()) == 2
         assert one.ask("done", timeout_s=0.1) is False
         one.ask("limit", size=-1)
-        assert one.ask("done", timeout_s=10) is True
+        assert one.ask("done", timeout_s=60) is True
         assert one.ask("read", sql="select run_id from runs order by 1") == [["before"], ["during"]]
         assert one.ask("trouble", timeout_s=0) is None
 
@@ -64,7 +64,7 @@ def test_a_link_that_looks_like_a_launch_log_is_left_alone(store: Store, path: P
     victim.write_text("mine\n")
     link = path.parent / "runs.duckdb.launches-0000"
     link.symlink_to(victim)
-    store.submit(LAUNCH).result(10)
+    store.submit(LAUNCH).result(60)
     assert store.read("select run_id from launches")[0]["run_id"] == "r"
     assert link.is_symlink()
     assert victim.read_text() == "mine\n"
@@ -86,7 +86,7 @@ def test_a_folder_that_cannot_be_written_is_said() -> None:
         assert "NBAGENT_STORE" in trouble
         assert one.ask("read", sql="select 1")["error"] == "StoreError"
         folder.chmod(0o777)
-        assert one.ask("done", timeout_s=10) is True
+        assert one.ask("done", timeout_s=60) is True
 
 
 @pytest.mark.parametrize("content", [b"hello" * 1000, b"\x00" * 8192, b"x"])
@@ -94,7 +94,7 @@ def test_a_file_that_is_no_database_is_set_aside(store: Store, path: Path, conte
     """Garbage keeps its bytes under a new name that a notice tells, and a new record is begun."""
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    assert store.submit(LAUNCH).result(10).turn == 1
+    assert store.submit(LAUNCH).result(60).turn == 1
     (notice,) = store.take_notices()
     (aside,) = path.parent.glob("runs.damaged-*.duckdb")
     assert aside.name in notice
@@ -106,40 +106,40 @@ def test_an_empty_file_is_no_file(store: Store, path: Path) -> None:
     """What a crash at the very beginning leaves is replaced without a word."""
     path.parent.mkdir(parents=True)
     path.touch()
-    assert store.submit(LAUNCH).result(10).turn == 1
+    assert store.submit(LAUNCH).result(60).turn == 1
     assert store.take_notices() == []
 
 
 def test_a_truncated_database_is_set_aside(store: Store, path: Path) -> None:
     """A database cut short is damaged: kept aside, a new one begun."""
-    store.submit(LAUNCH).result(10)
-    store.submit(ENDED).result(10)
+    store.submit(LAUNCH).result(60)
+    store.submit(ENDED).result(60)
     assert store.close()
     path.write_bytes(path.read_bytes()[:9000])
-    assert store.submit(LAUNCH).result(10).turn == 1
+    assert store.submit(LAUNCH).result(60).turn == 1
     assert len(list(path.parent.glob("runs.damaged-*.duckdb"))) == 1
 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
 def test_a_file_that_vanishes_between_turns_is_begun_anew(store: Store, path: Path, how: str) -> None:
     """Deleting or swapping the file, folder and all, confuses nobody."""
-    store.submit(LAUNCH).result(10)
-    store.submit(ENDED).result(10)
+    store.submit(LAUNCH).result(60)
+    store.submit(ENDED).result(60)
     assert store.close()
     for one in path.parent.iterdir():
         one.unlink()
     path.parent.rmdir()
     if how == "replaced":
         other = Store(path)
-        other.submit(Launch({"run_id": "other", "session_id": "s", "turn": 6})).result(10)
+        other.submit(Launch({"run_id": "other", "session_id": "s", "turn": 6})).result(60)
         other.close()
-    assert store.submit(LAUNCH).result(10).turn == (7 if how == "replaced" else 1)
+    assert store.submit(LAUNCH).result(60).turn == (7 if how == "replaced" else 1)
 
 
 def test_a_newer_record_is_left_untouched(store: Store, path: Path) -> None:
     """A file with a schema of a later release is refused with a sentence; not a byte of it changes."""
-    store.submit(LAUNCH).result(10)
-    store.submit(ENDED).result(10)
+    store.submit(LAUNCH).result(60)
+    store.submit(ENDED).result(60)
     store.close()
     with duckdb.connect(str(path)) as con:
         con.execute("insert into schema_version values (999, now()::timestamp)")
@@ -153,8 +153,8 @@ def test_a_newer_record_is_left_untouched(store: Store, path: Path) -> None:
     assert store.close(0.2) is False
     assert path.read_bytes() == before
     path.unlink()
-    store.submit(Launch({"run_id": "p", "session_id": "s"})).result(10)
-    assert future.result(10).turn == 1
+    store.submit(Launch({"run_id": "p", "session_id": "s"})).result(60)
+    assert future.result(60).turn == 1
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_text_that_cannot_be_stored_is_repaired(store: Store) -> None:
             Finish(run_id="q", end={"status": "completed", "stop_reason": "end", "content": "\ud83d\ude00"})
         ),
     ]
-    assert [bool(future.result(10)) for future in futures] == [True] * 4
+    assert [bool(future.result(60)) for future in futures] == [True] * 4
     repaired = "a\ufffdb\x00c"
     output = load_run(store, "r")
     assert output is not None
@@ -226,7 +226,7 @@ def test_ten_megabytes_are_kept_whole(store: Store) -> None:
     store.submit(Launch({"run_id": "r", "session_id": "s", "prompt": huge}))
     store.submit(
         Finish(run_id="r", end={"status": "completed", "stop_reason": "end", "content": huge})
-    ).result(10)
+    ).result(60)
     output = load_run(store, "r")
     assert output is not None
     assert (output.prompt, output.content) == (huge, huge)
@@ -234,7 +234,7 @@ def test_ten_megabytes_are_kept_whole(store: Store) -> None:
 
 def test_a_read_that_cannot_have_the_file_says_so_in_time(store: Store, path: Path) -> None:
     """A reader waits as long as it was told, then learns who holds the file."""
-    store.submit(LAUNCH).result(10)
+    store.submit(LAUNCH).result(60)
     assert store.close()
     with child(path) as holder:
         assert holder.ask("hold") is True

@@ -93,7 +93,7 @@ def test_records_come_back_as_they_were(store: Store) -> None:
         "tool_calls": (BARE_TOOL, FULL_TOOL),
         "messages": tuple(enumerate(MESSAGES)),
     }
-    store.submit(finish("r", **rows)).result(10)
+    store.submit(finish("r", **rows)).result(60)
     output = load_run(store, "r")
     assert output is not None
     assert output.model_calls == rows["model_calls"]
@@ -106,13 +106,13 @@ def test_records_come_back_as_they_were(store: Store) -> None:
 
 def test_many_rows_take_the_other_statement_and_come_back_the_same(store: Store) -> None:
     """Rows written as lists, whole columns of None among them, equal rows written one by one."""
-    store.submit(Launch({"run_id": "r", "session_id": "s"})).result(10)
+    store.submit(Launch({"run_id": "r", "session_id": "s"})).result(60)
     calls = tuple(BARE_CALL for _ in range(20))
     tools = tuple(FULL_TOOL if i % 2 else BARE_TOOL for i in range(20))
     store.submit(AppendRows(run_id="r", model_calls=calls, messages=tuple(enumerate(MESSAGES * 4)))).result(
         10
     )
-    store.submit(finish("r", tool_calls=tools)).result(10)
+    store.submit(finish("r", tool_calls=tools)).result(60)
     output = load_run(store, "r")
     assert output is not None
     assert output.model_calls == calls
@@ -128,7 +128,7 @@ def test_content_comes_back_by_its_type(store: Store, content: object, content_t
     """Text stays text; anything else is JSON data and keeps its type."""
     store.submit(Launch({"run_id": "r", "session_id": "s"}))
     end = {"status": "completed", "stop_reason": "end", "content": content, "content_type": content_type}
-    store.submit(Finish(run_id="r", end=end)).result(10)
+    store.submit(Finish(run_id="r", end=end)).result(60)
     output = load_run(store, "r")
     assert output is not None
     assert (output.content, output.content_type) == (content, content_type)
@@ -137,7 +137,7 @@ def test_content_comes_back_by_its_type(store: Store, content: object, content_t
 def test_times_are_kept_as_the_moments_they_are(store: Store) -> None:
     """A time in any zone comes back as the same moment, in UTC, in rows and in frames."""
     there = datetime(2026, 1, 1, 2, 0, tzinfo=timezone(timedelta(hours=5, minutes=30)))
-    store.submit(Launch({"run_id": "r", "session_id": "s", "created_at": there})).result(10)
+    store.submit(Launch({"run_id": "r", "session_id": "s", "created_at": there})).result(60)
     (row,) = store.read("select created_at from runs where created_at = ?", [there])
     assert row["created_at"] == there
     assert row["created_at"].tzinfo is UTC
@@ -155,7 +155,7 @@ def test_what_launch_knows_is_all_in_the_view(store: Store) -> None:
         "output_schema": {"type": "object"}, "cached_from": "q", "tags": {"k": "v"}, "spec": {"name": "a"},
         "created_at": NOW,
     }  # fmt: skip
-    store.submit(Launch(row)).result(10)
+    store.submit(Launch(row)).result(60)
     (found,) = store.read("select * from runs")
     plain = {name: value for name, value in row.items() if not isinstance(value, dict)}
     assert {name: found[name] for name in plain} == plain

@@ -44,7 +44,7 @@ def launch(store: Store, run_id: str, session_id: str = "s", **given: Any) -> La
     """Launch and wait."""
     launched: LaunchResult = store.submit(
         Launch({"run_id": run_id, "session_id": session_id, **given})
-    ).result(10)
+    ).result(60)
     return launched
 
 
@@ -96,7 +96,7 @@ def test_a_run_shows_where_its_last_attempt_stands(
     for write in writes:
         future = store.submit(write)
         if not together:
-            future.result(10)
+            future.result(60)
     columns = "status, stop_reason, attempt, partial_text"
     (row,) = store.read(f"select {columns} from runs")  # noqa: S608 - the test's own names
     assert tuple(row.values()) == expected
@@ -136,9 +136,9 @@ def test_a_refused_launch_does_not_hurt_its_batch(store: Store) -> None:
 def test_an_end_is_written_once(store: Store) -> None:
     """The second end of an attempt is False and leaves neither its end nor its rows."""
     launch(store, "r")
-    assert store.submit(end("r", content="first", model_calls=(call(),))).result(10) is True
-    assert store.submit(end("r", "error", "error", model_calls=(call(),))).result(10) is False
-    assert store.submit(AppendRows(run_id="r", model_calls=(call(),))).result(10) is False
+    assert store.submit(end("r", content="first", model_calls=(call(),))).result(60) is True
+    assert store.submit(end("r", "error", "error", model_calls=(call(),))).result(60) is False
+    assert store.submit(AppendRows(run_id="r", model_calls=(call(),))).result(60) is False
     output = load_run(store, "r")
     assert output is not None
     assert (output.status, output.content, output.metrics.model_calls) == (RunStatus.completed, "first", 1)
@@ -148,7 +148,7 @@ def test_two_ends_in_one_batch_are_one_end(store: Store) -> None:
     """Also where both are handed over together, exactly one wins."""
     launch(store, "r")
     futures = [store.submit(end("r", content=str(i), model_calls=(call(),))) for i in range(4)]
-    assert sorted(future.result(10) for future in futures) == [False, False, False, True]
+    assert sorted(future.result(60) for future in futures) == [False, False, False, True]
     assert len(store.read("select * from model_calls")) == 1
 
 
@@ -156,13 +156,13 @@ def test_an_attempt_is_claimed_once(store: Store) -> None:
     """Of two who resume a run one gets the attempt."""
     launch(store, "r")
     claims = [store.submit(NewAttempt(run_id="r", attempt=2)) for _ in range(2)]
-    assert sorted(claim.result(10) for claim in claims) == [False, True]
+    assert sorted(claim.result(60) for claim in claims) == [False, True]
 
 
 def test_turns_of_a_session_are_numbered_in_launch_order(store: Store) -> None:
     """Each session counts from 1; a given turn is kept and counted on from."""
     futures = [store.submit(Launch({"run_id": f"a{i}", "session_id": "a"})) for i in range(5)]
-    assert [future.result(10).turn for future in futures] == [1, 2, 3, 4, 5]
+    assert [future.result(60).turn for future in futures] == [1, 2, 3, 4, 5]
     assert launch(store, "b", "b").turn == 1
     assert launch(store, "b7", "b", turn=7).turn == 7
     assert launch(store, "b8", "b").turn == 8
@@ -179,7 +179,7 @@ def test_a_second_store_goes_on_counting(store: Store) -> None:
 
 def test_cancel_before_launch_is_told_at_launch_once(store: Store) -> None:
     """A request for an id that does not exist yet meets its launch, and is used up by it."""
-    assert store.submit(CancelRequest("r")).result(10) is True
+    assert store.submit(CancelRequest("r")).result(60) is True
     assert launch(store, "r").cancelled is True
     assert launch(store, "other").cancelled is False
     assert store.read("select * from cancel_requests") == []
@@ -357,8 +357,8 @@ def test_a_row_that_cannot_be_stored_is_set_aside_alone(store: Store) -> None:
     with_bad = store.submit(end("r1", content="kept", model_calls=(call(), bad)))
     good = store.submit(end("r2", content="kept", model_calls=(call(),)))
     with pytest.raises(StoreError, match=r"row of run 'r1'.*duration_s"):
-        with_bad.result(10)
-    assert good.result(10) is True
+        with_bad.result(60)
+    assert good.result(60) is True
     rows = store.read(
         "select r.run_id, content, count(m.run_id) as calls from runs r join model_calls m using (run_id) group by all order by 1"
     )

@@ -72,7 +72,7 @@ def test_runs_of_a_dead_process_are_interrupted_with_their_text(store: Store, pa
         dead.ask("launch", run_id="never begun")
         alive.ask("launch", run_id="alive")
         dead.kill()
-        store.submit(Launch({"run_id": "mine", "session_id": "s"})).result(10)
+        store.submit(Launch({"run_id": "mine", "session_id": "s"})).result(60)
         rows = store.read("select run_id, status, stop_reason, partial_text from runs order by 1")
         assert [tuple(row.values()) for row in rows] == [
             ("alive", "pending", None, None),
@@ -87,7 +87,7 @@ def test_a_paused_run_outlives_its_process(store: Store, path: Path) -> None:
     with child(path) as dead:
         dead.ask("launch", run_id="r")
         dead.kill()
-    store.submit(Progress(run_id="r", status="paused")).result(10)
+    store.submit(Progress(run_id="r", status="paused")).result(60)
     output = load_run(store, "r")
     assert output is not None
     assert output.status == "paused"
@@ -97,9 +97,9 @@ def test_a_run_given_up_by_others_is_fenced(store: Store) -> None:
     """An owner that comes back after its run was ended for it changes nothing."""
     store.submit(Launch({"run_id": "r", "session_id": "s", "owner": "elsewhere - 1 1"}))
     died = {"status": "interrupted", "stop_reason": "kernel_died"}
-    assert store.submit(Finish(run_id="r", end=died)).result(10) is True
+    assert store.submit(Finish(run_id="r", end=died)).result(60) is True
     late = {"status": "completed", "stop_reason": "end", "content": "late"}
-    assert store.submit(Finish(run_id="r", end=late)).result(10) is False
+    assert store.submit(Finish(run_id="r", end=late)).result(60) is False
     output = load_run(store, "r")
     assert output is not None
     assert (output.status, output.content) == ("interrupted", None)
@@ -108,9 +108,9 @@ def test_a_run_given_up_by_others_is_fenced(store: Store) -> None:
 def test_a_cancel_from_another_process_is_seen_once(path: Path) -> None:
     """The owner sees the request when the file has changed, is told it once, and the request goes."""
     owner, other = Store(path), Store(path)
-    owner.submit(Launch({"run_id": "r", "session_id": "s"})).result(10)
+    owner.submit(Launch({"run_id": "r", "session_id": "s"})).result(60)
     assert owner.close()
-    other.submit(CancelRequest("r")).result(10)
+    other.submit(CancelRequest("r")).result(60)
     assert other.close()
     assert owner.cancel_requested(["r", "q"]) == {"r"}
     owner._looked = 0.0
@@ -121,7 +121,7 @@ def test_a_cancel_from_another_process_is_seen_once(path: Path) -> None:
 
 def test_looking_for_cancels_opens_an_unchanged_file_never(store: Store) -> None:
     """Where nobody else has had the file, looking costs a stat: no turn is taken."""
-    store.submit(Launch({"run_id": "r", "session_id": "s"})).result(10)
+    store.submit(Launch({"run_id": "r", "session_id": "s"})).result(60)
     assert store.close()
     mark = store._writer.file.lock.mark()
     for _ in range(3):
@@ -141,7 +141,7 @@ def test_a_holder_that_takes_no_turns_is_named(path: Path) -> None:
         assert f"(pid {holder.pid})" in trouble
         assert len(trouble.splitlines()) == 2
         holder.ask("let_go")
-        assert one.ask("done", timeout_s=5) is True
+        assert one.ask("done", timeout_s=60) is True
         assert one.ask("read", sql="select count(*) from runs") == [[2]]
 
 
@@ -156,7 +156,7 @@ def test_a_stopped_holder_of_the_lock_is_named(store: Store, path: Path) -> None
             assert not future.done()
         assert f"(pid {os.getpid()})" in store.trouble
         lock.release()
-        assert future.result(10).turn == 2
+        assert future.result(60).turn == 2
         assert store.trouble is None
         lock.forget()
 
@@ -190,7 +190,7 @@ def test_a_turn_ends_with_its_last_reader(store: Store, path: Path, monkeypatch:
             waiting = pool.submit(other.acquire)
             while not store._writer.file.lock.wanted():
                 pass
-        assert waiting.result(10) is True
+        assert waiting.result(60) is True
     other.release()
     other.forget()
 
@@ -208,13 +208,13 @@ def test_a_forked_child_leaves_the_parents_file_alone(store: Store) -> None:
                 code = 0
             os._exit(code)
         assert os.waitpid(pid, 0)[1] == 0
-    assert store.submit(Launch({"run_id": "r", "session_id": "s"})).result(10).turn == 1
+    assert store.submit(Launch({"run_id": "r", "session_id": "s"})).result(60).turn == 1
     store.close()
     pid = os.fork()
     if pid == 0:
         code = 1
         with contextlib.suppress(BaseException):
-            code = 0 if store.submit(Launch({"run_id": "q", "session_id": "s"})).result(10).turn == 2 else 2
+            code = 0 if store.submit(Launch({"run_id": "q", "session_id": "s"})).result(60).turn == 2 else 2
             code = code or (0 if store.close(10) else 3)
         os._exit(code)
     assert os.waitpid(pid, 0)[1] == 0

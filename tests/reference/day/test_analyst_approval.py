@@ -80,7 +80,7 @@ def test_three_questions_in_a_session(desk: nb.Agent, market: Market, server: Co
         assert len(market.orders) == len(answers), "nothing is bought before the person's word"
         waited_s += time.monotonic() - asked
         decide(run)
-        answers.append(run.result(timeout=30))
+        answers.append(run.result(timeout=60))
     assert market.orders == [("AAPL", 100), ("AAPL", 10)]
     said = ("bought 100 AAPL", '{"symbol":"AAPL","shares":10}', "no more of it this month")
     assert all(word in answer.content for word, answer in zip(said, answers, strict=True))
@@ -103,7 +103,7 @@ def test_the_wait_for_a_person_is_no_work(desk: nb.Agent) -> None:
     with pytest.raises(nb.WaitTimeout):
         run.wait(0.3)
     run.approve()
-    out = run.result(timeout=30)
+    out = run.result(timeout=60)
     row = nb.runs().iloc[0]
     assert row["paused_s"] >= 0.3
     lasted_s = (row["finished_at"] - row["created_at"]).total_seconds()

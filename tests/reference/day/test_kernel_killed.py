@@ -38,12 +38,12 @@ def kill_after(server: CountingServer, rows: int) -> Labeller:
         assert process.stdout is not None
         seen = [process.stdout.readline().strip() for _ in range(rows)]
         assert set(seen) <= set(cars().index)
-        assert labeller.gate.reached.wait(20)
+        assert labeller.gate.reached.wait(60)
         server.provider.wait_for_requests(rows + 4)
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
     for call in server.calls[rows:]:
-        assert call.request.disconnected.wait(10)
+        assert call.request.disconnected.wait(60)
     labeller.gate.open()
     return labeller
 
@@ -53,7 +53,7 @@ def test_the_cell_is_run_again_in_a_new_kernel(server: CountingServer, rows: int
     """Rows that had answers cost nothing more, those in flight are asked again; both batches are the server's count."""
     kill_after(server, rows)
     died = nb.get("makers")
-    died.wait(30)
+    died.wait(60)
     statuses = died.progress.statuses
     assert statuses["completed"] == rows
     # a row's launch goes into the record with the next ones: of the four in flight some may not be there

@@ -74,7 +74,7 @@ def test_a_report_is_the_sum_of_its_parts(server: CountingServer) -> None:
     """Each part has its own count, the team the whole, and nothing is counted twice in any frame."""
     server.answers = Desk()
     run = team(server).start(QUESTION, session="q3", label="report")
-    out = run.result(timeout=30)
+    out = run.result(timeout=60)
     assert out.content == "Report: It went 16.63 to 30.34. One year is no trend."
     assert len(server.calls) == 5
     whole = server.count()
