@@ -18,7 +18,7 @@ from nbagent.store import Finish, Launch, Progress
 from tests.provider.chat_wire import text_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import error
-from tests.runtime.casting import Cast, asks, member, model, team
+from tests.runtime.scripted_team import Cast, asks, member, model, team
 
 BEGIN = datetime(2026, 11, 21, tzinfo=UTC)
 BY = ["model", "agent", "member", "session", "tool"]

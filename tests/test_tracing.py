@@ -18,8 +18,8 @@ from nbagent.errors import ConfigurationError
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Silence, Wait, error
-from tests.runtime.casting import Cast, asks, member, team
-from tests.runtime.casting import model as part
+from tests.runtime.scripted_team import Cast, asks, member, team
+from tests.runtime.scripted_team import model as part
 
 EXPORTER = InMemorySpanExporter()
 

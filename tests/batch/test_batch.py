@@ -14,7 +14,7 @@ from nbagent import WaitTimeout
 from nbagent.batch.waiting import WAKE_S
 from nbagent.errors import PromptError, TemplateError, UnknownOptionError
 from nbagent.runtime import current
-from tests.batch.server import SCHEMA, TEMPLATE, Reviews, answer_to, group_answer, prompt_of
+from tests.batch.review_provider import SCHEMA, TEMPLATE, Reviews, answer_to, group_answer, prompt_of
 from tests.provider.chat_wire import json_reply, text_reply
 from tests.provider.server import Request
 from tests.provider.steps import Gate, Wait, error

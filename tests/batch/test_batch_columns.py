@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 import nbagent as nb
 from nbagent.runtime import current
-from tests.batch.server import prompt_of
+from tests.batch.review_provider import prompt_of
 from tests.provider.chat_wire import json_reply, text_reply
 from tests.provider.steps import error
 

@@ -13,7 +13,7 @@ from nbagent.batch.plan import BatchLimits
 from nbagent.batch.running.budget import BatchBudget
 from nbagent.batch.running.results import FEW, RATE_OVER, RECENT_S, Results, recent_rate
 from nbagent.errors import TemplateError
-from tests.batch.server import TEMPLATE, Reviews, answer_to, group_answer, prompt_of
+from tests.batch.review_provider import TEMPLATE, Reviews, answer_to, group_answer, prompt_of
 from tests.provider.chat_wire import json_reply, text_reply
 from tests.provider.server import Request
 from tests.provider.steps import Gate, Wait, error

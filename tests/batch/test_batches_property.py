@@ -34,8 +34,8 @@ from hypothesis import strategies as st
 import nbagent as nb
 from nbagent import settings as options
 from nbagent.loop import model_call
-from tests.batch.killed_paid import agent_at, start
-from tests.batch.till import FATES, PRICES, Given, Till, by_row, known
+from tests.batch.counting_provider import FATES, PRICES, Given, Till, by_row, known
+from tests.batch.paid_mapping_process import agent_at, start
 from tests.harness.waiting import PATIENCE_S, until
 from tests.provider.server import ScriptedProvider
 
@@ -388,7 +388,7 @@ def test_many_batches_cost_what_the_server_gave_out(provider):
 def killed(url: str, names: list[str], seen: int, **given: Any) -> Iterator[None]:
     """A kernel that maps over rows, killed once it was given `seen` of them."""
     told = json.dumps({"names": names, "options": given})
-    command = [sys.executable, "-m", "tests.batch.killed_paid", url, told]
+    command = [sys.executable, "-m", "tests.batch.paid_mapping_process", url, told]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:  # fmt: skip
         try:
             assert process.stdout is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tests.batch.server import prompt_of
+from tests.batch.review_provider import prompt_of
 from tests.provider.chat_wire import json_reply, text_reply
 
 HOSTILE = {

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import nbagent as nb
-from tests.batch.killed import label
-from tests.batch.server import Reviews, group_answer
+from tests.batch.mapping_process import label
+from tests.batch.review_provider import Reviews, group_answer
 from tests.provider.chat_wire import json_reply
 from tests.provider.server import ScriptedProvider
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def run_and_kill(url: str, rows: int, store: Path, after: int) -> set[int]:
     """Run the program until it was given so many results, kill it, and return the rows that it was given."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.batch.killed", url, str(rows)],
+        [sys.executable, "-m", "tests.batch.mapping_process", url, str(rows)],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,

@@ -12,7 +12,7 @@ from nbagent.batch.plan import BatchLimits
 from nbagent.batch.row_outcome import RowOutcome
 from nbagent.batch.running.budget import BatchBudget
 from nbagent.errors import ConfigurationError
-from tests.batch.server import TEMPLATE, Reviews
+from tests.batch.review_provider import TEMPLATE, Reviews
 from tests.provider.chat_wire import text_reply
 from tests.provider.steps import error
 

@@ -7,7 +7,7 @@ import pytest
 from nbagent import settings
 from nbagent.errors import UnknownOptionError
 from nbagent.runtime import current
-from tests.batch.server import prompt_of
+from tests.batch.review_provider import prompt_of
 from tests.provider.chat_wire import text_reply
 from tests.provider.steps import Gate, Wait
 

@@ -21,8 +21,8 @@ import nbagent as nb
 from nbagent.core.json_codec import dump_json, load_json
 from nbagent.errors import ConfigurationError, UnknownNameError, UnknownOptionError
 from nbagent.frames.row_keys import key_data, key_of
-from tests.batch.elsewhere import INDEX, agent_at, table
-from tests.batch.server import SCHEMA, TEMPLATE, Reviews, answer_to, group_answer, prompt_of
+from tests.batch.other_kernel import INDEX, agent_at, table
+from tests.batch.review_provider import SCHEMA, TEMPLATE, Reviews, answer_to, group_answer, prompt_of
 from tests.provider.chat_wire import json_reply, text_reply
 from tests.provider.server import Request
 from tests.provider.steps import Gate, Wait, error
@@ -39,7 +39,7 @@ class Review(BaseModel):
 def kernel(url: str, how: str) -> Iterator[subprocess.Popen[str]]:
     """Another kernel with the batch `pass_a`, in the same record."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.batch.elsewhere", url, how],
+        [sys.executable, "-m", "tests.batch.other_kernel", url, how],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

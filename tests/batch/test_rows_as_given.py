@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from nbagent.errors import UnknownOptionError
-from tests.batch.server import Reviews, prompt_of
+from tests.batch.review_provider import Reviews, prompt_of
 from tests.provider.chat_wire import text_reply
 from tests.provider.steps import Gate, Wait, answer
 

@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from nbagent.errors import UnknownOptionError
-from tests.batch.killed_table import map_over
-from tests.batch.server import prompt_of
+from tests.batch.review_provider import prompt_of
+from tests.batch.table_mapping_process import map_over
 from tests.provider.chat_wire import json_reply
 from tests.provider.server import Request, ScriptedProvider
 from tests.provider.steps import Gate, Script, Wait, error
@@ -257,7 +257,13 @@ class Mapping(RuleBasedStateMachine):
         self.killed, self.refused = True, 1
         path = self.folder / "table.pickle"
         path.write_bytes(pickle.dumps(self.table))
-        command = [sys.executable, "-m", "tests.batch.killed_table", self.provider.base_url, str(path)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.batch.table_mapping_process",
+            self.provider.base_url,
+            str(path),
+        ]
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:  # fmt: skip
             assert process.stdout is not None
             seen = list(itertools.islice(process.stdout, after))

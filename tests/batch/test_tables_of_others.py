@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from nbagent.errors import UnknownOptionError
-from tests.batch.server import Reviews
+from tests.batch.review_provider import Reviews
 
 SQL = """
     select * from (values

@@ -21,7 +21,7 @@ from nbagent.events import RunFinished, RunStarted, TextAdded
 from nbagent.panel.table.model import TableModel
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.store import Store, newest_runs
-from tests.panel.filled import fill
+from tests.panel.filled_store import fill
 
 RUNS, CHANGED, TICKS = 10_000, 10, 200
 WORDS = "Copper rose by two per cent on supply worries in Chile, then gave half of it back. "

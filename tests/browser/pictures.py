@@ -21,7 +21,7 @@ COLOURS = 128  # of a picture: flat surfaces and text need no more, small dots w
 FILL = """
 from nbagent import runtime
 from nbagent.panel import show_batch
-from tests.panel.filled import fill
+from tests.panel.filled_store import fill
 fill(runtime.current().store, 38, team=True)
 reader = nb.Agent(model="demo:assistant", name="reader")
 """

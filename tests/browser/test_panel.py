@@ -69,8 +69,8 @@ from nbagent.events import RunFinished, RunStarted, TextAdded
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.runtime import Run, current
 from nbagent.schemas import OutputSchema
-from tests.panel.filled import HOSTILE
-from tests.panel.test_prose import HOSTILE as MARKDOWN
+from tests.panel.filled_store import HOSTILE
+from tests.panel.test_markdown import HOSTILE as MARKDOWN
 now = datetime.now(UTC)
 def answer(run_id, content, **launch):
     record = RunRecord(RunLaunch(run_id=run_id, session_id="s", created_at=now, label=run_id, **launch))
@@ -156,7 +156,7 @@ def test_each_of_two_kernels_shows_both_kernels_runs_and_cancels_across(lab):
 
 def test_a_failed_run_is_resumed_by_a_click_and_a_refused_one_says_why(lab):
     """Resume lets a failed run go on in its own row, and says in two lines why a run of no known agent cannot."""
-    filled = "from tests.panel.filled import fill\nfrom nbagent import runtime\nfill(runtime.current().store, 21)\n"
+    filled = "from tests.panel.filled_store import fill\nfrom nbagent import runtime\nfill(runtime.current().store, 21)\n"
     notebook = lab.open([own_store("resume") + filled, FAILS_ONCE, "%agent"])
     for index in range(3):
         notebook.run_cell(index)

@@ -170,7 +170,7 @@ def longest_ms(notebook, action: str, given) -> float:
 def ten_thousand_runs(lab) -> tuple[float, float, float]:
     """Show, scroll and filter 10,000 runs; return the seconds to the first paint and two frames' CPU milliseconds."""
     path = lab.server.root / "many.duckdb"
-    fill = [sys.executable, "-m", "tests.panel.filled", str(path), "8000"]
+    fill = [sys.executable, "-m", "tests.panel.filled_store", str(path), "8000"]
     subprocess.run(fill, check=True, cwd=REPOSITORY, timeout=120)
     warm = "import nbagent.panel.table.widget, duckdb"
     notebook = lab.open([own_store("many") + "\n" + warm, "%agent"])
@@ -206,7 +206,7 @@ def test_ten_thousand_runs_in_time(lab):
 def test_keyboard_and_filters(lab):
     """Arrows move, Right unfolds a team and a batch, the search finds a member below its folded leader."""
     path = lab.server.root / "keys.duckdb"
-    fill = [sys.executable, "-m", "tests.panel.filled", str(path), "40"]
+    fill = [sys.executable, "-m", "tests.panel.filled_store", str(path), "40"]
     subprocess.run(fill, check=True, cwd=REPOSITORY, timeout=60)
     notebook = lab.open([own_store("keys"), "%agent"])
     notebook.run_cell(0)
@@ -238,7 +238,7 @@ def test_keyboard_and_filters(lab):
 def filled(lab, name: str, count: int) -> str:
     """Fill a store of the server's folder and return the cell that opens it."""
     path = lab.server.root / f"{name}.duckdb"
-    fill = [sys.executable, "-m", "tests.panel.filled", str(path), str(count)]
+    fill = [sys.executable, "-m", "tests.panel.filled_store", str(path), str(count)]
     subprocess.run(fill, check=True, cwd=REPOSITORY, timeout=60)
     return own_store(name)
 
@@ -304,7 +304,7 @@ STICKING_OUT = """panel => {
 
 def test_hostile_texts_run_nothing_and_break_no_layout(lab):
     """Whatever stands in a record, in the table, the opened run and the static form it is text."""
-    fill = "from tests.panel.filled import fill_hostile\nfrom nbagent import runtime\n"
+    fill = "from tests.panel.filled_store import fill_hostile\nfrom nbagent import runtime\n"
     fill += "fill_hostile(runtime.current().store)"
     notebook = lab.open([own_store("hostile"), fill, "%agent"], height=1200)
     for index in range(3):
@@ -355,7 +355,7 @@ show_card(nb.Agent(model="demo:assistant").start("Name a city", output_schema=Ci
 
 def test_axe_finds_no_serious_violation_in_either_theme(lab):
     """The table, its filters, a batch, an opened run, a tree and calls that wait for a person hold up, light and dark."""
-    fill = "\nfrom tests.panel.filled import fill\nfrom nbagent import runtime\n"
+    fill = "\nfrom tests.panel.filled_store import fill\nfrom nbagent import runtime\n"
     fill += "fill(runtime.current().store, 30, batch=20, team=True)"
     notebook = lab.open(
         [own_store("axe") + fill, "%agent", NESTED, "from nbagent import Agent\n" + PAYING], height=1400

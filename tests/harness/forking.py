@@ -1,6 +1,6 @@
 """The program behind warm kernels: it imports once what every kernel imports, and forks a kernel for each request.
 
-`warm.py` starts it, in the Python of the kernels. A line of JSON on standard input asks for a kernel, a line on
+`warm_kernels.py` starts it, in the Python of the kernels. A line of JSON on standard input asks for a kernel, a line on
 standard output is its process id (the first line says that all is imported); the program ends with its input, and
 the kernels that are left end with it. It has one thread, and opens nothing that nbagent or a kernel opens: what it
 forks is a kernel that has done its imports.

@@ -7,8 +7,8 @@
     kernel.click(card, {"command": "cancel"})          a custom message, as a click sends it
     kernel.wait_for(lambda: ..., what="the run ends")  woken by each message that arrives, nothing polls
 
-The sockets and their one thread are `wire.py`, the folds to outputs and widget states `outputs.py`, the start of a
-process that has done its imports `warm.py`. All of this runs on the test's thread.
+The sockets and their one thread are `kernel_channels.py`, the folds to outputs and widget states `outputs.py`, the start of a
+process that has done its imports `warm_kernels.py`. All of this runs on the test's thread.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from typing import Any, Self, TypeVar
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
-from tests.harness import warm
+from tests.harness import warm_kernels
 from tests.harness.environment import is_measured, isolated_environment
+from tests.harness.kernel_channels import Message, Wire
 from tests.harness.outputs import Comm, ExecResult, comms_of, exec_result
 from tests.harness.waiting import PATIENCE_S
-from tests.harness.wire import Message, Wire
 
 START_TIMEOUT_S = 60.0
 SUBSCRIPTION_S = 0.1  # what an idle message takes at most after its reply, once the output channel is there
@@ -92,7 +92,7 @@ class RealKernel:
             argv=argv,
             display_name="test",
             language="python",
-            metadata={} if cold else {"kernel_provisioner": {"provisioner_name": warm.NAME}},
+            metadata={} if cold else {"kernel_provisioner": {"provisioner_name": warm_kernels.NAME}},
         )
 
     # -- life ---------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.harness.wire import Message
+from tests.harness.kernel_channels import Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.batch.server import Reviews
+from tests.batch.review_provider import Reviews
 from tests.harness.kernel import RealKernel
 from tests.kernel.test_magics import shown
 from tests.provider.chat_wire import text_reply

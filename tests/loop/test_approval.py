@@ -22,7 +22,7 @@ from nbagent.loop import CallTools, Decision, LoopContext, LoopState, OpenGate, 
 from nbagent.models.protocol import ReplyFinished
 from nbagent.spec import AgentSpec
 from nbagent.tools import tool, tools_of
-from tests.loop.scripted import ScriptedModel, perform, says, wants
+from tests.loop.scripted_model import ScriptedModel, perform, says, wants
 
 ran: list[Any] = []
 

@@ -23,7 +23,7 @@ from nbagent.magics.completion.deadline_cache import WAIT_S, DeadlineCache
 from nbagent.store import Store
 from tests.harness.waiting import until
 from tests.magics.shell import loaded_shell
-from tests.panel.filled import end, launch
+from tests.panel.filled_store import end, launch
 from tests.provider.chat_wire import text_reply
 from tests.provider.server import ScriptedProvider
 

@@ -16,7 +16,7 @@ from nbagent.runtime import current
 from tests.harness.waiting import until
 from tests.provider.server import ScriptedProvider
 
-TOOLSERVER = Path(__file__).with_name("toolserver.py")
+TOOLSERVER = Path(__file__).with_name("tool_server.py")
 
 
 class Log:

@@ -22,7 +22,7 @@ from tests.mcp.conftest import answers
 from tests.provider.chat_wire import text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 
-PLAINSERVER = str(Path(__file__).with_name("plainserver.py"))
+PLAINSERVER = str(Path(__file__).with_name("plain_server.py"))
 CLIENT = """
 import os, signal, sys, time
 import nbagent as nb

@@ -17,7 +17,7 @@ from tests.provider.chat_wire import text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Head, Raw, answer
 
-ODD = Path(__file__).with_name("oddserver.py")
+ODD = Path(__file__).with_name("odd_server.py")
 LIMIT = 100_000
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nbagent.models import Notice, ReplyStarted, ResponseAttached, TextDelta
-from tests.models.asking import reply_of, responses, stream
+from tests.models.single_call import reply_of, responses, stream
 from tests.provider import responses_wire as wire
 from tests.provider.steps import Head, Raw, error
 

@@ -32,7 +32,7 @@ from nbagent.models import (
 from nbagent.models import capabilities as concessions_module
 from nbagent.models.openai import background as background_module
 from nbagent.models.transport.background_tasks import _running
-from tests.models.asking import request, responses, stream
+from tests.models.single_call import request, responses, stream
 from tests.provider import responses_wire as wire
 from tests.provider.steps import Drop, Gate, Silence, Wait, answer, error
 

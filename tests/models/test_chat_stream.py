@@ -22,7 +22,7 @@ from nbagent.models import (
 )
 from nbagent.models import capabilities as concessions_module
 from nbagent.spec import ModelSettings
-from tests.models.asking import chat, reply_of, request, stream
+from tests.models.single_call import chat, reply_of, request, stream
 from tests.provider.chat_wire import chunk, end, text, text_reply, tool_reply
 from tests.provider.steps import Gate, Head, Raw, Silence, Wait, answer, error
 

@@ -7,7 +7,7 @@ import pytest
 from nbagent import Agent
 from nbagent.models.replies.finish_reasons import finish_word, meaning_of
 from nbagent.spec import Limits
-from tests.models.asking import chat, reply_of, responses
+from tests.models.single_call import chat, reply_of, responses
 from tests.provider import chat_wire, responses_wire
 from tests.provider.chat_wire import begun, chunk, data, end, text, text_reply
 

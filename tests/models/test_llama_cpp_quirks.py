@@ -7,7 +7,7 @@ import pytest
 from nbagent.errors import ProviderRefusedError
 from nbagent.models import Notice, ReplyStarted, SchemaDefinition, TextDelta
 from nbagent.models import capabilities as concessions_module
-from tests.models.asking import chat, reply_of, request, stream
+from tests.models.single_call import chat, reply_of, request, stream
 from tests.provider.chat_wire import chunk, end, text, text_reply
 from tests.provider.steps import Raw, error
 

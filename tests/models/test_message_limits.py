@@ -17,7 +17,7 @@ from nbagent.errors import ModelError, ProviderProtocolError, ProviderRefusedErr
 from nbagent.models import OpenAIChat, OpenAIResponses, TextDelta
 from nbagent.models.transport.errors import RequestTarget, error_from_exception
 from nbagent.models.transport.sse import SSEDecoder
-from tests.models.asking import stream
+from tests.models.single_call import stream
 from tests.provider import chat_wire, responses_wire
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Head, Raw, Script, answer

@@ -17,7 +17,7 @@ from nbagent.models.openai.chat_stream import ChatStreamParser
 from nbagent.models.openai.responses_stream import ResponsesStreamParser
 from nbagent.models.transport.errors import RequestTarget
 from nbagent.models.transport.sse import SSEDecoder
-from tests.models.asking import stream
+from tests.models.single_call import stream
 from tests.provider.steps import Raw
 
 FILES = sorted((Path(__file__).parent / "recorded").glob("*.txt"))

@@ -22,7 +22,7 @@ from nbagent.models import (
 )
 from nbagent.models import capabilities as concessions_module
 from nbagent.spec import ModelSettings
-from tests.models.asking import reply_of, request, responses, stream
+from tests.models.single_call import reply_of, request, responses, stream
 from tests.provider import responses_wire as wire
 from tests.provider.steps import Gate, Head, Wait, answer, error
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nbagent.models import Notice, SchemaDefinition, ToolDefinition
-from tests.models.asking import chat, request, responses, stream
+from tests.models.single_call import chat, request, responses, stream
 from tests.provider import chat_wire, responses_wire
 from tests.provider.steps import error
 

@@ -9,7 +9,7 @@ import pytest
 from nbagent.errors import ModelError
 from nbagent.events import Message
 from nbagent.models import OpenAIResponses, ReplyFinished, close_connections
-from tests.models.asking import chat, request, stream
+from tests.models.single_call import chat, request, stream
 from tests.provider import responses_wire
 from tests.provider.chat_wire import text_reply
 from tests.provider.steps import Head, answer, error

@@ -9,7 +9,7 @@ from nbagent.errors import ContentFilterError, ModelError
 from nbagent.models import OpenAIChat, OpenAIResponses
 from nbagent.models.transport.stream_errors import error_in
 from nbagent.spec import Limits
-from tests.models.asking import chat, responses, stream
+from tests.models.single_call import chat, responses, stream
 from tests.provider import chat_wire, responses_wire
 from tests.provider.chat_wire import begun, data, text
 from tests.provider.steps import Raw, answer

@@ -17,7 +17,7 @@ from nbagent.models.capabilities import RequestOptions
 from nbagent.models.openai.chat_body import chat_body
 from nbagent.models.openai.content import sent_arguments
 from nbagent.models.openai.responses_body import responses_body
-from tests.models.asking import chat, reply_of, request, stream
+from tests.models.single_call import chat, reply_of, request, stream
 from tests.provider import responses_wire
 from tests.provider.chat_wire import chunk, end, text_reply
 from tests.provider.steps import error

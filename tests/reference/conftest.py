@@ -12,7 +12,7 @@ from nbagent import Agent, Limits, RunOutput
 from nbagent.demo import DemoProcess
 from tests.harness.waiting import PATIENCE_S, until_async
 from tests.provider.server import ScriptedProvider
-from tests.reference.wires import WIRES, Wire
+from tests.reference.wire_formats import WIRES, Wire
 
 Polled = Callable[[Agent, RunOutput], Awaitable[RunOutput]]
 

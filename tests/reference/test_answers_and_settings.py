@@ -16,7 +16,7 @@ import nbagent as nb
 from nbagent import Agent, Limits, ModelSettings, RunStatus
 from nbagent.runtime import current
 from tests.provider.server import ScriptedProvider
-from tests.reference.wires import Wire
+from tests.reference.wire_formats import Wire
 
 
 class City(BaseModel):

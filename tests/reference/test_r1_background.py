@@ -16,7 +16,7 @@ from nbagent.runtime import current
 from nbagent.store.duckdb.lock_file import LockFile
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Drop, Gate, Silence, Wait, error
-from tests.reference.wires import Wire
+from tests.reference.wire_formats import Wire
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness.kernel import RealKernel
 from tests.provider.server import ScriptedProvider
-from tests.reference.wires import WIRES, Wire
+from tests.reference.wire_formats import WIRES, Wire
 
 pytestmark = pytest.mark.kernel
 

@@ -19,7 +19,7 @@ from nbagent import Agent, Limits, RunError, RunOutput, RunStatus
 from nbagent.runtime import current
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Wait
-from tests.reference.wires import Wire
+from tests.reference.wire_formats import Wire
 
 pytestmark = pytest.mark.anyio
 

@@ -19,7 +19,7 @@ from nbagent.runtime import current
 from tests.provider import chat_wire, responses_wire
 from tests.provider.server import Request, ScriptedProvider
 from tests.provider.steps import Gate, Script, Silence, Wait, error
-from tests.reference.wires import Wire
+from tests.reference.wire_formats import Wire
 
 pytestmark = pytest.mark.anyio
 

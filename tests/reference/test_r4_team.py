@@ -17,7 +17,7 @@ from nbagent.run import TOKEN_FIELDS
 from nbagent.runtime import current
 from tests.provider.server import Request, ScriptedProvider
 from tests.provider.steps import Silence
-from tests.reference.wires import Wire
+from tests.reference.wire_formats import Wire
 
 pytestmark = pytest.mark.anyio
 

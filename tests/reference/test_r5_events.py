@@ -14,7 +14,7 @@ from nbagent.run import RunRecord
 from nbagent.runtime import Run, RunEvents
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Script, Silence, Step, Wait
-from tests.reference.wires import Wire
+from tests.reference.wire_formats import Wire
 
 pytestmark = pytest.mark.anyio
 

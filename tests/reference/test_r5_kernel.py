@@ -11,13 +11,13 @@ from tests.harness.kernel import RealKernel
 from tests.harness.waiting import until
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Silence, Wait
-from tests.reference.wires import WIRES, Wire
+from tests.reference.wire_formats import WIRES, Wire
 
 pytestmark = pytest.mark.kernel
 
 SET_UP = """
 import nbagent as nb
-from tests.reference.wires import WIRES
+from tests.reference.wire_formats import WIRES
 from pathlib import Path
 
 def buy(what: str) -> str:

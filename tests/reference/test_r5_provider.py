@@ -21,7 +21,7 @@ from nbagent import Agent, Limits, RunError, RunOutput, RunStatus
 from nbagent.runtime import current
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Drop, Gate, Silence, Wait, error
-from tests.reference.wires import WIRES, Wire
+from tests.reference.wire_formats import WIRES, Wire
 
 pytestmark = pytest.mark.anyio
 
@@ -223,7 +223,7 @@ async def test_gather_over_runs(agent: Agent) -> None:
 CHILD = """
 import os, signal, sys, time
 import nbagent as nb
-from tests.reference.wires import WIRES
+from tests.reference.wire_formats import WIRES
 agent = nb.Agent(model=WIRES[sys.argv[1]].model(sys.argv[2]))
 agent.run("First", run_id="first-" + sys.argv[1])
 run = agent.start("Second", run_id="second-" + sys.argv[1])

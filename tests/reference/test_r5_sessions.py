@@ -17,7 +17,7 @@ from nbagent import Agent, RunStatus, Session
 from nbagent.errors import SessionBusyError
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Silence, Wait
-from tests.reference.wires import Wire
+from tests.reference.wire_formats import Wire
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +32,7 @@ def price(symbol: str) -> float:
 ELSEWHERE = """
 import json, sys
 import nbagent as nb
-from tests.reference.wires import WIRES
+from tests.reference.wire_formats import WIRES
 session = nb.Session.from_dict(json.load(sys.stdin))
 agent = nb.Agent(model=WIRES[sys.argv[1]].model(sys.argv[2]))
 print(agent.run("What did I ask?", session=session).content)

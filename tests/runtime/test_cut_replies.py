@@ -8,7 +8,7 @@ import pytest
 
 from nbagent import Agent
 from nbagent.spec import Limits
-from tests.models.asking import chat, responses
+from tests.models.single_call import chat, responses
 from tests.provider import chat_wire, responses_wire
 
 CUT = ['{"text": "Once upon a ti', '{"text": ', "{", ""]

@@ -11,7 +11,7 @@ from nbagent.models import OpenAIChat
 from nbagent.runtime.scheduling import server_limits
 from nbagent.runtime.scheduling.concurrency import ConcurrencyLimiter
 from nbagent.runtime.scheduling.server_limits import FEW, Server
-from tests.runtime.test_slots import Calls, Named
+from tests.runtime.test_concurrency import Calls, Named
 
 LONG_S = 1000.0  # a stream that began long ago
 

@@ -36,7 +36,7 @@ from nbagent.run import RunMetrics, RunOutput
 from nbagent.runtime import current
 from tests.harness.waiting import PATIENCE_S, until
 from tests.provider.server import ScriptedProvider
-from tests.runtime.desk import CAN_APPROVE, FAILING, KINDS, Desk, Job
+from tests.runtime.scripted_jobs import CAN_APPROVE, FAILING, KINDS, Desk, Job
 
 SESSIONS = ("a", "b", "c", None)
 KNOWN_THREADS = (
@@ -167,7 +167,7 @@ class Interleavings(RuleBasedStateMachine):
             job.runs.append(run.retry())
             assert job.runs[-1].run_id != run.run_id
 
-    # Approval plugs in here: these rules, and the kind of reply "approval" in `desk.py`, come to life with it.
+    # Approval plugs in here: these rules, and the kind of reply "approval" in `scripted_jobs.py`, come to life with it.
 
     @precondition(lambda _: CAN_APPROVE)
     @rule(job=jobs, agrees=st.booleans())

@@ -23,7 +23,7 @@ from tests.harness.waiting import until
 from tests.provider.chat_wire import json_reply, text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Script, Silence, Wait
-from tests.runtime.casting import NO_RETRY, Cast, asks, member, model, said, team
+from tests.runtime.scripted_team import NO_RETRY, Cast, asks, member, model, said, team
 
 ROOT = Path(__file__).resolve().parents[2]
 Until = Callable[[Callable[[], bool]], None]
@@ -434,7 +434,7 @@ def test_a_member_without_a_model_has_its_leaders(provider: ScriptedProvider) ->
 
 def killed(provider: ScriptedProvider, run_id: str, requests: int, mode: Mode = "coordinate") -> None:
     """Launch the team in a process that is killed once the server has had so many requests."""
-    command = [sys.executable, "-m", "tests.runtime.casting", provider.base_url, run_id, mode]
+    command = [sys.executable, "-m", "tests.runtime.scripted_team", provider.base_url, run_id, mode]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout is not None
     assert process.stdout.readline() == "launched\n"

@@ -18,7 +18,7 @@ from nbagent.store import InterruptOrphans
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Silence
-from tests.runtime.casting import Cast, asks, member, said, team
+from tests.runtime.scripted_team import Cast, asks, member, said, team
 
 Until = Callable[[Callable[[], bool]], None]
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,7 +16,7 @@ from nbagent.spec import Mode
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import Request, ScriptedProvider
 from tests.provider.steps import Gate, Script, Silence, Wait
-from tests.runtime.casting import Cast, asks, member, model, team
+from tests.runtime.scripted_team import Cast, asks, member, model, team
 
 Until = Callable[[Callable[[], bool]], None]
 BOTH = asks(("ann", "A"), ("bob", "B"))

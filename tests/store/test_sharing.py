@@ -13,7 +13,7 @@ import pytest
 from nbagent.run import RunStatus
 from nbagent.store import InterruptOrphans, Store
 from tests.provider.server import ScriptedProvider
-from tests.store.fleet import Member, answer, calls_of, launchers, members
+from tests.store.launching_processes import Member, answer, calls_of, launchers, members
 from tests.store.processes import logs_of
 
 TOTALS = """

@@ -1,0 +1,63 @@
+"""The table's static forms: a constant plain text, escaped HTML, a text table for a terminal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from nbagent.events import RunFinished, RunStarted
+from nbagent.panel import Panel
+from nbagent.panel.table import static_html
+from nbagent.panel.table.row import line_of
+from nbagent.run import RunLaunch, RunRecord
+from nbagent.store import Store
+from tests.panel.filled_store import fill
+
+T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+HOSTILE = "</td></table><script>alert(1)</script><img src=x onerror='alert(1)'>"
+
+
+def lines(*names: str):
+    made = []
+    for name in names:
+        record = RunRecord(
+            RunLaunch(run_id=name, session_id=name, created_at=T0, label=name, model=name, prompt=name)
+        )
+        record.apply(RunStarted(started_at=T0))
+        record.apply(RunFinished(stop_reason="error", error=name, finished_at=T0))
+        made.append(line_of(record))
+    return made
+
+
+def test_hostile_text_is_escaped():
+    """Names, models, prompts and errors are text in the saved notebook."""
+    html = static_html.html_of(lines(HOSTILE), 1, key="k")
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_the_html_is_bounded_and_says_what_it_leaves_out():
+    """Ten thousand runs do not fill a notebook."""
+    html = static_html.html_of(lines(*(f"r{n}" for n in range(300))), 10_000, key="k")
+    assert len(html) < 60_000
+    assert "10,000 runs" in html
+    assert f"the newest {static_html.SHOWN} are shown" in html
+
+
+def test_a_terminal_gets_a_text_table(capsys):
+    """Without a kernel the panel prints the newest runs, what is unfinished first."""
+    from nbagent import runtime
+
+    store: Store = runtime.current().store
+    fill(store, 40)
+    Panel().show()
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("nbagent runs: 40 runs · ")
+    assert "cost known for" in printed[0]
+    assert printed[1].split()[:3] == ["status", "run", "model"]
+    assert len(printed) == 2 + static_html.TERMINAL_SHOWN
+
+
+def test_an_empty_store_says_how_to_begin():
+    """The first look is not an empty table."""
+    assert repr(Panel()) == "nbagent runs: none yet; launch one with %%agent_bg"
