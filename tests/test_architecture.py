@@ -69,7 +69,7 @@ ONLY: dict[str, frozenset[str]] = {
 ANYWHERE = frozenset({"orjson", "pydantic", "pydantic_core", "typing_extensions"})
 THIRD_PARTY: dict[str, frozenset[str]] = {
     "IPython": frozenset({"magics", "kernel", "panel"}),
-    "aiohttp": frozenset(),
+    "aiohttp": frozenset({"models"}),
     "anyio": frozenset({"mcp"}),
     "anywidget": frozenset({"panel"}),
     "docstring_parser": frozenset({"tools"}),
@@ -93,6 +93,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "psutil": frozenset({"store"}),
     "starlette": frozenset({"demo"}),
     "tqdm": frozenset({"batch"}),
+    "truststore": frozenset({"models"}),
     "traitlets": frozenset({"magics", "kernel", "panel"}),
     "uvicorn": frozenset({"demo"}),
 }
@@ -131,7 +132,6 @@ KNOWN: dict[str, frozenset[str]] = {
         {
             "nbagent/demo",
             "nbagent/models/openai",
-            "nbagent/models/transport",
             "nbagent/store/duckdb/read",
         }
     ),
@@ -154,8 +154,6 @@ KNOWN: dict[str, frozenset[str]] = {
             "models/openai/response_items.py",
             "models/replies/finish_reasons.py",
             "models/transport/background_tasks.py",
-            "models/transport/clients.py",
-            "models/transport/sending.py",
             "run/__init__.py",
             "runtime/__init__.py",
             "runtime/execution/members.py",

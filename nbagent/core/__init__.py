@@ -22,12 +22,15 @@ from nbagent.core.console import in_notebook, say
 from nbagent.core.hints import by_place, how_to_set, magics_loaded, says_magic, show_runs
 from nbagent.core.json_codec import dump_json, load_json
 from nbagent.core.message_limits import (
+    ERROR_BODY,
     LARGE,
+    BadCompressionError,
     MessageTooLargeError,
     bound_json_body,
     check_message,
     cut_error_body,
     message_limit,
+    other_origin,
     redirected_to,
     too_many_bytes,
     unpacked,
@@ -64,8 +67,10 @@ from nbagent.core.threads import (
 )
 
 __all__ = [
+    "ERROR_BODY",
     "LARGE",
     "MASK",
+    "BadCompressionError",
     "MessageTooLargeError",
     "PrintablePieces",
     "Soon",
@@ -99,6 +104,7 @@ __all__ = [
     "masked_urls",
     "message_limit",
     "one_line",
+    "other_origin",
     "printable",
     "redirected_to",
     "remember",

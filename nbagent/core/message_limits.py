@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -71,8 +71,12 @@ def redirected_to(response: Any) -> str | None:
     """
     if not response.has_redirect_location:
         return None
-    asked = str(response.request.url)
-    there = urljoin(asked, response.headers["location"])
+    return other_origin(str(response.request.url), response.headers["location"])
+
+
+def other_origin(asked: str, location: str) -> str | None:
+    """Return the origin that `location` names, seen from the address that was asked; None where it is the same."""
+    there = urljoin(asked, location)
     return None if _origin(asked) == _origin(there) else "{}://{}:{}".format(*_origin(there))
 
 
@@ -86,15 +90,12 @@ def _origin(url: str) -> tuple[str, str, int]:
     return scheme, parts.hostname or "", port or {"http": 80, "https": 443}.get(scheme, 0)
 
 
-async def unpacked(response: Any) -> AsyncIterator[bytes]:
+async def unpacked(blocks: AsyncIterable[bytes], encoding: str) -> AsyncGenerator[bytes]:
     """Yield the blocks of a compressed body, none much larger than `LARGE` however well it was compressed."""
-    encoding = response.headers["content-encoding"].strip().lower()
     if encoding not in {"gzip", "x-gzip", "deflate"}:
-        async for block in response.aiter_bytes():
-            yield block
-        return
+        raise BadCompressionError(f"a body in {encoding!r}, which was not asked for")
     decoder, began = zlib.decompressobj(_GZIP_OR_ZLIB), False
-    async for packed in response.aiter_raw():
+    async for packed in blocks:
         try:
             block = decoder.decompress(packed, LARGE)
         except zlib.error as error:

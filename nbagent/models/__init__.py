@@ -52,7 +52,7 @@ from nbagent.models.providers import Provider, provider_names, provider_row, reg
 from nbagent.models.registry import default_model_name, resolve_model
 from nbagent.models.replies.call_ids import distinct_requests
 from nbagent.models.token_estimates import ESTIMATED, estimate_of, estimated_tokens, tokens_of_messages
-from nbagent.models.transport.clients import close_connections
+from nbagent.models.transport.client import close_connections
 
 __all__ = [
     "ESTIMATED",

@@ -7,16 +7,18 @@ found. `check` may run on any thread, `target` on the background thread.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 from nbagent.core import masked_url, remember, remember_url
 from nbagent.errors import ConfigurationError, MissingKeyError, UnknownModelError, did_you_mean
 from nbagent.models.plugins import all_provider_names, find_provider
-from nbagent.models.providers import LimitParameter, Provider, WireName, is_loopback, row_at
-from nbagent.models.transport.errors import RequestTarget
+from nbagent.models.providers import LimitParameter, Provider, is_loopback, row_at
+from nbagent.models.transport.errors import CHAT_COMPLETIONS, Api, RequestTarget
 
-NO_KEY = "not-needed"  # what is sent where no key is: the SDK insists on one
+NO_KEY = "not-needed"  # what is sent where no key is
 
 
 class Endpoint:
@@ -33,7 +35,8 @@ class Endpoint:
         base_url: str | None,
         api_key: str | None,
         *,
-        wire: WireName = "chat",
+        api: Api = CHAT_COMPLETIONS,
+        headers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         row = provider if isinstance(provider, Provider) else find_provider(provider)
         if row is None:
@@ -51,7 +54,8 @@ class Endpoint:
         remember(api_key)
         remember_url(base_url or "")
         self._given_key = api_key
-        self._wire = wire
+        self._api = api
+        self._headers = headers  # of the wire format, as the environment has them; they win
 
     def __repr__(self) -> str:
         where = f", base_url={masked_url(self.given_url)!r}" if self.given_url else ""
@@ -79,14 +83,16 @@ class Endpoint:
             url = (await asyncio.to_thread(self.row.find_base_url)).rstrip("/")
         else:
             url = self._url()
+        key = self._key_for(url)
         return RequestTarget(
             provider=self.row.name,
             model=self.model_id,
             base_url=url,
             key_variable=None if self._given_key else self.row.key_variable,
             url_variable=None if self.given_url else self.row.base_url_variable,
-            key=self._key_for(url),
-            wire=self._wire,
+            key=key,
+            headers={**await self._auth_headers(key), **self._headers()},
+            api=self._api,
             sends_finish_reason=self.row.sends_finish_reason
             and (row_at(url) or self.row).sends_finish_reason,
         )
@@ -100,6 +106,21 @@ class Endpoint:
         row = self.row
         elsewhere = row.base_url is not None and url != row.base_url
         return "max_tokens" if elsewhere else row.limit_parameter
+
+    async def _auth_headers(self, key: str) -> dict[str, str]:
+        """Return the row's headers for a key, their names in lower case; what they hold is kept out of messages."""
+        made = self.row.auth_headers(key)
+        if inspect.isawaitable(made):
+            made = await made
+        if not isinstance(made, Mapping):
+            raise ConfigurationError(
+                f"auth_headers of provider {self.row.name!r} gave no headers: {type(made).__name__}",
+                'return them by name: {"x-api-key": key}',
+            )
+        headers = {name.lower(): str(value) for name, value in made.items()}
+        for value in headers.values():
+            remember(value, value.rpartition(" ")[2])
+        return headers
 
     def _url(self) -> str:
         url = self.row.url_of(self.given_url, os.environ)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
@@ -24,6 +24,14 @@ Wire: TypeAlias = WireName | Callable[..., Model]
 Rung = Literal["json_schema", "json_object_schema", "json_object", "prompt"]
 UsageHabit = Literal["include_usage", "always", "never"]
 LimitParameter = Literal["max_completion_tokens", "max_tokens"]
+
+
+AuthHeaders = Callable[[str], Mapping[str, str] | Awaitable[Mapping[str, str]]]
+
+
+def bearer(key: str) -> Mapping[str, str]:
+    """Return the header that most providers take a key in."""
+    return {"authorization": f"Bearer {key}"}
 
 
 def _demo_key() -> str:
@@ -47,6 +55,8 @@ class Provider:
     - `base_url`: None means that the user says where it is, through `base_url_variable` or `base_url=`;
       `find_base_url` is for a server that has to be started first: it may block and is called off the event loop;
       `find_key` gives that server's own key.
+    - `auth_headers`: the headers that carry the key, made of it for each request: by default `Authorization: Bearer`.
+      A coroutine function may fetch a token; it runs on the background loop.
     - `wires`: the wire formats that it speaks, the first being what "name:model" means: "chat", "responses", or a
       class whose instances are models, called as `Class(id=..., provider=row)`. `wire` puts one before the others.
     - `schema_rungs`: the ways to ask for JSON, best first; `schema_with_tools` says whether the first ones work
@@ -75,6 +85,7 @@ class Provider:
     find_key: Callable[[], str] | None = None
     key_variable: str | None = None
     key_required: bool = True
+    auth_headers: AuthHeaders = field(default=bearer, repr=False)
     schema_rungs: tuple[Rung, ...] = ("json_schema", "json_object", "prompt")
     schema_with_tools: bool = True
     limit_parameter: LimitParameter = "max_tokens"

@@ -45,7 +45,7 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def _set_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One model has a price; a lost connection is tried again at once."""
-    importlib.import_module("openai")  # takes seconds on a busy machine: no part of how long a run may take
+    importlib.import_module("aiohttp")  # takes seconds on a busy machine: no part of how long a run may take
     monkeypatch.setattr(model_call, "FIRST_PAUSE_S", 0.001)
     options.configure("prices", PRICES)
     yield

@@ -23,8 +23,7 @@ from types import SimpleNamespace
 # it: ipywidgets (its comms), duckdb (its progress bar)
 IMPORTS = """
 ipykernel.kernelapp ipykernel.ipkernel ipykernel.heartbeat ipykernel.debugger IPython.core.completerlib comm
-aiohttp anyio jinja2 markdown_it nh3 numpy openai pandas psutil pydantic
-openai.resources.chat openai.resources.responses openai.types.chat openai.types.responses
+aiohttp anyio jinja2 markdown_it nh3 numpy pandas psutil pydantic
 nbagent.agent nbagent.batch nbagent.frames nbagent.magics nbagent.panel nbagent.panel.card.markdown nbagent.runtime
 nbagent.team nbagent.maintenance
 """.split()

@@ -35,8 +35,8 @@ CANCEL = "POST /v1/responses/resp_test/cancel"
 
 @pytest.fixture(scope="module", autouse=True)
 def _loaded():
-    """The SDK's import is no part of the times."""
-    importlib.import_module("openai")
+    """aiohttp's import is no part of the times."""
+    importlib.import_module("aiohttp")
 
 
 def start(model, *, retries: int = 0):

@@ -31,10 +31,13 @@ def _long_rests(monkeypatch):
     monkeypatch.setattr(coalescing, "PER_STREAM_S", LONG_S)
 
 
+NO_SOCKET = SimpleNamespace(connection=None)  # a response whose body is through
+
+
 @contextmanager
-def streaming(count, inner=None):
+def streaming(count, response=NO_SOCKET):
     """The paces of `count` exchanges that are open at once."""
-    paces = [ReadCoalescer(inner) for _ in range(count)]
+    paces = [ReadCoalescer(response) for _ in range(count)]
     try:
         yield paces
     finally:
@@ -101,7 +104,7 @@ def test_a_rest_ends_at_a_mark_within_its_length(rest_s):
     assert len(together) <= (11 if rest_s < 0.1 else 3) or rest_s < 0.02
 
 
-@pytest.mark.parametrize("inner", [None, SimpleNamespace(), SimpleNamespace(connection=None)])
+@pytest.mark.parametrize("inner", [NO_SOCKET, SimpleNamespace(connection=SimpleNamespace(transport=None))])
 def test_without_its_socket_nothing_rests(inner):
     """Where the socket is not to be found, or has been given back, every piece is read as it comes."""
 
@@ -158,13 +161,8 @@ async def _texts(model, pieces):
     return seen[-1].text
 
 
-@pytest.mark.parametrize("transport", ["with aiohttp", "without aiohttp"])
-def test_many_fast_streams_give_the_same_text(provider, monkeypatch, transport):
-    """Every stream has its whole text; with aiohttp in fewer pieces than were sent, without it at no time's cost."""
-    if transport == "without aiohttp":
-        monkeypatch.setattr("openai.DefaultAioHttpClient", _missing)
-        monkeypatch.setattr(coalescing, "LONGEST_S", LONG_S)
-        monkeypatch.setattr(coalescing, "PER_STREAM_S", LONG_S)
+def test_many_fast_streams_give_the_same_text(provider):
+    """Every stream has its whole text, in fewer pieces than were sent."""
     provider.otherwise(text_reply(*WORDS))
     pieces = []
 
@@ -175,11 +173,7 @@ def test_many_fast_streams_give_the_same_text(provider, monkeypatch, transport):
         return texts
 
     assert asyncio.run(run()) == ["".join(WORDS)] * MANY * 2
-    assert transport == "without aiohttp" or sum(pieces) < len(pieces) * len(WORDS)
-
-
-def _missing(**_options):
-    raise RuntimeError  # as the SDK says that aiohttp is not installed
+    assert sum(pieces) < len(pieces) * len(WORDS)
 
 
 @pytest.mark.usefixtures("_long_rests")
@@ -226,11 +220,8 @@ def test_cancel_during_a_rest(provider):
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("rests", [True, False])
-def test_the_socket_of_the_sdk_is_found(provider, monkeypatch, rests):
+def test_the_socket_is_found(provider):
     """The real one rests and is read again at the mark; once its body is through it may be another exchange's."""
-    if not rests:  # the SDK's other transport: it costs more, and that is all
-        monkeypatch.setattr("openai.DefaultAioHttpClient", _missing)
     gate = Gate()
     provider.reply((*text("Par"), Wait(gate), *text("is")))
     target = RequestTarget(provider="test", model="scripted", base_url=provider.base_url)
@@ -242,7 +233,8 @@ def test_the_socket_of_the_sdk_is_found(provider, monkeypatch, rests):
             with streaming(MANY):
                 exchange.rest(3)
                 transport = exchange._pace._socket()
-                assert (transport is not None and not transport.is_reading()) is rests
+                assert transport is not None
+                assert not transport.is_reading()
                 gate.open()
                 while block := await exchange.read():
                     blocks.append(block)

@@ -159,7 +159,7 @@ BACKGROUND = [
 @pytest.fixture(scope="module", autouse=True)
 def _loaded():
     """What a first run loads takes most of a second: it is no part of the times that the table states."""
-    for name in ("openai", "jsonschema_rs", "nbagent.agent"):
+    for name in ("aiohttp", "jsonschema_rs", "nbagent.agent"):
         importlib.import_module(name)
 
 

@@ -102,9 +102,9 @@ TABLE = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _sdk_is_loaded():
-    """The SDK's import takes most of a second: it is no part of the times that the table states."""
-    importlib.import_module("openai")
+def _aiohttp_is_loaded():
+    """aiohttp's import takes a while: it is no part of the times that the table states."""
+    importlib.import_module("aiohttp")
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +118,7 @@ def _key(monkeypatch):
 def test_fault(provider, row, again):
     """Each fault is the error of its row, with its values, without the key, and after one request.
 
-    It makes no difference whether the SDK prepares the request or it goes out as one before it.
+    It makes no difference whether the connection is new or has served a request before.
     """
     if again:
         provider.reply(text_reply("Paris"))

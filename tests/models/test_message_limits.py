@@ -119,7 +119,7 @@ def test_no_limit_is_one_too(wire, provider: ScriptedProvider) -> None:
 @pytest.mark.parametrize("status", [400, 404, 500])
 @pytest.mark.parametrize("again", [False, True], ids=["first request", "second request"])
 def test_an_errors_body_is_read_in_part(provider: ScriptedProvider, status: int, *, again: bool) -> None:
-    """An error with an endless body is that error, by its beginning, on the SDK's way and on ours."""
+    """An error with an endless body is that error, by its beginning, on a new connection and on one that was used."""
     model = OpenAIChat(id="m", base_url=provider.base_url, api_key="not-needed")
     begun = b'{"error": {"message": "no such thing, ' + b"x" * ERROR_BODY
     if again:

@@ -13,7 +13,9 @@ import pytest
 
 from nbagent.errors import ModelError
 from nbagent.models import OpenAIChat, OpenAIResponses, provider_row
+from nbagent.models.openai.chat import CHAT
 from nbagent.models.openai.chat_stream import ChatStreamParser
+from nbagent.models.openai.responses import RESPONSES
 from nbagent.models.openai.responses_stream import ResponsesStreamParser
 from nbagent.models.transport.errors import RequestTarget
 from nbagent.models.transport.sse import SSEDecoder
@@ -22,6 +24,7 @@ from tests.provider.steps import Raw
 
 FILES = sorted((Path(__file__).parent / "recorded").glob("*.txt"))
 REPLIES = {"chat": ChatStreamParser, "responses": ResponsesStreamParser}
+APIS = {"chat": CHAT.api, "responses": RESPONSES.api}
 TOKENS = ("input_tokens", "output_tokens", "total_tokens", "cache_read_tokens", "reasoning_tokens")
 PROVIDERS = frozenset(
     "openai azure anthropic gemini deepseek qwen kimi ollama vllm sglang llama-cpp groq openrouter mistral".split()
@@ -54,7 +57,7 @@ def target(provider: str, wire: str) -> RequestTarget:
         provider=provider,
         model="m",
         base_url="http://127.0.0.1:1/v1",
-        wire=wire,
+        api=APIS[wire],
         sends_finish_reason=row is None or row.sends_finish_reason,
     )
 

@@ -153,7 +153,7 @@ def test_loopback(url, local):
 
 
 def test_importing_models_is_light():
-    """The SDK and its transports are not loaded before the first request."""
+    """No HTTP library is loaded before the first request."""
     code = (
         "import sys, nbagent.models as m; m.resolve_model('openai:x'); m.resolve_model('demo:assistant').check()\n"
         "print([n for n in ('openai', 'httpx', 'httpx2', 'aiohttp', 'genai_prices') if n in sys.modules])"

@@ -15,13 +15,14 @@ from nbagent.errors import (
 )
 from nbagent.events import Usage
 from nbagent.models import ReasoningDelta, ReplyStarted, TextDelta
+from nbagent.models.openai.responses import RESPONSES
 from nbagent.models.openai.responses_stream import ResponsesStreamParser
 from nbagent.models.transport.errors import RequestTarget
 from tests.provider import responses_wire as wire
 from tests.provider.steps import Raw
 
 TARGET = RequestTarget(
-    provider="openai", model="m", base_url="http://127.0.0.1:1/v1", key="sk-secret-1234", wire="responses"
+    provider="openai", model="m", base_url="http://127.0.0.1:1/v1", key="sk-secret-1234", api=RESPONSES.api
 )
 
 

@@ -25,7 +25,7 @@ QUIET_S = 0.3  # as long as nothing may begin
 @pytest.fixture(scope="module", autouse=True)
 def _loaded() -> None:
     """The SDK's import is no part of the times."""
-    importlib.import_module("openai")
+    importlib.import_module("aiohttp")
 
 
 def cancelled_at_once(run: Run) -> None:

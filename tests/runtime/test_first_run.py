@@ -33,7 +33,7 @@ print(json.dumps([metrics.duration_s, metrics.ttft_s, metrics.queued_s]))
 """
 
 
-@pytest.mark.parametrize("module", ["openai", "aiohttp", "genai_prices", "genai_prices.data"])
+@pytest.mark.parametrize("module", ["aiohttp", "genai_prices", "genai_prices.data"])
 def test_an_import_is_no_part_of_a_first_runs_times(provider: ScriptedProvider, module: str) -> None:
     """Duration and time to first token begin when the request is handed over; a slow import counts as waiting."""
     provider.reply(text_reply("There."))

@@ -367,7 +367,7 @@ def machine(
     provider: ScriptedProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], Interleavings]:
     """Make a machine on this provider, with a store of its own; a lost connection is tried again at once."""
-    importlib.import_module("openai")  # takes seconds on a busy machine: no part of how long a run may take
+    importlib.import_module("aiohttp")  # takes seconds on a busy machine: no part of how long a run may take
     monkeypatch.setattr(model_call, "FIRST_PAUSE_S", 0.01)
     return lambda: Interleavings(provider, tmp_path)
 

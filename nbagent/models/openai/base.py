@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from nbagent.core import MessageTooLargeError
+from nbagent.core import MessageTooLargeError, remember_named
 from nbagent.errors import ModelError, ProviderSilentError, ProviderUnreachableError
 from nbagent.models.capabilities import RequestOptions, capabilities_of
-from nbagent.models.endpoint import NO_KEY, Endpoint
+from nbagent.models.endpoint import Endpoint
 from nbagent.models.pricing import prepare_prices
 from nbagent.models.protocol import ModelEvent, ModelRequest, Notice, ReplyFinished
 from nbagent.models.providers import Provider, WireName
-from nbagent.models.transport.clients import connection_to
-from nbagent.models.transport.errors import RequestTarget, error_from_reply, error_from_size
+from nbagent.models.transport.client import connect
+from nbagent.models.transport.errors import Api, RequestTarget, error_from_reply, error_from_size
 from nbagent.models.transport.sse import SSEDecoder
 from nbagent.models.transport.stream import ResponseStream, open_stream
 from nbagent.models.transport.wire_json import encode
@@ -29,6 +30,7 @@ from nbagent.models.transport.wire_json import encode
 _EVENTS = re.compile(
     rb"\s*(?:$|:|data\b|event\b|id\b|retry\b)"
 )  # how a stream of events begins; also one of none
+_FROM_ENVIRONMENT = {"openai-organization": "OPENAI_ORG_ID", "openai-project": "OPENAI_PROJECT_ID"}
 _TAIL_S = 2.0  # how long the usage may come after the model's last word, where the connection is left open
 
 
@@ -64,6 +66,7 @@ class WireFormat:
     """One wire format: where requests go, how they are written, how replies are read."""
 
     name: WireName
+    api: Api
     path: str
     body: Callable[[ModelRequest, str, Provider, RequestOptions], dict[str, Any]]
     reply: Callable[[RequestTarget], StreamedReply]
@@ -139,7 +142,9 @@ class OpenAICompatibleModel:
     def __init__(
         self, model_id: str, provider: str | Provider, base_url: str | None, api_key: str | None
     ) -> None:
-        self._endpoint = Endpoint(model_id, provider, base_url, api_key, wire=self.wire.name)
+        self._endpoint = Endpoint(
+            model_id, provider, base_url, api_key, api=self.wire.api, headers=sdk_headers
+        )
         self.row = self._endpoint.row
         self.provider = self.row.name
         self.id = model_id
@@ -182,9 +187,7 @@ class OpenAICompatibleModel:
             return
         with contextlib.suppress(Exception):  # the request meets the same and says it
             target = await self._endpoint.target()
-            await asyncio.gather(
-                prepare_prices(target.provider), connection_to(target.base_url, target.key or NO_KEY)
-            )
+            await asyncio.gather(prepare_prices(target.provider), connect(target.base_url))
             self._ready = True
 
     def whole_body(self, request: ModelRequest, target: RequestTarget) -> dict[str, Any]:
@@ -310,6 +313,17 @@ class OpenedStream:
     exchange: ResponseStream
     plan: RequestOptions
     notices: tuple[Notice, ...]
+
+
+def sdk_headers() -> dict[str, str]:
+    """Return the headers that OpenAI's SDK takes from the environment, so that what is set for it holds here too."""
+    headers = {name: os.environ.get(variable, "").strip() for name, variable in _FROM_ENVIRONMENT.items()}
+    for line in os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n"):
+        name, colon, value = line.partition(":")
+        if colon and name.strip():
+            headers[name.strip().lower()] = value.strip()
+    remember_named(headers)
+    return {name: value for name, value in headers.items() if value}
 
 
 def without_stream(body: dict[str, Any]) -> dict[str, Any]:

@@ -1,22 +1,34 @@
 """A provider's own batches, in the form of OpenAI's Batch API: a file of requests, answered within a day at half the price.
 
 Used by a batch with `mode="provider-batch"`, on the background thread: upload, create, look now and then, read the
-files of answers and of errors. A line's `custom_id` says which request it answers.
+files of answers and of errors. A line's `custom_id` says which request it answers. Files and batches are asked for
+through OpenAI's SDK, which is imported here and nowhere else, at the first of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
-from nbagent.core import dump_json, load_json
-from nbagent.errors import ConfigurationError, ProviderRefusedError
-from nbagent.models.endpoint import NO_KEY
+from nbagent.core import cut_error_body, dump_json, load_json, redirected_to
+from nbagent.errors import ConfigurationError, ModelError, ProviderRefusedError
 from nbagent.models.openai.base import OpenAICompatibleModel
 from nbagent.models.protocol import Model, ModelRequest, ReplyFinished
-from nbagent.models.transport.clients import connection_to
-from nbagent.models.transport.errors import error_from_exception, error_from_reply, error_from_status
+from nbagent.models.providers import is_loopback
+from nbagent.models.transport.client import basic_authorization
+from nbagent.models.transport.errors import (
+    RedirectedError,
+    RequestTarget,
+    error_from_exception,
+    error_from_reply,
+    error_from_status,
+)
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 T = TypeVar("T")
 
@@ -64,38 +76,35 @@ class BatchClient:
 
     async def submit(self, lines: Sequence[bytes], *, note: Mapping[str, str]) -> BatchJob:
         """Upload the lines and have them answered; `note` goes with the job."""
-        sdk = await self._sdk()
         data = b"".join(lines)
-        file = await self._asked(sdk.files.create(file=("rows.jsonl", data), purpose="batch"))
-        return _job(
-            await self._asked(
-                sdk.batches.create(
-                    input_file_id=file.id,
-                    endpoint=f"/v1{self._model.wire.path}",
-                    completion_window=_WINDOW,
-                    metadata=dict(note),
-                )
+
+        async def create(sdk: Any) -> Any:
+            file = await sdk.files.create(file=("rows.jsonl", data), purpose="batch")
+            return await sdk.batches.create(
+                input_file_id=file.id,
+                endpoint=f"/v1{self._model.wire.path}",
+                completion_window=_WINDOW,
+                metadata=dict(note),
             )
-        )
+
+        return _job(await self._ask(create))
 
     async def look(self, job_id: str) -> BatchJob:
         """Return a job as it stands now."""
-        sdk = await self._sdk()
-        return _job(await self._asked(sdk.batches.retrieve(job_id)))
+        return _job(await self._ask(lambda sdk: sdk.batches.retrieve(job_id)))
 
     async def cancel(self, job_id: str) -> None:
         """Have no further line answered."""
-        sdk = await self._sdk()
-        await self._asked(sdk.batches.cancel(job_id))
+        await self._ask(lambda sdk: sdk.batches.cancel(job_id))
 
     async def answers(self, job: BatchJob) -> list[Mapping[str, Any]]:
         """Return the lines of a job's files, answers and errors."""
-        sdk = await self._sdk()
-        found: list[Mapping[str, Any]] = []
-        for file_id in job.files:
-            content = (await self._asked(sdk.files.content(file_id))).content
-            found += [load_json(line) for line in content.splitlines() if line.strip()]
-        return found
+
+        async def read(sdk: Any) -> list[bytes]:
+            return [(await sdk.files.content(file_id)).content for file_id in job.files]
+
+        contents = await self._ask(read)
+        return [load_json(line) for content in contents for line in content.splitlines() if line.strip()]
 
     async def reply_of(self, line: Mapping[str, Any]) -> ReplyFinished:
         """Return the reply that a line holds. Raises the ModelError that it stands for."""
@@ -116,17 +125,55 @@ class BatchClient:
             raise error_from_reply("it is cut short", target)
         return reply.finished()
 
-    async def _sdk(self) -> Any:
+    async def _ask(self, ask: Callable[[AsyncOpenAI], Awaitable[T]]) -> T:
         target = await self._model.target()
-        return (await connection_to(target.base_url, target.key or NO_KEY)).sdk
-
-    async def _asked(self, asking: Awaitable[T]) -> T:
-        target = await self._model.target()
+        sdk = await asyncio.to_thread(_sdk_for, target)
         try:
-            return await asking
+            return await ask(sdk)
         except Exception as error:  # noqa: BLE001 - the border to the SDK; whatever it raises has a fault
-            fault = error_from_exception(error, target, None)
+            fault = _fault_of(error, target)
+        finally:
+            await sdk.close()
         raise fault
+
+
+def _sdk_for(target: RequestTarget) -> AsyncOpenAI:
+    """Return a client for one call; importing the SDK and reading certificates take a while, so not on the loop."""
+    import openai
+
+    parts = urlsplit(target.base_url)
+    user, _, host = parts.netloc.rpartition("@")
+    headers: dict[str, Any] = {"authorization": openai.omit, **target.headers}
+    if user:
+        headers["authorization"] = basic_authorization(user)
+    # a proxy named in the environment cannot reach this machine's own servers
+    http: Any = openai.DefaultAioHttpClient(trust_env=not is_loopback(target.base_url))
+    http.event_hooks = {"response": [_guard]}
+    return openai.AsyncOpenAI(
+        base_url=parts._replace(netloc=host, query="", fragment="").geturl(),
+        default_headers=headers,
+        default_query=dict(parse_qsl(parts.query, keep_blank_values=True)) or None,
+        api_key=target.key,
+        max_retries=0,  # the batch looks again itself
+        http_client=http,
+    )
+
+
+async def _guard(response: Any) -> None:
+    """Look at an answer before its body is read or a redirect is followed."""
+    there = redirected_to(response)
+    if there is not None:
+        raise RedirectedError(there)
+    cut_error_body(response)
+
+
+def _fault_of(error: Exception, target: RequestTarget) -> ModelError:
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        body = error.body if error.body is not None else ""
+        return error_from_status(error.status_code, error.response.headers, body, target)
+    return error_from_exception(error, target, None)
 
 
 def _job(found: Any) -> BatchJob:

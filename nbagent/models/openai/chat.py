@@ -11,8 +11,11 @@ from nbagent.models.openai.base import OpenAICompatibleModel, WireFormat
 from nbagent.models.openai.chat_body import chat_body
 from nbagent.models.openai.chat_stream import ChatStreamParser
 from nbagent.models.providers import Provider
+from nbagent.models.transport.errors import CHAT_COMPLETIONS
 
-CHAT = WireFormat(name="chat", path="/chat/completions", body=chat_body, reply=ChatStreamParser)
+CHAT = WireFormat(
+    name="chat", api=CHAT_COMPLETIONS, path="/chat/completions", body=chat_body, reply=ChatStreamParser
+)
 
 
 class OpenAIChat(OpenAICompatibleModel):

@@ -15,9 +15,18 @@ from nbagent.models.openai.responses_body import left_out, responses_body
 from nbagent.models.openai.responses_stream import ResponsesStreamParser
 from nbagent.models.protocol import ModelEvent, ModelRequest
 from nbagent.models.providers import Provider
+from nbagent.models.transport.errors import Api
 
+_API = Api(
+    "Responses", "; a server that speaks only Chat Completions is an OpenAIChat(...) or an openai-chat: model"
+)
 RESPONSES = WireFormat(
-    name="responses", path="/responses", body=responses_body, reply=ResponsesStreamParser, left_out=left_out
+    name="responses",
+    api=_API,
+    path="/responses",
+    body=responses_body,
+    reply=ResponsesStreamParser,
+    left_out=left_out,
 )
 
 

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
 
 PER_STREAM_S = 0.002  # how much longer each rest is for every other stream that runs
 LONGEST_S = 0.2  # no rest is longer: five times a second is what the eye takes for steady
@@ -42,21 +45,17 @@ def end_of_rest(now: float, rest_s: float) -> float:
 
 
 class ReadCoalescer:
-    """The rests of one exchange over the aiohttp response `inner`; it lasts until it is `over`.
+    """The rests of one exchange over an aiohttp response; it lasts until it is `over`."""
 
-    Without `inner` every piece is read as it comes: the SDK's other transport hands out one piece for each read, so
-    that rests would only hold its streams up.
-    """
+    __slots__ = ("_began", "_open", "_response", "_rested")
 
-    __slots__ = ("_began", "_inner", "_open", "_rested")
-
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, response: ClientResponse) -> None:
         global _streaming  # noqa: PLW0603 - one count for all exchanges
         _streaming += 1
         self._open = True
         self._rested = False
         self._began: float | None = None  # when the first pieces came, in the loop's time
-        self._inner = inner
+        self._response = response
 
     def rest(self, pieces: int, waited_s: float) -> bool:
         """Leave the socket alone for a while if that will gather several pieces for the next read; True if so.
@@ -94,8 +93,8 @@ class ReadCoalescer:
 
     def _socket(self) -> asyncio.Transport | None:
         """The transport below; None once the body is through, for it may serve another exchange by then."""
-        connection = getattr(self._inner, "connection", None)
-        found = getattr(connection, "transport", None)
+        connection = self._response.connection
+        found = connection.transport if connection is not None else None
         return found if isinstance(found, asyncio.Transport) else None
 
 

@@ -1,14 +1,16 @@
 """What can go wrong at a provider or on the way to it, as two tables: by HTTP status, and by exception.
 
-Read by `faults.py`. A row is the class of the error and its two sentences; the names in braces are filled in
-there. Exceptions are known by their class's name, of httpx, httpx2, httpcore, aiohttp and the standard library:
-none of these packages is imported, and a name says more than the class the SDK has mapped it to.
+Read by `errors.py`. A row is the class of the error and its two sentences; the names in braces are filled in there.
 """
 
 from __future__ import annotations
 
+import socket
+import ssl
 from dataclasses import dataclass
+from functools import cache
 
+from nbagent.core import BadCompressionError
 from nbagent.errors import (
     ContentFilterError,
     ContextExceededError,
@@ -19,6 +21,10 @@ from nbagent.errors import (
     ProviderSilentError,
     ProviderUnreachableError,
 )
+
+
+class BadHeaderError(ValueError):
+    """A header's value holds characters that no header can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,95 +168,66 @@ _DROPPED = ErrorTemplate(
     "try again; a proxy or the server itself may have cut it",
 )
 
-# the first row that names a class of the exception or of its causes decides
-TRANSPORT_FAULTS: tuple[tuple[frozenset[str], ErrorTemplate], ...] = (
-    (
-        frozenset({"gaierror", "ClientConnectorDNSError"}),
-        ErrorTemplate(
-            ProviderUnreachableError,
-            "the host of {base_url} is not known: {detail}",
-            "check base_url{url_variable} for a typing error, and that this machine is online",
-            sent=False,
-        ),
-    ),
-    (
-        frozenset({"SSLError", "CertificateError", "ClientSSLError", "ClientConnectorCertificateError"}),
-        ErrorTemplate(
-            ProviderUnreachableError,
-            "no secure connection to {base_url}: {detail}",
-            "check base_url{url_variable} (http or https?), the proxy, and the certificates of this machine",
-            sent=False,
-        ),
-    ),
-    (frozenset({"ConnectionRefusedError"}), _UNANSWERED),
-    (
-        frozenset({"UnsupportedProtocol", "InvalidURL", "InvalidUrlClientError", "NonHttpUrlClientError"}),
-        ErrorTemplate(
-            ProviderRefusedError,
-            "{base_url!r} is no address that can be asked",
-            "check base_url{url_variable}: it starts with http:// or https://",
-        ),
-    ),
-    (
-        frozenset(
-            {
-                "ServerDisconnectedError",
-                "ConnectionResetError",
-                "ClientPayloadError",
-                "PayloadEncodingError",
-                "RemoteProtocolError",
-            }
-        ),
-        _DROPPED,
-    ),
-    (
-        frozenset(
-            {
-                "BadHttpMessage",
-                "ClientResponseError",
-                "LocalProtocolError",
-                "DecodingError",
-                "BadCompressionError",
-            }
-        ),
-        ErrorTemplate(
-            ProviderProtocolError,
-            "{base_url} does not speak HTTP as it should: {detail}",
-            "check base_url{url_variable}",
-        ),
-    ),
-    (
-        frozenset({"ReadTimeout", "SocketTimeoutError", "ServerTimeoutError", "WriteTimeout"}),
-        ErrorTemplate(
-            ProviderSilentError,
-            "provider {provider!r} sent nothing for {idle} (model {model!r})",
-            "try again, or allow a longer silence with idle_timeout_s",
-        ),
-    ),
-    (
-        frozenset(
-            {"ConnectTimeout", "ConnectionTimeoutError", "PoolTimeout", "APITimeoutError", "TimeoutError"}
-        ),
-        ErrorTemplate(
-            ProviderSilentError,
-            "no connection to {base_url} within {idle}",
-            "check base_url{url_variable}, the network and the proxy",
-            sent=False,
-        ),
-    ),
-    (frozenset({"ClientConnectorError", "ConnectError"}), _UNANSWERED),
-    (frozenset({"TransportError", "ClientError", "OSError", "APIConnectionError"}), _DROPPED),
-    (
-        frozenset({"UnicodeEncodeError"}),  # of a header: bodies are bytes by then
-        ErrorTemplate(
-            ProviderRefusedError,
-            "the key in {key_source} holds characters that no key has",
-            "set it again: a quotation mark or an accent may have come with it",
-        ),
-    ),
+_UNKNOWN_HOST = ErrorTemplate(
+    ProviderUnreachableError,
+    "the host of {base_url} is not known: {detail}",
+    "check base_url{url_variable} for a typing error, and that this machine is online",
+    sent=False,
+)
+_INSECURE = ErrorTemplate(
+    ProviderUnreachableError,
+    "no secure connection to {base_url}: {detail}",
+    "check base_url{url_variable} (http or https?), the proxy, and the certificates of this machine",
+    sent=False,
+)
+_NO_ADDRESS = ErrorTemplate(
+    ProviderRefusedError,
+    "{base_url!r} is no address that can be asked",
+    "check base_url{url_variable}: it starts with http:// or https://",
+)
+_BAD_HTTP = ErrorTemplate(
+    ProviderProtocolError,
+    "{base_url} does not speak HTTP as it should: {detail}",
+    "check base_url{url_variable}",
+)
+_SILENT = ErrorTemplate(
+    ProviderSilentError,
+    "provider {provider!r} sent nothing for {idle} (model {model!r})",
+    "try again, or allow a longer silence with idle_timeout_s",
+)
+_NOT_CONNECTED = ErrorTemplate(
+    ProviderSilentError,
+    "no connection to {base_url} within {idle}",
+    "check base_url{url_variable}, the network and the proxy",
+    sent=False,
+)
+_BAD_KEY = ErrorTemplate(
+    ProviderRefusedError,
+    "the key in {key_source} holds characters that no key has",
+    "set it again: a quotation mark or an accent may have come with it",
 )
 UNEXPECTED = ErrorTemplate(
     ProviderProtocolError,
     "asking provider {provider!r} failed in an unexpected way: {detail}",
-    "report this, with the versions of nbagent and openai",
+    "report this, with the versions of nbagent and aiohttp",
 )
+
+
+@cache
+def transport_faults() -> tuple[tuple[tuple[type[BaseException], ...], ErrorTemplate], ...]:
+    """Return the rows for exceptions; the first that has a class of the exception, or of one of its causes, decides."""
+    import aiohttp  # loaded by now
+
+    return (
+        ((socket.gaierror, aiohttp.ClientConnectorDNSError), _UNKNOWN_HOST),
+        ((ssl.SSLError, ssl.CertificateError, aiohttp.ClientSSLError), _INSECURE),
+        ((ConnectionRefusedError,), _UNANSWERED),
+        ((aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError), _NO_ADDRESS),
+        ((aiohttp.ServerDisconnectedError, ConnectionResetError, aiohttp.ClientPayloadError), _DROPPED),
+        ((aiohttp.ClientResponseError, BadCompressionError), _BAD_HTTP),
+        ((aiohttp.SocketTimeoutError,), _SILENT),
+        ((aiohttp.ConnectionTimeoutError, TimeoutError), _NOT_CONNECTED),
+        ((aiohttp.ClientConnectorError,), _UNANSWERED),
+        ((aiohttp.ClientError, OSError), _DROPPED),
+        ((BadHeaderError,), _BAD_KEY),
+    )

@@ -1,9 +1,8 @@
 """Whatever goes wrong between us and a provider, as one ModelError that says what happened and what to do.
 
-Used by both wire formats on the background thread. Four ways in: an HTTP status, an exception of the SDK or of
-its transport, an error object inside a reply, and a reply that is no reply. The transports differ in their
-exceptions (and map a dropped connection to a connect time-out), so the deepest cause decides, by its class's
-name: none of their packages is imported here. A key never gets into a message.
+Used by the wire formats on the background thread. Four ways in: an HTTP status, an exception of aiohttp or of the
+socket below it, an error object inside a reply, and a reply that is no reply. Of an exception and its causes the
+first row of the table that has one of their classes decides. A key never gets into a message.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from typing import Any
 
 from nbagent.core import MessageTooLargeError, how_to_set, masked_url, masked_urls, message_limit, printable
 from nbagent.errors import ModelError, ProviderProtocolError, ProviderRefusedError
-from nbagent.models.providers import WireName
 from nbagent.models.transport.content_filters import filtered_for, is_filtered
 from nbagent.models.transport.context_errors import is_context_exceeded
 from nbagent.models.transport.error_table import (
@@ -35,9 +33,9 @@ from nbagent.models.transport.error_table import (
     REFUSED_IN_REPLY,
     STATUS_FAULTS,
     TOO_LONG,
-    TRANSPORT_FAULTS,
     UNEXPECTED,
     ErrorTemplate,
+    transport_faults,
 )
 from nbagent.models.transport.key_redaction import redact
 
@@ -57,22 +55,29 @@ _FILTERING = frozenset({400, 403, 422, 451})  # statuses of a request that a fil
 _NO_CONTEXT = frozenset(
     {401, 402, 403, 404, 405, 408, 429}
 )  # statuses that say something else, whatever their words
-_API = {"chat": "Chat Completions", "responses": "Responses"}
-_OTHER_API = {
-    "chat": "",
-    "responses": "; a server that speaks only Chat Completions is an OpenAIChat(...) or an openai-chat: model",
-}
 
 
 class RedirectedError(Exception):
     """An answer sends us to another server, which its text names."""
 
 
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A wire format as messages name it; `otherwise` is what to try where a server does not speak it."""
+
+    name: str
+    otherwise: str = ""
+
+
+CHAT_COMPLETIONS = Api("Chat Completions")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestTarget:
-    """Who was asked: the values that messages name. `key` is here only to be cut out of what is shown.
+    """Who is asked: what requests carry (`base_url`, `headers`), and the values that messages name.
 
-    `sends_finish_reason` is False for a server whose streams end without one, as its row says.
+    `key` is here only to be cut out of what is shown. `sends_finish_reason` is False for a server whose streams end
+    without one, as its row says.
     """
 
     provider: str
@@ -81,7 +86,8 @@ class RequestTarget:
     key_variable: str | None = None
     url_variable: str | None = None
     key: str | None = field(default=None, repr=False)
-    wire: WireName = "chat"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # their names in lower case
+    api: Api = CHAT_COMPLETIONS
     sends_finish_reason: bool = True
 
     @property
@@ -146,17 +152,12 @@ def error_from_error_object(error: Any, target: RequestTarget) -> ModelError:
 def error_from_exception(
     error: BaseException, target: RequestTarget, idle_timeout_s: float | None
 ) -> ModelError:
-    """Return the error for an exception that the SDK, its transport or the socket raised."""
+    """Return the error for an exception that aiohttp, a socket or our own client raised."""
     if isinstance(error, ModelError):
         return error
     sent_on = next((cause for cause in _causes(error) if isinstance(cause, RedirectedError)), None)
     if sent_on is not None:
         return error_from_redirect(str(sent_on), target)
-    status = getattr(error, "status_code", None)
-    response = getattr(error, "response", None)
-    if isinstance(status, int) and response is not None:
-        body = getattr(error, "body", None)
-        return error_from_status(status, response.headers, body if body is not None else "", target)
     return _build(_transport_fault(error), target, detail=_root_detail(error, target), idle_s=idle_timeout_s)
 
 
@@ -166,7 +167,7 @@ def error_from_reply(why: str, target: RequestTarget) -> ProviderProtocolError:
         redact(
             f"provider {target.provider!r} broke off its reply for model {target.model!r}: {why}", target.key
         ),
-        f"try again; if it happens each time, the server does not speak the {_API[target.wire]} API as it should",
+        f"try again; if it happens each time, the server does not speak the {target.api.name} API as it should",
     )
 
 
@@ -265,8 +266,8 @@ def _build(
         "url_variable": f" / {target.url_variable}" if target.url_variable else "",
         "detail": detail,
         "status": status,
-        "api": _API[target.wire],
-        "other_api": _OTHER_API[target.wire],
+        "api": target.api.name,
+        "other_api": target.api.otherwise,
         "idle": f"{idle_s:g} s" if idle_s is not None else "too long",
     }
     error = row.kind(
@@ -298,8 +299,10 @@ def _transport_fault(error: BaseException) -> ErrorTemplate:
     causes = list(_causes(error))
     if any(isinstance(cause, OSError) and cause.errno in _NO_DESCRIPTORS for cause in causes):
         return NO_DESCRIPTORS
-    known = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
-    return next((fault for names, fault in TRANSPORT_FAULTS if names & known), UNEXPECTED)
+    faults = transport_faults()
+    return next(
+        (fault for kinds, fault in faults if any(isinstance(cause, kinds) for cause in causes)), UNEXPECTED
+    )
 
 
 def _root_detail(error: BaseException, target: RequestTarget) -> str:

@@ -1,19 +1,21 @@
 """One request to a provider and the bytes of its answer, with every failure as a ModelError.
 
-Used by the wire formats on the background thread; it knows HTTP and nothing of what the bytes mean.
+Used by the wire formats on the background thread; it knows HTTP and nothing of what the bytes mean. A body is read in
+blocks as they arrive (`coalescing.py` lets them gather where many streams run); reading it to its end lets the
+connection serve the next request, closing it before that closes the connection.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from nbagent.core import (
+    ERROR_BODY,
     LARGE,
     MessageTooLargeError,
     check_message,
@@ -22,8 +24,7 @@ from nbagent.core import (
     unpacked,
 )
 from nbagent.errors import ModelError
-from nbagent.models.endpoint import NO_KEY
-from nbagent.models.transport.clients import connection_to
+from nbagent.models.transport.client import send
 from nbagent.models.transport.coalescing import ReadCoalescer
 from nbagent.models.transport.errors import (
     RequestTarget,
@@ -31,8 +32,11 @@ from nbagent.models.transport.errors import (
     error_from_exception,
     error_from_reply,
     error_from_size,
+    error_from_status,
 )
-from nbagent.models.transport.sending import send
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
 
 _DRAIN_S = 0.02
 
@@ -52,23 +56,18 @@ class ResponseStream:
         "limit",
     )
 
-    def __init__(self, response: Any, target: RequestTarget, idle_timeout_s: float | None) -> None:
+    def __init__(self, response: ClientResponse, target: RequestTarget, idle_timeout_s: float | None) -> None:
         self.limit = message_limit()  # bytes of one body or event
         self._response = response
         self._target = target
         self._idle_timeout_s = idle_timeout_s
         self._content_type: str = response.headers.get("content-type", "").lower()
-        # what is not compressed needs no decoder between the socket and us
-        packed = response.headers.get("content-encoding", "identity") != "identity"
-        inner = _aiohttp_response(response)
-        self._blocks: Any = None
-        self._next: Callable[[], Awaitable[bytes]]
-        if inner is not None and not packed:
-            self._next = inner.content.readany
-        else:
-            self._blocks = unpacked(response) if packed else response.aiter_raw()
+        self._blocks: AsyncGenerator[bytes] | None = None
+        self._next: Callable[[], Awaitable[bytes]] = response.content.readany
+        if (encoding := _encoding_of(response)) is not None:
+            self._blocks = unpacked(response.content.iter_any(), encoding)
             self._next = self._next_block
-        self._pace = ReadCoalescer(inner)
+        self._pace = ReadCoalescer(response)
         self._waited_s = 0.0
 
     def rest(self, pieces: int) -> None:
@@ -152,24 +151,13 @@ class ResponseStream:
     async def close(self) -> None:
         """Give the connection back, or close it where the body has not ended."""
         self._pace.over()
-        await self._response.aclose()
+        self._response.release()
         if self._blocks is not None:
             await self._blocks.aclose()
 
     async def _next_block(self) -> bytes:
         assert self._blocks is not None
         return await anext(self._blocks, b"")
-
-
-def _aiohttp_response(response: Any) -> Any:
-    """The aiohttp response inside the SDK's: between them are only generators that pass each block on.
-
-    None where there is none, or no public way leads to it any more; then the SDK's own is read, at more cost.
-    """
-    with contextlib.suppress(AttributeError):
-        found = response.stream._stream._aiohttp_response  # noqa: SLF001
-        return found if callable(found.content.readany) else None
-    return None
 
 
 async def fetch_json(target: RequestTarget, path: str, body: bytes | None, timeout_s: float | None) -> bytes:
@@ -193,11 +181,54 @@ async def open_stream(
     Raises:
         ModelError: no connection, or an HTTP status that is no success.
     """
-    connection = await connection_to(target.base_url, target.key or NO_KEY)
     fault: ModelError
     try:
-        response = await send(connection, target, path, body, idle_timeout_s)
-        return ResponseStream(response, target, idle_timeout_s)
-    except Exception as error:  # noqa: BLE001 - the border to the SDK; whatever it raises has a fault
+        response = await send(target, path, body, idle_timeout_s)
+        if 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's class of successes
+            return ResponseStream(response, target, idle_timeout_s)
+        fault = error_from_status(response.status, response.headers, await _error_body(response), target)
+    except Exception as error:  # noqa: BLE001 - the border to the transport; whatever it raises has a fault
         fault = error_from_exception(error, target, idle_timeout_s)
-    raise fault  # outside of the handler: the SDK's own error may quote the key
+    raise fault  # outside of the handler: what aiohttp raised may quote the key
+
+
+def _encoding_of(response: ClientResponse) -> str | None:
+    """Return how a body is compressed, None where it is not."""
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    return None if encoding in {"", "identity"} else encoding
+
+
+async def _error_body(response: ClientResponse) -> Any:
+    """Return the beginning of an error's body, as JSON data or as text; no more of it is read."""
+    encoding = _encoding_of(response)
+    try:
+        body = await _beginning(
+            response.content.iter_any(), ERROR_BODY if encoding is None else ERROR_BODY // 16
+        )
+        if encoding is not None:
+            body = await _beginning(unpacked(_one_block(body), encoding), ERROR_BODY)
+    finally:
+        response.release()
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        pass
+    try:
+        text = body.decode(response.charset or "utf-8", "replace")
+    except LookupError:  # a charset of the server's own
+        text = body.decode("utf-8", "replace")
+    return text.strip()
+
+
+async def _beginning(blocks: AsyncIterable[bytes], most: int) -> bytes:
+    found: list[bytes] = []
+    async for block in blocks:
+        found.append(block[:most])
+        most -= len(block)
+        if most <= 0:
+            break
+    return b"".join(found)
+
+
+async def _one_block(block: bytes) -> AsyncGenerator[bytes]:
+    yield block
