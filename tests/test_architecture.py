@@ -584,3 +584,54 @@ def test_each_test_asserts():
         asserting = more
     idle = [one.name for one in functions if one.name.startswith("test_") and not asserts(one, asserting)]
     expect_none("a test asserts", idle)
+
+
+CLOCKS = frozenset({"monotonic", "perf_counter", "time", "process_time", "thread_time"})
+
+
+def clock_bounds(function: ast.AST) -> Iterator[str]:
+    """Yield what a function asserts of a time that it measures: that it is below some constant."""
+    measured: set[str] = set()
+
+    def is_measured(node: ast.AST) -> bool:
+        return any(
+            (isinstance(one, ast.Name) and one.id in measured)
+            or (isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) and one.func.attr in CLOCKS)
+            for one in ast.walk(node)
+        )
+
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and is_measured(node.value):
+            names = (one for target in node.targets for one in ast.walk(target))
+            measured |= {one.id for one in names if isinstance(one, ast.Name)}
+
+    def is_constant(node: ast.AST) -> bool:
+        return all(one.id.isupper() for one in ast.walk(node) if isinstance(one, ast.Name))
+
+    asserted = (one.test for one in ast.walk(function) if isinstance(one, ast.Assert))
+    for compared in (one for test in asserted for one in ast.walk(test) if isinstance(one, ast.Compare)):
+        sides = [compared.left, *compared.comparators]
+        for left, op, right in zip(sides, compared.ops, sides[1:], strict=False):
+            below, above = (right, left) if isinstance(op, ast.Gt | ast.GtE) else (left, right)
+            ordered = isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE)
+            if ordered and is_measured(below) and is_constant(above):
+                yield ast.unparse(compared)
+
+
+def test_no_test_bounds_wall_clock_time():
+    """How long something takes is for benchmarks: a loaded machine is slow, and right all the same."""
+    timed = ast.parse(
+        "def f():\n    began = time.monotonic()\n    took = time.monotonic() - began\n    assert took < 2"
+    )
+    net = ast.parse("def f():\n    deadline = time.monotonic() + 9\n    assert time.monotonic() < deadline")
+    assert (list(clock_bounds(timed)), list(clock_bounds(net))) == (["took < 2"], [])
+    expect_none(
+        "a test bounds no wall-clock time",
+        (
+            f"{path.relative_to(ROOT).as_posix()}: {function.name}: {bound}"
+            for path in TESTS
+            if path.name.startswith("test_") and "soak" not in path.parts
+            for function in functions_of(path)
+            for bound in clock_bounds(function)
+        ),
+    )
