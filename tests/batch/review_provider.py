@@ -62,7 +62,7 @@ class Reviews:
     def wait_for(self, count: int) -> None:
         """Return once so many requests have come."""
         with self._changed:
-            assert self._changed.wait_for(lambda: sum(self.asked.values()) >= count, 30), self.asked.total()
+            assert self._changed.wait_for(lambda: sum(self.asked.values()) >= count, 60), self.asked.total()
 
 
 class Limited:

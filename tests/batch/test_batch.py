@@ -330,7 +330,7 @@ def test_nothing_of_finished_rows_is_kept_by_the_runtime(agent, provider, table)
     batch = agent.map(table, TEMPLATE)
     batch.result(60)
     with batch._results.changed:
-        assert batch._results.changed.wait_for(lambda: len(current().runs()) == before, 5)
+        assert batch._results.changed.wait_for(lambda: len(current().runs()) == before, 60)
 
 
 def test_a_batch_can_be_made_where_the_loop_runs(agent, provider):

@@ -63,7 +63,7 @@ def _stop(kernel: RealKernel, cell: Execution) -> ExecResult:
     """Press Stop; once more where the kernel itself lost it: ipykernel 6 collects garbage in a callback of its own."""
     kernel.interrupt()
     lost = "Exception ignored in: <bound method IPythonKernel._clean_thread_parent_frames"
-    cell.wire.wait_for(lambda: cell.done or lost in cell.result.stderr, 10)
+    cell.wire.wait_for(lambda: cell.done or lost in cell.result.stderr, 60)
     if not cell.done and lost in cell.result.stderr:
         kernel.interrupt()
     return cell.wait(60)

@@ -140,9 +140,7 @@ def test_the_static_form_is_final_once_the_runs_have_ended(kernel):
     shown.wait()
     kernel.run(SHORT + "\nrun.wait();")
     wait_for(kernel, "capital", "completed")
-    kernel.wait_for(
-        lambda: "completed" in shown.result.displays[1]["text/html"], "the static form", timeout_s=5
-    )
+    kernel.wait_for(lambda: "completed" in shown.result.displays[1]["text/html"], "the static form")
 
 
 def test_a_page_that_loads_later_gets_the_table_of_now(kernel):

@@ -78,7 +78,7 @@ def test_events_come_to_async_for(agent: Agent, provider: ScriptedProvider) -> N
                 gate.open()
         return seen
 
-    assert said(asyncio.run(asyncio.wait_for(scenario(), 10))) == "Paris."
+    assert said(asyncio.run(asyncio.wait_for(scenario(), 60))) == "Paris."
 
 
 def test_a_late_listener_gets_the_past_first(agent: Agent, provider: ScriptedProvider, until: Until) -> None:

@@ -12,7 +12,7 @@ from nbagent.runtime.scheduling.fair_yield import FEWEST, MOST, PARTS, SLICE_S, 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Run a scenario within ten seconds."""
-    asyncio.run(asyncio.wait_for(work, 10))
+    asyncio.run(asyncio.wait_for(work, 60))
 
 
 class Turns:

@@ -226,7 +226,7 @@ def test_a_pause_stops_the_clock() -> None:
             await asyncio.wait_for(over.wait(), 0.3)
         clock.resume()
         began = loop.time()
-        await asyncio.wait_for(over.wait(), 5)
+        await asyncio.wait_for(over.wait(), 60)
         assert loop.time() - began > 0.09
 
     asyncio.run(scenario())

@@ -35,7 +35,7 @@ def last_event(runs: list[Run]) -> None:
 
 def awaited(runs: list[Run]) -> None:
     async def scenario() -> None:
-        await asyncio.wait_for(asyncio.gather(*runs), 10)
+        await asyncio.wait_for(asyncio.gather(*runs), 60)
 
     asyncio.run(scenario())
 
