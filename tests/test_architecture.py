@@ -515,6 +515,7 @@ for module in {["nbagent", *(f"nbagent.{room}" for room in light)]!r}:
 
 # what reads like a file of ours and is none
 NO_FILES = frozenset({"nb.sql"})
+FOLDER_NAME = re.compile(r"`((?:nbagent|tests|notebooks|docs)/(?:[\w.-]+/)*)`")
 FILE_NAME = re.compile(r"(?<![\w/.:*{<-])[\w./-]*\w\.(?:py|sql|js|css)\b(?![\w(/*])")
 
 
@@ -541,6 +542,8 @@ def test_documents_and_docstrings_name_files_that_exist():
     texts |= {name_of(path): path.read_text() for path in MODULES}
     texts |= {path.relative_to(ROOT).as_posix(): ast.get_docstring(tree_of(path)) or "" for path in TESTS}
     expect_none("a file that is named exists", _missing(texts))
+    folders = [(name, folder) for name, text in texts.items() for folder in FOLDER_NAME.findall(text)]
+    expect_none("a folder that is named exists", (f"{n}: {f}" for n, f in folders if not (ROOT / f).is_dir()))
 
 
 def _missing(texts: Mapping[str, str]) -> list[str]:
