@@ -40,7 +40,6 @@ from nbagent.runtime import (
     LaunchRequest,
     ResolvedAgent,
     Run,
-    RunDependencies,
     RunEvents,
     as_sent,
 )
@@ -57,13 +56,14 @@ _said: list[str] = []  # what is said once in a process
 class Agent:
     """A model with instructions and tools, ready to run in the background of a notebook.
 
-    `model` is "provider:name" or a model object (None: the configured one, else the demo model); `instructions` a
-    text, a list of texts (lines of one) or a function that is called without arguments at each launch; `tools` are
-    functions, toolkit objects or `Tool`s; `output_schema` a pydantic model, dataclass, TypedDict, `list[...]` of
-    these or a JSON Schema dict; `limits` and `settings` bound and tune every run (None: as configured).
-    `on_busy` says what a launch does while its session is busy, `history_runs` how many earlier runs of the session
-    the model is shown and `history_tokens` how many tokens of these (by an estimate, whole runs), `cache` whether earlier answers are given again, `on_approval` what becomes of calls that need a person's approval
-    (None: as configured).
+    `model` is "provider:name" or a model object (None: the configured one, else the demo model);
+    `instructions` a text, a list of texts (lines of one) or a function that is called without arguments at
+    each launch; `tools` are functions, toolkit objects or `Tool`s; `output_schema` a pydantic model,
+    dataclass, TypedDict, `list[...]` of these or a JSON Schema dict; `limits` and `settings` bound and tune
+    every run (None: as configured). `on_busy` says what a launch does while its session is busy,
+    `history_runs` how many earlier runs of the session the model is shown and `history_tokens` how many
+    tokens of these (by an estimate, whole runs), `cache` whether earlier answers are given again,
+    `on_approval` what becomes of calls that need a person's approval (None: as configured).
 
     >>> agent = Agent(model="demo:assistant")
     >>> agent.start("What is the capital of France?").result(timeout=30).content
@@ -112,15 +112,17 @@ class Agent:
     ) -> Run:
         """Launch a run in the background and return its live handle; the launch is durable when it returns.
 
-        `session` (or `session_id`, the same: a `Session` or its id) gives the run that session's history; without
-        one it has a session of its own. `timeout` is the run's own time limit in seconds. `cache` says whether an
-        earlier answer to the same is given instead of asking: "off", "use", "refresh" or "replay". `files` go with
-        the prompt: paths, figures, images and PDFs as files, tables and other values as text after it; a list, or
-        a mapping of names. A run launched inside a tool is cancelled with the run that the tool works for, unless
-        it is `detached`. `on_approval` says what becomes of a tool call that needs a person: "wait", "deny" or "fail"
-        (once `Limits(approval_timeout_s=)` is over, at once where there is none). `on_event` gets each event and `on_text` the whole text so far, in order, on a thread of
-        their own. Raises the ConfigurationErrors (unknown model, missing key, empty prompt, a file that is not
-        there, no recorded answer, ...), RunIdInUseError and SessionBusyError; never for what the run does later.
+        `session` (or `session_id`, the same: a `Session` or its id) gives the run that session's history;
+        without one it has a session of its own. `timeout` is the run's own time limit in seconds. `cache`
+        says whether an earlier answer to the same is given instead of asking: "off", "use", "refresh" or
+        "replay". `files` go with the prompt: paths, figures, images and PDFs as files, tables and other
+        values as text after it; a list, or a mapping of names. A run launched inside a tool is cancelled with
+        the run that the tool works for, unless it is `detached`. `on_approval` says what becomes of a tool
+        call that needs a person: "wait", "deny" or "fail" (once `Limits(approval_timeout_s=)` is over, at
+        once where there is none). `on_event` gets each event and `on_text` the whole text so far, in order,
+        on a thread of their own. Raises the ConfigurationErrors (unknown model, missing key, empty prompt, a
+        file that is not there, no recorded answer, ...), RunIdInUseError and SessionBusyError; never for what
+        the run does later.
 
         >>> agent = Agent(model="demo:assistant")
         >>> runs = [agent.start(f"What is the capital of {country}?") for country in ("Spain", "Egypt")]
@@ -131,10 +133,8 @@ class Agent:
             raise PromptError(f"the prompt is {prompt!r}", "give it as text; other values go in files=[...]")
         check_launch(label=label, cell_id=cell_id, tags=tags, run_id=run_id)
         contexts = attachments_of(files, max_bytes=settings.get("max_context_bytes"))
-        crew = self._approving(on_approval).crew(output_schema=output_schema, timeout=timeout)
         run = runtime.current().launch(
-            crew.spec,
-            crew.model,
+            self._approving(on_approval).resolved(output_schema=output_schema, timeout=timeout),
             LaunchRequest(
                 prompt=prompt_with(prompt, contexts) if prompt.strip() else prompt,
                 files=files_of(contexts),
@@ -146,9 +146,8 @@ class Agent:
                 cache=settings.get("cache", cache if cache is not None else self.cache),
                 detached=detached,
                 tags=tags or {},
-                callbacks=Callbacks(on_event=on_event, on_text=on_text),
-                members=crew.members,
             ),
+            callbacks=Callbacks(on_event=on_event, on_text=on_text),
         )
         self._last_session = run.session_id
         if self.model is None and settings.get("model") is None:
@@ -174,13 +173,13 @@ class Agent:
         ...
         """
         contexts = attachments_of(files, max_bytes=settings.get("max_context_bytes"))
-        crew = self.crew(output_schema=output_schema)
+        agent = self.resolved(output_schema=output_schema)
         turns = load_turns(runtime.current().store, session_id) if session_id else ()
         return runtime.forecast(
-            crew.spec,
-            crew.model,
+            agent.spec,
+            agent.model,
             prompt_with(prompt, contexts),
-            history=as_sent(turns, last=crew.spec.history_runs, tokens=crew.spec.history_tokens),
+            history=as_sent(turns, last=agent.spec.history_runs, tokens=agent.spec.history_tokens),
             files=files_of(contexts),
         )
 
@@ -212,32 +211,34 @@ class Agent:
     ) -> Batch:
         """Ask the template's prompt for each row, in the background, and return a `Batch` at once.
 
-        `rows` are a table (pandas, polars, pyarrow or any with Arrow's PyCapsule interface, a DuckDB relation), a
-        Series, a list, a dict of lists, or a generator, which is pulled as rows can be asked; all but a generator are
-        copied, so that what becomes of them later changes nothing. The template knows `row` (`{{ row.text }}`; the
-        value itself where the rows are no records), `index` (its label) and `names`; what stands in a row is data,
-        never template; a missing value (None, NaN, NaT, NA) is nothing, and null in JSON and lists. Each row is a run
-        of its own; at most `max_concurrency` are in flight. `max_cost` (US dollars) and `max_tokens` bound the whole
-        batch: rows it cannot afford are not asked, and say so. With `on_error="stop"` no row is asked after one
-        that failed. `dedupe` asks equal prompts once; `group` puts that many rows into one prompt, and asks a row
-        alone whose answer is missing. `repeat` asks each row so many times, as rows of their own with a column
-        `repeat`. Rows are known by their index label, or by the columns that `key` names, in the record too
-        (`row_key` in `nb.runs(batch=...)`). `timeout` (seconds) is each run's own; `on_approval` as in `start`. `files` names a column, or a list
-        of them, whose values go with the row's prompt: paths, pictures, PDFs, tables, as in `start`; "row" where the
-        rows are no records. They are read when the row is asked; a row whose file cannot be sent fails.
+        `rows` are a table (pandas, polars, pyarrow or any with Arrow's PyCapsule interface, a DuckDB
+        relation), a Series, a list, a dict of lists, or a generator, which is pulled as rows can be asked;
+        all but a generator are copied, so that what becomes of them later changes nothing. The template knows
+        `row` (`{{ row.text }}`; the value itself where the rows are no records), `index` (its label) and
+        `names`; what stands in a row is data, never template; a missing value (None, NaN, NaT, NA) is
+        nothing, and null in JSON and lists. Each row is a run of its own; at most `max_concurrency` are in
+        flight. `max_cost` (US dollars) and `max_tokens` bound the whole batch: rows it cannot afford are not
+        asked, and say so. With `on_error="stop"` no row is asked after one that failed. `dedupe` asks equal
+        prompts once; `group` puts that many rows into one prompt, and asks a row alone whose answer is
+        missing. `repeat` asks each row so many times, as rows of their own with a column `repeat`. Rows are
+        known by their index label, or by the columns that `key` names, in the record too (`row_key` in
+        `nb.runs(batch=...)`). `timeout` (seconds) is each run's own; `on_approval` as in `start`. `files`
+        names a column, or a list of them, whose values go with the row's prompt: paths, pictures, PDFs,
+        tables, as in `start`; "row" where the rows are no records. They are read when the row is asked; a row
+        whose file cannot be sent fails.
 
-        While the provider answers 429, all rows slow down together and speed up again. Rows that an earlier batch
-        of the same agent, template and schema has answered come from the store, as after a killed kernel, unless
-        `fresh`. `mode="provider-batch"` sends them as a batch file to the provider, at half the price, within 24 h.
-        Raises the ConfigurationErrors of `start`, and TemplateError where the first row's prompt cannot be made;
-        never for what a row does later.
+        While the provider answers 429, all rows slow down together and speed up again. Rows that an earlier
+        batch of the same agent, template and schema has answered come from the store, as after a killed
+        kernel, unless `fresh`. `mode="provider-batch"` sends them as a batch file to the provider, at half
+        the price, within 24 h. Raises the ConfigurationErrors of `start`, and TemplateError where the first
+        row's prompt cannot be made; never for what a row does later.
         """
         check_launch(label=label, cell_id=cell_id, tags=tags)
         check_mapping(
             "names", names, 'give the template\'s variables as a mapping, as in names={"tone": "kind"}'
         )
         plan = BatchPlan(
-            crew=self._approving(on_approval).crew(output_schema=output_schema, timeout=timeout),
+            crew=self._approving(on_approval).resolved(output_schema=output_schema, timeout=timeout),
             prompts=Prompts.of(template, names or {}, files),
             limits=BatchLimits(
                 max_concurrency=max_concurrency,
@@ -263,7 +264,7 @@ class Agent:
         return batch
 
     def run(self, prompt: str, *, background: bool = False, **options: Any) -> RunOutput:
-        """Run and wait, whatever the outcome; Stop cancels the run. With `background`, return at once (pending).
+        """Run and wait, whatever the outcome; Stop cancels the run. With `background`, return at once.
 
         >>> Agent(model="demo:assistant").run("What is 17 times 3?").content
         '17 * 3 = 51.'
@@ -294,7 +295,8 @@ class Agent:
         """Run without blocking, whatever the outcome; cancelling the waiting task cancels the run.
 
         With `background=True` return the pending snapshot at once: poll it with `aget_run_output`. With
-        `stream=True` launch at once and return the run's events: `async for event in agent.arun(..., stream=True)`.
+        `stream=True` launch at once and return the run's events: `async for event in agent.arun(...,
+        stream=True)`.
 
         >>> import asyncio
         >>> output = asyncio.run(Agent(model="demo:assistant").arun("What is the capital of Peru?"))
@@ -347,14 +349,10 @@ class Agent:
         """Go on with a stopped run of this agent, with its tools as they are now; see `Run.resume`."""
         return runtime.current().resume(run_id, agent=self, **options)
 
-    def equipment(self) -> RunDependencies:
-        """Return what a run of this agent needs and the record cannot hold. Raises ConfigurationError."""
-        return RunDependencies.of(self.crew())
-
     def _approving(self, on_approval: OnApproval | None) -> Agent:
         return self if on_approval is None else replace(self, on_approval=on_approval)
 
-    def crew(
+    def resolved(
         self, *, output_schema: Any = None, timeout: float | None = None, leader: HasModel | None = None
     ) -> ResolvedAgent:
         """Return the spec and model of one run; a member without a model of its own has its leader's.
@@ -405,7 +403,7 @@ class Agent:
             )
 
     def _tools(self) -> tuple[Tool, ...]:
-        """The tools made of `tools`; making one reads its signature and docstring, so that it is done once."""
+        """Return the tools made of `tools`; made once, because that reads signatures and docstrings."""
         sources = tuple(self.tools) if isinstance(self.tools, list | tuple) else (self.tools,)
         if self._made_tools is None or self._made_tools[0] != sources:
             self._made_tools = sources, tools_of(sources)

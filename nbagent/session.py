@@ -1,7 +1,7 @@
 """`Session`: a name for a conversation, and the conversation as data that moves to another store or machine.
 
-What a session holds is in the record; a `Session` is a view of it by id, so that two of one id are the same. Used
-from any thread but the background one, as every call reads the record.
+What a session holds is in the record; a `Session` is a view of it by id, so that two of one id are the same.
+Used from any thread but the background one, as every call reads the record.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ class Session:
         self.session_id = session_id or str(uuid7())
 
     def messages(self) -> list[Message]:
-        """Return the messages in order as the next run would see them (`history_runs` and `history_tokens` may cut it shorter).
+        """Return the messages as the next run would see them, before `history_runs` and `history_tokens`.
 
-        Instructions are the agent's and not among them. Runs that go on are no history yet. Raises StoreError.
+        Instructions are the agent's and not among them. Runs that go on are no history yet. Raises
+        StoreError.
 
         >>> session = Session("greetings")
         >>> _ = Agent(model="demo:assistant").run("My name is Ada.", session=session)
@@ -54,7 +55,7 @@ class Session:
 
     @property
     def run_ids(self) -> list[str]:
-        """The ids of the runs launched in it here, in turn order; those that these started are not among them."""
+        """The ids of the runs launched in it here, in turn order, without those that these started."""
         return session_runs(runtime.current().store, self.session_id)
 
     def runs(self) -> list[Run]:
@@ -63,7 +64,7 @@ class Session:
         return [current.get(run_id) for run_id in self.run_ids]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the conversation as JSON data: `session_id`, and `messages` with the id of the run of each."""
+        """Return the conversation as JSON data: `session_id`, and `messages`, each with its run's id."""
         turns = load_turns(runtime.current().store, self.session_id)
         messages = [
             {"run_id": turn.run_id, **_MESSAGE.dump_python(message, mode="json", exclude_defaults=True)}
@@ -77,8 +78,8 @@ class Session:
         """Return the session of `to_dict()`'s data, its messages put into this record: runs in it see them.
 
         Runs whose messages the session has here are not put in twice; the others come after its last turn.
-        `session_id` gives it another id, so that a conversation goes on in two ways. Raises ConfigurationError for
-        data of another form, and StoreError.
+        `session_id` gives it another id, so that a conversation goes on in two ways. Raises
+        ConfigurationError for data of another form, and StoreError.
         """
         parts = _parts(data)
         session = cls(session_id or data.get("session_id"))
@@ -100,7 +101,7 @@ class Session:
 
 
 def id_of(session: Session | str | None, session_id: Session | str | None = None) -> str | None:
-    """Return the id that a call names, by either of two arguments; None for none. Raises ConfigurationError."""
+    """Return the id that a call names, by either of two arguments, or None. Raises ConfigurationError."""
     named = [one for one in (session, session_id) if one is not None]
     ids = {one.session_id if isinstance(one, Session) else Session(one).session_id for one in named}
     if len(ids) > 1:

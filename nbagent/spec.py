@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nbagent import settings
 from nbagent.core import is_number, masked_fields, remember_named
@@ -104,6 +104,7 @@ class AgentSpec:
     `history_tokens` how many tokens of them, by an estimate; None all.
     """
 
+    kind: ClassVar[str] = "agent"  # as in `runs.kind`: how it is run
     name: str
     model: str
     instructions: str = ""
@@ -147,6 +148,7 @@ class TeamSpec(AgentSpec):
     leader's own; those that hand out work are added when it runs.
     """
 
+    kind: ClassVar[str] = "team"
     members: tuple[AgentSpec, ...] = ()
     mode: Mode = "coordinate"
     store_member_responses: bool = True
@@ -159,11 +161,6 @@ class TeamSpec(AgentSpec):
             "mode": self.mode,
             "store_member_responses": self.store_member_responses,
         }
-
-
-def kind_of(spec: AgentSpec) -> str:
-    """Return what `runs.kind` says of a run with this spec: "agent" or "team"."""
-    return "team" if isinstance(spec, TeamSpec) else "agent"
 
 
 LIMIT_FIELDS: Mapping[str, str] = {

@@ -1,4 +1,4 @@
-"""`Team`: agents under a leader. An `Agent` whose model hands out work; a member's work is a run of its own."""
+"""`Team`: agents under a leader, an `Agent` whose model hands out work; each task is a run of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from nbagent.agent import Agent
 from nbagent.errors import ConfigurationError, UnknownOptionError, did_you_mean
-from nbagent.runtime import HasModel, ResolvedAgent
+from nbagent.runtime import HasModel, ResolvedAgent, Runnable
 from nbagent.spec import Mode, OnApproval, TeamSpec
 
 
@@ -19,11 +19,11 @@ class Team(Agent):
 
     `members` are agents or teams with names of their own. In mode "coordinate" the leader hands out work, to
     several at once where it likes, and writes the answer; in "route" one member's answer is the answer; in
-    "broadcast" all members get the prompt at once and the leader merges what they say. `model`, `instructions`,
-    `tools`, `output_schema` and `settings` are the leader's; a member without a model uses the leader's. `limits`
-    bound the whole team: tokens, cost and time of leader and members together. A member sees nothing but the task
-    that it is given; one that fails is told to the leader. `run.member_responses` holds the members' runs, without
-    their texts if `store_member_responses` is False.
+    "broadcast" all members get the prompt at once and the leader merges what they say. `model`,
+    `instructions`, `tools`, `output_schema` and `settings` are the leader's; a member without a model uses
+    the leader's. `limits` bound the whole team: tokens, cost and time of leader and members together. A
+    member sees nothing but the task that it is given; one that fails is told to the leader.
+    `run.member_responses` holds the members' runs, without their texts if `store_member_responses` is False.
 
     >>> capitals = Agent(model="demo:assistant", name="capitals", instructions="You know capitals.")
     >>> team = Team(model="demo:assistant", members=[capitals])
@@ -32,20 +32,20 @@ class Team(Agent):
     ['The capital of France is Paris.']
     """
 
-    members: Sequence[Agent] = ()
+    members: Sequence[Runnable] = ()
     mode: Mode = "coordinate"
     name: str = "team"
     store_member_responses: bool = True
 
-    def crew(
+    def resolved(
         self, *, output_schema: Any = None, timeout: float | None = None, leader: HasModel | None = None
     ) -> ResolvedAgent:
         """Return the team's spec and model, and its members'. Raises ConfigurationError."""
         self._check()
-        own = super().crew(output_schema=output_schema, timeout=timeout, leader=leader)
+        own = super().resolved(output_schema=output_schema, timeout=timeout, leader=leader)
         try:
             above: HasModel = self if self.model is not None or leader is None else leader
-            members = tuple(member.crew(leader=above) for member in self.members)
+            members = tuple(member.resolved(leader=above) for member in self.members)
         except RecursionError:
             raise ConfigurationError(
                 f"team {self.name!r} is a member of itself", "leave it out of the members of its members"
@@ -72,7 +72,7 @@ class Team(Agent):
                 "give a list of agents: members=[analyst, writer]",
             )
         for member in self.members:
-            if not isinstance(member, Agent):
+            if not isinstance(member, Runnable):
                 raise ConfigurationError(
                     f"{member!r:.80} is a member of team {self.name!r} and no Agent",
                     "give agents or teams: members=[Agent(...), ...]",
@@ -85,10 +85,10 @@ class Team(Agent):
             )
 
 
-def _not_waiting(crew: ResolvedAgent, on_approval: OnApproval) -> ResolvedAgent:
+def _not_waiting(member: ResolvedAgent, on_approval: OnApproval) -> ResolvedAgent:
     """Return the member with its leader's way for calls that need a person, where it would wait itself."""
-    members = tuple(_not_waiting(one, on_approval) for one in crew.members)
-    spec = crew.spec if crew.spec.on_approval != "wait" else replace(crew.spec, on_approval=on_approval)
+    members = tuple(_not_waiting(one, on_approval) for one in member.members)
+    spec = member.spec if member.spec.on_approval != "wait" else replace(member.spec, on_approval=on_approval)
     if isinstance(spec, TeamSpec):
         spec = replace(spec, members=tuple(one.spec for one in members))
-    return replace(crew, spec=spec, members=members)
+    return replace(member, spec=spec, members=members)

@@ -1,9 +1,10 @@
 """OpenTelemetry spans of runs, model calls and tool calls (extra `otel`), off by default.
 
-`%config NBAgent.traces = "on"` turns them on; they go wherever the user's own OpenTelemetry set-up sends spans. A
-trace is begun where a run is launched, on the launching thread, and takes its events on the background loop. A run's
-parent is the span that was current at its launch: a user's own, or the tool call in which a member was started.
-Names are OpenTelemetry's for generative AI; prompts and answers are not put into spans.
+`%config NBAgent.traces = "on"` turns them on; they go wherever the user's own OpenTelemetry set-up sends
+spans. A trace is begun where a run is launched, on the launching thread, and takes its events on the
+background loop. A run's parent is the span that was current at its launch: a user's own, or the tool call in
+which a member was started. Names are OpenTelemetry's for generative AI; prompts and answers are not put into
+spans.
 """
 
 from __future__ import annotations
@@ -88,8 +89,8 @@ class RunTrace:
     def take(self, event: Event) -> None:
         """Begin or end the span that the event is about; called where the event happens, in its own context.
 
-        What begins here is current for all that the same task does next: a tool's own spans, and the runs that it
-        launches, become its children.
+        What begins here is current for all that the same task does next: a tool's own spans, and the runs
+        that it launches, become its children.
         """
         match event:
             case RunStarted():

@@ -118,8 +118,6 @@ HEAVY = (
 KNOWN: dict[str, frozenset[str]] = {
     "no circle of imports": frozenset(
         {
-            "loop",
-            "runtime",
             "store",
         }
     ),
@@ -135,35 +133,13 @@ KNOWN: dict[str, frozenset[str]] = {
             "nbagent/store/duckdb/read",
         }
     ),
-    "a long module is split": frozenset(
-        {
-            "runtime/run_handle.py",
-            "runtime/runtime.py",
-        }
-    ),
+    "a long module is split": frozenset({}),
     "a file that is named exists": frozenset(
         {
-            "loop/__init__.py",
-            "loop/approval.py",
-            "loop/reply_ends.py",
-            "loop/resume_text.py",
-            "loop/tool_call.py",
-            "loop/tool_execution.py",
-            "loop/tool_results.py",
             "models/__init__.py",
             "models/openai/response_items.py",
             "models/replies/finish_reasons.py",
             "models/transport/background_tasks.py",
-            "run/__init__.py",
-            "runtime/__init__.py",
-            "runtime/execution/members.py",
-            "runtime/execution/run_context.py",
-            "runtime/launch/cache_lookup.py",
-            "runtime/launch/request.py",
-            "runtime/recovery/dependencies.py",
-            "runtime/recovery/pending_approvals.py",
-            "runtime/recovery/resume.py",
-            "runtime/recovery/resume_state.py",
             "store/__init__.py",
             "store/commands.py",
             "store/duckdb/lock_file.py",

@@ -195,7 +195,7 @@ def test_a_run_of_the_same_id_as_a_carried_one_keeps_its_own_messages(
     Session.from_dict(data)
     run = agent.start("Two", session_id="t", run_id="mine")
     run.result(timeout=60)
-    nb.runtime.current()._finished.pop("mine")
+    nb.runtime.current().registry.forget(["mine"])
     assert [message.content for message in nb.get("mine").output.messages] == ["Two", "yes"]
     assert [message.content for message in Session("s").messages()] == ["One", "yes"]
 

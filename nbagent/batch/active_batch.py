@@ -110,14 +110,14 @@ class ActiveBatch:
         failure: BaseException | None = None
         assert self._limiter is not None
         self._limiter.open()
-        self._runtime.works_on(self._identity.batch_id, self._store, runner.cancel)
+        self._runtime.watch_batch(self._identity.batch_id, self._store, runner.cancel)
         try:
             await work
         except BaseException as error:  # noqa: BLE001 - whatever it is belongs to whoever asks for the result
             failure = error
             runner.cancel()
         self._limiter.close()
-        self._runtime.has_ended(self._identity.batch_id)
+        self._runtime.unwatch_batch(self._identity.batch_id)
         # one that ends with its kernel is not finished: another kernel may go on with it
         self._record(runner, finished=not self._runtime.is_closing)
         self._results.finish()

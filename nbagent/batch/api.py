@@ -14,7 +14,7 @@ from nbagent.batch.batch import Batch, batches
 from nbagent.batch.start import recorded_batch
 from nbagent.core import check_seconds
 from nbagent.errors import StoreError, UnknownNameError, UnknownOptionError, WaitTimeout, did_you_mean
-from nbagent.runtime import HasDependencies, Run, current
+from nbagent.runtime import Run, Runnable, current
 from nbagent.store import named
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _frame_of(batch: Batch, timeout: float | None) -> pd.DataFrame:
         return batch.to_frame()
 
 
-def resume(run: str | Run | Batch, *, agent: HasDependencies | None = None, **options: Any) -> Any:
+def resume(run: str | Run | Batch, *, agent: Runnable | None = None, **options: Any) -> Any:
     """Go on with a stopped run or batch, by handle, id or label, from any kernel.
 
     See `Run.resume` and `Batch.resume` for the options.

@@ -48,9 +48,9 @@ class RowChanges:
             known = {**notebook_names(), **plan.prompts.names, **self.names}
             changed = replace(changed, prompts=Prompts.of(self.template, known, list(plan.prompts.files)))
         if self.agent is not None:
-            if not callable(getattr(self.agent, "crew", None)):
+            if not callable(getattr(self.agent, "resolved", None)):
                 raise UnknownOptionError(f"agent={self.agent!r} is no agent", "give an Agent or a Team")
-            changed = replace(changed, crew=self.agent.crew(output_schema=self._schema(plan)))
+            changed = replace(changed, crew=self.agent.resolved(output_schema=self._schema(plan)))
         return replace(changed, group=1, is_variant=changed.key != batch_key)
 
     def _schema(self, plan: BatchPlan) -> Any:

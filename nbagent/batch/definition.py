@@ -80,7 +80,7 @@ def labels_of(definition: Mapping[str, Any]) -> Sequence[Any]:
 def plan_of(definition: Mapping[str, Any], label: str | None, agent: Any = None) -> BatchPlan:
     """Return the plan again, for this kernel; rows are asked of `agent`, where one is given. Raises ConfigurationError."""
     schema = schema_of(definition) or plain_schema_of(definition)
-    crew = agent_of_stored_spec(definition["spec"]) if agent is None else agent.crew(output_schema=schema)
+    crew = agent_of_stored_spec(definition["spec"]) if agent is None else agent.resolved(output_schema=schema)
     return BatchPlan(
         crew=crew,
         prompts=Prompts(

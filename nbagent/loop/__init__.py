@@ -1,10 +1,17 @@
 """The agent loop: ask the model, call the tools it wants, repeat until there is an answer.
 
-`decide.py` says what comes next as a pure function of the state, `perform.py` does it, `ask.py` makes one
-model call with its retries, each try through a gate (`gate.py`), `toolcalls.py` one tool call (`execute.py` runs
-its function, `tool_results.py` says what the model is told of the result), `approval.py` those that wait for a person;
-`continuation.py` joins partial text and what follows it. The loop takes a spec and emits events; it knows
-neither the store nor the runtime nor Jupyter. All of it runs on the background thread's event loop.
+policy.py          next_action: what comes next, a pure function of the state
+agent_loop.py      run_loop: does that until the attempt ends; LoopContext, what it is given from outside
+model_call.py      one model call with its tries; `gate.py` what each passes first
+reply_ends.py      what the end of a reply means
+resume_text.py     a cut text and its continuation, joined
+tool_call.py       one tool call: check, run, result; `tool_execution.py` runs its function
+tool_results.py    what the model is told of a result
+approval.py        calls that wait for a person
+team_loop.py       run_team: a leader's loop with a tool for each member
+
+The loop takes a spec and emits events; it knows neither the store nor the runtime nor Jupyter. All of it runs
+on the background thread's event loop.
 """
 
 from nbagent.loop.agent_loop import Durability, LoopContext, run_loop
@@ -12,7 +19,7 @@ from nbagent.loop.approval import Decision
 from nbagent.loop.gate import Charge, Gate, OpenGate
 from nbagent.loop.model_call import answered
 from nbagent.loop.policy import AskModel, CallTools, Check, Finish, LoopState, next_action
-from nbagent.loop.team_loop import Answer, run_team, tool_names
+from nbagent.loop.team_loop import Answer, StartChild, run_team, tool_names
 from nbagent.loop.tool_call import current_tool_call, with_tools
 
 __all__ = [
@@ -28,6 +35,7 @@ __all__ = [
     "LoopContext",
     "LoopState",
     "OpenGate",
+    "StartChild",
     "answered",
     "current_tool_call",
     "next_action",

@@ -1,4 +1,4 @@
-"""Perform what `decide.next_action` says until the attempt ends. One coroutine a run, on the background loop."""
+"""Do what `policy.next_action` says until the attempt ends: one coroutine a run, on the background loop."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def _keep_nothing(*, wait: bool) -> None:
     """Commit to nowhere."""
 
 
-def _unbounded() -> Finish | None:
+def _no_limit() -> Finish | None:
     """Know of no limit."""
     return None
 
@@ -71,9 +71,9 @@ class LoopContext:
     """What a loop is given from outside: where events go, what lets calls through, whether to stop.
 
     `stopped()` turns True with the run's end, so that nothing starts after it, not even in a task that
-    swallowed its cancellation. `commit` is called before tools start. `on_main_thread` calls a function there.
-    `bound` gives the end that a limit from outside means: that of a team on the sum over its runs.
-    `approve` returns once a person has decided on a call, however long that takes.
+    swallowed its cancellation. `commit` is called before tools start. `on_main_thread` calls a function
+    there. `limit_reached` gives the end that a limit from outside means: that of a team on the sum over its
+    runs. `approve` returns once a person has decided on a call, however long that takes.
     """
 
     emit: Callable[[Event], None]
@@ -81,7 +81,7 @@ class LoopContext:
     stopped: Callable[[], bool]
     commit: Durability = _keep_nothing
     on_main_thread: OnMainThread = run_in_daemon_thread
-    bound: Callable[[], Finish | None] = _unbounded
+    limit_reached: Callable[[], Finish | None] = _no_limit
     approve: Approve = deny_all
 
     def check(self) -> None:
@@ -102,7 +102,7 @@ async def run_loop(spec: AgentSpec, model: Model, state: LoopState, context: Loo
             context.check()
             action = next_action(spec, state)
             if not isinstance(action, Finish | Check):
-                action = context.bound() or action
+                action = context.limit_reached() or action
             match action:
                 case AskModel():
                     await loop.ask(action)
@@ -135,7 +135,7 @@ class _Loop:
     started: bool = False
 
     async def ask(self, action: AskModel) -> None:
-        await self.context.gate.breathe()
+        await self.context.gate.yield_fairly()
         self.context.check()
         if action.repair is not None:
             self.state.repairs += 1
@@ -215,8 +215,8 @@ class _Loop:
         """Call the tools that have not answered yet.
 
         A tool that must not run twice starts only when the request for it is kept: a request without a
-        finished call is then one whose outcome is unknown, however suddenly the process ended. A call that waits
-        for a person is known as such before that: it is durable with the request.
+        finished call is then one whose outcome is unknown, however suddenly the process ended. A call that
+        waits for a person is known as such before that: it is durable with the request.
         """
         self.state.reply = None
         self._begin()
@@ -249,7 +249,7 @@ class _Loop:
         return {one.request.tool_call_id: one for one in found}
 
     async def _guarded_call(self, guarded: GuardedCalls) -> Message:
-        """Call a tool once a person agrees, where one has to; the approval is durable before the tool starts."""
+        """Call a tool, after a person's approval if it needs one; that is durable before the tool starts."""
         if guarded.call is not None:
             decision = await self.context.approve(guarded.call)
             self.context.check()

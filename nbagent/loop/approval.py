@@ -1,7 +1,7 @@
 """Tool calls that wait for a person: which ones, with which arguments, and what a denied one tells the model.
 
-Called by `perform.py` on the background loop. A guarded call's arguments are read once: what a person has agreed
-to is what the function gets.
+Called by `agent_loop.py` on the background loop. A guarded call's arguments are read once: what a person has
+agreed to is what the function gets.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CHANGED = "A person changed the arguments to {arguments} and approved the call.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What a person said to one call; `arguments` are to be used in the place of the model's, None are the model's."""
+    """A person's decision on one call; `arguments` replace the model's, None keeps them."""
 
     approved: bool
     reason: str = ""
@@ -69,8 +69,8 @@ class GuardedCalls:
 async def guard(spec: AgentSpec, request: ToolRequest, step: int, *, held: bool) -> GuardedCalls:
     """Read a call's arguments and find out whether a person has to agree to it; `held` calls waited before.
 
-    Arguments that do not fit are the model's to mend: no person is asked. Where the tool's own function cannot
-    say whether a call needs approval, it does.
+    Arguments that do not fit are the model's to mend: no person is asked. Where the tool's own function
+    cannot say whether a call needs approval, it does.
     """
     tool = next((tool for tool in spec.tools if tool.name == request.name), None)
     if tool is None:

@@ -13,22 +13,22 @@ Charge = Callable[[int | None], None]  # told the tokens that the call used, whe
 
 
 class Gate(Protocol):
-    """Lets one request at a time through for its caller. Held for one try, never while waiting for a run or a retry."""
+    """Lets one request at a time through for its caller. Held for one try, never during a pause."""
 
     def slot(self, model: Model, request: ModelRequest) -> AbstractAsyncContextManager[Charge]:
         """Wait for a free slot, in order of arrival, and hold it."""
         ...
 
     def limited(self, model: Model, error: ModelError, lasted_s: float) -> float | None:
-        """Hear that a try failed with `error` after `lasted_s`; return when the next one may ask for a slot, in seconds.
+        """Called after a failed try that took `lasted_s`; return the delay before the next one, or None.
 
         None is no word on that: the caller's own retries hold. A gate that paces calls slows all of them down
         together where the provider limits their rate; such a try is no failed one.
         """
         ...
 
-    async def breathe(self) -> None:
-        """Return at once, or a little later where many callers would go on in the same turn of the event loop."""
+    async def yield_fairly(self) -> None:
+        """Return at once, or later where many callers would resume in one iteration of the event loop."""
         ...
 
 
@@ -44,5 +44,5 @@ class OpenGate:
         """Leave it to the caller."""
         return None
 
-    async def breathe(self) -> None:
+    async def yield_fairly(self) -> None:
         """Go on."""

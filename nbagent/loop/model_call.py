@@ -82,7 +82,7 @@ class _CallTry:
 
 
 def answered(call: ModelCall, reply: ReplyFinished, request: ModelRequest | None = None) -> ModelCall:
-    """Return the call with what its reply says, and with an estimate from its `request` where that says no usage.
+    """Return the call with what its reply says, and an estimate from its `request` where that has no usage.
 
     It costs what the model that answered costs, else the one that was asked: an alias is not on every list.
     """
@@ -120,10 +120,10 @@ async def call_model(
 ) -> tuple[ReplyFinished, ModelCall]:
     """Ask until a reply is whole; raise the last ModelError once `retries` more tries have failed as well.
 
-    Each try goes through `enter`, the gate, and lets go of it before the pause. A try of which the gate says with
-    `limited` when the next may come is not counted as one. The reply to a request that
-    goes on from `partial` text is that text and its continuation. A reply that ended early in the same words twice
-    is not paid for a third time: it is what the server has to say.
+    Each try goes through `enter`, the gate, and lets go of it before the pause. A try of which the gate says
+    with `limited` when the next may come is not counted as one. The reply to a request that goes on from
+    `partial` text is that text and its continuation. A reply that ended early in the same words twice is not
+    paid for a third time: it is what the server has to say.
     """
     number = faults = 0
     ended_early: ReplyFinished | None = None

@@ -1,4 +1,4 @@
-"""What the loop does next, as a pure function of its state. Tested as a table; nothing here waits or sends."""
+"""What the loop does next, as a pure function of its state. Tested as a table."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class LoopState:
     """Where one attempt stands. Owned by one task.
 
     `step` counts model calls begun, `reply` is the last one not yet acted on, `repairs` how often an invalid
-    answer was sent back, `total_tokens` and `cost_usd` what is spent, by an estimate where `estimated`; `cost_unknown`: of
-    some of it nobody knows the price, although a limit is set on it.
+    answer was sent back, `total_tokens` and `cost_usd` what is spent, by an estimate where `estimated`;
+    `cost_unknown`: of some of it nobody knows the price, although a limit is set on it.
 
     In a resumed run `step` goes on from the `steps_before` of earlier attempts, which no limit counts;
     `answered` holds the tools' messages that are known already, by their calls' ids; `held` are the ids of
     calls that waited for a person. Its first model call
     goes on from the `partial` text of the last attempt, or takes up the call at `attached`.
 
-    `final` is an answer that a tool has given for the whole run: the model is not asked again. `checked` is what the
-    check of the reply's text against the output schema has found, None before it.
+    `final` is an answer that a tool has given for the whole run: the model is not asked again. `checked` is
+    what the check of the reply's text against the output schema has found, None before it.
     """
 
     messages: list[Message] = field(default_factory=list)
@@ -66,7 +66,7 @@ class AskModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallTools:
-    """Call these tools, at once, then ask again; the `guarded` ones only with a person's approval, if they need it."""
+    """Call these tools, at once, then ask again; the `guarded` ones may need a person's approval."""
 
     requests: tuple[ToolRequest, ...]
     guarded: tuple[ToolRequest, ...] = ()
@@ -81,7 +81,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """End the attempt. `content` is the text, or plain data where the output was validated; `typed` is its value.
+    """End the attempt. `content` is the text, or plain data of a validated output; `typed` is its value.
 
     `answered_by` is the member's run whose answer it is, where it is not the model's own.
     """
@@ -145,7 +145,7 @@ def _cut(spec: AgentSpec, reply: ReplyFinished, what: str) -> Finish:
 
 
 def _guarded(spec: AgentSpec, state: LoopState, requests: tuple[ToolRequest, ...]) -> tuple[ToolRequest, ...]:
-    """The requests that have no answer yet and whose tool may want approval, or that have waited for it before."""
+    """The unanswered requests whose tool may want approval, or that have waited for it before."""
     wary = {tool.name for tool in spec.tools if tool.options.requires_approval is not False}
     return tuple(
         request
@@ -181,7 +181,7 @@ def _stopped(stop_reason: StopReason, what: str, limit: str) -> Finish:
 
 
 def _structured(spec: AgentSpec, state: LoopState, reply: ReplyFinished) -> Action:
-    """Accept a valid answer, send an invalid one back as often as allowed, then give up with its text kept."""
+    """Accept a valid answer, send an invalid one back as often as allowed, then give up and keep its text."""
     assert spec.output_schema is not None
     checked = state.checked
     if checked is None:

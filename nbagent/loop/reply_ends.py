@@ -1,7 +1,7 @@
-"""What the end of a reply means for the run: whether it is whole enough to be the answer, and what the person is told.
+"""What the end of a reply means: whether it is whole enough to be the answer, what the person is told.
 
-Pure; read by `decide.py` and `ask.py`. A run is completed only where the text came whole enough to be the answer: a
-tool call or typed answer that the output limit cut is an error with that limit, at once.
+Pure; read by `policy.py` and `model_call.py`. A run is completed only where the text came whole enough to be
+the answer: a tool call or typed answer that the output limit cut is an error with that limit, at once.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def content_filtered(reply: ReplyFinished) -> str:
 
 
 def is_cut_value(reply: ReplyFinished) -> bool:
-    """True where a typed answer that fits was cut and does not show that it is whole: 12 may be the half of 1234."""
+    """True where a typed answer was cut and does not show that it is whole: 12 may be the half of 1234."""
     text = reply.text.rstrip()
     closed = text.startswith(("{", "[", '"', "`")) or text.endswith(("}", "]", "`"))
     return reply.finish_reason == "length" and not closed
@@ -98,7 +98,7 @@ def end_notice(provider: str, reply: ReplyFinished) -> str | None:
 
 
 def is_same_reply(reply: ReplyFinished | None, before: ReplyFinished | None) -> TypeGuard[ReplyFinished]:
-    """True where two tries ended early with the same text and the same whole tool calls, and not with nothing."""
+    """True where two tries ended early with the same text and tool calls, and not with nothing."""
     if reply is None or before is None or not (reply.text or reply.tool_requests):
         return False
     return reply.text == before.text and _calls(reply) == _calls(before) and None not in _calls(reply)

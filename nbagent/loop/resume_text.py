@@ -1,4 +1,4 @@
-"""Partial text and its continuation made into one text. Pure; called by `ask.py` for a run resumed from partial text.
+"""Join partial text and its continuation into one text. Pure; for a run resumed from partial text.
 
 A model that is asked to go on exactly where it stopped often says its last words, or everything, once more
 first. What it repeats is left out, while it streams as well as in the whole reply.
@@ -24,7 +24,7 @@ def continuation_messages(messages: tuple[Message, ...], partial: str) -> tuple[
 
 
 class OverlapTrimmer:
-    """Where a continuation is joined to `partial`: `feed` it the pieces, `rest` gives what is held back at the end.
+    """Joins a continuation to `partial`: `feed` it the pieces, `rest` gives what is held back at the end.
 
     Without partial text everything is new.
     """

@@ -1,9 +1,9 @@
 """How a team's leader hands out work: one tool for each member, and what a member's end means for the leader.
 
-`run_team` is called by a live run in the place of `run_loop`, on the background loop. It starts members through
-the `start_child` that it is given; it knows neither store nor runtime. The modes differ in three decisions only:
-coordinate leaves all to the leader, route ends the run with the first member's answer, broadcast begins the run as
-if the leader had asked every member.
+`run_team` is called by a live run in the place of `run_loop`, on the background loop. It starts members
+through the `start_child` that it is given; it knows neither store nor runtime. The modes differ in three
+decisions only: coordinate leaves all to the leader, route ends the run with the first member's answer,
+broadcast begins the run as if the leader had asked every member.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import orjson
 from nbagent.core import truncate
 from nbagent.errors import MemberError
 from nbagent.events import Message, MessageAdded, ToolRequest, TypedAnswer
-from nbagent.loop import Finish, LoopContext, LoopState, run_loop
+from nbagent.loop.agent_loop import LoopContext, run_loop
+from nbagent.loop.policy import Finish, LoopState
 from nbagent.models import Model, ReplyFinished
 from nbagent.prompts import render_result
 from nbagent.run import RunStatus, StopReason, status_of
@@ -54,7 +55,7 @@ _GUIDES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How a member's run ended. `content` is its text, or plain data where its output was validated (`typed`)."""
+    """How a member's run ended: `content` is its text, or plain data where its output was validated."""
 
     run_id: str
     stop_reason: str

@@ -1,4 +1,4 @@
-"""One tool call: arguments checked, the function run (`execute.py`), its result or failure told to the model.
+"""One tool call: check the arguments, run the function (`tool_execution.py`), return result or failure.
 
 On the background loop. Nothing a tool raises leaves this module but cancellation.
 """
@@ -40,7 +40,7 @@ def current_tool_call() -> tuple[int, str] | None:
 
 
 async def with_tools(spec: AgentSpec) -> AgentSpec:
-    """Return `spec` with the tools of servers in the place of their stand-ins. Raises what the servers raise."""
+    """Return `spec` with the tools of servers in place of their stand-ins. Raises what the servers raise."""
     tools = await expand_sources(spec.tools)
     return spec if tools is spec.tools else replace(spec, tools=tools)
 

@@ -1,8 +1,8 @@
-"""Run a tool's function: on which thread, for how long, how often; what it returns comes as text for the model.
+"""Run a tool's function: on which thread, for how long, how often; its result as text for the model.
 
-Called by `toolcalls.py` on the background loop. Async functions run there; sync ones each in a thread of their
-own, with the launching cell's context, or on the main thread. A sync tool's result is rendered where it was made:
-a large or odd one costs the other runs nothing.
+Called by `tool_call.py` on the background loop. Async functions run there; sync ones each in a thread of
+their own, with the launching cell's context, or on the main thread. A sync tool's result is rendered where it
+was made: a large or odd one costs the other runs nothing.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _QUICK_TEXT = 100_000
 class Execution:
     """One call of a tool with its tries.
 
-    `failures` are those that were tried again, `begun` is True once the function runs, `overtime` once a try took
-    longer than the time limit and may still be at work.
+    `failures` are those that were tried again, `begun` is True once the function runs, `overtime` once a try
+    took longer than the time limit and may still be at work.
     """
 
     tool: Tool
@@ -84,7 +84,7 @@ class Execution:
         return await self._told(await coming if inspect.isawaitable(coming) else coming)
 
     def _work(self) -> tuple[ToolResult | None, Any]:
-        """Call the function; return what the model is told, or, from a wrapper, what is to be awaited first."""
+        """Call the function; return the text for the model, or what is to be awaited first."""
         self.begun = True
         result = self.tool.function(**self.arguments)
         if inspect.isawaitable(result) or isinstance(result, AsyncIterator):

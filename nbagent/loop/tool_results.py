@@ -1,7 +1,7 @@
 """What a tool returned, as the model is told of it: text, and the pictures and documents in it as files.
 
-Called by `execute.py` where the result was made, most often in the tool's own thread: reading an iterator and drawing
-a figure run the user's code.
+Called by `tool_execution.py` where the result was made, most often in the tool's own thread: reading an
+iterator and drawing a figure run the user's code.
 """
 
 from __future__ import annotations

@@ -32,11 +32,11 @@ def _decide(arguments: Line, decision: Decision, done: str) -> Run | None:
     from nbagent.runtime import current
 
     run = current().get(arguments.run or _only_paused(current()))
-    elsewhere = run.live_attempt() is None
+    elsewhere = run.record is None
     calls = run.decide(decision, tool_call_id=arguments.call)
     for call in calls:
         print(printable(f"{done} {call!s:.500} of run {run.label or run.run_id!r}"))
-    return run if elsewhere and run.live_attempt() is not None else None
+    return run if elsewhere and run.record is not None else None
 
 
 def _only_paused(current: Runtime) -> str:

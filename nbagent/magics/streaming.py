@@ -33,6 +33,6 @@ def _over(run: Run, seconds: float) -> bool:
     try:
         run.wait(seconds)
     except WaitTimeout:
-        run.tell_of_pause()
+        run.report_pause()
         return False
     return True

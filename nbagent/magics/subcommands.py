@@ -60,7 +60,7 @@ def _show(_shell: InteractiveShell, arguments: Line) -> Any:
                 return map_option.show(batch)
             show_card(current.get(key))
         return None
-    lives = [live for live in current.runs() if live.kin.parent is None]
+    lives = [live for live in current.runs() if live.node.parent is None]
     if not lives:
         raise UnknownNameError("this kernel has launched no run", "launch one with %%agent_bg")
     show_card(current.get(lives[-1].record.launch.run_id))

@@ -89,7 +89,7 @@ def clear(wish: DeletionPreview) -> int:
     count: int = current.store.write(
         ForgetRuns(wish.found.run_ids, wish.found.batch_ids), doing, timeout_s=COMMIT_WAIT_S
     )
-    current.forget(wish.found.run_ids)
+    current.registry.forget(wish.found.run_ids)
     return count
 
 

@@ -1,12 +1,12 @@
 """What a run is when somebody looks at it: status, metrics, snapshot; and the folds from events to these.
 
-status.py   RunStatus, the stop reasons, which status each means
-metrics.py  RunMetrics, folded from a run's model and tool calls
-order.py    tool calls as the model asked for them
-output.py   RunOutput, the frozen snapshot
-record.py   RunRecord, the live fold of a run's events
-earlier.py  the run of its session that it waits for
-past.py     a record as few events, for who listens late
+status.py      RunStatus, the stop reasons, which status each means
+metrics.py     RunMetrics, folded from a run's model and tool calls
+output.py      RunOutput, the frozen snapshot
+record.py      RunRecord, the live fold of a run's events
+order.py       tool calls as the model asked for them
+waited_run.py  the run of its session that it waits for
+catch_up.py    a record as few events, for who listens late
 """
 
 from nbagent.run.catch_up import catch_up_events, catch_up_events_of_stored, text_of

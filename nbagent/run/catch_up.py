@@ -25,7 +25,7 @@ from nbagent.run.record import RunRecord
 
 
 def catch_up_events(record: RunRecord) -> list[Event]:
-    """Return a live run so far: its start, finished calls, messages, the text as one piece, what is under way."""
+    """Return a live run so far: start, finished calls, messages, the text as one piece, what is under way."""
     events: list[Event] = [RunStarted(started_at=record.started_at)] if record.started_at else []
     events += [AnswerReused(record.cached_from)] if record.cached_from else []
     events += [NoticeGiven(text=notice) for notice in record.notices]

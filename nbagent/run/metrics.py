@@ -31,7 +31,7 @@ def sum_known(values: Iterable[float | None]) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptTimes:
-    """When one attempt of a run was launched, left the queue and ended; how long of it a person was waited for."""
+    """When one attempt was launched, left the queue and ended; how long a person was waited for."""
 
     created_at: datetime | None = None
     started_at: datetime | None = None
@@ -78,14 +78,14 @@ Calls = tuple[tuple[ModelCall, ...], tuple[ToolCall, ...]]
 
 
 def paid_calls(run: CountedRun, own_tool_calls: tuple[ToolCall, ...], *, team: bool) -> Calls:
-    """Return the calls that count for a run: its own, a `team`'s with everything under it, a reused answer's none."""
+    """Return the calls that count for a run: its own, a `team`'s with those under it, a replayed one's none."""
     if run.cached_from is not None:
         return (), ()
     return calls_of_all(run) if team else (tuple(run.model_calls), own_tool_calls)
 
 
 def calls_of_all(run: CountedRun) -> Calls:
-    """Return the calls of a run and of everything under it, each once, its own first, in the order they were asked for.
+    """Return the calls of a run and of everything under it, its own first, in the order they were asked for.
 
     A run that was given an earlier one's answer has none: the earlier one paid.
     """
@@ -105,10 +105,10 @@ class RunMetrics(BaseModel):
 
     `estimated_tokens` and `estimated_cost_usd` are beside these, of calls whose server reported no usage.
 
-    `duration_s` is the time of the work, from its start to its end, summed over attempts: the time between two is no
-    work, nor is waiting in the queue (`queued_s`) or for a person's approval (`paused_s`). `ttft_s` is the time
-    from the first model call's request to its first token. `details["model"]` holds one entry for each
-    (provider, model), `details["tool_call"]` one for each tool.
+    `duration_s` is the time of the work, from its start to its end, summed over attempts: the time between
+    two is no work, nor is waiting in the queue (`queued_s`) or for a person's approval (`paused_s`). `ttft_s`
+    is the time from the first model call's request to its first token. `details["model"]` holds one entry for
+    each (provider, model), `details["tool_call"]` one for each tool.
 
     Those of a team count its members' calls too; its times are the leader's, which wait for the members.
 
@@ -167,8 +167,8 @@ def metrics_of(
 ) -> RunMetrics:
     """Fold one run's rows into its metrics; the only place where a run's own metrics are counted.
 
-    The times are those of the last attempt, `earlier` holds those of the attempts before it. `free`: it is known
-    that nothing was asked, so that what is not counted is 0.
+    The times are those of the last attempt, `earlier` holds those of the attempts before it. `free`: it is
+    known that nothing was asked, so that what is not counted is 0.
     """
     last = AttemptTimes(
         created_at=created_at, started_at=started_at, finished_at=finished_at, paused_s=paused_s

@@ -1,7 +1,7 @@
 """Tool calls in the order in which the model asked for them. Pure.
 
-Calls of one step end in any order, and their rows are written as they end; whoever looks at a run, live or read from
-the store, sees them as they were asked for.
+Calls of one step end in any order, and their rows are written as they end; whoever looks at a run, live or
+read from the store, sees them as they were asked for.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _FEW = 2
 def in_asked_order(calls: Sequence[ToolCall], messages: Sequence[Message]) -> tuple[ToolCall, ...]:
     """Return a run's tool calls by step, and in each step as its assistant message asks for them.
 
-    The k-th assistant message of a run is that of step k. A call that no message asks for comes after the others of
-    its step; calls of one id stay in their order.
+    The k-th assistant message of a run is that of step k. A call that no message asks for comes after the
+    others of its step; calls of one id stay in their order.
     """
     if len(calls) < _FEW:
         return tuple(calls)

@@ -26,11 +26,12 @@ class RunOutput(BaseModel):
     """A run as it stood at one moment: frozen, and the same whether the run is live or read from the store.
 
     `content` is the answer's text (so far, while the run goes on), or the typed value where the run had an
-    output schema: an instance of the class where this kernel defines it, else plain data. `kind` is "agent" or
-    "team"; `member_responses` are the runs that it started, in launch order, each with metrics of its own. A team
-    with `store_member_responses=False` keeps no prompt, message or answer of these. `pending_approvals` are the tool
-    calls that a paused run waits for. `cached_from` is the run whose answer it was given instead of asking a model:
-    messages, tool calls and members are that run's, and its metrics are 0.
+    output schema: an instance of the class where this kernel defines it, else plain data. `kind` is "agent"
+    or "team"; `member_responses` are the runs that it started, in launch order, each with metrics of its own.
+    A team with `store_member_responses=False` keeps no prompt, message or answer of these.
+    `pending_approvals` are the tool calls that a paused run waits for. `cached_from` is the run whose answer
+    it was given instead of asking a model: messages, tool calls and members are that run's, and its metrics
+    are 0.
 
     >>> output = Agent(model="demo:assistant").run("What is the capital of Japan?")
     >>> output.content, output.metrics.total_tokens, len(output.messages)

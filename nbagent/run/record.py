@@ -1,6 +1,7 @@
 """`RunRecord`: a live run's state as the one fold of its events.
 
-The runtime applies each event of a run to it on the background thread, the fold's only writer; anybody may read.
+The runtime applies each event of a run to it on the background thread, the fold's only writer; anybody may
+read.
 """
 
 from __future__ import annotations
@@ -91,12 +92,13 @@ class RunRecord:
 
     __slots__ = (
         "_paused_at", "_paused_s", "_pauses", "_pieces", "_text_of", "cached_from", "end", "launch", "member_responses", "messages", "model_calls", "notices",
-        "others_wait", "queue_position", "response_id", "retry_in_s", "reused_schema", "running_tools", "sequence_number", "started_at", "tool_calls", "version",
+        "others_wait", "queue_position", "response_id", "retry_in_s", "reused_schema", "running_tools", "sequence_number", "started_at", "tool_calls", "turn", "version",
         "waiting", "waits_for",
     )  # fmt: skip
 
     def __init__(self, launch: RunLaunch) -> None:
         self.launch = launch
+        self.turn: int | None = None  # its number in its session, once the store has given it
         self.started_at: datetime | None = None
         self.end: RunFinished | None = None
         self.cached_from: str | None = None  # the run whose answer it was given
@@ -188,7 +190,7 @@ class RunRecord:
                 assert_never(unknown)
 
     def move(self, queue_position: int | None) -> None:
-        """Take its place among the model calls that wait, None once it is its turn. It is shown, and no event."""
+        """Set its place among the model calls that wait, None once it goes. It is shown, and no event."""
         self.queue_position = queue_position
         self.version += 1
 
@@ -337,7 +339,7 @@ class RunRecord:
         return output.with_answer_json(typed.json) if typed is not None else output
 
     def tool_calls_as_asked(self) -> tuple[ToolCall, ...]:
-        """Return the finished tool calls in the order of the model's requests; `tool_calls` is in that of their ends."""
+        """Return the finished tool calls in the order of their requests; `tool_calls` is in order of ends."""
         return in_asked_order(tuple(self.tool_calls), tuple(self.messages))
 
 

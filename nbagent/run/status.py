@@ -68,7 +68,7 @@ STATUS_OF: dict[str, RunStatus] = {
 
 
 def status_of(stop_reason: str, error: str | None) -> RunStatus:
-    """Return the status of a run that stopped so: an output limit leaves an answer, or it is an error that says why not."""
+    """Return the status of a run that stopped so; an output limit leaves an answer, or an error."""
     if stop_reason == "max_output_tokens" and error:
         return RunStatus.error
     return STATUS_OF[stop_reason]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierRun:
-    """The run before another one in its session. `process` has it; None for this kernel. `gone`: that process is no more.
+    """The run before another one in its session; `process` has it, None is this kernel. `gone`: it has ended.
 
     `waited_s` is how long the other one has waited, in seconds.
     """
@@ -37,6 +37,6 @@ class EarlierRun:
 
 
 def whole_seconds(waited_s: float) -> int:
-    """A wait as it is shown: in seconds, in steps of ten once it is long, so that it does not change all the time."""
+    """Return a wait as it is shown: seconds, in steps of ten once it is long, so that it rarely changes."""
     whole = int(waited_s)
     return whole if whole < 60 else whole // 10 * 10  # noqa: PLR2004 - a minute

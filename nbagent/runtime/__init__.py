@@ -1,32 +1,35 @@
 """The runtime: everything between a launch and a final row.
 
-`launch.py` is the kernel's one `Runtime`, which ties the others together. What happens to a run:
+runtime.py          Runtime, one a kernel: launch, resume, cancel, close; `current()`
+registry.py         the runs that this kernel works on or remembers
+run_handle.py       Run, what a user holds; `run_view.py` its state, `run_errors.py` what it says of an end
+api.py              get, gather, resume, cancel_run
+batch_launcher.py   many runs of one agent
+repricing.py        costs that a new price gives to earlier calls
+unreported_failures.py  what a script is told at its exit
+ports.py            what these files need of each other, as Protocols
+timeouts.py         every wait of this room, with what it bounds
+launch/             the request as data, what it would cost, an earlier answer in its place
+scheduling/         who goes next: the background loop, concurrency, turns of a session, the main thread
+execution/          one unfinished run: its task, its place in the run tree, its history, its listeners
+recovery/           rows on their way to the store, approvals, and attempts that begin from stored rows
 
-launching.py   what a launch is given; `bulk.py` many of them at once, `forecast.py` what one would send and cost
-thread.py      the background thread and its loop; `mainthread.py` tools that need the main thread
-live.py        one unfinished run on it; `services.py` what it is given, `clock.py` its time limit, `ending.py` how
-               its end reads
-session_turns.py  whose turn it is in a session, here and in other kernels; `turn_watch.py` when to look again
-turns.py       who goes first: slots; `rates.py` per minute, `breath.py` rests for the user's own cells
-history.py     what of its session the model is shown; `reuse.py` an earlier answer in its place, by `cachekey.py`
-approvals.py   calls that wait for a person; `decisions.py` what people decide on them
-children.py    which run a launch comes from; `kin.py` what stops with it, `members.py` how a team's members are
-               started, `budget.py` what all of it may cost
-record.py      its rows on their way to the store; `handover.py` when they go, `ticker.py` what happens once a second
-listeners.py   who hears its events
-handle.py      the `Run` that a user holds; `outcome.py` what it tells of the end, `stored.py` what the file has,
-               `verbs.py` runs by their names
-recover.py     resume and retry; `standing.py` where a run stands, `equip.py` its tools, schema and model again
+Imports point one way: launch and scheduling and what recovery writes know no run; execution stands on them,
+resume and the registry on that, `runtime.py` on all. A file names types of the files below it or of
+`ports.py`, never its caller.
 """
 
 from nbagent.runtime.api import cancel_run, gather, get, resume
+from nbagent.runtime.batch_launcher import BatchLauncher
 from nbagent.runtime.execution.active_run import ActiveRun
-from nbagent.runtime.execution.event_stream import Callbacks, RunEvents
+from nbagent.runtime.execution.callbacks import Callbacks
+from nbagent.runtime.execution.event_stream import RunEvents
+from nbagent.runtime.execution.executor import Executor
 from nbagent.runtime.execution.history import as_sent, whole
-from nbagent.runtime.launch.batch_launcher import BatchLauncher
 from nbagent.runtime.launch.forecast import Forecast, forecast
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models
-from nbagent.runtime.recovery.dependencies import HasDependencies, HasModel, RunDependencies, notebook_names
+from nbagent.runtime.ports import HasModel, Runnable
+from nbagent.runtime.recovery.dependencies import notebook_names
 from nbagent.runtime.recovery.resume import agent_of_stored_spec
 from nbagent.runtime.repricing import catch_up_prices, report_repriced, reprice
 from nbagent.runtime.run_handle import Run
@@ -40,17 +43,17 @@ __all__ = [
     "BatchLauncher",
     "Callbacks",
     "ConcurrencyLimiter",
+    "Executor",
     "FairYield",
     "Forecast",
-    "HasDependencies",
     "HasModel",
     "LaunchRequest",
     "Place",
     "RateWindow",
     "ResolvedAgent",
     "Run",
-    "RunDependencies",
     "RunEvents",
+    "Runnable",
     "Runtime",
     "Sample",
     "agent_of_stored_spec",

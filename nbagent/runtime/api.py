@@ -8,8 +8,7 @@ from typing import Any
 
 from nbagent.errors import WaitTimeout
 from nbagent.run import RunOutput
-from nbagent.runtime.recovery import resume as recover
-from nbagent.runtime.recovery.dependencies import HasDependencies
+from nbagent.runtime.ports import Runnable
 from nbagent.runtime.run_handle import Run
 from nbagent.runtime.runtime import current
 
@@ -25,7 +24,7 @@ def get(key: str) -> Run:
 
 
 def gather(*runs: Run | Iterable[Run], timeout: float | None = None) -> list[RunOutput]:
-    """Block until many runs have ended and return their `RunOutput`s in order; never raises for a run's failure.
+    """Block until many runs have ended, return their `RunOutput`s in order; never raise for a run's failure.
 
     Takes runs, or lists of them; `await asyncio.gather(*runs)` is the way that does not block.
 
@@ -46,7 +45,7 @@ def gather(*runs: Run | Iterable[Run], timeout: float | None = None) -> list[Run
     return [run.output for run in listed]
 
 
-def resume(run: str | Run, *, agent: HasDependencies | None = None, **options: Any) -> Run:
+def resume(run: str | Run, *, agent: Runnable | None = None, **options: Any) -> Run:
     """Go on with a stopped run, by handle, id or label, from any kernel; see `Run.resume` for the options.
 
     >>> def price(symbol: str) -> float:
@@ -60,7 +59,7 @@ def resume(run: str | Run, *, agent: HasDependencies | None = None, **options: A
     'The price for AAPL is 190.5.'
     """
     key = run if isinstance(run, str) else run.run_id
-    return recover.resume(current(), key, agent=agent, **options)
+    return current().resume(key, agent=agent, **options)
 
 
 def cancel_run(run_id: str) -> bool:

@@ -1,7 +1,7 @@
 """Costs of calls that were made before their model's price was known. On the caller's thread.
 
-A price that a person gives later prices what has tokens and no cost, in the record and in this kernel's runs: at the
-next look at the record, or by `nb.reprice()`, and it is said. What has a cost keeps it.
+A price that a person gives later prices what has tokens and no cost, in the record and in this kernel's runs:
+at the next look at the record, or by `nb.reprice()`, and it is said. What has a cost keeps it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nbagent import settings
 from nbagent.core import say
@@ -18,18 +18,16 @@ from nbagent.errors import ConfigurationError, StoreError
 from nbagent.events import ModelCall, Usage
 from nbagent.models import PRICE_SHARE, price_usd
 from nbagent.run import TOKEN_FIELDS
+from nbagent.runtime.runtime import Runtime
+from nbagent.runtime.timeouts import PRICES_WAIT_S
 from nbagent.store import CallCost, GiveCosts, unpriced
 
-if TYPE_CHECKING:
-    from nbagent.runtime.runtime import Runtime
-
-COMMIT_WAIT_S = 30.0
 _Key = tuple[str, int, int, datetime]  # of a call: its run, step, try and start
 _priced_by: dict[str, Any] = {}  # each record's path, and the table of prices that it was last looked at with
 
 
 def reprice(runtime: Runtime, models: Sequence[str] | None = None) -> tuple[int, float]:
-    """Give each call with tokens and no cost what it costs now; return how many calls that was, and their dollars.
+    """Price each call that has tokens and no cost; return how many calls that was, and their dollars.
 
     Raises StoreError.
     """
@@ -39,7 +37,7 @@ def reprice(runtime: Runtime, models: Sequence[str] | None = None) -> tuple[int,
     ]
     if found:
         costs = tuple(cost for _, cost in found)
-        store.write(GiveCosts(costs), "pricing earlier calls", timeout_s=COMMIT_WAIT_S)
+        store.write(GiveCosts(costs), "pricing earlier calls", timeout_s=PRICES_WAIT_S)
         _price_lives(runtime, {(one.run_id, one.step, one.try_no, began): one for began, one in found})
     known = [one.cost_usd for _, one in found if not one.estimated]
     return len(known), sum(known)

@@ -1,4 +1,4 @@
-"""What a waiting person is told of a run: its answer, its failure in two lines, or what it still waits for. Pure."""
+"""What a person who waits is told of a run: its answer, its failure in two lines, what it waits for. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def what_to_do(output: RunOutput, else_: str) -> str:
 
 
 def raise_unless_completed(output: RunOutput) -> RunOutput:
-    """Return the output of a run that completed. Raises RunError for any other, with what happened and what to do."""
+    """Return the output of a run that completed. Raises RunError for any other, in two lines."""
     if output.status is RunStatus.completed:
         return output
     if not output.is_final:
@@ -28,7 +28,7 @@ def raise_unless_completed(output: RunOutput) -> RunOutput:
 
 
 def approval_hint(waiting: RunRecord | RunOutput, name: str) -> str:
-    """Say in one line that the run, or one before it in its session, waits for a person; empty if none does."""
+    """Return one line if the run, or one before it in its session, waits for a person; else nothing."""
     calls = ", ".join(f"{call!s:.200}" for call in waiting.pending_approvals)
     if calls:
         others = OTHERS_WAIT if _others_wait(waiting) else ""

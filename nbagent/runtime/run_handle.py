@@ -1,6 +1,7 @@
 """`Run`: what a user holds of one run. Live in the kernel that launched it, a reader of the store elsewhere.
 
-Used from any thread. Waiting never hurts the run: waits are shielded, and Stop on a waiting cell ends the wait.
+Used from any thread. Waiting never hurts the run: waits are shielded, and Stop on a waiting cell ends the
+wait.
 """
 
 from __future__ import annotations
@@ -16,28 +17,23 @@ from nbagent.core import check_seconds, printable, run_in_daemon_thread, say
 from nbagent.errors import RunIdInUseError, WaitTimeout, replace_traceback
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision
-from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus, text_of
+from nbagent.run import RunOutput
 from nbagent.runtime.execution.event_stream import EventBuffer, EventSource, RunEvents
-from nbagent.runtime.recovery import decide_approvals
-from nbagent.runtime.recovery import resume as recover
+from nbagent.runtime.ports import Runnable
 from nbagent.runtime.recovery.load import schema_of
 from nbagent.runtime.run_errors import OTHERS_WAIT, approval_hint, raise_unless_completed, what_to_do
+from nbagent.runtime.run_view import RunView
+from nbagent.runtime.timeouts import COMMIT_WAIT_S, POLL_S, STOP_WAIT_S, WAKE_S
+from nbagent.schemas import OutputSchema, to_frame
+from nbagent.spec import Limits
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nbagent.runtime.execution.active_run import ActiveRun
-    from nbagent.runtime.recovery.dependencies import HasDependencies
-    from nbagent.runtime.runtime import Runtime
-    from nbagent.spec import Limits
-
-POLL_S = 0.5
-WAKE_S = 0.5
 _GOES_ON = ("stopped waiting; the run goes on", "run.cancel() stops it")
-CANCEL_WAIT_S = 2.0  # another kernel hears of it within a second
 
 
-class Run:
+class Run(RunView):
     """A handle on one run: `status`, `content`, `result()`, `await run`, `cancel()`, `to_frame()`.
 
     >>> run = Agent(model="demo:assistant").start("What is the capital of Japan?")
@@ -47,155 +43,19 @@ class Run:
     (<RunStatus.completed: 'completed'>, True, 20)
     """
 
-    def __init__(
-        self, run_id: str, session_id: str, *, runtime: Runtime, live: ActiveRun | None = None
-    ) -> None:
-        self.run_id = run_id
-        self.session_id = session_id
-        self._runtime = runtime
-        self._held = live
-        self._store = live.services.store if live is not None else runtime.store
-        self._final: RunOutput | None = None
-        self._read: RunOutput | None = None  # a stored run as it was read, its answer plain data
-        self._polled: RunOutput | None = None  # what a wait for another kernel's run has read last
-        self._told = ""  # what waiting for it has said last
-
-    @property
-    def _live(self) -> ActiveRun | None:
-        """The attempt that this kernel works or worked on, the latest one; None where the store must be asked."""
-        held, latest = self._held, self._runtime.live(self.run_id)
-        if latest is not None and latest is not held and latest.services.store is self._store:
-            later = held is None or latest.record.launch.attempt > held.record.launch.attempt
-            if later:
-                self._held, self._final, self._read, held = latest, None, None, latest
-        if held is not None and held.lost:
-            self._held, self._final, held = None, None, None  # what it ended with is not the run's end
-            self._read = None
-        return held
-
-    # ----------------------------------------------------------------- state
-
-    @property
-    def record(self) -> RunRecord | None:
-        """The live record in the kernel that launched the run; None elsewhere, where the store is read."""
-        return self._live.record if self._live is not None else None
-
-    @property
-    def output(self) -> RunOutput:
-        """The run as it stands now, as a frozen `RunOutput`."""
-        live = self._live
-        if self._final is not None:
-            return self._final
-        output = live.record.snapshot() if live is not None else self._runtime.typed(self._seen)
-        if output.is_final and (live is None or live.done.done()):
-            self._final = output
-        if live is not None and output.is_final:
-            live.asked = True
-        return output
-
-    @property
-    def _seen(self) -> RunOutput:
-        """The same for those who do not look at the answer: of a stored run it is plain data, and nothing validates it."""
-        if self._live is not None or self._final is not None:
-            return self.output
-        if self._read is None or not self._read.is_final:
-            self._read = self._runtime.stored(self.run_id)
-        return self._read
-
-    @property
-    def status(self) -> RunStatus:
-        """Where the run stands now."""
-        return self._live.record.status if self._live is not None else self._seen.status
-
-    @property
-    def content(self) -> Any:
-        """The answer: text (so far), or the typed value where the run had an output schema."""
-        live = self._live
-        if live is None or live.record.status.is_final:
-            return self.output.content
-        return live.record.content
-
-    @property
-    def text(self) -> str:
-        """The answer's raw text so far."""
-        live = self._live
-        return live.record.text if live is not None else text_of(self._seen)
-
-    @property
-    def metrics(self) -> RunMetrics:
-        """Tokens, cost and times so far."""
-        return self._live.record.metrics if self._live is not None else self._seen.metrics
-
-    @property
-    def error(self) -> str | None:
-        """What the run failed with, in two lines, or None."""
-        return self._seen.error
-
-    @property
-    def error_type(self) -> str | None:
-        """The failure's type by name, or None."""
-        return self._seen.error_type
-
-    @property
-    def stop_reason(self) -> str | None:
-        """Why the run ended, or None while it goes on."""
-        return self._seen.stop_reason
-
-    @property
-    def label(self) -> str | None:
-        """The name given at launch (`-o NAME`), by which `nbagent.get` finds the run."""
-        return self._seen.label
-
-    @property
-    def agent_name(self) -> str | None:
-        """The agent that the run belongs to."""
-        return self._seen.agent_name
-
-    @property
-    def member_responses(self) -> tuple[RunOutput, ...]:
-        """The runs of a team's members, in launch order; empty for an agent."""
-        return self.output.member_responses
-
-    @property
-    def pending_approvals(self) -> tuple[PendingApproval, ...]:
-        """The tool calls that a paused run waits for, each with `tool_call_id`, `name` and `arguments`."""
-        live = self._live
-        return live.record.pending_approvals if live is not None else self._seen.pending_approvals
-
-    @property
-    def queue_position(self) -> int | None:
-        """The place among the model calls that wait for a free slot, from 1; None for a run that waits for none."""
-        live = self._live
-        return live.record.queue_position if live is not None and live.record.end is None else None
-
-    @property
-    def cached_from(self) -> str | None:
-        """The run whose answer this one was given instead of asking a model; None for a run that asked."""
-        live = self._live
-        return live.record.cached_from if live is not None else self._seen.cached_from
-
-    @property
-    def durable(self) -> bool:
-        """True once the run's row is committed to the store's file."""
-        return self._live is None or self._live.durable
-
-    def done(self) -> bool:
-        """True once the run has ended; its end is committed when a wait for it returns."""
-        return self._live.ended.done() if self._live is not None else self._seen.is_final
-
     # --------------------------------------------------------------- waiting
 
     def result(self, timeout: float | None = None) -> RunOutput:
         """Wait for the end and return the `RunOutput`; `timeout` in seconds.
 
         Raises RunError if the run did not complete, WaitTimeout if the wait ran out, BlockingCallError on the
-        background thread. Interrupting the wait leaves the run alone. A wait without a timeout says in one line
-        that the run waits for a person.
+        background thread. Interrupting the wait leaves the run alone. A wait without a timeout says in one
+        line that the run waits for a person.
         """
         return raise_unless_completed(self.wait(timeout))
 
     def wait(self, timeout: float | None = None) -> RunOutput:
-        """Wait for the end and return the `RunOutput` whatever its status. Raises WaitTimeout and BlockingCallError."""
+        """Wait for the end and return the `RunOutput`, whatever its status. Raises as `result` but for RunError."""
         check_seconds("timeout", timeout)
         self._runtime.thread.forbid_blocking("run.wait()")
         try:
@@ -218,18 +78,18 @@ class Run:
             except concurrent.futures.TimeoutError:
                 if timeout is not None:
                     raise
-                self.tell_of_pause()
+                self.report_pause()
             else:
                 return
 
-    def tell_of_pause(self) -> None:
+    def report_pause(self) -> None:
         """Say in one line, once, that the run waits for a person; called by waits, on the waiting thread."""
         waiting = self.record or self._polled
         text = approval_hint(waiting, self.label or self.run_id) if waiting is not None else ""
         told = text.replace(OTHERS_WAIT, "")  # that others wait too is no news of this run
-        if told and told != self._told:
+        if told and told != self._reported:
             say(printable(text))
-        self._told = told
+        self._reported = told
 
     def future(self) -> concurrent.futures.Future[RunOutput]:
         """A future of the final `RunOutput`, whatever its status; cancelling it leaves the run alone.
@@ -307,7 +167,7 @@ class Run:
                 while not future.done():
                     await asyncio.wait({future}, timeout=WAKE_S)  # cancels nothing if it is cancelled
                     if not future.done():
-                        self.tell_of_pause()
+                        self.report_pause()
         except asyncio.CancelledError as stop:
             replace_traceback(stop, *_GOES_ON)
             raise
@@ -319,7 +179,7 @@ class Run:
         if self._live is None:
             return True
         try:
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._live.launching)), 2.0)
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._live.launched)), COMMIT_WAIT_S)
         except RunIdInUseError:
             raise
         except Exception:  # noqa: BLE001 - any trouble of the store's means: not durable yet
@@ -327,17 +187,27 @@ class Run:
         return True
 
     def events(self) -> RunEvents:
-        """The run's events, for `async for` and for a plain `for`: what was, in short, then what comes, to the end.
+        """The run's events, for `async for` and `for`: what was, in short, then what comes, to the end.
 
         >>> run = Agent(model="demo:assistant").start("What is the capital of Japan?")
         >>> [type(event).__name__ for event in run.events()][-1]
         'RunFinished'
         """
-        return RunEvents(EventSource(run=self, runtime=self._runtime, listen=self._listen))
+        return RunEvents(self._source())
 
     def owned_events(self) -> RunEvents:
         """The same, where cancelling the task that iterates cancels the run (`arun(stream=True)`)."""
-        return RunEvents(EventSource(run=self, runtime=self._runtime, listen=self._listen), owner=True)
+        return RunEvents(self._source(), owner=True)
+
+    def _source(self) -> EventSource:
+        return EventSource(
+            listen=self._listen,
+            wait=self.wait,
+            finished=self.finished,
+            cancel=self.cancel,
+            forbid_blocking=self._runtime.thread.forbid_blocking,
+            main=self._runtime.main,
+        )
 
     def _listen(self, box: EventBuffer) -> bool:
         """Have this kernel's run put its events into `box`; False if another kernel works on it."""
@@ -351,39 +221,34 @@ class Run:
     def cancel(self) -> bool:
         """Stop the run now; True if that ended it (or was heard), False if it had ended before.
 
-        Except on the background thread it waits for the end, so that `done()` is true afterwards: a few milliseconds
-        for a run of this kernel, a second or two for one that another kernel works on.
+        Except on the background thread it waits for the end, so that `done()` is true afterwards: a few
+        milliseconds for a run of this kernel, a second or two for one that another kernel works on.
 
         >>> run = Agent(model="demo:assistant").start("Write 5000 words about tea.")
         >>> run.cancel(), run.wait(timeout=30).status
         (True, <RunStatus.cancelled: 'cancelled'>)
         """
-        live, waits = self._live, not self._runtime.thread.is_current()
-        if live is None:
-            heard = self._runtime.cancel(self.run_id)
-            if heard and waits:
-                concurrent.futures.wait([self._over()], timeout=CANCEL_WAIT_S)
-            return heard
-        if live.record.end is not None:
-            return False
-        self._runtime.thread.soon(live.stop, "cancelled")
-        if waits:
-            concurrent.futures.wait([live.ended], timeout=CANCEL_WAIT_S)
-        return self.status is RunStatus.cancelled or not self.status.is_final
+        live = self._live
+        if live is not None:
+            return self._runtime.stop(live)
+        heard = self._runtime.cancel(self.run_id)
+        if heard and not self._runtime.thread.is_current():
+            concurrent.futures.wait([self._over()], timeout=STOP_WAIT_S)
+        return heard
 
     def approve(
         self,
         tool_call_id: str | None = None,
         *,
         arguments: Mapping[str, Any] | None = None,
-        agent: HasDependencies | None = None,
+        agent: Runnable | None = None,
     ) -> tuple[PendingApproval, ...]:
         """Let a tool call that waits for a person run, or all that wait; return those that this approved.
 
-        `arguments` take the place of all of the model's, for one call. From any kernel: a run that another kernel
-        works on hears it within a second; a paused run whose kernel is gone is adopted and goes on here, with
-        `agent` for the tools and model that the notebook does not define. Raises ConfigurationError (nothing waits,
-        a tool is missing or has changed), UnknownNameError and StoreError.
+        `arguments` take the place of all of the model's, for one call. From any kernel: a run that another
+        kernel works on hears it within a second; a paused run whose kernel is gone is adopted and goes on
+        here, with `agent` for the tools and model that the notebook does not define. Raises
+        ConfigurationError (nothing waits, a tool is missing or has changed), UnknownNameError and StoreError.
 
         >>> @tool(requires_approval=True)
         ... def pay(amount: int) -> str:
@@ -401,9 +266,9 @@ class Run:
         return self.decide(decision, tool_call_id=tool_call_id, agent=agent)
 
     def deny(
-        self, why: str = "", tool_call_id: str | None = None, *, agent: HasDependencies | None = None
+        self, why: str = "", tool_call_id: str | None = None, *, agent: Runnable | None = None
     ) -> tuple[PendingApproval, ...]:
-        """Refuse a tool call that waits for a person, or all that wait: the model is told `why`, and the run goes on.
+        """Refuse a tool call that waits for a person, or all: the model is told `why`, and the run goes on.
 
         Returns the calls that this denied. From any kernel, and raises, as `approve`.
         """
@@ -416,21 +281,17 @@ class Run:
         *,
         tool_call_id: str | None = None,
         step: int | None = None,
-        agent: HasDependencies | None = None,
+        agent: Runnable | None = None,
     ) -> tuple[PendingApproval, ...]:
         """Say a `Decision`; what `approve` and `deny` do. `step` is that of the call that was looked at."""
-        return decide_approvals.decide(
-            self._runtime, self, decision, tool_call_id=tool_call_id, step=step, agent=agent
+        return self._runtime.decide(
+            self.run_id, self._live, decision, tool_call_id=tool_call_id, step=step, agent=agent
         )
-
-    def live_attempt(self) -> ActiveRun | None:
-        """The attempt that this kernel works or worked on; None where the store must be asked."""
-        return self._live
 
     def resume(
         self,
         *,
-        agent: HasDependencies | None = None,
+        agent: Runnable | None = None,
         output_schema: object = None,
         from_partial: bool = False,
         limits: Limits | None = None,
@@ -438,15 +299,15 @@ class Run:
     ) -> Run:
         """Go on from the last finished step, as a new attempt of this run, and return this handle.
 
-        For a run that was interrupted, failed, timed out or was stopped by a limit. Finished tool calls are not
-        repeated; one that was cut off is called again only if it is `@tool(idempotent=True)`, else the model is
-        told. With `from_partial` the unfinished answer goes on from the text that had come. An `agent` goes on with
-        the run as it is now, with its tools, instructions and model; without one the run's own tools and schema are
-        found in the notebook, and refused where they have changed. `limits` and `timeout` (seconds) replace the
-        run's own, and count from now. Raises ConfigurationError and StoreError.
+        For a run that was interrupted, failed, timed out or was stopped by a limit. Finished tool calls are
+        not repeated; one that was cut off is called again only if it is `@tool(idempotent=True)`, else the
+        model is told. With `from_partial` the unfinished answer goes on from the text that had come. An
+        `agent` goes on with the run as it is now, with its tools, instructions and model; without one the
+        run's own tools and schema are found in the notebook, and refused where they have changed. `limits`
+        and `timeout` (seconds) replace the run's own, and count from now. Raises ConfigurationError and
+        StoreError.
         """
-        recover.resume(
-            self._runtime,
+        self._runtime.resume_run(
             self.run_id,
             agent=agent,
             output_schema=output_schema,
@@ -456,23 +317,24 @@ class Run:
         )
         return self
 
-    def retry(self, *, agent: HasDependencies | None = None) -> Run:
-        """Start the same work anew as a new run, and return that run. Raises ConfigurationError and StoreError.
+    def retry(self, *, agent: Runnable | None = None) -> Run:
+        """Start the same work anew as a new run, and return that. Raises ConfigurationError and StoreError.
 
         >>> first = Agent(model="demo:assistant").start("What is the capital of Peru?")
         >>> _ = first.wait(timeout=30)
         >>> first.retry().result(timeout=30).content
         'The capital of Peru is Lima.'
         """
-        return recover.retry(self._runtime, self.run_id, agent=agent)
+        live = self._runtime.retry_run(self.run_id, agent=agent)
+        return Run(live.run_id, live.record.launch.session_id, runtime=self._runtime, live=live)
 
     def to_frame(self, *, explode: bool | str | None = None) -> pd.DataFrame:
         """The structured output as a DataFrame: a row for each record of the answer.
 
-        Columns and their types are those of the output schema, whatever was answered: `Int64`, `Float64`, `boolean`,
-        `string`, datetimes in UTC, objects for the rest; fields of an object inside are `city.name`. `explode` says
-        which list's elements are rows: None the one list of objects, True the one list there is, a field's name that
-        one, False none, so that lists are whole in their cells.
+        Columns and their types are those of the output schema, whatever was answered: `Int64`, `Float64`,
+        `boolean`, `string`, datetimes in UTC, objects for the rest; fields of an object inside are
+        `city.name`. `explode` says which list's elements are rows: None the one list of objects, True the one
+        list there is, a field's name that one, False none, so that lists are whole in their cells.
 
         >>> import pydantic
         >>> class City(pydantic.BaseModel):
@@ -485,16 +347,8 @@ class Run:
         0  Tokyo   Japan
         1  Paris  France
         """
-        from nbagent.schemas import OutputSchema, to_frame
-
         output, live = raise_unless_completed(self.output), self._live
         schema = live.record.output_schema if live is not None else None
         if not isinstance(schema, OutputSchema) or not output.output_valid:
             schema = schema_of(self._store, output)
         return to_frame(output.content, schema, explode=explode)
-
-    def __repr__(self) -> str:
-        output = self._seen
-        name = f" {output.label}" if output.label else ""
-        cached = f" cached from {output.cached_from}" if output.cached_from else ""
-        return f"<Run{name} {output.run_id} {output.status.value}{cached}>"

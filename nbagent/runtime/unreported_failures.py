@@ -1,4 +1,4 @@
-"""Runs of a script that failed, and that nobody asked for: said once, when the process ends. On the exiting thread.
+"""Runs of a script that failed and were never looked at: said once, at exit. On the exiting thread.
 
 In a notebook their cards have said it.
 """
@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from nbagent.core import in_notebook
 from nbagent.run import RunStatus
-
-if TYPE_CHECKING:
-    from nbagent.runtime.execution.active_run import ActiveRun
+from nbagent.runtime.ports import LiveRun
 
 MOST = 5
 _FAILED = (RunStatus.error, RunStatus.timeout)
 
 
-def report_unreported_failures(lives: Iterable[ActiveRun]) -> None:
-    """Write a line for each failed run that a script launched by itself and never looked at, the first few."""
+def report_unreported_failures(lives: Iterable[LiveRun]) -> None:
+    """Write a line for each failed run that a script launched and never looked at, the first few."""
     if in_notebook():
         return
     failed = [live for live in lives if live.record.status in _FAILED and not live.asked and _is_own(live)]
@@ -36,7 +33,7 @@ def report_unreported_failures(lives: Iterable[ActiveRun]) -> None:
         )
 
 
-def _is_own(live: ActiveRun) -> bool:
+def _is_own(live: LiveRun) -> bool:
     """True for a run that is no part of a team, tool or batch, which have their own way to tell."""
     launch = live.record.launch
     return launch.parent_run_id is None and launch.batch_id is None

@@ -16,7 +16,6 @@ import nbagent as nb
 from nbagent import Agent, ConfigurationError, OpenAIChat, RunStatus, cancel_run, tool
 from nbagent.loop import Decision
 from nbagent.runtime import Runtime, current
-from nbagent.runtime.recovery import resume
 from nbagent.store import load_stopped
 from tests.provider.chat_wire import text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
@@ -204,7 +203,7 @@ def test_only_one_of_two_adopts(provider: ScriptedProvider, ran: Callable[[], li
     late = Runtime()
     given = {call.tool_call_id: (call, Decision(approved=True)) for call in seen.held}
     with pytest.raises(ConfigurationError, match="resumed by another process at this moment"):
-        resume.adopt(late, seen, given, agent)
+        late.resumer.adopt(seen, given, agent=agent)
     late.close(0.5)
     assert nb.get("mine").result(timeout=60).attempt == 2
     assert sorted(ran()) == ["look", "pay 5", "pay 7"]

@@ -61,7 +61,7 @@ FILE = FilePart(media_type="image/png", data="aGk=", name="plot")
 def key(agent: Agent = BASE, prompt: str = "Well?", **given: Any) -> str:
     """The key of one launch of an agent."""
     asked = {"files": (FILE,), "history": HISTORY} | given
-    return cache_key(agent.crew(), prompt, **asked)
+    return cache_key(agent.resolved(), prompt, **asked)
 
 
 def with_said(number: int, **changes: Any) -> tuple[Message, ...]:
@@ -176,7 +176,7 @@ def test_the_key_is_the_same_in_every_process() -> None:
 def test_the_parts_say_what_is_in_the_key_and_hold_no_secret() -> None:
     """`key_parts` is plain data for a person to compare; keys and passwords are not in it."""
     model = chat(api_key="sk-secret", base_url="http://ann:pw-secret@127.0.0.1:9/v1")
-    parts = str(key_parts(replace(BASE, model=model).crew(), "Well?"))
+    parts = str(key_parts(replace(BASE, model=model).resolved(), "Well?"))
     assert "Well?" in parts
     assert "http://127.0.0.1:9/v1" in parts
     assert "secret" not in parts

@@ -183,7 +183,7 @@ def test_a_run_of_another_kernel_is_told_when_it_has_ended(agent: Agent, provide
     run = agent.start("Capital of France?")
     run.result(timeout=60)
     stranger = Run(run.run_id, run.session_id, runtime=current())
-    current()._finished.pop(run.run_id)
+    current().registry.forget([run.run_id])
     events = list(stranger.events())
     assert [type(event).__name__ for event in events] == (
         "RunStarted ModelCallFinished MessageAdded MessageAdded TextAdded RunFinished".split()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
-from nbagent.runtime.scheduling.fair_yield import FEWEST, MOST, PARTS, SLICE_S, FairYield, spread
+from nbagent.runtime.scheduling.fair_yield import FEWEST, MOST, PARTS, SLICE_S, FairYield, in_chunks
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -28,9 +28,9 @@ class Turns:
             self.number += 1
             await asyncio.sleep(0)
 
-    async def caller(self, name: int, breath: FairYield, busy_s: float = 0.0) -> None:
+    async def caller(self, name: int, fair_yield: FairYield, busy_s: float = 0.0) -> None:
         """Pass and work."""
-        await breath.take()
+        await fair_yield.wait_turn()
         self.passed.append((name, self.number))
         time.sleep(busy_s)  # noqa: ASYNC251 - work that holds the loop up is what this is about
 
@@ -39,9 +39,9 @@ def test_a_thousand_callers_pass_in_order_a_few_in_each_turn() -> None:
     """None is lost or overtaken, and no turn of the loop has many more than it may."""
 
     async def scenario() -> None:
-        turns, breath = Turns(), FairYield()
+        turns, fair_yield = Turns(), FairYield()
         counting = asyncio.create_task(turns.count())
-        await asyncio.gather(*[turns.caller(name, breath) for name in range(1000)])
+        await asyncio.gather(*[turns.caller(name, fair_yield) for name in range(1000)])
         counting.cancel()
         assert [name for name, _ in turns.passed] == list(range(1000))
         of_turn = [turn for _, turn in turns.passed]
@@ -54,9 +54,9 @@ def test_fewer_pass_where_each_takes_long() -> None:
     """A turn that took too long lets fewer into the next one."""
 
     async def scenario() -> None:
-        turns, breath = Turns(), FairYield()
+        turns, fair_yield = Turns(), FairYield()
         counting = asyncio.create_task(turns.count())
-        await asyncio.gather(*[turns.caller(name, breath, SLICE_S) for name in range(70)])
+        await asyncio.gather(*[turns.caller(name, fair_yield, SLICE_S) for name in range(70)])
         counting.cancel()
         of_turn = [turn for _, turn in turns.passed]
         assert of_turn.count(of_turn[-1]) <= FEWEST + 1
@@ -69,9 +69,9 @@ def test_few_callers_do_not_wait() -> None:
     """A caller alone passes without a turn of the loop."""
 
     async def scenario() -> None:
-        turns, breath = Turns(), FairYield()
+        turns, fair_yield = Turns(), FairYield()
         for name in range(3):
-            await turns.caller(name, breath)
+            await turns.caller(name, fair_yield)
         assert turns.passed == [(0, 0), (1, 0), (2, 0)]
 
     run(scenario())
@@ -81,8 +81,8 @@ def test_a_cancelled_caller_holds_nobody_up() -> None:
     """Those who wait behind a cancelled one pass."""
 
     async def scenario() -> None:
-        turns, breath = Turns(), FairYield()
-        tasks = [asyncio.create_task(turns.caller(name, breath)) for name in range(3 * MOST)]
+        turns, fair_yield = Turns(), FairYield()
+        tasks = [asyncio.create_task(turns.caller(name, fair_yield)) for name in range(3 * MOST)]
         await asyncio.sleep(0)
         for task in tasks[MOST : 2 * MOST]:
             task.cancel()
@@ -105,8 +105,8 @@ def test_a_round_over_many_is_spread() -> None:
             if len(done) == 3 * PARTS:
                 over.set()
 
-        spread(work, [], 0.1)
-        spread(work, range(3 * PARTS), 0.1)
+        in_chunks(work, [], 0.1)
+        in_chunks(work, range(3 * PARTS), 0.1)
         await over.wait()
         assert [item for item, _ in done] == list(range(3 * PARTS))
         assert done[-1][1] - done[0][1] > 0.05

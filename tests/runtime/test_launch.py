@@ -306,7 +306,7 @@ def test_a_run_whose_id_another_store_has_used_is_remembered(
     agent: Agent, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, until: Until
 ) -> None:
     """Of the runs that a kernel remembers the ones that ended first go, and an id used again ended last."""
-    monkeypatch.setattr("nbagent.runtime.runtime.REMEMBERED", 3)
+    monkeypatch.setattr("nbagent.runtime.registry.REMEMBERED", 3)
     provider.otherwise(text_reply("yes"))
     for run_id in ("a", "b", "c"):
         agent.start("Well?", run_id=run_id).wait(timeout=60)

@@ -238,11 +238,11 @@ def test_a_paused_run_outlives_its_timeout(agent: Agent, provider: ScriptedProvi
     run = agent.start("Well?", timeout=0.3)
     live = current().live(run.run_id)
     assert live is not None
-    current().thread.soon(live.pause_clock)
+    current().thread.soon(live.node.pause_clocks)
     until(lambda: run.text == "so far")
     with pytest.raises(nb.WaitTimeout):
         run.wait(timeout=0.5)
-    current().thread.soon(live.resume_clock)
+    current().thread.soon(live.node.resume_clocks)
     assert run.wait(timeout=60).stop_reason == "timeout"
 
 

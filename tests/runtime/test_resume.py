@@ -27,7 +27,6 @@ from nbagent.models.protocol import (
     TextDelta,
 )
 from nbagent.runtime import Runtime, current
-from nbagent.runtime.recovery import resume as recover
 from nbagent.store import Finish, Launch, NewAttempt, Store
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
@@ -320,7 +319,7 @@ def test_one_of_two_that_resume_at_once_wins(
     def resume(runtime: Runtime) -> None:
         barrier.wait()
         try:
-            recover.resume(runtime, run.run_id, agent=agent)
+            runtime.resume(run.run_id, agent=agent)
         except ConfigurationError as error:
             said.append(str(error))
 
@@ -344,7 +343,7 @@ def test_a_handle_follows_a_run_that_was_resumed_elsewhere(
     assert run.output.attempt == 1
     gate = Gate()
     provider.reply((Wait(gate), *text_reply("there")))
-    recover.resume(elsewhere, run.run_id, agent=agent)
+    elsewhere.resume(run.run_id, agent=agent)
     with pytest.raises(ConfigurationError):
         run.resume(agent=agent)
     assert not run.done()
@@ -379,7 +378,7 @@ def test_an_agent_that_is_given_is_used_as_it_is(
     )
     provider.reply(tool_reply(("price", {"symbol": "MSFT"})), text_reply("0.0"))
     runtime = current() if where == "this kernel" else elsewhere
-    output = recover.resume(runtime, run.run_id, agent=other).result(timeout=60)
+    output = runtime.resume(run.run_id, agent=other).result(timeout=60)
     assert (output.content, output.tool_calls[-1].result) == ("0.0", "0.0")
     body = provider.bodies[-1]
     assert (body["model"], body["temperature"]) == ("scripted-2", 0.5)
@@ -414,14 +413,14 @@ def test_missing_and_changed_tools_are_named(
     with pytest.raises(
         ConfigurationError, match="tool 'price' is not defined; model 'openai-chat:scripted-1' was given"
     ):
-        recover.resume(elsewhere, run.run_id)
+        elsewhere.resume(run.run_id)
     monkeypatch.setattr(sys.modules["__main__"], "price", changed_price(), raising=False)
     with pytest.raises(ConfigurationError, match="tool 'price' has changed"):
-        recover.resume(elsewhere, run.run_id)
+        elsewhere.resume(run.run_id)
     assert len(provider.requests) == 2
     assert elsewhere.stored(run.run_id).attempt == 1
     provider.reply(text_reply("190.5"))
-    assert recover.resume(elsewhere, run.run_id, agent=agent).result(timeout=60).content == "190.5"
+    assert elsewhere.resume(run.run_id, agent=agent).result(timeout=60).content == "190.5"
 
 
 def test_a_schema_defined_in_a_cell_is_found_or_named(
@@ -435,9 +434,9 @@ def test_a_schema_defined_in_a_cell_is_found_or_named(
     run = agent.start("A city?", output_schema=city)
     run.wait(timeout=60)
     with pytest.raises(ConfigurationError, match=r"output schema '__main__\.City' is not defined"):
-        recover.resume(elsewhere, run.run_id, agent=agent)
+        elsewhere.resume(run.run_id, agent=agent)
     monkeypatch.setattr(sys.modules["__main__"], "City", city, raising=False)
-    assert recover.resume(elsewhere, run.run_id, agent=agent).result(timeout=60).content == city(name="Paris")
+    assert elsewhere.resume(run.run_id, agent=agent).result(timeout=60).content == city(name="Paris")
 
 
 def test_an_agent_of_the_notebook_is_found_by_its_name(
@@ -448,7 +447,7 @@ def test_an_agent_of_the_notebook_is_found_by_its_name(
     run = failed_after_a_tool(agent, provider)
     monkeypatch.setattr(sys.modules["__main__"], "my_desk", agent, raising=False)
     provider.reply(text_reply("190.5"))
-    assert recover.resume(elsewhere, run.run_id).result(timeout=60).content == "190.5"
+    assert elsewhere.resume(run.run_id).result(timeout=60).content == "190.5"
 
 
 def test_a_run_in_a_session_is_resumed_with_its_history(agent: Agent, provider: ScriptedProvider) -> None:
@@ -541,10 +540,10 @@ def test_a_quiet_run_has_a_heartbeat(agent: Agent, provider: ScriptedProvider) -
     assert live is not None
     while run.text != "Once":
         time.sleep(0.005)
-    current().thread.submit(_call(live.rows.progress)).result(60)
-    assert not live.progress_due()
-    live.rows._written_at -= 61
-    assert live.progress_due()
+    current().thread.submit(_call(live.persister.progress)).result(60)
+    assert not live.persister.progress_due()
+    live.persister._written_at -= 61
+    assert live.persister.progress_due()
     run.cancel()
 
 

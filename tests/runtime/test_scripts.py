@@ -109,7 +109,7 @@ def test_it_is_an_option_and_reaches_members_and_rows(
     assert agent(provider).run("Send it").content == "Done."
     monkeypatch.delenv("NBAGENT_ON_APPROVAL")
     team = Team(members=[agent(provider, name="ann")], model=agent(provider).model, on_approval="deny")
-    assert [member.spec.on_approval for member in team.crew().members] == ["deny"]
+    assert [member.spec.on_approval for member in team.resolved().members] == ["deny"]
     with pytest.raises(nb.ConfigurationError, match="on_approval"):
         agent(provider).start("Send it", on_approval="never")  # type: ignore[arg-type]
     assert SENT == []

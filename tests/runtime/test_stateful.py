@@ -323,7 +323,7 @@ def check_nothing_is_left() -> None:
     until(lambda: not threads(), lambda: f"the end of {threads()}")
     assert (runtime.slots._held, runtime.slots.waiting) == (0, 0)
     assert not any(line.held or line.waiting for line in runtime.slots._lines.values())
-    assert (runtime.sessions._queues, runtime._unfinished) == ({}, {})
+    assert (runtime.sessions._queues, runtime.registry.unfinished()) == ({}, [])
 
 
 def different(stored: RunOutput, live: RunOutput) -> dict[str, Any]:

@@ -128,9 +128,9 @@ class AdaptiveLimiter:
         return charged
 
     @property
-    def breath(self) -> FairYield:
+    def fair_yield(self) -> FairYield:
         """The kernel's own."""
-        return self._slots.breath
+        return self._slots.fair_yield
 
     @property
     def rate_per_s(self) -> float | None:

@@ -128,7 +128,7 @@ class BatchRunner:
 
     def _tick(self) -> None:
         """Now and then, heed the kernel's limits as they are set now, and write what came of rows without a run."""
-        self._alone.heed_limits()
+        self._alone.refresh_limits()
         self._write_rows()
         self._ticking = asyncio.get_running_loop().call_later(TICK_S, self._tick)
 

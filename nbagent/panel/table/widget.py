@@ -253,7 +253,7 @@ def show(batch_id: str | None = None) -> None:
     ):  # they act on tables: they are known once there is one
         import_module(f"nbagent.panel.{commands}")
     if not _tables:
-        current.follow(_hear_launch)
+        current.registry.follow(_hear_launch)
         kernel.on_cell_end(_write_static)
     kernel.on_command(handle_message)
     store = current.store
@@ -274,7 +274,7 @@ def tables() -> list[Table]:
 
 def _hear_launch(live: ActiveRun) -> None:
     for table in tables():
-        if table.store is live.services.store:
+        if table.store is live.store:
             table.watch(live)
 
 

@@ -1,6 +1,7 @@
-"""What a run and everything under it has used, against its limits. Pure; each live run has one, on the background loop.
+"""Tokens and dollars of a run and of everything under it, against its limits. Pure; on the background loop.
 
-A team's limits bound the sum over its leader and members. They count from the attempt: a resumed team begins anew.
+A team's limits bound the sum over its leader and members. They count from the attempt: a resumed team begins
+anew.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from nbagent.spec import AgentSpec, TeamSpec
 
 
 class Budget:
-    """Counts the finished model calls of one run's tree; only a team's limits hold here, an agent's are its loop's."""
+    """Counts the model calls of one run's tree; only a team's limits hold here, an agent's are its loop's."""
 
     def __init__(self, spec: AgentSpec) -> None:
         self.total_tokens = 0
@@ -20,12 +21,12 @@ class Budget:
         self._limits = spec.limits if isinstance(spec, TeamSpec) else None
 
     def charge(self, call: ModelCall) -> None:
-        """Add a finished call, by its estimate where its server reports no usage; what is unknown counts nothing."""
+        """Add a finished call, by its estimate where its server reports no usage; unknown adds nothing."""
         self.total_tokens += call.bounded_tokens or 0
         self.cost_usd += call.bounded_cost_usd or 0.0
 
-    def passed(self) -> Finish | None:
-        """Return the end that a passed limit means, None while there is something left."""
+    def exceeded(self) -> Finish | None:
+        """Return the end that an exceeded limit means, None while there is something left."""
         limits = self._limits
         if limits is None:
             return None

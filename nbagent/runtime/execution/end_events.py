@@ -1,4 +1,4 @@
-"""How a run's end reads: the event that ends its record, from what stopped it or what its task raised. Pure."""
+"""Make the event that ends a run's record, from a stop reason or an exception. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TYPES = {
 
 
 def stopped_end(reason: StopReason, limits: Limits, why: str | None = None) -> RunFinished:
-    """The end of a run that was stopped with `reason`; `why` is the error that a limit of somebody above means."""
+    """Return the end of a run stopped with `reason`; `why` is the error that a limit from above means."""
     return RunFinished(
         stop_reason=reason,
         error=why or _said(reason, limits),

@@ -1,37 +1,30 @@
-"""Who hears a run's events: iterators (`run.events()`) and callbacks (`on_event=`, `on_text=`).
+"""A run's events for those who iterate over them (`run.events()`), each with a buffer of its own.
 
-Each listener has a mailbox that the background loop fills and never waits for; text that nobody has taken yet is
-joined, so that a slow listener costs memory only. A run that nobody listens to pays for none of this.
+The background loop fills a buffer and never waits for it; text that nobody has taken yet is joined, so that a
+slow listener costs memory only. A run that nobody listens to pays for none of this.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import threading
-import warnings
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
 from nbagent.events import Event, RunFinished, TextAdded
-from nbagent.run import catch_up_events_of_stored
-
-if TYPE_CHECKING:
-    from nbagent.runtime.execution.active_run import ActiveRun
-    from nbagent.runtime.run_handle import Run
-    from nbagent.runtime.runtime import Runtime
-
-WAKE_S = 0.5  # a kernel's loop sees Stop only when it wakes
+from nbagent.run import RunOutput, catch_up_events_of_stored
+from nbagent.runtime.scheduling.main_thread import MainThread
+from nbagent.runtime.timeouts import WAKE_S
 
 
 class EventBuffer:
     """One listener's events that it has not taken yet. Filled on the background loop, emptied on any thread.
 
-    `wake` is called with the first event that comes into an empty box. Held by its listener alone: a run keeps
-    only a weak reference, so that a listener that is dropped leaves nothing behind.
+    `wake` is called with the first event that comes into an empty box. Held by its listener alone: a run
+    keeps only a weak reference, so that a listener that is dropped leaves nothing behind.
     """
 
     def __init__(self, wake: Callable[[], object]) -> None:
@@ -74,19 +67,26 @@ class EventBuffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSource:
-    """Where events come from: `listen` is False for a run whose events come in another kernel."""
+    """Where a run's events come from: `listen` is False for a run of another kernel, which is waited for.
 
-    run: Run
-    runtime: Runtime
+    `wait` blocks for the end, `finished` is the same awaited; `forbid_blocking` raises where blocking would
+    deadlock.
+    """
+
     listen: Callable[[EventBuffer], bool]
+    wait: Callable[[], RunOutput]
+    finished: Callable[[], Awaitable[RunOutput]]
+    cancel: Callable[[], object]
+    forbid_blocking: Callable[[str], None]
+    main: MainThread
 
 
 class RunEvents:
     """A run's events, for `for` and for `async for`: what was, in short, then what comes, to `RunFinished`.
 
     Each iteration begins with the past: the start, finished calls, messages, and the text so far as one
-    `TextAdded`. The events of a run of another kernel come when it has ended. With `owner`, cancelling the task
-    that iterates cancels the run.
+    `TextAdded`. The events of a run of another kernel come when it has ended. With `owner`, cancelling the
+    task that iterates cancels the run.
     """
 
     def __init__(self, source: EventSource, *, owner: bool = False) -> None:
@@ -106,14 +106,14 @@ class _Blocking:
     """One `for` over a run's events."""
 
     def __init__(self, source: EventSource) -> None:
-        source.runtime.thread.forbid_blocking("for event in run.events()")
-        self._main = source.runtime.main
+        source.forbid_blocking("for event in run.events()")
+        self._main = source.main
         self._wake = threading.Event()
         self._box = EventBuffer(self._wake.set)
         self._taken: deque[Event] = deque()
         self._over = False
         if not source.listen(self._box):
-            self._taken.extend(catch_up_events_of_stored(source.run.wait()))
+            self._taken.extend(catch_up_events_of_stored(source.wait()))
 
     def __iter__(self) -> Self:
         return self
@@ -151,7 +151,7 @@ class _Awaiting:
                 await self._more()
         except asyncio.CancelledError:
             if self._owner:
-                self._source.run.cancel()
+                self._source.cancel()
             raise
         event = self._taken.popleft()
         self._over = type(event) is RunFinished
@@ -162,70 +162,10 @@ class _Awaiting:
             loop, wake = asyncio.get_running_loop(), self._wake
             self._box = EventBuffer(lambda: loop.call_soon_threadsafe(wake.set))
             if not self._source.listen(self._box):
-                self._taken.extend(catch_up_events_of_stored(await self._source.run.finished()))
+                self._taken.extend(catch_up_events_of_stored(await self._source.finished()))
                 return
-        with self._source.runtime.main.serving(), suppress(TimeoutError):
+        with self._source.main.serving(), suppress(TimeoutError):
             async with asyncio.timeout(WAKE_S):
                 await self._wake.wait()
         self._wake.clear()
         self._taken.extend(self._box.take())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Callbacks:
-    """What a launch wants to be told. `on_event` gets each event, `on_text` the whole text so far.
-
-    They run on one thread for the run, in order; while `on_text` is at work texts pass it by, and it gets the
-    latest one next. What they raise becomes a notice of the run and a warning, once for each of them.
-    """
-
-    on_event: Callable[[Event], Any] | None = None
-    on_text: Callable[[str], Any] | None = None
-
-    def start(self, live: ActiveRun) -> None:
-        """Listen from now on, on a new thread in the calling context; on the background loop."""
-        if self.on_event is None and self.on_text is None:
-            return
-        wake = threading.Event()
-        box = EventBuffer(wake.set)
-        live.listen(box)
-        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
-
-        def note(text: str) -> None:
-            with suppress(RuntimeError):  # the loop ended with its kernel
-                loop.call_soon_threadsafe(live.note, text)
-
-        threading.Thread(
-            target=lambda: context.run(self._serve, live, box, wake, note),
-            name=f"nbagent-callbacks-{live.record.launch.run_id}",
-            daemon=True,
-        ).start()
-
-    def _serve(
-        self, live: ActiveRun, box: EventBuffer, wake: threading.Event, note: Callable[[str], None]
-    ) -> None:
-        failed: set[str] = set()
-
-        def call(name: str, callback: Callable[[Any], Any], told: Any) -> None:
-            try:
-                callback(told)
-            except BaseException as error:  # noqa: BLE001 - user code; it must hurt neither this thread nor the run
-                if name not in failed:
-                    failed.add(name)
-                    said = f"{name} raised {type(error).__name__}: {error}"
-                    note(said)
-                    with suppress(Warning):  # where warnings are errors this thread goes on all the same
-                        run_id = live.record.launch.run_id
-                        warnings.warn(f"run {run_id}: {said}", RuntimeWarning, stacklevel=1)
-
-        over, said = False, ""
-        while not over:
-            wake.wait()
-            wake.clear()
-            for event in box.take():
-                over = over or type(event) is RunFinished
-                if self.on_event is not None:
-                    call("on_event", self.on_event, event)
-            if self.on_text is not None and (text := live.record.text) != said:
-                said = text
-                call("on_text", self.on_text, text)

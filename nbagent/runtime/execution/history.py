@@ -1,9 +1,9 @@
 """A session's history made fit to be sent: called before a run joins its session and by `Session`.
 
-Providers refuse a history in which a tool call has no result, and many one in which two turns of a user follow
-each other. However a run ended, what it leaves is therefore a whole turn: it begins with its prompt, each tool call
-has its answer, and its last word is the model's: the text that had come, or a note that none came. A run of which
-there is nothing but its prompt leaves nothing.
+Providers refuse a history in which a tool call has no result, and many one in which two turns of a user
+follow each other. However a run ended, what it leaves is therefore a whole turn: it begins with its prompt,
+each tool call has its answer, and its last word is the model's: the text that had come, or a note that none
+came. A run of which there is nothing but its prompt leaves nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NO_ANSWER = "(There is no answer: the run ended here, {status}.)"
 
 @dataclass(frozen=True, slots=True)
 class SessionHistory:
-    """What was said in a session before a run: what its model is shown, and of that what this kernel's runs left."""
+    """The messages of a session before a run: those its model is shown, and of them this kernel's own."""
 
     shown: Sequence[Message] = ()
     own: Sequence[Message] = ()
@@ -40,7 +40,7 @@ def before_of(state: SessionState, *, last: int | None = None, tokens: int | Non
 
 
 def turn_of(record: RunRecord) -> StoredTurn:
-    """Return what a run of this kernel that has ended left in its session, as the record's file will have it."""
+    """Return what an ended run of this kernel left in its session, as the store will have it."""
     end = record.end
     cut_off = end is not None and end.content is None and not end.output_valid
     return StoredTurn(
@@ -75,7 +75,7 @@ def _newest_within(parts: list[list[Message]], tokens: int) -> list[list[Message
 
 
 def whole(turn: StoredTurn) -> list[Message]:
-    """Return one run's messages as a whole turn, empty where it left nothing; carried ones only with answers added."""
+    """Return one run's messages as a whole turn, empty where it left nothing."""
     kept = answered([message for message in turn.messages if _says_something(message)])
     if turn.status is None:
         return kept
@@ -92,7 +92,7 @@ def whole(turn: StoredTurn) -> list[Message]:
 
 
 def answered(messages: Sequence[Message]) -> list[Message]:
-    """Give every tool request an answer after its message, and drop answers to no request. Ids may come twice."""
+    """Give every tool request an answer after its message, drop answers to no request. Ids may come twice."""
     kept: list[Message] = []
     waiting: dict[str, ToolRequest] = {}
     for message in messages:

@@ -1,97 +1,102 @@
 """A live team's members: started as child runs, found again after a resume, their ends turned into answers.
 
-`delegate.py` decides whom to ask; a `MemberRunner` is the `start_child` that it is given. On the background loop.
+The team's loop (`loop/team_loop.py`) decides whom to ask, and calls a `MemberRunner` to start it. On the
+background loop.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import cast
 
 from nbagent.core import run_in_daemon_thread
 from nbagent.errors import MemberError, NBAgentError
-from nbagent.events import NoticeGiven
+from nbagent.events import FilePart
 from nbagent.loop import Answer, current_tool_call
 from nbagent.run import RunOutput, RunRecord, RunStatus
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent
+from nbagent.runtime.ports import LiveRun
 from nbagent.runtime.recovery.load import answer_of as stored_answer
 from nbagent.schemas import InvalidOutputError, OutputSchema, read_stored
 from nbagent.spec import TeamSpec
 
-if TYPE_CHECKING:
-    from nbagent.runtime.execution.active_run import ActiveRun
-
 # these ends are not tried again
-_STANDS = frozenset({RunStatus.completed, RunStatus.error, RunStatus.timeout})
+_FINAL = frozenset({RunStatus.completed, RunStatus.error, RunStatus.timeout})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemberRunner:
-    """Hands work to the members of one live team.
+    """Hands work to the members of one live team: called with a member's place and a task.
 
-    `earlier` says which run a tool call of an earlier attempt had started, by the call's step and id.
+    `record` and `files` are the team's. `earlier` says which run a tool call of an earlier attempt had
+    started, by the call's step and id. `start` launches a member's run, `resume` goes on with one in a thread
+    of its own.
     """
 
-    def __init__(self, team: ActiveRun, earlier: Mapping[tuple[int, str], str]) -> None:
-        self._team = team
-        self._earlier = earlier
+    team: ResolvedAgent
+    record: RunRecord
+    files: tuple[FilePart, ...]
+    earlier: Mapping[tuple[int, str], str]
+    start: Callable[[ResolvedAgent, LaunchRequest], LiveRun]
+    resume: Callable[[str, ResolvedAgent], LiveRun]
+    notice: Callable[[str], None]
 
     async def __call__(self, place: int, task: str) -> Answer:
         """Have a member work on `task`, and return how that ended. Raises MemberError if it cannot start."""
-        crew = self._crew(place)
+        member = self._member(place)
         before = self._found()
-        if before is not None and before.status in _STANDS:
-            return await answer_of_stored(before, crew.spec.output_schema)
+        if before is not None and before.status in _FINAL:
+            return await answer_of_stored(before, member.spec.output_schema)
         try:
-            child = await self._resumed(before, crew) if before is not None else None
-            child = child or self._started(crew, task)
+            child = await self._resumed(before, member) if before is not None else None
+            child = child or self._started(member, task)
         except NBAgentError as error:
-            raise MemberError(f"member {crew.spec.name!r} cannot start: {error.what}", error.todo) from error
+            raise MemberError(
+                f"member {member.spec.name!r} cannot start: {error.what}", error.todo
+            ) from error
         await child.until_ended()
         return answer_of(child.record)
 
-    def _crew(self, place: int) -> ResolvedAgent:
-        """The member; where its answer is the team's, the answer has the form that the team was asked for."""
-        crew, spec = self._team.members[place], self._team.spec
-        if isinstance(spec, TeamSpec) and spec.mode == "route" and spec.output_schema is not None:
-            return replace(crew, spec=replace(crew.spec, output_schema=spec.output_schema))
-        return crew
+    def _member(self, place: int) -> ResolvedAgent:
+        """Return the member; where its answer is the team's, it has the form that the team was asked for."""
+        member, spec = self.team.members[place], cast("TeamSpec", self.team.spec)
+        if spec.mode == "route" and spec.output_schema is not None:
+            return replace(member, spec=replace(member.spec, output_schema=spec.output_schema))
+        return member
 
-    def _started(self, crew: ResolvedAgent, task: str) -> ActiveRun:
-        team, spec = self._team, self._team.spec
-        assert isinstance(spec, TeamSpec)
-        launching = LaunchRequest(
+    def _started(self, member: ResolvedAgent, task: str) -> LiveRun:
+        launch, spec = self.record.launch, cast("TeamSpec", self.team.spec)
+        request = LaunchRequest(
             prompt=task,
-            session_id=team.record.launch.session_id,
-            parent_run_id=team.record.launch.run_id,
-            files=team.files if spec.mode != "coordinate" else (),
-            tags=team.record.launch.tags,
-            members=crew.members,
-            member_of_turn=team.rows.turn or 1,
-            keeps_texts=spec.store_member_responses and team.record.launch.keeps_texts,
+            session_id=launch.session_id,
+            parent_run_id=launch.run_id,
+            files=self.files if spec.mode != "coordinate" else (),
+            tags=launch.tags,
+            member_of_turn=self.record.turn or 1,
+            keeps_texts=spec.store_member_responses and launch.keeps_texts,
         )
-        return team.services.start(crew.spec, crew.model, launching)
+        return self.start(member, request)
 
     def _found(self) -> RunOutput | None:
-        """The run that this very tool call started in an earlier attempt."""
+        """Return the run that this very tool call started in an earlier attempt."""
         call = current_tool_call()
-        run_id = self._earlier.get(call) if call is not None else None
-        for member in self._team.record.member_responses:
+        run_id = self.earlier.get(call) if call is not None else None
+        for member in self.record.member_responses:
             if isinstance(member, RunOutput) and member.run_id == run_id:
                 return member
         return None
 
-    async def _resumed(self, before: RunOutput, crew: ResolvedAgent) -> ActiveRun | None:
-        """Go on with a member that was cut off, also while it waited for a person; None where it has to start anew."""
+    async def _resumed(self, before: RunOutput, member: ResolvedAgent) -> LiveRun | None:
+        """Go on with a member that was cut off or waited for a person; None if it has to start anew."""
         if before.status is RunStatus.cancelled or before.prompt is None:
             return None
         try:
-            return await run_in_daemon_thread(partial(self._team.services.resume, before.run_id, crew))
+            return await run_in_daemon_thread(partial(self.resume, before.run_id, member))
         except NBAgentError as error:
-            why = f"member {crew.spec.name!r} starts anew: {error.what}"
-            self._team.emit(NoticeGiven(text=why))
+            self.notice(f"member {member.spec.name!r} starts anew: {error.what}")
             return None
 
 

@@ -1,4 +1,4 @@
-"""The clock of a run's `timeout`: it counts the work, and stands still while a person is waited for."""
+"""A run's time limit: it counts the work, and pauses while a person is waited for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class PausableTimeout:
-    """Calls `expired` once it has run for `limit_s` seconds (None is never). On the background loop; pauses nest."""
+    """Calls `expired` after `limit_s` seconds of running (None: never). On the background loop; pauses nest."""
 
     def __init__(self, limit_s: float | None, expired: Callable[[], object]) -> None:
         self._left_s = limit_s

@@ -1,8 +1,8 @@
 """Which run a launch comes from: a run launched inside a tool is a child of the run that called the tool.
 
 A context variable, set in each run's task and copied into its tools' threads. A child takes no turn in any
-session: its parent, or a run that waits for its parent, may hold that session until the child has ended. What is
-stopped with what is in `kin.py`.
+session: its parent, or a run that waits for its parent, may hold that session until the child has ended. What
+is stopped with what is in `run_tree.py`.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ def parent_run_id() -> str | None:
     return ancestors[-1] if ancestors else None
 
 
-def as_child(launching: LaunchRequest) -> LaunchRequest:
-    """Return the launch as that of a child where it is one. Raises ConfigurationError for too deep a nesting."""
-    parent = launching.parent_run_id or parent_run_id()
+def as_child(request: LaunchRequest) -> LaunchRequest:
+    """Return the launch as that of a child where it is one. Raises ConfigurationError if nested too deep."""
+    parent = request.parent_run_id or parent_run_id()
     if parent is None:
-        return launching
+        return request
     if len(_ancestors.get()) >= MAX_DEPTH:
         raise ConfigurationError(
             f"runs are nested {MAX_DEPTH} deep: tools launch runs whose tools launch runs",
             "give the inner agent other tools",
         )
-    return replace(launching, parent_run_id=parent, on_busy="parallel", tool_call=current_tool_call())
+    return replace(request, parent_run_id=parent, on_busy="parallel", tool_call=current_tool_call())

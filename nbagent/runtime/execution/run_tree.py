@@ -1,114 +1,136 @@
-"""A live run's place among those it was started by and those it has started: what stops with it, what its limits bound.
+"""Parent and child links between live runs. Cancellation propagates down, cost and token usage propagate up.
 
-Each `ActiveRun` has one `RunNode`. All of it runs on the background loop, `adopt` excepted, which any thread may call: a
-run's order to stop is given before it looks for children, and a child asks for that order after it was adopted, so
-that none slips through.
+Each live run has one `RunNode`. All of it runs on the background loop, `add_child` excepted, which any thread
+may call: a run's order to stop is given before it looks for children, and a child asks for that order after
+it was added, so that none slips through.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
+from nbagent.core import utc_now
+from nbagent.events import ModelCall
 from nbagent.loop import Finish
+from nbagent.run import RunRecord, StopReason
 from nbagent.runtime.execution.budget import Budget
-
-if TYPE_CHECKING:
-    from nbagent.events import ModelCall
-    from nbagent.run import RunRecord, StopReason
-    from nbagent.runtime.execution.active_run import ActiveRun
+from nbagent.runtime.execution.pausable_timeout import PausableTimeout
 
 
 class RunNode:
-    """`parent` started the run, `children` were started by it and have no end yet, in this kernel and this attempt.
+    """`parent` started the run, `children` were started by it in this attempt and have no end yet.
 
-    A detached run has no parent here: it only shows under the run that started it.
+    `stop` ends the run, `child_ended` is called when a child has; `stop_reason` is set once the run was told
+    to stop, `is_over` once it has its end. A detached run has no parent here: it only shows under the run
+    that started it.
     """
 
-    def __init__(self, run: ActiveRun) -> None:
-        self.parent: ActiveRun | None = None
-        self.children: list[ActiveRun] = []
-        self.budget = Budget(run.spec)
-        self._run = run
-        self._shown_under: RunRecord | None = None
+    def __init__(
+        self,
+        record: RunRecord,
+        *,
+        budget: Budget,
+        clock: PausableTimeout,
+        stop: Callable[[StopReason, str | None], None],
+        child_ended: Callable[[], None],
+    ) -> None:
+        self.parent: RunNode | None = None
+        self.children: list[RunNode] = []
+        self.stop_reason: StopReason | None = None
+        self.is_over = False
+        self.record = record
+        self.budget = budget
+        self.clock = clock
+        self.stop = stop
+        self.child_ended = child_ended
+        self.shown_under: RunRecord | None = None
 
-    def adopt(self, child: ActiveRun, *, detached: bool = False) -> None:
-        """Take in a run that this one has started: it shows under this one, and stops with it unless `detached`."""
-        child.kin._shown_under = self._run.record  # noqa: SLF001 - a Kin of another run
-        self._run.record.join(child.record)
+    def add_child(self, child: RunNode, *, detached: bool = False) -> None:
+        """Add a run that this one has started: it shows under it, and stops with it unless `detached`."""
+        child.shown_under = self.record
+        self.record.join(child.record)
         if not detached:
-            child.kin.parent = self._run
+            child.parent = self
             self.children.append(child)
 
-    def disown(self) -> None:
-        """Be no run under another one: its id was taken, it never was."""
-        if self._shown_under is not None:
-            self._shown_under.leave(self._run.record)
+    def detach(self) -> None:
+        """Unlink from the parent's record: the launch was rejected because the run id is in use."""
+        if self.shown_under is not None:
+            self.shown_under.leave(self.record)
 
-    def ended(self) -> None:
-        """Let the run that started this one know that it has its end, or that it never was."""
-        if self.parent is not None and self._run in self.parent.kin.children:
-            self.parent.kin.children.remove(self._run)
+    def leave_parent(self) -> None:
+        """Let the parent know that this run has its end, or was rejected."""
+        if self.parent is not None and self in self.parent.children:
+            self.parent.children.remove(self)
             self.parent.child_ended()
 
     @property
-    def orphaned(self) -> StopReason | None:
-        """Why a run that is about to begin must not: what has started it was stopped meanwhile."""
+    def parent_stop_reason(self) -> StopReason | None:
+        """Why a run that is about to begin must not: its parent was told to stop meanwhile."""
         stopped = self.parent.stop_reason if self.parent is not None else None
         return _with_its_parent(stopped) if stopped is not None else None
 
     @property
-    def are_ending(self) -> bool:
+    def is_ending(self) -> bool:
+        """True between the order to stop and the end."""
+        return self.stop_reason is not None and not self.is_over
+
+    @property
+    def children_are_ending(self) -> bool:
         """True while runs under this one were told to stop and have no end yet."""
         return any(child.is_ending for child in tuple(self.children))
 
-    def stop(self, reason: StopReason) -> None:
+    def stop_children(self, reason: StopReason) -> None:
         """Stop the runs under this one, which stops with `reason`."""
         for child in tuple(self.children):
-            child.stop(_with_its_parent(reason))
+            child.stop(_with_its_parent(reason), None)
 
     def charge(self, call: ModelCall) -> None:
-        """Count a call of this run for it and those above it; where that passes a limit, stop what else is under it.
+        """Count a call for this run and those above; where that exceeds a limit, stop what else is under it.
 
-        The runs between the limit and the call end by themselves, with what they have paid for (`bound`).
+        The runs between the limit and the call end by themselves, with what they have paid for
+        (`limit_reached`).
         """
         path = list(self._upwards())
-        for run in path:
-            run.kin.budget.charge(call)
-            if (passed := run.kin.budget.passed()) is not None:
-                run.kin.stop_beside(path, passed)
+        for node in path:
+            node.budget.charge(call)
+            if (exceeded := node.budget.exceeded()) is not None:
+                node.stop_all_but(path, exceeded)
 
-    def stop_beside(self, path: Sequence[ActiveRun], passed: Finish) -> None:
+    def stop_all_but(self, path: Sequence[RunNode], exceeded: Finish) -> None:
         """Stop all runs under this one that are not on `path`."""
         for child in tuple(self.children):
             if child in path:
-                child.kin.stop_beside(path, passed)
+                child.stop_all_but(path, exceeded)
             else:
-                child.stop(passed.stop_reason, passed.error)
+                child.stop(exceeded.stop_reason, exceeded.error)
 
-    def bound(self) -> Finish | None:
-        """Return the end that a limit of this run's team, or of one above, means; None while none has passed."""
-        ends = (run.kin.budget.passed() for run in self._upwards())
+    def limit_reached(self) -> Finish | None:
+        """Return the end that an exceeded limit of this run's team, or of one above, means, or None."""
+        ends = (node.budget.exceeded() for node in self._upwards())
         return next((end for end in ends if end is not None), None)
 
     def pause_clocks(self) -> None:
-        """Let the time limits of this run and of those above it stand still: a person is waited for. Pauses nest."""
-        for run in self._upwards():
-            run.pause_clock()
+        """Pause the time limits of this run and those above it: a person is waited for. Pauses nest."""
+        for node in self._upwards():
+            node.clock.pause()
+            node.record.pause(utc_now())
 
     def resume_clocks(self) -> None:
-        """Take one pause back, for this run and those above it."""
-        for run in self._upwards():
-            run.resume_clock()
+        """Take one pause back, for this run and those above it; the clock of an ended one stays still."""
+        for node in self._upwards():
+            node.record.unpause(utc_now())
+            if not node.is_over:
+                node.clock.resume()
 
-    def _upwards(self) -> Iterator[ActiveRun]:
+    def _upwards(self) -> Iterator[RunNode]:
         """Yield the run and those above it."""
-        run: ActiveRun | None = self._run
-        while run is not None:
-            yield run
-            run = run.kin.parent
+        node: RunNode | None = self
+        while node is not None:
+            yield node
+            node = node.parent
 
 
 def _with_its_parent(reason: StopReason) -> StopReason:
-    """Why a child stops when its parent does: only a kernel's end leaves it to be resumed."""
+    """Return why a child stops when its parent does: only a kernel's end leaves it to be resumed."""
     return "kernel_died" if reason == "kernel_died" else "cancelled"

@@ -20,8 +20,8 @@ _MILLION = 1_000_000
 class Forecast:
     """What would be sent: `input_tokens` of the first model call are an estimate, a token for four bytes.
 
-    `ceiling_usd` is what the run can cost by its limits and the price table, None where nothing bounds it or the
-    price is not known; `why` says which.
+    `ceiling_usd` is what the run can cost by its limits and the price table, None where nothing bounds it or
+    the price is not known; `why` says which.
     """
 
     model: str
@@ -90,7 +90,7 @@ def _input_tokens(spec: AgentSpec, prompt: str, history: Sequence[Message]) -> i
 
 
 def _ceiling(spec: AgentSpec, model: Model, tokens: int) -> tuple[float | None, str]:
-    """The lowest of what the limits allow, and which one it is. A team's tokens may all be of its dearest model."""
+    """Return the lowest bound and which limit it is. A team's tokens may all be of its dearest model."""
     limits, has_tools = spec.limits, bool(spec.tools) or isinstance(spec, TeamSpec)
     names = [(model.provider, model.id), *_models_under(spec)]
     price_in = _highest(names, Usage(input_tokens=_MILLION, output_tokens=0))

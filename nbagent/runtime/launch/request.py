@@ -1,4 +1,4 @@
-"""What a launch is given and what is known of a run from then on. Pure; called by `launch.py` on the launching thread."""
+"""What a launch asks for, as plain data, and what is known of a run from then on. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from nbagent.errors import ConfigurationError
 from nbagent.events import FilePart
 from nbagent.models import Model, has_price, price_table
 from nbagent.run import RunLaunch
-from nbagent.runtime.execution.event_stream import Callbacks
-from nbagent.spec import AgentSpec, kind_of
+from nbagent.spec import AgentSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +24,11 @@ class ResolvedAgent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequest:
-    """What a launch says beside the agent's spec. None is: mint one, or leave it out.
+    """What a launch says beside the agent, as plain data. None is: mint one, or leave it out.
 
-    `members` are those of a team; `member_of_turn` is set for a member's own launch, to the turn of its team: it
-    has no part in its session's history. `tool_call` and `keeps_texts` are as in `RunLaunch`. `detached`: a run
-    launched inside a tool is not stopped with the run that the tool works for. `cache` is a mode of `reuse.py`,
+    `member_of_turn` is set for a member's own launch, to the turn of its team: it has no part in its
+    session's history. `tool_call` and `keeps_texts` are as in `RunLaunch`. `detached`: a run launched inside
+    a tool is not stopped with the run that the tool works for. `cache` is a mode of `cache_lookup.py`,
     `row_key` the row of a batch that the run answers.
     """
 
@@ -43,8 +42,6 @@ class LaunchRequest:
     detached: bool = False
     files: tuple[FilePart, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
-    callbacks: Callbacks | None = None
-    members: tuple[ResolvedAgent, ...] = ()
     member_of_turn: int | None = None
     tool_call: tuple[int, str] | None = None
     keeps_texts: bool = True
@@ -58,38 +55,40 @@ class LaunchRequest:
         return self.session_id is not None and self.member_of_turn is None
 
 
-def run_launch(spec: AgentSpec, model: Model, launching: LaunchRequest, session_id: str) -> RunLaunch:
+def run_launch(agent: ResolvedAgent, request: LaunchRequest, session_id: str) -> RunLaunch:
     """Return what the live record and the store's row say of this launch, dated now."""
+    spec, model = agent.spec, agent.model
     return RunLaunch(
-        run_id=launching.run_id or str(uuid7()),
+        run_id=request.run_id or str(uuid7()),
         session_id=session_id,
         created_at=utc_now(),
         agent_name=spec.name,
-        kind=kind_of(spec),
-        label=launching.label,
-        parent_run_id=launching.parent_run_id,
+        kind=spec.kind,
+        label=request.label,
+        parent_run_id=request.parent_run_id,
         provider=model.provider,
         model=model.id,
-        prompt=launching.prompt,
-        cell_id=launching.cell_id,
-        tags=launching.tags,
+        prompt=request.prompt,
+        cell_id=request.cell_id,
+        tags=request.tags,
         output_schema=spec.output_schema,
-        tool_call=launching.tool_call,
-        keeps_texts=launching.keeps_texts,
-        batch_id=launching.batch_id,
+        tool_call=request.tool_call,
+        keeps_texts=request.keeps_texts,
+        batch_id=request.batch_id,
     )
 
 
-def check_models(crew: ResolvedAgent, *, bounded: bool = False) -> None:
-    """Refuse what cannot run: a model without its key, a limit in dollars on a model whose price nobody knows.
+def check_models(agent: ResolvedAgent, *, bounded: bool = False) -> None:
+    """Refuse what cannot run: a model without its key, a limit in dollars on a model without a price.
 
-    A team's limit is `bounded` on its members' models too. Raises what `model.check()` raises, ConfigurationError.
+    A team's limit is `bounded` on its members' models too. Raises what `model.check()` raises,
+    ConfigurationError.
     """
-    crew.model.check()
-    bounded = bounded or crew.spec.limits.max_cost_usd is not None
+    agent.model.check()
+    bounded = bounded or agent.spec.limits.max_cost_usd is not None
     if bounded:
-        _check_price(crew.model)
-    for member in crew.members:
+        _check_price(agent.model)
+    for member in agent.members:
         check_models(member, bounded=bounded)
 
 

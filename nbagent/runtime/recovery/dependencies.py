@@ -1,8 +1,8 @@
-"""What the record cannot hold of a run, found again: its tools' code, its schema's class, its model.
+"""Re-resolve what the store cannot serialize of a run: tool functions, schema class, model object.
 
-Called by `recover.py` on the resuming thread. An agent that the user gives is used as it is. Without one the sources
-are, in this order, the live run where this kernel worked on it, agents of that name in the notebook, and functions
-and classes there; they must be what they were.
+Called by `resume.py` on the resuming thread. An agent that the user gives is used as it is. Without one the
+sources are, in this order, the live run where this kernel worked on it, agents of that name in the notebook,
+and functions and classes there; they must be what they were.
 """
 
 from __future__ import annotations
@@ -11,66 +11,18 @@ import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from nbagent.core import MASK, dump_json, load_json
 from nbagent.errors import ConfigurationError, NBAgentError, UnknownOptionError
 from nbagent.models import Model, resolve_model
 from nbagent.runtime.launch.request import ResolvedAgent
+from nbagent.runtime.ports import Runnable
 from nbagent.schemas import OutputSchema, class_named
 from nbagent.spec import AgentSpec, Limits, ModelSettings, TeamSpec
 from nbagent.tools import Tool, tools_of
 
 T = TypeVar("T", Limits, ModelSettings)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunDependencies:
-    """What one source can give: None and () are nothing. `members` are a team's."""
-
-    tools: tuple[Tool, ...] = ()
-    output_schema: OutputSchema | None = None
-    model: Model | None = None
-    members: tuple[ResolvedAgent, ...] = ()
-
-    @classmethod
-    def of(cls, crew: ResolvedAgent) -> RunDependencies:
-        """What a spec and its model can give."""
-        spec = crew.spec
-        return cls(tools=spec.tools, output_schema=spec.output_schema, model=crew.model, members=crew.members)
-
-
-class HasModel(Protocol):
-    """Whose model an agent without one takes."""
-
-    @property
-    def model(self) -> str | Model | None:
-        """A name, a model object, or None."""
-        ...
-
-
-class HasDependencies(Protocol):
-    """What recovery needs of an agent. None as `model` or `limits` leaves the run its own."""
-
-    name: str
-
-    @property
-    def model(self) -> str | Model | None:
-        """A name, a model object, or None."""
-        ...
-
-    @property
-    def limits(self) -> Limits | None:
-        """The limits of its runs, or None."""
-        ...
-
-    def equipment(self) -> RunDependencies:
-        """Return the agent's tools, schema and model."""
-        ...
-
-    def crew(self, *, leader: HasModel | None = None) -> ResolvedAgent:
-        """Return spec and model of a run; an agent without a model has that of `leader`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +37,33 @@ def notebook_names() -> Mapping[str, Any]:
     return vars(sys.modules["__main__"])
 
 
-def equipment_in(names: Mapping[str, Any], agent_name: str) -> Iterator[RunDependencies]:
-    """Yield what the agents of that name, or in a variable of it, have; one that cannot be used has nothing."""
+def agents_in(names: Mapping[str, Any], agent_name: str) -> Iterator[ResolvedAgent]:
+    """Yield the agents of that name, or in a variable of it, that can be used."""
     for variable, value in list(names.items()):
-        if hasattr(type(value), "equipment") and agent_name in (getattr(value, "name", None), variable):
+        if hasattr(type(value), "resolved") and agent_name in (getattr(value, "name", None), variable):
             with contextlib.suppress(NBAgentError):
-                yield value.equipment()
+                yield value.resolved()
 
 
 def find_dependencies(
-    data: Mapping[str, Any], sources: Sequence[RunDependencies], names: Mapping[str, Any], *, as_it_was: bool
+    data: Mapping[str, Any],
+    sources: Sequence[ResolvedAgent],
+    names: Mapping[str, Any],
+    *,
+    as_it_was: bool,
+    schema: OutputSchema | None = None,
 ) -> ResolvedAgent:
     """Return the spec that `data` (as in `runs.spec`) describes, its model, and a team's members likewise.
 
-    With `as_it_was` tools and schema must be what they were: a conversation that began with others cannot go on.
-    Raises ConfigurationError, which names all that is missing or changed.
+    With `as_it_was` tools and schema must be what they were: a conversation that began with others cannot go
+    on. `schema` is looked at before those of the sources. Raises ConfigurationError, which names all that is
+    missing or changed.
     """
     problems: list[str] = []
     tools = [_tool(wanted, sources, names, problems, as_it_was=as_it_was) for wanted in data["tools"]]
     if MASK in str(data["settings"].get("extra_body", "")):
         problems.append("extra_body held a secret, which is not in the record")
-    schema = _schema(data, sources, names, problems, as_it_was=as_it_was)
+    schema = _schema(data, _schemas(schema, sources), names, problems, as_it_was=as_it_was)
     model = _model(data, sources, problems)
     if problems or model is None:
         raise ConfigurationError(
@@ -140,40 +98,42 @@ def find_dependencies(
     return ResolvedAgent(spec=spec, model=model, members=members)
 
 
-def equip_with(
+def resolve_given(
     data: Mapping[str, Any],
-    agent: HasDependencies,
-    sources: Sequence[RunDependencies],
+    agent: Runnable,
+    sources: Sequence[ResolvedAgent],
     names: Mapping[str, Any],
     schema: OutputSchema | None,
 ) -> ResolvedAgent:
     """Return the agent as it is, and of the run's own what the agent does not say.
 
-    That is its name, and the model, limits and output schema of `data` (as in `runs.spec`) where the agent has none.
-    `schema` comes before all others. Raises ConfigurationError where the model or the schema's class is not at hand.
+    That is its name, and the model, limits and output schema of `data` (as in `runs.spec`) where the agent
+    has none. `schema` comes before all others. Raises ConfigurationError where the model or the schema's
+    class is not at hand.
     """
-    if not callable(getattr(agent, "crew", None)):
+    if not callable(getattr(agent, "resolved", None)):
         raise UnknownOptionError(f"agent={agent!r} is no agent", "give an Agent or a Team")
     problems: list[str] = []
     leader = None
     if agent.model is None and (recorded := _model(data, sources, problems)) is not None:
         leader = RecordedModel(data["model"] if data.get("model_named", True) else recorded)
-    crew = agent.crew(leader=leader)
-    _check_kind(data, agent, crew)
-    schema = schema or crew.spec.output_schema or _schema(data, sources, names, problems, as_it_was=False)
+    found = agent.resolved(leader=leader)
+    _check_kind(data, agent, found)
+    schema = schema or found.spec.output_schema
+    schema = schema or _schema(data, _schemas(None, sources), names, problems, as_it_was=False)
     if problems:
         raise ConfigurationError(
             f"the run cannot go on here: {'; '.join(problems)}",
             "give the agent a model, and the class as output_schema=",
         )
-    limits = crew.spec.limits if agent.limits is not None else _made(Limits, data["limits"])
-    spec = replace(crew.spec, name=data["name"], output_schema=schema, limits=limits)
-    return replace(crew, spec=spec)
+    limits = found.spec.limits if agent.limits is not None else _made(Limits, data["limits"])
+    spec = replace(found.spec, name=data["name"], output_schema=schema, limits=limits)
+    return replace(found, spec=spec)
 
 
-def _check_kind(data: Mapping[str, Any], agent: HasDependencies, crew: ResolvedAgent) -> None:
-    """Refuse an agent for a team's run, and a team for an agent's: what they have said so far fits only their own."""
-    if ("members" in data) != isinstance(crew.spec, TeamSpec):
+def _check_kind(data: Mapping[str, Any], agent: Runnable, found: ResolvedAgent) -> None:
+    """Refuse an agent for a team's run and a team for an agent's: their conversations differ."""
+    if ("members" in data) != isinstance(found.spec, TeamSpec):
         was, given = ("a team", "an agent") if "members" in data else ("an agent", "a team")
         raise ConfigurationError(
             f"the run is one of {was}, {data['name']!r}, and {agent.name!r} is {given}",
@@ -182,16 +142,11 @@ def _check_kind(data: Mapping[str, Any], agent: HasDependencies, crew: ResolvedA
 
 
 def _sources_of_member(
-    name: str, sources: Sequence[RunDependencies], names: Mapping[str, Any]
-) -> list[RunDependencies]:
+    name: str, sources: Sequence[ResolvedAgent], names: Mapping[str, Any]
+) -> list[ResolvedAgent]:
     """What the teams among the sources know of a member of that name, then agents of the notebook."""
-    known = [
-        RunDependencies.of(member)
-        for source in sources
-        for member in source.members
-        if member.spec.name == name
-    ]
-    return [*known, *equipment_in(names, name)]
+    known = [member for source in sources for member in source.members if member.spec.name == name]
+    return [*known, *agents_in(names, name)]
 
 
 def _made(cls: type[T], values: Mapping[str, Any]) -> T:
@@ -201,14 +156,14 @@ def _made(cls: type[T], values: Mapping[str, Any]) -> T:
 
 def _tool(
     wanted: Mapping[str, Any],
-    sources: Sequence[RunDependencies],
+    sources: Sequence[ResolvedAgent],
     names: Mapping[str, Any],
     problems: list[str],
     *,
     as_it_was: bool,
 ) -> Tool | None:
     name = wanted["name"]
-    found = [tool for source in sources for tool in source.tools if tool.name == name]
+    found = [tool for source in sources for tool in source.spec.tools if tool.name == name]
     if name in names:
         with contextlib.suppress(NBAgentError):
             found += [tool for tool in tools_of(names[name]) if tool.name == name]
@@ -223,9 +178,15 @@ def _is_same(tool: Tool, wanted: Mapping[str, Any]) -> bool:
     return bool(known == tool.fingerprint if known else _plain(tool.parameters) == wanted["parameters"])
 
 
+def _schemas(first: OutputSchema | None, sources: Sequence[ResolvedAgent]) -> list[OutputSchema]:
+    """Return the schemas at hand, in the order in which they are looked at."""
+    schemas = [first, *(source.spec.output_schema for source in sources)]
+    return [schema for schema in schemas if schema is not None]
+
+
 def _schema(
     data: Mapping[str, Any],
-    sources: Sequence[RunDependencies],
+    schemas: Sequence[OutputSchema],
     names: Mapping[str, Any],
     problems: list[str],
     *,
@@ -237,8 +198,7 @@ def _schema(
     content_type = data.get("output_type") or "json"
     if content_type == "json":
         return replace(OutputSchema.of(wanted), wrapper=data.get("output_wrapper"), json_schema=wanted)
-    found = [source.output_schema for source in sources if source.output_schema is not None]
-    found = [schema for schema in found if schema.content_type == content_type]
+    found = [schema for schema in schemas if schema.content_type == content_type]
     if (named := class_named(content_type, names)) is not None:
         found.append(OutputSchema.of(named))
     fitting = [schema for schema in found if not as_it_was or _plain(schema.json_schema) == wanted]
@@ -247,10 +207,10 @@ def _schema(
     return fitting[0] if fitting else None
 
 
-def _model(data: Mapping[str, Any], sources: Sequence[RunDependencies], problems: list[str]) -> Model | None:
+def _model(data: Mapping[str, Any], sources: Sequence[ResolvedAgent], problems: list[str]) -> Model | None:
     name = data["model"]
     for source in sources:
-        if source.model is not None and f"{source.model.provider}:{source.model.id}" == name:
+        if f"{source.model.provider}:{source.model.id}" == name:
             return source.model
     if data.get("model_named", True):
         return resolve_model(name)

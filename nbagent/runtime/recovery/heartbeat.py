@@ -1,4 +1,4 @@
-"""What happens once a second while runs are unfinished: their progress is written, other kernels' wishes are heard.
+"""Once a second while runs are unfinished: write their progress, read what other kernels ask of them.
 
 On the background loop; nothing ticks while nothing runs.
 """
@@ -6,29 +6,23 @@ On the background loop; nothing ticks while nothing runs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from nbagent.core import run_in_daemon_thread
 from nbagent.loop import Decision
-from nbagent.runtime.scheduling.fair_yield import spread
+from nbagent.runtime.ports import HasProgress
+from nbagent.runtime.scheduling.fair_yield import in_chunks
+from nbagent.runtime.timeouts import TICK_S
+from nbagent.store import Store
 
-if TYPE_CHECKING:
-    from nbagent.runtime.execution.active_run import ActiveRun
-    from nbagent.store import Store
-
-TICK_S = 1.0
+Batches = Mapping[str, tuple[Store, Callable[[], None]]]  # each batch's store, and how it is cancelled
 
 
 class Heartbeat:
-    """The ticks of one runtime; `unfinished` lists its unfinished runs, `batches` has how its batches are cancelled."""
+    """The ticks of one runtime, for its `unfinished` runs and its `batches`."""
 
-    def __init__(
-        self,
-        unfinished: Callable[[], list[ActiveRun]],
-        batches: Mapping[str, tuple[Store, Callable[[], None]]],
-    ) -> None:
+    def __init__(self, unfinished: Callable[[], Sequence[HasProgress]], batches: Batches) -> None:
         self._unfinished = unfinished
         self._batches = batches
         self._ticking = False
@@ -45,25 +39,23 @@ class Heartbeat:
         if not lives and not self._batches:
             self._ticking = False
             return
-        spread(_progress, lives, TICK_S)
+        in_chunks(_write_progress, lives, TICK_S)
         loop = asyncio.get_running_loop()
-        task = loop.create_task(_hear(lives, dict(self._batches)))
+        task = loop.create_task(_obey(lives, dict(self._batches)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         loop.call_later(TICK_S, self._tick)
 
 
-def _progress(live: ActiveRun) -> None:
-    live.session_turn.watch()
-    if live.progress_due():
-        live.rows.progress()
+def _write_progress(live: HasProgress) -> None:
+    live.write_progress()
 
 
-async def _hear(lives: Iterable[ActiveRun], batches: Mapping[str, tuple[Store, Callable[[], None]]]) -> None:
-    """Do what other kernels have asked of these runs and batches: cancels, and decisions on calls that wait."""
-    by_store: dict[Store, dict[str, ActiveRun]] = {}
+async def _obey(lives: Iterable[HasProgress], batches: Batches) -> None:
+    """Do what other kernels have asked of these runs and batches: cancels, decisions on waiting calls."""
+    by_store: dict[Store, dict[str, HasProgress]] = {}
     for live in lives:
-        by_store.setdefault(live.services.store, {})[live.record.launch.run_id] = live
+        by_store.setdefault(live.store, {})[live.run_id] = live
     for store, _ in batches.values():
         by_store.setdefault(store, {})
     for store, named in by_store.items():
@@ -76,4 +68,4 @@ async def _hear(lives: Iterable[ActiveRun], batches: Mapping[str, tuple[Store, C
                 batches[key][1]()
         for one in store.decisions_requested(named):
             decision = Decision(approved=one.approved, reason=one.reason, arguments=one.arguments)
-            named[one.run_id].approvals.decide(one.step, one.tool_call_id, decision)
+            named[one.run_id].decide(one.step, one.tool_call_id, decision)

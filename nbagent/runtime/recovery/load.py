@@ -1,4 +1,4 @@
-"""Runs as the store's file has them, with their answers in the types that the notebook or a module defines. Not on the loop."""
+"""Load stored runs with their answers in the types that the notebook or a module defines. Not on the loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nbagent.store import Store
 
 
 def typed_output(output: RunOutput, names: Mapping[str, Any]) -> RunOutput:
-    """Return a stored run whose content, and that of those under it, is of the type that `names` or a module define."""
+    """Return a stored run with its answers in the types that `names` or a module define."""
     update: dict[str, Any] = {}
     if output.output_valid and (output.content is not None or output.answer_json is not None):
         update["content"] = from_plain(output.content_type, answer_of(output), names)
@@ -25,7 +25,7 @@ def typed_output(output: RunOutput, names: Mapping[str, Any]) -> RunOutput:
 
 
 def schema_of(store: Store, output: RunOutput) -> OutputSchema | None:
-    """Return the schema of a run's answer: of its class where that is at hand, else as the file has it; None without one."""
+    """Return the schema of an answer: of its class if that is at hand, else as stored; None without one."""
     if not output.output_valid:
         return None
     target = class_named(output.content_type, vars(sys.modules["__main__"]))
@@ -45,7 +45,7 @@ def schema_of(store: Store, output: RunOutput) -> OutputSchema | None:
 
 
 def answer_of(output: RunOutput) -> Stored:
-    """Return the typed answer of a run as the file has it; for one of an earlier release with the reply it stood in.
+    """Return the typed answer of a stored run; for one of an earlier release with the reply it stood in.
 
     That is the member's, where a team's leader passed on an answer.
     """

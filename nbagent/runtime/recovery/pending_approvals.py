@@ -1,7 +1,7 @@
-"""The calls of one live run that wait for a person: the loop asks here and waits, a person's decision wakes it.
+"""The calls of one live run that wait for a person: the loop waits here, a person's decision wakes it.
 
-Owned by a `ActiveRun`; everything runs on the background loop. What waits is shown by the run's record, which is
-what a person decides on; `decisions.py` brings their decisions here.
+Owned by an `ActiveRun`; everything runs on the background loop. What waits is shown by the run's record,
+which is what a person decides on; `decide_approvals.py` brings their decisions here.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision
 from nbagent.run import StopReason
-
-HEARD_WAIT_S = 0.5
+from nbagent.runtime.timeouts import HEARD_WAIT_S
 
 
 def _future() -> asyncio.Future[Decision]:
@@ -44,9 +43,9 @@ class _Wait:
 class PendingApprovals:
     """Decisions on the calls that are `shown` as waiting, which is the record's own mapping.
 
-    A call is shown a moment before the loop asks, so that a decision may come first. `given` are those that were
-    made before the run began (it was adopted with them): each holds for the call that was shown then, with its
-    arguments, and for no other with the same id.
+    A call is shown a moment before the loop asks, so that a decision may come first. `given` are those that
+    were made before the run began (it was adopted with them): each holds for the call that was shown then,
+    with its arguments, and for no other with the same id.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class PendingApprovals:
         return decision
 
     def decide(self, step: int, tool_call_id: str, decision: Decision) -> bool:
-        """Decide on the call that is shown; False if none of this step and id is, or it is decided already."""
+        """Decide on the call that is shown; False if none of this step and id is, or it is decided."""
         call = self._shown.get(tool_call_id)
         if call is None or call.step != step:
             return False

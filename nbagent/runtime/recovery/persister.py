@@ -1,6 +1,7 @@
-"""What the store is given of one live run, and when: progress, finished steps, the end. No row goes twice.
+"""When the store is given what of one live run: progress, finished steps, the end. No row goes twice.
 
-Owned by a `ActiveRun`, called on the background loop. A row that is handed over is durable soon; `commit` waits for it.
+Owned by an `ActiveRun`, called on the background loop. A row that is handed over is durable soon; `commit`
+waits for it.
 """
 
 from __future__ import annotations
@@ -15,27 +16,24 @@ from nbagent.core import call_when_done
 from nbagent.errors import StoreError
 from nbagent.run import RunRecord
 from nbagent.runtime.recovery.write_builders import Watermark, append_write, finish_write, progress_write
+from nbagent.runtime.timeouts import COMMIT_WAIT_S, HEARTBEAT_S
 from nbagent.store import AnswerKeys, Store
-
-COMMIT_WAIT_S = 2.0
-HEARTBEAT_S = 60.0  # a quiet run says that its process lives; other hosts give it up after ten times that
 
 
 class RunPersister:
-    """The run's side of the store. `turn` is the run's place in its session, `answer_keys` those of its answer, once known.
+    """The run's side of the store. `answer_keys` are those of its answer, once known.
 
     `lost` is called when another process has ended this attempt: nothing more of it is written.
     """
 
     def __init__(self, record: RunRecord, store: Store, lost: Callable[[], None]) -> None:
-        self.turn: int | None = None
         self.answer_keys: AnswerKeys | None = None
         self._record = record
         self._store = store
         self._lost = lost
         self._handed = Watermark.all_of(record)  # earlier attempts' rows are in the store already
         self._appending: concurrent.futures.Future[bool] | None = None
-        self._in_vain = False  # the last wait for the store ran out
+        self._timed_out = False  # the last wait for the store
         self._written_version = record.version
         self._written_at = time.monotonic()
 
@@ -50,7 +48,7 @@ class RunPersister:
         self._written_at = time.monotonic()
         self._store.submit(progress_write(self._record))
 
-    def unheard(self, change: Callable[[], None]) -> None:
+    def keep_unwritten(self, change: Callable[[], None]) -> None:
         """Make a change of the record that the store need not hear of."""
         due = self._record.version != self._written_version
         change()
@@ -59,7 +57,7 @@ class RunPersister:
 
     def append(self, *, waited: bool = False) -> concurrent.futures.Future[bool]:
         """Hand over what is finished and not yet there; the future says whether the attempt is still ours."""
-        write = append_write(self._record, self._handed, turn=self.turn, waited=waited)
+        write = append_write(self._record, self._handed, waited=waited)
         self._handed = Watermark.all_of(self._record)
         written: concurrent.futures.Future[bool] = self._store.submit(write)
 
@@ -72,21 +70,22 @@ class RunPersister:
             self._lost()
 
     async def commit(self, *, wait: bool) -> None:
-        """Hand over before tools start, and wait until it is durable; not for a store that is in trouble.
+        """Hand over before tools start, and with `wait` return once it is durable; at most COMMIT_WAIT_S.
 
-        A file that another process has is no trouble until a wait for it was in vain. Also waits, as any next step may take the process along, while a finished call is on its way.
+        Not for a store in trouble; a busy file does not count as trouble until one wait has timed out. Also
+        waits for a finished call on its way, because the next tool may kill the process.
         """
         wait = wait or (self._appending is not None and not self._appending.done())
         written = self.append(waited=wait)
-        may_pass = self._store.is_busy and not self._in_vain
+        may_pass = self._store.is_busy and not self._timed_out
         if wait and (may_pass or self._store.trouble is None):
-            self._in_vain = True
+            self._timed_out = True
             with contextlib.suppress(TimeoutError, StoreError):
                 if not await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(written)), COMMIT_WAIT_S):
                     self._lost()
-                self._in_vain = False
+                self._timed_out = False
 
-    def leave(self) -> concurrent.futures.Future[bool]:
+    def save_paused(self) -> concurrent.futures.Future[bool]:
         """Hand over a paused run as it stands, for whoever adopts it: what is finished, and what waits."""
         self.progress()
         return self.append(waited=True)
@@ -94,6 +93,6 @@ class RunPersister:
     def finish(self) -> concurrent.futures.Future[bool]:
         """Hand over the end and all that was not handed over before, for one transaction."""
         written: concurrent.futures.Future[bool] = self._store.submit(
-            finish_write(self._record, self._handed, turn=self.turn, keys=self.answer_keys)
+            finish_write(self._record, self._handed, keys=self.answer_keys)
         )
         return written

@@ -1,9 +1,9 @@
-"""Recovery: `resume` adds an attempt to a run that stopped before it was complete, `retry` starts its work anew.
+"""Recovery: `resume` adds an attempt to a run that stopped before it completed, `retry` starts anew.
 
 Called for `run.resume()`, `agent.resume()`, `nbagent.resume()` and `%agent resume`, on any thread but the
-background one. An attempt is claimed by the primary key of its row: of two kernels that resume one run at
-the same moment one wins. A paused run whose kernel is gone goes on the same way (`adopt`, called by
-`decisions.py`). `resume_state.py` says where the attempt begins, `find_dependencies.py` finds what the record cannot hold.
+background one. An attempt is claimed by the primary key of its row: of two kernels that resume one run at the
+same moment one wins. A paused run whose kernel is gone goes on the same way (`adopt`). `resume_state.py` says
+where the attempt begins, `dependencies.py` finds what the record cannot hold.
 
 Limits count from the resumed attempt (its steps, tokens, cost and time); metrics count all attempts.
 """
@@ -11,32 +11,35 @@ Limits count from the resumed attempt (its steps, tokens, cost and time); metric
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nbagent.core import by_place, call_when_done, show_runs, utc_now
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
-from nbagent.events import FilePart, PendingApproval
-from nbagent.loop import Decision, LoopState, with_tools
+from nbagent.events import FilePart
+from nbagent.loop import LoopState, with_tools
 from nbagent.models import Model
 from nbagent.run import RunOutput, RunStatus
 from nbagent.runtime.execution.active_run import ActiveRun
-from nbagent.runtime.execution.services import ResumeState
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models
+from nbagent.runtime.ports import HasModel, Runnable, RunServices
+from nbagent.runtime.recovery.abandoned import abandoned_end
+from nbagent.runtime.recovery.decide_approvals import Decided
 from nbagent.runtime.recovery.dependencies import (
-    HasDependencies,
-    HasModel,
-    RunDependencies,
-    equip_with,
-    equipment_in,
+    agents_in,
     find_dependencies,
     notebook_names,
+    resolve_given,
 )
-from nbagent.runtime.recovery.resume_state import next_launch, record_of, resume_state
+from nbagent.runtime.recovery.resume_state import ResumeState, next_launch, record_of, resume_state
+from nbagent.runtime.registry import RunRegistry
+from nbagent.runtime.scheduling.background_loop import BackgroundThread
+from nbagent.runtime.timeouts import CLAIM_WAIT_S
 from nbagent.schemas import OutputSchema
-from nbagent.spec import AgentSpec, Limits
+from nbagent.spec import Limits
 from nbagent.store import (
     Finish,
     InterruptOrphans,
@@ -49,152 +52,194 @@ from nbagent.store import (
     process_name,
 )
 
-if TYPE_CHECKING:
-    from nbagent.runtime.run_handle import Run
-    from nbagent.runtime.runtime import Runtime
-
-Decided = Mapping[str, tuple[PendingApproval, Decision]]
-
-CLAIM_WAIT_S = 5.0
 _RESUMABLE = frozenset({RunStatus.interrupted, RunStatus.error, RunStatus.timeout})
 _ANEW = "start its work anew with run.retry()"
 
 
-def resume(
-    runtime: Runtime,
-    key: str,
-    *,
-    agent: HasDependencies | None = None,
-    output_schema: object = None,
-    from_partial: bool = False,
-    limits: Limits | None = None,
-    timeout: float | None = None,
-) -> Run:
-    """Go on with the run of this id or label from its last finished step, as a new attempt; returns its handle.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumer:
+    """Goes on with stopped runs. `store()` is the store at the configured path, `services` what its runs use.
 
-    An `agent` goes on with the run as it is now: its instructions, tools, settings, and its model, limits and output
-    schema where it has them. Without one the run's own tools and schema are found in the notebook and must be what
-    they were. `limits` and `timeout` (seconds) replace the run's own. Raises UnknownNameError, ConfigurationError (nothing to resume, a
-    tool is missing or changed, somebody else was first) and StoreError.
+    `begin` lets a claimed attempt work; `takes_turn` says whether it takes one in its session.
     """
-    runtime.thread.forbid_blocking("resume()")
-    stopped = _load(runtime, key)
-    _check_resumable(stopped.output)
-    crew = _equipped(runtime, stopped, agent, output_schema, as_it_was=True)
-    settings = crew.spec.settings
-    if limits is not None and limits.max_output_tokens is not None:
-        settings = replace(settings, max_output_tokens=limits.max_output_tokens)
-    limits = limits or crew.spec.limits
-    spec = replace(
-        crew.spec,
-        settings=settings,
-        limits=replace(limits, timeout_s=timeout) if timeout is not None else limits,
-    )
-    crew = replace(crew, spec=spec)
-    begin = _stands(runtime, stopped, crew, from_partial=from_partial)
-    return _go_on(runtime, stopped, crew, begin)
 
+    registry: RunRegistry
+    thread: BackgroundThread
+    store: Callable[[], Store]
+    services: Callable[[Store], RunServices]
+    begin: Callable[[ActiveRun, bool], None]
+    _taking_up: threading.Lock = field(default_factory=threading.Lock)  # from a claim until it is live here
 
-def adopt(runtime: Runtime, stopped: StoredRun, decided: Decided, agent: HasDependencies | None) -> Run:
-    """Go on with a paused run whose kernel is gone, with what a person decided on calls that it waits for.
+    def resume(
+        self,
+        key: str,
+        *,
+        agent: Runnable | None = None,
+        output_schema: object = None,
+        from_partial: bool = False,
+        limits: Limits | None = None,
+        timeout: float | None = None,
+    ) -> ActiveRun:
+        """Go on with the run of this id or label from its last finished step, as a new attempt.
 
-    The attempt that was paused ends as interrupted, and the next one begins where it stood. Raises as `resume`.
-    """
-    _check_texts(stopped.output)
-    crew = _equipped(runtime, stopped, agent, None, as_it_was=True)
-    begin = replace(_stands(runtime, stopped, crew, from_partial=False), decided=decided)
-    return _go_on(runtime, stopped, crew, begin, ends=end_of(stopped))
+        An `agent` goes on with the run as it is now: its instructions, tools, settings, and its model, limits
+        and output schema where it has them. Without one the run's own tools and schema are found in the
+        notebook and must be what they were. `limits` and `timeout` (seconds) replace the run's own. Raises
+        UnknownNameError, ConfigurationError (nothing to resume, a tool is missing or changed, another process
+        was first) and StoreError.
+        """
+        self.thread.forbid_blocking("resume()")
+        stopped = self._load(key)
+        _check_resumable(stopped.output)
+        found = self._resolve(stopped, agent, output_schema, as_it_was=True)
+        settings = found.spec.settings
+        if limits is not None and limits.max_output_tokens is not None:
+            settings = replace(settings, max_output_tokens=limits.max_output_tokens)
+        limits = limits or found.spec.limits
+        limits = replace(limits, timeout_s=timeout) if timeout is not None else limits
+        found = replace(found, spec=replace(found.spec, settings=settings, limits=limits))
+        return self._begin(stopped, found, self._state(stopped, found, from_partial=from_partial))
 
+    def adopt(self, stopped: StoredRun, decided: Decided, *, agent: Runnable | None = None) -> ActiveRun:
+        """Go on with a paused run whose kernel is gone, with a person's decisions on its waiting calls.
 
-def continue_run(runtime: Runtime, key: str, *, agent: HasDependencies) -> Run:
-    """Go on with a run that was cut off, at work or while it waited for a person; it then waits again.
+        The attempt that was paused ends as interrupted, and the next one begins where it stood. Raises as
+        `resume`.
+        """
+        _check_texts(stopped.output)
+        found = self._resolve(stopped, agent, None, as_it_was=True)
+        state = replace(self._state(stopped, found, from_partial=False), decided=decided)
+        return self._begin(stopped, found, state, ends=abandoned_end(stopped))
 
-    For the members of a resumed team. Raises as `resume`.
-    """
-    stopped = load_stopped(runtime.store, key)
-    if stopped is not None and stopped.output.status is RunStatus.paused and stopped.is_left:
-        return adopt(runtime, stopped, {}, agent)
-    return resume(runtime, key, agent=agent)
+    def continue_member(self, run_id: str, member: ResolvedAgent) -> ActiveRun:
+        """Go on with a member of a resumed team, also one that waited for a person: it then waits again.
 
-
-def _stands(runtime: Runtime, stopped: StoredRun, crew: ResolvedAgent, *, from_partial: bool) -> ResumeState:
-    """Where the run stands, once its models and its servers are known to answer for it."""
-    check_models(crew)
-    return resume_state(stopped, _with_servers_tools(runtime, crew.spec), from_partial=from_partial)
-
-
-def _go_on(
-    runtime: Runtime,
-    stopped: StoredRun,
-    crew: ResolvedAgent,
-    begin: ResumeState,
-    *,
-    ends: Mapping[str, Any] | None = None,
-) -> Run:
-    """Claim the next attempt and let it work; `ends` is how the last one ends, where it has not."""
-    store = runtime.store
-    spec = crew.spec
-    resumed_at = utc_now()
-    launch = next_launch(stopped, spec, resumed_at, ended=ends)
-    progress = _carried_over(stopped, launch.attempt, begin.state)
-    claim = NewAttempt(
-        run_id=launch.run_id, attempt=launch.attempt, created_at=resumed_at, progress=progress, ends=ends
-    )
-    turn = stopped.row["turn"]
-    launched: concurrent.futures.Future[LaunchResult] = concurrent.futures.Future()
-    launched.set_result(LaunchResult(turn, cancelled=False))
-    live = ActiveRun(
-        record_of(stopped, launch), spec, crew.model, runtime.services(store),
-        launching=launched, has_history=not stopped.own_session, resumed=begin, members=crew.members,
-        cache="off" if launch.parent_run_id is None else None,
-    )  # fmt: skip
-    with runtime.taking_up:
+        Blocks; not on the loop. One that a person has taken up again by itself, as by approving a call, joins
+        its team, at work or done. Raises as `resume`.
+        """
+        stopped = load_stopped(self.store(), run_id)
+        agent = _ResolvedMember(member)
         try:
-            _claim(runtime, claim)
+            if stopped is not None and stopped.output.status is RunStatus.paused and stopped.is_left:
+                live = self.adopt(stopped, {}, agent=agent)
+            else:
+                live = self.resume(run_id, agent=agent)
         except ConfigurationError:
-            runtime.outdone(launch.run_id, launch.attempt)
-            raise
-        return runtime.adopt(live, takes_turn=not stopped.parallel)
+            taken_up = self.registry.live(run_id)
+            if taken_up is None or taken_up.record.status is RunStatus.interrupted:
+                raise
+            live = taken_up
+        if live.node.parent is None:
+            self.registry.show_to_parent(live)
+        return live
 
+    def retry_request(
+        self, key: str, *, agent: Runnable | None = None, output_schema: object = None
+    ) -> tuple[ResolvedAgent, LaunchRequest]:
+        """Return what launches the work of the run of this id or label anew.
 
-def retry(
-    runtime: Runtime, key: str, *, agent: HasDependencies | None = None, output_schema: object = None
-) -> Run:
-    """Launch the work of the run of this id or label anew, as a new run; returns its handle.
+        Prompt, files and spec are the run's own; tools and schema are taken as they are now. Raises as
+        `resume`.
+        """
+        stopped = self._load(key)
+        output = stopped.output
+        _check_texts(output)
+        request = LaunchRequest(
+            prompt=output.prompt or "",
+            session_id=None if stopped.own_session else output.session_id,
+            label=output.label,
+            cell_id=stopped.row["cell_id"],
+            files=_files(output),
+            tags=stopped.tags,
+        )
+        return self._resolve(stopped, agent, output_schema, as_it_was=False), request
 
-    Prompt, files and spec are the run's own; tools and schema are taken as they are now. Raises as `resume`.
-    """
-    stopped = _load(runtime, key)
-    output = stopped.output
-    if not output.is_final:
-        raise _unfinished(output, stopped.row["owner"], runtime.store)
-    _check_texts(stopped.output)
-    crew = _equipped(runtime, stopped, agent, output_schema, as_it_was=False)
-    launching = LaunchRequest(
-        prompt=output.prompt or "",
-        session_id=None if stopped.own_session else output.session_id,
-        label=output.label,
-        cell_id=stopped.row["cell_id"],
-        files=_files(output),
-        tags=stopped.tags,
-        members=crew.members,
-    )
-    return runtime.launch(crew.spec, crew.model, launching)
-
-
-def _load(runtime: Runtime, key: str) -> StoredRun:
-    """Read the run; one that seems unfinished is looked at again after the dead were swept."""
-    store = runtime.store
-    stopped = load_stopped(store, key)
-    if stopped is not None and not stopped.output.is_final and stopped.row["owner"] != store.owner:
-        store.submit(InterruptOrphans()).result(CLAIM_WAIT_S)
+    def _load(self, key: str) -> StoredRun:
+        """Read the run; one that seems unfinished is looked at again after the dead were swept."""
+        store = self.store()
         stopped = load_stopped(store, key)
-    if stopped is None:
-        raise UnknownNameError(f"no run {key!r} in {str(store.path)!r}", show_runs())
-    runtime.outdone(stopped.output.run_id, stopped.output.attempt)
-    if not stopped.output.is_final:
-        raise _unfinished(stopped.output, stopped.row["owner"], store)
-    return stopped
+        if stopped is not None and not stopped.output.is_final and stopped.row["owner"] != store.owner:
+            store.submit(InterruptOrphans()).result(CLAIM_WAIT_S)
+            stopped = load_stopped(store, key)
+        if stopped is None:
+            raise UnknownNameError(f"no run {key!r} in {str(store.path)!r}", show_runs())
+        self.registry.drop_before(stopped.output.run_id, stopped.output.attempt)
+        if not stopped.output.is_final:
+            raise _unfinished(stopped.output, stopped.row["owner"], store)
+        return stopped
+
+    def _resolve(
+        self, stopped: StoredRun, agent: Runnable | None, output_schema: object, *, as_it_was: bool
+    ) -> ResolvedAgent:
+        """Return the run's agent and its members: the agent given, else from all that is at hand."""
+        names = notebook_names()
+        schema = OutputSchema.of(output_schema) if output_schema is not None else None
+        live = self.registry.live(stopped.output.run_id)
+        sources = [live.agent] if live is not None and live.store is self.store() else []
+        sources += agents_in(names, stopped.spec["name"])
+        if agent is not None:
+            return resolve_given(stopped.spec, agent, sources, names, schema)
+        return find_dependencies(stopped.spec, sources, names, as_it_was=as_it_was, schema=schema)
+
+    def _state(self, stopped: StoredRun, agent: ResolvedAgent, *, from_partial: bool) -> ResumeState:
+        """Return where the run stands, once its models and its servers are known to answer for it.
+
+        MCP servers say by name which of their tools may be called again. Raises what a server that cannot be
+        reached raises: nothing is claimed yet, so that it can be tried again.
+        """
+        check_models(agent)
+        spec = agent.spec
+        if any(tool.expands for tool in spec.tools):
+            spec = self.thread.submit(with_tools(spec)).result()
+        return resume_state(stopped, spec, from_partial=from_partial)
+
+    def _begin(
+        self,
+        stopped: StoredRun,
+        agent: ResolvedAgent,
+        state: ResumeState,
+        *,
+        ends: Mapping[str, Any] | None = None,
+    ) -> ActiveRun:
+        """Claim the next attempt and let it work; `ends` is how the last one ends, where it has not."""
+        store, resumed_at = self.store(), utc_now()
+        launch = next_launch(stopped, agent.spec, resumed_at, ended=ends)
+        progress = _carried_over(stopped, launch.attempt, state.state)
+        claim = NewAttempt(
+            run_id=launch.run_id, attempt=launch.attempt, created_at=resumed_at, progress=progress, ends=ends
+        )
+        launched: concurrent.futures.Future[LaunchResult] = concurrent.futures.Future()
+        launched.set_result(LaunchResult(stopped.row["turn"], cancelled=False))
+        live = ActiveRun(
+            record_of(stopped, launch), agent, self.services(store),
+            launched=launched, has_history=not stopped.own_session, resumed=state,
+            cache="off" if launch.parent_run_id is None else None,
+        )  # fmt: skip
+        with self._taking_up:
+            try:
+                self._claim(store, claim)
+            except ConfigurationError:
+                self.registry.drop_before(launch.run_id, launch.attempt)
+                raise
+            self.begin(live, not stopped.parallel)
+        return live
+
+    def _claim(self, store: Store, attempt: NewAttempt) -> None:
+        """Make the next attempt ours. Raises ConfigurationError if another process was first."""
+        written: concurrent.futures.Future[bool] = store.submit(attempt)
+        try:
+            claimed = written.result(CLAIM_WAIT_S)
+        except concurrent.futures.TimeoutError:
+            call_when_done(written, self.thread.loop, partial(_give_back, store, attempt))
+            raise StoreBusyError(
+                f"run {attempt.run_id!r} was not resumed: {store.trouble or 'the store is busy'}",
+                "try again when the store can be written",
+            ) from None
+        if not claimed:
+            raise ConfigurationError(
+                f"run {attempt.run_id!r} was resumed by another process at this moment",
+                f"follow it with nbagent.get({attempt.run_id!r})",
+            )
 
 
 def _unfinished(output: RunOutput, owner: str, store: Store) -> ConfigurationError:
@@ -231,102 +276,43 @@ def _check_texts(output: RunOutput) -> None:
         )
 
 
-def agent_of_stored_spec(spec: Mapping[str, Any], agent: HasDependencies | None = None) -> ResolvedAgent:
-    """Return the crew of a stored spec, from what is at hand here, tools and schema as they are now.
+def agent_of_stored_spec(spec: Mapping[str, Any], agent: Runnable | None = None) -> ResolvedAgent:
+    """Return the agent of a stored spec, from what is at hand here, tools and schema as they are now.
 
     `agent` comes first. Raises ConfigurationError, which names all that is missing.
     """
-    sources = [agent.equipment()] if agent is not None else []
-    return find_dependencies(
-        spec, [*sources, *equipment_in(notebook_names(), spec["name"])], notebook_names(), as_it_was=False
-    )
-
-
-def given(crew: ResolvedAgent) -> HasDependencies:
-    """Return what a resumed run is given of a member's spec and model."""
-    return _Overrides(crew.spec.name, crew)
+    names = notebook_names()
+    sources = [agent.resolved()] if agent is not None else []
+    return find_dependencies(spec, [*sources, *agents_in(names, spec["name"])], names, as_it_was=False)
 
 
 @dataclass(slots=True)
-class _Overrides:
-    name: str
+class _ResolvedMember:
+    """A team's member as it was found for its team, as a `Runnable`."""
+
     found: ResolvedAgent
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name = self.found.spec.name
 
     @property
     def model(self) -> Model:
-        """Return its model."""
+        """Its model."""
         return self.found.model
 
     @property
     def limits(self) -> Limits:
-        """Return its limits."""
+        """Its limits."""
         return self.found.spec.limits
 
-    def equipment(self) -> RunDependencies:
-        """Return what was found, as parts."""
-        return RunDependencies.of(self.found)
-
-    def crew(self, *, leader: HasModel | None = None) -> ResolvedAgent:  # noqa: ARG002 - it has a model
+    def resolved(self, *, leader: HasModel | None = None) -> ResolvedAgent:  # noqa: ARG002 - it has a model
         """Return what was found."""
         return self.found
 
 
-def _equipped(
-    runtime: Runtime,
-    stopped: StoredRun,
-    agent: HasDependencies | None,
-    output_schema: object,
-    *,
-    as_it_was: bool,
-) -> ResolvedAgent:
-    """The run's spec and model, and its members' likewise: the agent given, else from all that is at hand."""
-    names = notebook_names()
-    schema = OutputSchema.of(output_schema) if output_schema is not None else None
-    sources: list[RunDependencies] = []
-    live = runtime.live(stopped.output.run_id)
-    if live is not None and live.services.store is runtime.store:
-        sources.append(
-            RunDependencies.of(ResolvedAgent(spec=live.spec, model=live.model, members=live.members))
-        )
-    sources.extend(equipment_in(names, stopped.spec["name"]))
-    if agent is not None:
-        return equip_with(stopped.spec, agent, sources, names, schema)
-    if schema is not None:
-        sources.insert(0, RunDependencies(output_schema=schema))
-    return find_dependencies(stopped.spec, sources, names, as_it_was=as_it_was)
-
-
-def _with_servers_tools(runtime: Runtime, spec: AgentSpec) -> AgentSpec:
-    """The spec with the tools of MCP servers by name: only they say which of their tools may be called again.
-
-    Raises what a server that cannot be reached raises: nothing is claimed yet, so that it can be tried again.
-    """
-    if not any(tool.expands for tool in spec.tools):
-        return spec
-    return runtime.thread.submit(with_tools(spec)).result()
-
-
-def _claim(runtime: Runtime, attempt: NewAttempt) -> None:
-    """Make the next attempt ours. Raises ConfigurationError if another process was first."""
-    store = runtime.store
-    written: concurrent.futures.Future[bool] = store.submit(attempt)
-    try:
-        claimed = written.result(CLAIM_WAIT_S)
-    except concurrent.futures.TimeoutError:
-        call_when_done(written, runtime.thread.loop, partial(_give_back, store, attempt))
-        raise StoreBusyError(
-            f"run {attempt.run_id!r} was not resumed: {store.trouble or 'the store is busy'}",
-            "try again when the store can be written",
-        ) from None
-    if not claimed:
-        raise ConfigurationError(
-            f"run {attempt.run_id!r} was resumed by another process at this moment",
-            f"follow it with nbagent.get({attempt.run_id!r})",
-        )
-
-
 def _carried_over(stopped: StoredRun, attempt: int, state: LoopState) -> Progress | None:
-    """What the new attempt begins with, written with its claim: a process that dies at once has lost none of it."""
+    """Return what is written with the claim, so that a process that dies at once has lost none of it."""
     point = state.attached
     text = point.text if point is not None else state.partial
     held = tuple(call for call in stopped.held if call.tool_call_id in state.held)
@@ -342,20 +328,6 @@ def _carried_over(stopped: StoredRun, attempt: int, state: LoopState) -> Progres
         mode_effective="provider" if point is not None else None,
         pending_approvals=held,
     )
-
-
-def end_of(stopped: StoredRun) -> dict[str, Any]:
-    """The end of a paused attempt that its process left: dated when that was last heard of."""
-    row = stopped.row
-    kept = ("started_at", "partial_text", "mode_effective", "response_id", "last_sequence_number", "paused_s")
-    return {
-        "status": "interrupted",
-        "stop_reason": "kernel_died",
-        "error_type": "KernelDied",
-        "error": "the process that worked on this run is gone; a person's decision took it up again",
-        "finished_at": row["heartbeat_at"] or row["created_at"],
-        **{name: row[name] for name in kept},
-    }
 
 
 def _give_back(store: Store, attempt: NewAttempt, written: concurrent.futures.Future[bool]) -> None:

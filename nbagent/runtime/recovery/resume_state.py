@@ -1,14 +1,14 @@
-"""Where a stopped run stands, and what its next attempt begins with. Pure; called by `recover.py`.
+"""Compute where the next attempt of a stopped run begins, from its stored rows. Pure; called by `resume.py`.
 
-The rule is one: a request for a tool without a finished call is a call whose outcome nobody knows (the request is
-durable before the tool starts), except for those that waited for a person, which had not begun. A step without its assistant message was not finished and is asked again, so that
-the k-th assistant message of a run is always that of step k.
+A tool request without a recorded result has an unknown outcome (the request is durable before the tool
+starts), unless it was waiting for approval: then it never started. A step without its assistant message was
+not finished and is asked again, so that the k-th assistant message of a run is always that of step k.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,15 +19,15 @@ from nbagent.events import (
     MessageAdded,
     ModelCallFinished,
     NoticeGiven,
+    PendingApproval,
     ToolCall,
     ToolCallFinished,
     ToolRequest,
 )
-from nbagent.loop import LoopState, tool_names
+from nbagent.loop import Decision, LoopState, tool_names
 from nbagent.models import ReplyFinished, ResumePoint
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.runtime.execution.history import OUTCOME_UNKNOWN
-from nbagent.runtime.execution.services import ResumeState
 from nbagent.spec import AgentSpec, TeamSpec
 from nbagent.store import StoredRun
 
@@ -38,10 +38,24 @@ _STILL_THERE = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeState:
+    """Where a resumed attempt begins: the loop's state without its session's history, and what to say first.
+
+    `members` says which run each tool call of a team, by its step and id, had started. `decided` is what a
+    person said to the calls that a paused run waited for, when they adopted it.
+    """
+
+    state: LoopState
+    events: tuple[Event, ...] = ()
+    members: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    decided: Mapping[str, tuple[PendingApproval, Decision]] = field(default_factory=dict)
+
+
 def next_launch(
     stopped: StoredRun, spec: AgentSpec, resumed_at: datetime, *, ended: Mapping[str, Any] | None = None
 ) -> RunLaunch:
-    """Return what is known of the run's next attempt; `ended` is the end of the last one, where it gets it only now."""
+    """Return what is known of the run's next attempt; `ended` is the end that the last one gets only now."""
     output, row = stopped.output, stopped.row
     earlier = stopped.times
     if ended is not None:
@@ -84,8 +98,8 @@ def record_of(stopped: StoredRun, launch: RunLaunch) -> RunRecord:
 def resume_state(stopped: StoredRun, spec: AgentSpec, *, from_partial: bool) -> ResumeState:
     """Return where the loop goes on, and what it says first.
 
-    A model call that lives at the provider is taken up again; else, with `from_partial`, the unfinished step goes
-    on from its partial text; else it is asked again.
+    A model call that lives at the provider is taken up again; else, with `from_partial`, the unfinished step
+    goes on from its partial text; else it is asked again.
     """
     events: list[Event] = []
     messages = list(stopped.output.messages)
@@ -148,8 +162,8 @@ def _answered(
 ) -> dict[str, Message]:
     """The tools' messages that need no call: finished calls, and those that must not be run again.
 
-    A tool that the spec does not name (a server's, or one that never was) may have left traces too. Work that was
-    handed to a member is never lost: its run is found again by the call.
+    A tool that the spec does not name (a server's, or one that never was) may have left traces too. Work that
+    was handed to a member is never lost: its run is found again by the call.
     """
     known = {call.tool_call_id: call for call in stopped.output.tool_calls if call.step == step}
     repeatable = {tool.name for tool in spec.tools if tool.options.idempotent}
@@ -201,7 +215,7 @@ def _abandoned(stopped: StoredRun, request: ToolRequest, step: int, told: str) -
 def _open_step(
     stopped: StoredRun, spec: AgentSpec, state: LoopState, events: list[Event], *, from_partial: bool
 ) -> None:
-    """Say how the unfinished step's model call begins: taken up, gone on with, or asked again (nothing to say)."""
+    """Set how the unfinished step's model call begins: taken up, continued, or asked again."""
     row = stopped.row
     text = row["partial_text"] or ""
     if any(message.role == "assistant" and message.content == text for message in stopped.output.messages):

@@ -1,4 +1,4 @@
-"""A run's rows on their way to the store: launch, finished steps, progress, end. Pure: builds the writes, sends nothing."""
+"""Build store commands from a run's record: launch, finished steps, progress, end. Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 from nbagent.core import utc_now
 from nbagent.events import Message, ToolCall
 from nbagent.run import RunLaunch, RunRecord, without_texts
-from nbagent.runtime.launch.request import LaunchRequest
-from nbagent.spec import AgentSpec
+from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, mode_requested
 from nbagent.store import PARALLEL, AnswerKeys, AppendRows, Finish, Launch, Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watermark:
-    """How many of a record's rows the store has been given: the next write begins there, so that none goes twice."""
+    """How many of a record's rows the store has been given: the next write begins there, none goes twice."""
 
     model_calls: int = 0
     tool_calls: int = 0
@@ -31,17 +30,15 @@ class Watermark:
         )
 
 
-def launch_write(
-    launch: RunLaunch, spec: AgentSpec, launching: LaunchRequest, *, mode_requested: str
-) -> Launch:
+def launch_write(launch: RunLaunch, agent: ResolvedAgent, request: LaunchRequest) -> Launch:
     """The row that makes a launch durable; a session made for this run needs no numbering.
 
     A member's turn is its team's: it is no turn of its own in the session.
     """
-    own_session = not launching.in_session
-    turn = launching.member_of_turn
+    spec, own_session = agent.spec, not request.in_session
+    turn = request.member_of_turn
     return Launch(
-        minted=launching.run_id is None,
+        minted=request.run_id is None,
         row={
             "run_id": launch.run_id,
             "label": launch.label,
@@ -49,16 +46,16 @@ def launch_write(
             "session_id": launch.session_id,
             "turn": turn if turn is not None or not own_session else 1,
             "own_session": own_session or None,
-            "on_busy": PARALLEL if launching.on_busy == PARALLEL and launching.in_session else None,
+            "on_busy": PARALLEL if request.on_busy == PARALLEL and request.in_session else None,
             "batch_id": launch.batch_id,
-            "row_key": launching.row_key,
+            "row_key": request.row_key,
             "cell_id": launch.cell_id,
             "agent_name": launch.agent_name,
             "kind": launch.kind,
             "provider": launch.provider,
             "model": launch.model,
             "model_settings": spec.settings.shown(),
-            "mode_requested": mode_requested,
+            "mode_requested": mode_requested(agent.model),
             "prompt": launch.prompt if launch.keeps_texts else None,
             "output_schema": spec.output_schema.json_schema if spec.output_schema else None,
             "created_at": launch.created_at,
@@ -86,13 +83,13 @@ def progress_write(record: RunRecord) -> Progress:
     )
 
 
-def append_write(record: RunRecord, since: Watermark, *, turn: int | None, waited: bool) -> AppendRows:
+def append_write(record: RunRecord, since: Watermark, *, waited: bool) -> AppendRows:
     """What a run has finished since the last write, while it goes on."""
     return AppendRows(
         run_id=record.launch.run_id,
         attempt=record.launch.attempt,
         session_id=record.launch.session_id,
-        turn=turn,
+        turn=record.turn,
         model_calls=tuple(record.model_calls[since.model_calls :]),
         tool_calls=_tool_calls(record, since),
         messages=_messages(record, since),
@@ -100,9 +97,7 @@ def append_write(record: RunRecord, since: Watermark, *, turn: int | None, waite
     )
 
 
-def finish_write(
-    record: RunRecord, since: Watermark, *, turn: int | None, keys: AnswerKeys | None = None
-) -> Finish:
+def finish_write(record: RunRecord, since: Watermark, *, keys: AnswerKeys | None = None) -> Finish:
     """The end of an attempt and every row of it that was not written before, for one transaction."""
     end, launch = record.end, record.launch
     assert end is not None
@@ -132,7 +127,7 @@ def finish_write(
         run_id=launch.run_id,
         attempt=launch.attempt,
         session_id=launch.session_id,
-        turn=turn,
+        turn=record.turn,
         end=row,
         model_calls=tuple(record.model_calls[since.model_calls :]),
         tool_calls=_tool_calls(record, since),

@@ -1,4 +1,4 @@
-"""Who goes first: slots for model calls. They live on the background loop only."""
+"""Limit model calls at a time, in all, for each model and server, and in a minute. On the background loop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ModelName = tuple[str, str, Server]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallLimits:
-    """What bounds model calls: at a time in all, and for each model at a time and in any minute. None is no limit."""
+    """Limits of model calls: at a time in all, for each model at a time and in a minute; None is none."""
 
     at_a_time: int = 64
     at_a_time_per_model: int | None = None
@@ -57,7 +57,7 @@ def call_limits() -> CallLimits:
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    """One call that waits: `number` is its place in order of arrival over all models, `place` hears where it stands."""
+    """One call that waits: `number` is its order of arrival, `place` is called with where it stands."""
 
     number: int
     tokens: int
@@ -90,7 +90,7 @@ class ConcurrencyLimiter:
         self._lines: dict[_ModelName, _ModelQueue] = {}
         self._servers: dict[str, Server] = {}
         self._numbers = itertools.count()
-        self.breath = FairYield()
+        self.fair_yield = FairYield()
         self.pacers: list[Pacer] = []  # batches at work that keep a rate: single runs count in it
         self._telling: asyncio.TimerHandle | None = None
         self._waking: asyncio.TimerHandle | None = None
@@ -104,14 +104,14 @@ class ConcurrencyLimiter:
     def slot(
         self, model: Model, request: ModelRequest, place: Place | None = None
     ) -> AbstractAsyncContextManager[Charge]:
-        """Hold a slot for one request; `place` hears the call's place among those that wait, None once it goes."""
+        """Hold a slot for one request; `place` is called with its place in the queue, None once it goes."""
         if self.pacers:
             return self._paced(model, request, place)
         return self.unpaced(model, request, place)
 
     @asynccontextmanager
     async def _paced(self, model: Model, request: ModelRequest, place: Place | None) -> AsyncIterator[Charge]:
-        """As `unpaced`, once the batches beside it that keep a rate for this model let one more request go."""
+        """As `unpaced`, once the batches beside it that keep a rate for this model let one more go."""
         charges = [await pacer.turn_beside(model, request) for pacer in tuple(self.pacers)]
         async with self.unpaced(model, request, place) as charge:
 
@@ -144,7 +144,7 @@ class ConcurrencyLimiter:
             self._give_back(line, server)
 
     def limited(self, model: Model, error: ModelError, lasted_s: float) -> float | None:
-        """Leave it to each run when it tries again, but for a server that ends one stream when another request comes."""
+        """Return a pause for a server that ends one stream when another request comes, else None."""
         return self._server(model).interrupted(lasted_s) if isinstance(error, EarlyEndError) else None
 
     @property
@@ -251,7 +251,7 @@ class ConcurrencyLimiter:
             self._telling = asyncio.get_running_loop().call_later(MOVE_S, self._tell)
 
     def _tell(self) -> None:
-        """Tell each call its place: among all that wait where all slots are taken, else among its model's own."""
+        """Tell each call its place: among all that wait where all slots are taken, else among its model's."""
         self._telling = None
         lines = [line for line in self._lines.values() if line.waiting]
         if self._held >= self.limits.at_a_time:
@@ -275,7 +275,7 @@ class CallSlots(Protocol):
     """What a run's gate needs of slots: `ConcurrencyLimiter`, or those of a batch that paces its calls."""
 
     @property
-    def breath(self) -> FairYield:
+    def fair_yield(self) -> FairYield:
         """Where runs that go on in the same moment wait for each other."""
         ...
 
@@ -286,7 +286,7 @@ class CallSlots(Protocol):
         ...
 
     def limited(self, model: Model, error: ModelError, lasted_s: float) -> float | None:
-        """Hear that a try failed."""
+        """Called after a failed try; return a delay in seconds, None for the run's own retry policy."""
         ...
 
 
@@ -302,12 +302,12 @@ class RunGate:
         return self.slots.slot(model, request, self.place)
 
     def limited(self, model: Model, error: ModelError, lasted_s: float) -> float | None:
-        """Hear that a try failed; return the seconds until the next one, None where the run's own retries hold."""
+        """Called after a failed try; return a delay in seconds, None for the run's own retry policy."""
         return self.slots.limited(model, error, lasted_s)
 
-    async def breathe(self) -> None:
+    async def yield_fairly(self) -> None:
         """Let the other runs go first where many go on in the same moment."""
-        await self.slots.breath.take()
+        await self.slots.fair_yield.wait_turn()
 
 
 def _charged(server: Server, began: int, spent: Sample | None, tokens: int | None) -> None:
@@ -317,4 +317,4 @@ def _charged(server: Server, began: int, spent: Sample | None, tokens: int | Non
 
 
 def _nobody(_place: int | None) -> None:
-    """Hear nothing."""
+    """Ignore the place."""

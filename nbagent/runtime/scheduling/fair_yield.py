@@ -1,8 +1,9 @@
-"""Room for the background loop to breathe: what many runs would do in the same moment is done a few at a time.
+"""Limit how many runs resume per event-loop iteration, so that a burst cannot block streams and cancels.
 
-A thousand runs that are ready together, each with a millisecond of work, would hold up the loop, and with it every
-stream and every cancel, for a second. `FairYield` lets them pass in order, as many in each turn of the loop as fit into
-`SLICE_S`; `spread` does a round over all runs in small parts. On the background loop only.
+A thousand runs that are ready together, each with a millisecond of work, would hold up the loop, and with it
+every stream and every cancel, for a second. `FairYield` lets them pass in order, as many in each turn of the
+loop as fit into `SLICE_S`; `in_chunks` does a round over all runs in small parts. On the background loop
+only.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class FairYield:
         self._left = 0
         self._began_s: float | None = None  # this turn of the loop, on its clock; None while nobody passes
 
-    async def take(self) -> None:
+    async def wait_turn(self) -> None:
         """Return at once, or in a later turn of the loop if enough have passed in this one."""
         loop = asyncio.get_running_loop()
         if self._began_s is None:
@@ -61,7 +62,7 @@ class FairYield:
             self._began_s = None
 
 
-def spread(work: Callable[[T], object], items: Sequence[T], over_s: float) -> None:
+def in_chunks(work: Callable[[T], object], items: Sequence[T], over_s: float) -> None:
     """Call `work` with each item, in parts at regular times within the next `over_s` seconds."""
     loop = asyncio.get_running_loop()
     size = -(-len(items) // PARTS) or 1

@@ -1,8 +1,8 @@
 """Work for the kernel's main thread, done when that is free: `@tool(main_thread=True)`.
 
 The background loop queues calls; the main thread does them while its event loop is idle or awaits (the kernel
-offers that loop, see `threads.py`; `serving` offers one for the time of an await), and while it is blocked in one of our waits (`block`). In a plain script,
-which has no idle event loop, only waits do them.
+offers that loop, see `threads.py`; `serving` offers one for the time of an await), and while it is blocked in
+one of our waits (`block`). In a plain script, which has no idle event loop, only waits do them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Job:
         self._context = contextvars.copy_context()
 
     def run(self) -> None:
-        """Do the call on this thread. Raises KeyboardInterrupt after handing it on: it is meant for the waiting cell."""
+        """Do the call on this thread. Raises a KeyboardInterrupt too: it is meant for the waiting cell."""
         result, failure = None, None
         try:
             result = self._context.run(self._function)
@@ -123,7 +123,7 @@ class MainThread:
     # ---------------------------------------------------------------- waiting
 
     def block(self, wake: threading.Event, ready: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Wait until `ready()`, which is asked whenever `wake` is set; False if that took longer than `timeout` s.
+        """Wait until `ready()`, asked whenever `wake` is set; return False after `timeout` s.
 
         The main thread works on the queue meanwhile, so that a tool that needs it never waits for this wait.
         """
@@ -149,7 +149,7 @@ class MainThread:
                     self._blocked.remove(wake)
 
     def wait(self, future: concurrent.futures.Future[T], timeout: float | None = None) -> T:
-        """Return a future's result as `future.result(timeout)` does. Raises TimeoutError and what the future raises."""
+        """Return a future's result as `future.result(timeout)` does, with its errors."""
         if not future.done():
             wake = threading.Event()
             future.add_done_callback(lambda _: wake.set())

@@ -1,8 +1,8 @@
 """What went to one model in the last minute, so that its requests and tokens stay within their rates.
 
-Used by `Slots` on the background loop. A window over what was really sent: a bucket that refills steadily lets
-twice the allowed amount through in its first minute, and rate-limiting libraries neither take an estimate back
-nor say, without holding a place, when a call would fit.
+Used by `Slots` on the background loop. A window over what was really sent: a bucket that refills steadily
+lets twice the allowed amount through in its first minute, and rate-limiting libraries neither take an
+estimate back nor say, without holding a place, when a call would fit.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """How many requests a server takes at a time: as its provider's row says, or as it was found out.
 
-Some local servers (llama.cpp's Python server, by its default) end the stream under way, in order, when the next
-request comes. A row may say so; of a server that is given by its address alone it is learned: streams that ended early
-after a later request had begun, several in a row, and not one that outlived a later request. Used by `Slots` on the
-background loop.
+Some local servers (llama.cpp's Python server, by its default) end the stream under way, in order, when the
+next request comes. A row may say so; of a server that is given by its address alone it is learned: streams
+that ended early after a later request had begun, several in a row, and not one that outlived a later request.
+Used by `Slots` on the background loop.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PAUSE_S = 0.05
 
 
 class Server:
-    """The requests to one server. `held` are those under way, `at_once` how many it takes, None any number."""
+    """The requests to one server: `held` are under way, `at_once` is how many it takes, None any number."""
 
     __slots__ = ("_begun", "_begun_at_s", "_interruptions", "_takes_several", "at_once", "held")
 
@@ -41,16 +41,17 @@ class Server:
         return self._begun
 
     def answered(self, number: int) -> None:
-        """Hear that a request was answered: one that outlived a later one shows that the server takes both."""
+        """Count an answered request: one that outlived a later one shows that the server takes both."""
         if not self._takes_several and number < self._begun:
             later = self._begun - number  # that many have begun after it
             first = self._begun_at_s[-later] if later <= len(self._begun_at_s) else self._begun_at_s[0]
             self._takes_several = time.perf_counter() - first > OUTLIVED_S
 
     def interrupted(self, lasted_s: float) -> float | None:
-        """Hear that a stream ended early, after `lasted_s`; return the pause before it is asked again, free of charge.
+        """Count a stream that ended early, after `lasted_s`; return the pause before it is asked again.
 
-        None where no later request had begun meanwhile, or the server was seen to take several: then it ended by itself.
+        None where no later request had begun meanwhile, or the server was seen to take several: then it ended
+        by itself.
         """
         last_s = self._begun_at_s[-1] if self._begun_at_s else 0.0
         if self._takes_several or last_s <= time.perf_counter() - lasted_s:

@@ -1,16 +1,18 @@
-"""The unfinished runs of a session that a launch finds, in this kernel and in others: refused for, or cancelled.
+"""The unfinished runs of a session that a launch finds, here and in other kernels: refused for, or cancelled.
 
-For `on_busy="reject"` and `"cancel"`, on the launching thread. On the background thread, which waits for no file, only
-the claim is asked about other kernels. Where the record cannot be read the claim is the only word, too.
+For `on_busy="reject"` and `"cancel"`, on the launching thread. On the background thread, which waits for no
+file, only the claim is asked about other kernels. Where the record cannot be read the claim is the only word,
+too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from nbagent.errors import SessionBusyError, StoreError
-from nbagent.runtime.recovery import decide_approvals
+from nbagent.runtime.recovery.abandoned import cancel_abandoned
+from nbagent.runtime.scheduling.session_queue import SessionQueue
+from nbagent.runtime.timeouts import LOOK_IN_TROUBLE_S, LOOK_S
 from nbagent.store import (
     CancelRequest,
     SessionClaim,
@@ -21,17 +23,11 @@ from nbagent.store import (
     process_name,
 )
 
-if TYPE_CHECKING:
-    from nbagent.runtime.scheduling.session_queue import SessionQueue
-
-LOOK_S = 2.0
-LOOK_IN_TROUBLE_S = 0.2
-
 
 def claim_idle(
     store: Store, session_id: str, sessions: SessionQueue, *, may_read: bool
 ) -> SessionClaim | None:
-    """Take the claim of a session in which no run of another kernel is unfinished; of two kernels one gets it.
+    """Take the claim of a session without unfinished runs of other kernels; of two kernels one gets it.
 
     None where this kernel has it already, for runs that have just ended. Raises SessionBusyError.
     """
@@ -39,16 +35,16 @@ def claim_idle(
     claim = None if here else store.claims.take(session_id)
     if claim is None and not here:
         note = store.claims.note(session_id)
-        raise busy(session_id, *((note.label or note.run_id, note.owner) if note is not None else ()))
+        raise busy_error(session_id, *((note.label or note.run_id, note.owner) if note is not None else ()))
     found = unfinished_elsewhere(store, session_id) if may_read else ()
     if found:
         if claim is not None:
             claim.release()
-        raise busy(session_id, found[0].label or found[0].run_id, found[0].owner)
+        raise busy_error(session_id, found[0].label or found[0].run_id, found[0].owner)
     return claim
 
 
-def busy(session_id: str, run: str | None = None, owner: str | None = None) -> SessionBusyError:
+def busy_error(session_id: str, run: str | None = None, owner: str | None = None) -> SessionBusyError:
     """Return the refusal of a launch; `run` and `owner` name the run of another kernel."""
     where = f": {run!r} of {process_name(owner)}" if owner else ""
     return SessionBusyError(
@@ -76,6 +72,6 @@ def cancel_elsewhere(store: Store, found: Sequence[UnfinishedRun]) -> None:
 def _cancel_left(store: Store, run_id: str) -> bool:
     try:
         stopped = load_stopped(store, run_id)
-        return stopped is not None and decide_approvals.cancel_abandoned(store, stopped)
+        return stopped is not None and cancel_abandoned(store, stopped)
     except StoreError:
         return False

@@ -1,9 +1,10 @@
-"""When to look again, while a run waits for other kernels' runs of its session: decisions only, no clock, no file.
+"""When to look again, while a run waits for other kernels' runs of its session. Pure.
 
-The record says in which order a session's runs work, and is dear to read; the claim (`store/session_claim.py`) says
-who works now, and costs microseconds. So whoever waits tries the claim often, and reads the record only when that
-may have news: when it has not yet looked, when a run that it knows to be before it is over or its process is gone,
-and once a second, for what leaves no note. Times are of the monotonic clock.
+The record says in which order a session's runs work, and is dear to read; the claim
+(`store/session_claim.py`) says who works now, and costs microseconds. So whoever waits tries the claim often,
+and reads the record only when that may have news: when it has not yet looked, when a run that it knows to be
+before it is over or its process is gone, and once a second, for what leaves no note. Times are of the
+monotonic clock.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LATE_BY = 0.05  # a wait lasts at most this part longer than it must
 
 @dataclass(slots=True)
 class TurnWatch:
-    """What a waiting run knows: `ahead`, the runs before it when the record was read last; what the claim's note said."""
+    """What a waiting run knows: `ahead`, the runs before it at the last read; what the claim's note said."""
 
     since: float
     ahead: tuple[UnfinishedRun, ...] = ()

@@ -1,7 +1,8 @@
-"""Launching many runs of one crew: what they have in common is made once, and their rows go to the store in bulk.
+"""Launch many runs of one agent: what they have in common is made once, their rows go to the store in bulk.
 
-Used by a batch, on the background loop only. Nobody waits for a row's launch to be durable: it is committed with the
-next rows of other runs, at the latest with the run's own end, so that a row is either asked again or known.
+Used by a batch, on the background loop only. Nobody waits for a row's launch to be durable: it is committed
+with the next rows of other runs, at the latest with the run's own end, so that a row is either asked again or
+known.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nbagent.core import utc_now, uuid7
 from nbagent.errors import ConfigurationError
@@ -19,47 +20,45 @@ from nbagent.events import FilePart, Message, ModelCall
 from nbagent.run import RunRecord
 from nbagent.runtime.execution import run_context
 from nbagent.runtime.execution.active_run import ActiveRun
-from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, mode_requested, run_launch
+from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, run_launch
 from nbagent.runtime.recovery.write_builders import launch_write
+from nbagent.runtime.runtime import Runtime
 from nbagent.runtime.scheduling.concurrency import CallSlots, call_limits
 from nbagent.store import Finish, Launch, LaunchResult, Store
 
-if TYPE_CHECKING:
-    from nbagent.runtime.runtime import Runtime
-
 
 class BatchLauncher:
-    """Launches runs of `crew` for a batch. `slots` paces their model calls."""
+    """Launches runs of `agent` for a batch. `slots` paces their model calls."""
 
     def __init__(
         self,
         runtime: Runtime,
         store: Store,
-        crew: ResolvedAgent,
-        given: LaunchRequest,
+        agent: ResolvedAgent,
+        request: LaunchRequest,
         *,
         slots: CallSlots,
     ) -> None:
         self._runtime = runtime
-        self._crew = crew
+        self._agent = agent
         self._services = replace(runtime.services(store), slots=slots)
-        self._given = given = run_context.as_child(replace(given, members=crew.members))
-        self._launch = run_launch(crew.spec, crew.model, given, "")
-        row = launch_write(self._launch, crew.spec, given, mode_requested=mode_requested(crew.model)).row
+        self._request = request = run_context.as_child(request)
+        self._launch = run_launch(agent, request, "")
+        row = launch_write(self._launch, agent, request).row
         self._row: Mapping[str, Any] = {name: value for name, value in row.items() if value is not None}
 
     @property
     def batch_id(self) -> str:
         """The batch whose rows it launches."""
-        assert self._given.batch_id is not None
-        return self._given.batch_id
+        assert self._request.batch_id is not None
+        return self._request.batch_id
 
     @property
     def store(self) -> Store:
         """Where its runs are recorded."""
         return self._services.store
 
-    def heed_limits(self) -> None:
+    def refresh_limits(self) -> None:
         """Bound model calls as the settings have it now; one that does not fit is whoever's who set it."""
         with contextlib.suppress(ConfigurationError):
             self._runtime.slots.limit(call_limits())
@@ -67,7 +66,7 @@ class BatchLauncher:
     @property
     def must_stop(self) -> bool:
         """True once nothing may be launched: the kernel ends, or the run whose tool made this batch does."""
-        parent_id = self._given.parent_run_id
+        parent_id = self._request.parent_run_id
         parent = self._runtime.live(parent_id) if parent_id is not None else None
         stopped = parent is not None and (parent.stop_reason is not None or parent.record.end is not None)
         return stopped or self._runtime.is_closing
@@ -75,14 +74,11 @@ class BatchLauncher:
     def launch(self, prompt: str, row: Mapping[str, Any], files: tuple[FilePart, ...] = ()) -> ActiveRun:
         """Launch one run and let it begin; `row` is what its launch says of the batch's row."""
         own = self._own(prompt, utc_now())
-        launch, crew = replace(self._launch, **own), self._crew
+        record = RunRecord(replace(self._launch, **own))
+        record.turn = 1
         written = self._submit({**own, **row})
-        live = ActiveRun(
-            RunRecord(launch), crew.spec, crew.model, self._services,
-            launching=written, has_history=False, members=crew.members, files=files,
-        )  # fmt: skip
-        live.rows.turn = 1
-        self._runtime.take_in(live)
+        live = ActiveRun(record, self._agent, self._services, launched=written, files=files)
+        self._runtime.begin_row(live)
         return live
 
     def keep(

@@ -1,0 +1,97 @@
+"""Who works on an attempt: this kernel's loop here; a worker process could be another `Executor`.
+
+What an executor is handed is plain data (`Work`); callbacks and what this kernel has resolved already travel
+beside it. An executor elsewhere finds the agent by the run's id in the record, as resume in another kernel
+does.
+
+How a spec is run says its `kind`: an agent by its loop, a team by its leader's, any other kind by the
+function that an installed package names for it in the entry point group `nbagent.runnables`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Protocol, cast
+
+from nbagent.core import mask
+from nbagent.errors import ConfigurationError
+from nbagent.loop import LoopContext, LoopState, StartChild, run_loop, run_team
+from nbagent.runtime.launch.request import ResolvedAgent
+from nbagent.spec import TeamSpec
+
+GROUP = "nbagent.runnables"
+Runner = Callable[[ResolvedAgent, LoopState, LoopContext, StartChild], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One attempt of a run: where its loop begins, and the runs that its tool calls had started."""
+
+    run_id: str
+    attempt: int
+    kind: str
+    state: LoopState
+    started: Mapping[tuple[int, str], str] = field(default_factory=dict)
+
+
+class Executor(Protocol):
+    """Works on attempts. What happens goes to `context`; members are started by `start_member`."""
+
+    async def execute(
+        self, work: Work, agent: ResolvedAgent, context: LoopContext, start_member: StartChild
+    ) -> None:
+        """Work on one attempt to its end, or until it is cancelled."""
+        ...
+
+
+class KernelExecutor:
+    """Works on this kernel's background loop."""
+
+    async def execute(
+        self, work: Work, agent: ResolvedAgent, context: LoopContext, start_member: StartChild
+    ) -> None:
+        """Work on one attempt here. Raises ConfigurationError for a kind that nothing installed can run."""
+        await runner_of(work.kind)(agent, work.state, context, start_member)
+
+
+def runner_of(kind: str) -> Runner:
+    """Return what runs specs of this kind. Raises ConfigurationError."""
+    if kind in _RUNNERS:
+        return _RUNNERS[kind]
+    for entry in entry_points(group=GROUP, name=kind):
+        return _RUNNERS.setdefault(kind, _load(entry))
+    raise ConfigurationError(
+        f"nothing here runs {kind!r}", f"install the package that names it in its entry points, {GROUP}"
+    )
+
+
+def _load(entry: EntryPoint) -> Runner:
+    try:
+        runner = entry.load()
+        why = None if callable(runner) else f"it is {runner!r:.80} and no function"
+    except Exception as error:  # noqa: BLE001 - the border to another package's code
+        why = f"{type(error).__name__}: {error}"
+    if why is None:
+        return cast("Runner", runner)
+    package = entry.dist.name if entry.dist is not None else "the package that brings it"
+    raise ConfigurationError(
+        f"the entry point {entry.name!r} ({GROUP}: {entry.value}) of {package!r} cannot be used: {mask(why)}",
+        f"update or uninstall {package}",
+    )
+
+
+async def _run_agent(
+    agent: ResolvedAgent, state: LoopState, context: LoopContext, _start_member: StartChild
+) -> None:
+    await run_loop(agent.spec, agent.model, state, context)
+
+
+async def _run_team(
+    agent: ResolvedAgent, state: LoopState, context: LoopContext, start_member: StartChild
+) -> None:
+    await run_team(cast("TeamSpec", agent.spec), agent.model, state, context, start_member)
+
+
+_RUNNERS: dict[str, Runner] = {"agent": _run_agent, "team": _run_team}
