@@ -73,7 +73,7 @@ def test_a_server_of_an_older_protocol(agent_with, provider, log):
         ("pid", True),
         ("wait", False),
     ]
-    assert server.name == "plainserver"
+    assert server.name == "plain_server"
 
 
 def test_cancel_tells_an_older_server_too(agent_with, provider, log):

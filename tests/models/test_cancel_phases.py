@@ -156,7 +156,7 @@ def test_cancel_of_a_response_at_the_provider(provider, phase, monkeypatch):
 
 def _attached(run) -> None:
     """Wait until the run knows its response at the provider."""
-    until(lambda: run._live.record.response_id is not None)
+    until(lambda: run.record.response_id is not None)
 
 
 def test_cancel_of_a_response_that_is_being_created(provider):

@@ -12,18 +12,21 @@ from typing import Any
 
 
 class Gate:
-    """A point in a script that waits until the test opens it; `reached` is set when a request gets there."""
+    """A point in a script that waits until the test opens it.
+
+    `reached` is set when a request gets there, `opened` when it is open.
+    """
 
     def __init__(self) -> None:
         self.reached = threading.Event()
-        self._opened = threading.Event()
+        self.opened = threading.Event()
         self._lock = threading.Lock()
         self._waiting: list[Any] = []
 
     def open(self) -> None:
         """Let every request go on that waits here or comes here later."""
         with self._lock:
-            self._opened.set()
+            self.opened.set()
             waiting, self._waiting = self._waiting, []
         for loop, event in waiting:
             loop.call_soon_threadsafe(event.set)
@@ -31,7 +34,7 @@ class Gate:
     def join(self, loop: Any, event: Any) -> None:
         """Have `event` set on `loop` when the gate opens; called by the server."""
         with self._lock:
-            if not self._opened.is_set():
+            if not self.opened.is_set():
                 self._waiting.append((loop, event))
                 event = None
         if event is not None:

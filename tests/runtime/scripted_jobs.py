@@ -139,7 +139,7 @@ class Desk:
         def work(tag: int, *, held: bool = False) -> str:
             """Work in a thread."""
             if held:
-                self.gate(self.jobs[tag])._opened.wait()
+                self.gate(self.jobs[tag]).opened.wait()
             return f"done {tag}"
 
         async def work_awaited(tag: int, *, held: bool = False) -> str:

@@ -128,7 +128,7 @@ def test_a_sync_tool_is_abandoned(agent: Agent, provider: ScriptedProvider) -> N
     def slow() -> str:
         """Block."""
         began.reached.set()
-        gate._opened.wait(60)
+        gate.opened.wait(60)
         return "late"
 
     provider.reply(tool_reply(("slow", {})))

@@ -185,7 +185,7 @@ def test_one_of_several_tools_is_at_work(agent: Agent, provider: ScriptedProvide
     def slow() -> str:
         """Block in a thread."""
         began.set()
-        gate._opened.wait(60)
+        gate.opened.wait(60)
         return "late"
 
     async def slow_awaited() -> str:
