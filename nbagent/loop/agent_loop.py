@@ -38,8 +38,6 @@ from nbagent.models import (
     Model,
     ModelRequest,
     ReplyFinished,
-    SchemaDefinition,
-    ToolDefinition,
     distinct_requests,
     is_free,
     prepare,
@@ -306,22 +304,8 @@ class _Loop:
         self.context.emit(MessageAdded(message=message))
 
     def _request(self) -> ModelRequest:
-        spec = self.spec
-        system = (Message(role="system", content=spec.instructions),) if spec.instructions else ()
-        schema = spec.output_schema
-        return ModelRequest(
-            messages=continuation_messages((*system, *self.state.messages), self.state.partial),
-            tools=tuple(
-                ToolDefinition(name=t.name, description=t.description, parameters=t.parameters)
-                for t in spec.tools
-            ),
-            schema=SchemaDefinition(name=schema.name, json_schema=schema.json_schema)
-            if schema is not None and not schema.is_text
-            else None,
-            settings=spec.settings,
-            idle_timeout_s=spec.limits.idle_timeout_s,
-            resume=self.state.attached,
-        )
+        messages = continuation_messages(tuple(self.state.messages), self.state.partial)
+        return ModelRequest.for_agent(self.spec, messages, resume=self.state.attached)
 
 
 _ERROR_TYPES = {

@@ -7,12 +7,12 @@ the background thread's event loop; cancelling the consuming task closes the con
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from nbagent.events import Message, ToolRequest, Usage, UsageSource
-from nbagent.spec import ModelSettings
+from nbagent.spec import AgentSpec, ModelSettings
 
 # `unknown` is a server's word that is in no table, `missing` the end of a reply that no word ended
 FinishReason = Literal[
@@ -56,6 +56,27 @@ class ModelRequest:
     settings: ModelSettings = field(default_factory=ModelSettings)
     idle_timeout_s: float | None = None
     resume: ResumePoint | None = None
+
+    @classmethod
+    def for_agent(
+        cls, spec: AgentSpec, messages: Iterable[Message], *, resume: ResumePoint | None = None
+    ) -> ModelRequest:
+        """Return what an agent asks after `messages`: its instructions before them, its tools, schema and settings."""
+        system = (Message(role="system", content=spec.instructions),) if spec.instructions else ()
+        schema = spec.output_schema
+        return cls(
+            messages=(*system, *messages),
+            tools=tuple(
+                ToolDefinition(name=tool.name, description=tool.description, parameters=tool.parameters)
+                for tool in spec.tools
+            ),
+            schema=SchemaDefinition(name=schema.name, json_schema=schema.json_schema)
+            if schema is not None and not schema.is_text
+            else None,
+            settings=spec.settings,
+            idle_timeout_s=spec.limits.idle_timeout_s,
+            resume=resume,
+        )
 
 
 @dataclass(frozen=True, slots=True)

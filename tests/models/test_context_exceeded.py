@@ -44,6 +44,9 @@ SAID: dict[str, tuple[int, Any]] = {
     "qwen": (400, {"error": {"code": "invalid_parameter_error", "message": "Range of input length should be [1, 30720]", "type": "invalid_request_error"}}),
     "tgi": (422, {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 4000 `inputs` tokens and 1000 `max_new_tokens`", "error_type": "validation"}),
     "copilot": (400, {"error": {"message": "prompt token count of 140000 exceeds the limit of 128000", "code": "model_max_prompt_tokens_exceeded"}}),
+    "cohere": (400, {"message": "too many tokens: total number of tokens in the prompt cannot exceed 4081 - received 4292. Try using a shorter prompt, or enable prompt truncating."}),
+    "cohere-size": (400, {"message": "size limit exceeded: total number of tokens in the prompt cannot exceed 8000 tokens - received 9216."}),
+    "cohere-like": (422, {"error": {"message": "Too many tokens: the number of tokens in the messages must not exceed 128000, got 131072", "type": "invalid_request_error"}}),
     "litellm": (400, {"error": {"message": "litellm.ContextWindowExceededError: AnthropicException", "type": "ContextWindowExceededError", "code": "400"}}),
     "fastapi": (400, {"detail": "context length of 4096 tokens exceeded"}),
 }  # fmt: skip
@@ -53,6 +56,8 @@ OTHERWISE: dict[str, tuple[int, Any]] = {
     "groq-rate": (413, {"error": {"message": "Request too large for model `llama` on tokens per minute (TPM): Limit 6000, Requested 7000, please reduce your message size and try again.", "type": "tokens", "code": "rate_limit_exceeded"}}),
     "a-parameter": (400, {"error": {"message": "Unsupported parameter: 'context_management'", "param": "context_management", "code": "unsupported_parameter"}}),
     "a-tool": (400, {"error": {"message": "Invalid 'tools[0].function.name': string too long. Expected a string with maximum length 64", "code": "string_above_max_length"}}),
+    "cohere-output": (400, {"message": "too many tokens: max tokens must be less than or equal to 4096, the maximum output for this model - received 5000."}),
+    "cohere-rate": (400, {"message": "too many tokens: the tokens of all requests cannot exceed 100000 per minute"}),
     "no-model": (404, {"error": {"message": "The model 'long-context-window' does not exist", "code": "model_not_found"}}),
     "no-key": (401, {"error": {"message": "invalid key: its maximum context length is no business of yours", "code": "invalid_api_key"}}),
 }  # fmt: skip

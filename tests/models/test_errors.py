@@ -52,6 +52,9 @@ REFUSED, OVERLOADED = ProviderRefusedError, ProviderOverloadedError
 PROTOCOL, UNREACHABLE, EARLY = ProviderProtocolError, ProviderUnreachableError, EarlyEndError
 BEGUN = (chunk({"role": "assistant", "content": ""}), *text("Par"))
 
+NDJSON = Head(200, {"content-type": "application/x-ndjson"})
+OLLAMA_CHAT = b'{"model":"m","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant","content":"Par"},"done":false}\n'
+
 TABLE = [
     # HTTP statuses
     Row(id="400", script=error(400, "temperature too high", param="temperature"), kind=REFUSED, status=400, says="refused the request for model 'scripted' (400): temperature too high"),
@@ -83,6 +86,11 @@ TABLE = [
     Row(id="plain text", script=answer(200, "It works!"), kind=PROTOCOL, says="ended before the model did"),
     Row(id="JSON list", script=(Head(200, {"content-type": "application/json"}), Raw(b"[]")), kind=PROTOCOL, says="that is no model's reply: '[]'"),
     Row(id="JSON cut short", script=(Head(200, {"content-type": "application/json"}), Raw(b'{"choices": [')), kind=PROTOCOL, says="its JSON is cut short"),
+    Row(id="Ollama's own chat", script=(NDJSON, Raw(OLLAMA_CHAT), Silence()), kind=PROTOCOL, says="answers in Ollama's own protocol, not in the Chat Completions API", todo="it ends in /v1"),
+    Row(id="Ollama's own generate", script=(NDJSON, Raw(b'{"model":"m","created_at":"2026-01-01T00:00:00Z","response":"Par","done":false}\n{"model":"m","response":"","done":true}\n')), kind=PROTOCOL, says="answers in Ollama's own protocol", todo="it ends in /v1"),
+    Row(id="Ollama's own, whole", script=answer(200, {"model": "m", "message": {"role": "assistant", "content": "Paris"}, "done": True, "done_reason": "stop"}), kind=PROTOCOL, says="answers in Ollama's own protocol", todo="it ends in /v1"),
+    Row(id="Ollama's own, of no type", script=(Head(200, {}), Raw(OLLAMA_CHAT)), kind=PROTOCOL, says="answers in Ollama's own protocol", todo="it ends in /v1"),
+    Row(id="JSON lines", script=(NDJSON, Raw(b'{"a": 1}\n{"b": 2}\n')), kind=PROTOCOL, says="that is no model's reply: '{\"a\": 1}", todo="check base_url"),
     Row(id="JSON error with 200", script=answer(200, {"error": {"message": "no such model", "code": 404}}), kind=REFUSED, status=404, says="no such model"),
     Row(id="empty body", script=(Head(200, {}),), kind=PROTOCOL, says="answered with an empty reply"),
     # streams that break

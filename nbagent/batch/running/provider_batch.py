@@ -31,7 +31,6 @@ from nbagent.models import (
     BatchJob,
     ModelRequest,
     ReplyFinished,
-    SchemaDefinition,
 )
 from nbagent.schemas import InvalidOutputError, check_text
 from nbagent.store import batch_details
@@ -138,16 +137,7 @@ class ProviderBatchRunner(BatchRunner):
             yield lines
 
     def _request(self, prompt: str) -> ModelRequest:
-        spec = self._plan.crew.spec
-        system = (Message(role="system", content=spec.instructions),) if spec.instructions else ()
-        schema = spec.output_schema
-        return ModelRequest(
-            messages=(*system, Message(role="user", content=prompt)),
-            schema=SchemaDefinition(name=schema.name, json_schema=schema.json_schema)
-            if schema is not None and not schema.is_text
-            else None,
-            settings=spec.settings,
-        )
+        return ModelRequest.for_agent(self._plan.crew.spec, [Message(role="user", content=prompt)])
 
     async def _follow(self, job_id: str) -> None:
         """Look at a job until it ends, and take in its answers."""

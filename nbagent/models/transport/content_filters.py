@@ -1,4 +1,4 @@
-"""How providers say that their content filter stopped a request, in the body of an error. Pure; read by `faults.py`."""
+"""How providers say that their content filter stopped a request, in the body of an error. Pure; read by `errors.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How servers say that a request is larger than the model's context, in the body of an error. Pure; read by `faults.py`.
+"""How servers say that a request is larger than the model's context, in the body of an error. Pure; read by `errors.py`.
 
 Some have a code for it, most a sentence; the sentences are matched by what they have in common, so that a server that
 words it a little otherwise is understood too. A limit on tokens in a minute is none of the context.
@@ -45,6 +45,8 @@ _SENTENCES = re.compile(
             r"input tokens exceed",  # OpenAI, later models
             r"range of input length should be",  # Qwen
             r"`?inputs`? (?:tokens \+ `?max_new_tokens|must have less than)",  # TGI, Together
+            r"too many tokens\b.{0,160}?(?:cannot|can't|must not|may not) exceed",  # Cohere
+            r"tokens? in the (?:prompt|input|request|messages).{0,60}?(?:cannot|can't|must not|may not) exceed",
             r"(?:max_seq_len|max_model_len|n_ctx|num_ctx)\b.{0,80}(?:exceed|too (?:small|long))",
         )
     ),

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import orjson
+
 from nbagent.core import MessageTooLargeError, how_to_set, masked_url, masked_urls, message_limit, printable
 from nbagent.errors import ModelError, ProviderProtocolError, ProviderRefusedError
 from nbagent.models.transport.content_filters import filtered_for, is_filtered
@@ -193,7 +195,10 @@ def error_from_redirect(there: str, target: RequestTarget) -> ProviderRefusedErr
 def error_from_body(block: bytes, content_type: str, target: RequestTarget) -> ProviderProtocolError:
     """Return the error for a reply that is neither a stream nor JSON: a web page, most often."""
     start = block.lstrip()[:1000].decode("utf-8", "replace")
-    if start.startswith("<") or "html" in content_type:
+    if is_ollamas_own(block):
+        what = f"{target.shown_url} answers in Ollama's own protocol, not in the {target.api.name} API"
+        todo = "set base_url to the address of its OpenAI-compatible API: it ends in /v1, as http://localhost:11434/v1"
+    elif start.startswith("<") or "html" in content_type:
         what = f"{target.shown_url} answered with a web page instead of a model's reply{_title_of(start)}"
         todo = "check base_url: it is the API's address (most end in /v1), not a website, and behind no login page"
     elif not start:
@@ -206,6 +211,22 @@ def error_from_body(block: bytes, content_type: str, target: RequestTarget) -> P
         )
         todo = "check base_url, and that the server there is an OpenAI-compatible one"
     return ProviderProtocolError(redact(what, target.key), todo)
+
+
+def is_ollamas_own(block: bytes) -> bool:
+    """True where a body begins with a line of Ollama's own API: JSON lines that say whether they are the last."""
+    line = block.lstrip().partition(b"\n")[0]
+    if b'"done"' not in line:
+        return False
+    try:
+        found = orjson.loads(line)
+    except ValueError:
+        return False
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("done"), bool)
+        and bool({"message", "response"} & found.keys())
+    )
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

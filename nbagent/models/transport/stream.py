@@ -33,6 +33,7 @@ from nbagent.models.transport.errors import (
     error_from_reply,
     error_from_size,
     error_from_status,
+    is_ollamas_own,
 )
 
 if TYPE_CHECKING:
@@ -114,13 +115,15 @@ class ResponseStream:
         Raises:
             ProviderProtocolError: it is a web page, cut short, too large, or anything else.
         """
+        if is_ollamas_own(start):  # said at once, not at the end of its stream
+            raise error_from_body(start, self._content_type, self._target)
         body = await self._bounded(start)
         if len(body) > LARGE and body.lstrip()[:1] == b"{":
             return body  # parsed once, by whoever reads it
         try:
             known = orjson.loads(body)
         except ValueError:
-            if body.lstrip().startswith(b"{"):
+            if body.lstrip().startswith(b"{") and not _is_json_lines(body):
                 raise error_from_reply("its JSON is cut short", self._target) from None
             known = None
         if not isinstance(known, dict):
@@ -190,6 +193,15 @@ async def open_stream(
     except Exception as error:  # noqa: BLE001 - the border to the transport; whatever it raises has a fault
         fault = error_from_exception(error, target, idle_timeout_s)
     raise fault  # outside of the handler: what aiohttp raised may quote the key
+
+
+def _is_json_lines(body: bytes) -> bool:
+    """True where the first of several lines is a JSON object by itself."""
+    line, end, rest = body.lstrip().partition(b"\n")
+    try:
+        return bool(end and rest.strip()) and isinstance(orjson.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def _encoding_of(response: ClientResponse) -> str | None:
