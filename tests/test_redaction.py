@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from nbagent.core import masked_urls
-from nbagent.models.transport.key_redaction import redact
+from nbagent.models.transport.error_body import redact
 from nbagent.schemas import InvalidOutputError
 from nbagent.schemas.extract_json import json_values
 

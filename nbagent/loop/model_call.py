@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
+from nbagent import models
 from nbagent.core import utc_now
 from nbagent.errors import EarlyEndError, ModelError, ProviderProtocolError
 from nbagent.events import (
@@ -40,7 +41,6 @@ from nbagent.models import (
     estimate_of,
     price_usd,
 )
-from nbagent.models import protocol as models
 
 Emit = Callable[[Event], None]
 Enter = Callable[[ModelRequest], AbstractAsyncContextManager[Charge]]

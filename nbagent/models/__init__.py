@@ -1,33 +1,22 @@
 """The models: one protocol, the wire formats behind it, and the table of providers.
 
-`openai` is imported nowhere but here, and only at the first request. Where things are:
+aiohttp is imported here and nowhere else, at the first request; `openai` at the first batch file. Where things are:
 
-    protocol.py     ModelRequest, the ModelEvents and the Model protocol: what the loop sees
-    registry.py     "provider:id" -> a model
-    providers.py    the table of facts about providers (provider_status.py: as a person reads it)
-    plugins.py      providers that other packages bring, by entry point
-    wire.py         what both wire formats share: one request, put as the provider takes it, its answer read
-    chat.py         OpenAIChat: Chat Completions (chat_body.py: request -> body; chat_reply.py: chunks -> events)
-    responses.py    OpenAIResponses: the Responses API (responses_body.py, responses_reply.py, response_items.py)
-    background.py   a response that lives at its provider (background_faults.py, errands.py)
-    concessions.py  what a provider turned out not to take, remembered
-    strict.py       JSON Schema -> the strict subset
-    parts.py        files and schemas in the words that both wire formats use
-    encoding.py     JSON to and from a provider
-    sse.py          bytes -> data payloads
-    endpoint.py     where a model is, and its key
-    identity.py     what tells one model from another
-    exchange.py     one HTTP request and the bytes of its answer
-    connections.py  one SDK client for each server, key and event loop
-    faults.py       anything that goes wrong -> a ModelError that says what to do (fault_table.py: the rows)
-    redaction.py    keys, cut out of messages
-    usage.py        a usage object -> Usage
-    prices.py       what a call cost
-    listed.py       models by name, for completion
+    protocol.py         ModelRequest, the ModelEvents and the Model protocol: what the loop sees
+    providers.py        the table of facts about providers: a new provider is a row
+    plugins.py          providers that other packages bring, by entry point
+    registry.py         "provider:id" -> a model; the names and providers known here
+    endpoint.py         where a model is, its key, the headers that carry it
+    capabilities.py     what a provider turned out not to take, remembered; how a request is put
+    pricing.py          what a call cost
+    token_estimates.py  how many tokens a text has, where nobody counted
+    openai/             the wire formats of OpenAI: Chat Completions, Responses, batch files
+    replies/            what every wire format's reply is read with
+    transport/          HTTP: a request, the bytes of its answer, and what goes wrong on the way
+
+A new wire format is a folder beside `openai/` with a class of models, named by the rows that speak it (`Provider.wire`).
 """
 
-from nbagent.models.identity import model_identity
-from nbagent.models.known_models import known_models
 from nbagent.models.openai.batch_api import MOST_BYTES, MOST_LINES, PRICE_SHARE, BatchClient, BatchJob
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
@@ -44,12 +33,18 @@ from nbagent.models.protocol import (
     ResumePoint,
     SchemaDefinition,
     TextDelta,
+    TextReclassified,
     ToolDefinition,
     prepare,
 )
-from nbagent.models.provider_status import provider_status
 from nbagent.models.providers import Provider, provider_names, provider_row, register_provider
-from nbagent.models.registry import default_model_name, resolve_model
+from nbagent.models.registry import (
+    default_model_name,
+    known_models,
+    model_identity,
+    provider_status,
+    resolve_model,
+)
 from nbagent.models.replies.call_ids import distinct_requests
 from nbagent.models.token_estimates import ESTIMATED, estimate_of, estimated_tokens, tokens_of_messages
 from nbagent.models.transport.client import close_connections
@@ -75,6 +70,7 @@ __all__ = [
     "ResumePoint",
     "SchemaDefinition",
     "TextDelta",
+    "TextReclassified",
     "ToolDefinition",
     "close_connections",
     "default_model_name",

@@ -1,19 +1,25 @@
-"""From a model's name to a model: `"provider:id"` strings.
+"""Models by name: "provider:id" strings, what tells one model from another, the names and providers known here.
 
-Called by `agent.py` and the magics on the main thread; it makes no request, starts nothing and reads no key.
+Called by `agent.py` and the magics on the main thread; it makes no request, starts nothing and shows no key. Names are
+those of the price list, of the user's own prices and of the configured model: for completion, never for refusing one.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from typing import Any
 
+from nbagent import settings
+from nbagent.core import masked_url
 from nbagent.errors import ConfigurationError, UnknownModelError, did_you_mean
 from nbagent.models.openai.base import OpenAICompatibleModel
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
 from nbagent.models.plugins import all_provider_names, find_provider
+from nbagent.models.pricing import price_key
 from nbagent.models.protocol import Model
-from nbagent.models.providers import Provider, provider_names
+from nbagent.models.providers import Provider, is_loopback, provider_names, provider_row, wire_label
 
 DEMO_MODEL = "demo:assistant"
 _OURS: Mapping[str, type[OpenAIChat | OpenAIResponses]] = {"chat": OpenAIChat, "responses": OpenAIResponses}
@@ -80,3 +86,78 @@ def _without_colon(name: str, *, is_provider: bool) -> UnknownModelError:
         f"model {name!r} does not say which provider serves it",
         f'write "openai:{name}", or another of: {", ".join(provider_names())}',
     )
+
+
+def model_identity(model: Model) -> list[str | None]:
+    """Return provider, id, kind and address: two servers that call their model alike are two models.
+
+    The kind is the wire format that it speaks, or the class of a model of somebody else's. The address is the base URL
+    without user and password, with a deployment's path or query; None where the provider's own server is started on
+    this machine, and for models that tell none (`address`).
+    """
+    wire = getattr(getattr(model, "wire", None), "name", None)
+    address = getattr(model, "address", None)
+    return [
+        model.provider,
+        model.id,
+        wire or type(model).__qualname__,
+        address if isinstance(address, str) else None,
+    ]
+
+
+def known_models(provider: str) -> list[str]:
+    """Return the models of a provider as "provider:name", the user's own first; an unknown provider has none.
+
+    The first call loads the price list: 0.2 s.
+    """
+    own = [DEMO_MODEL, *_configured("prices"), _configured("model") or ""]
+    names = [name for name in own if name.startswith(f"{provider}:")]
+    return list(dict.fromkeys([*names, *(f"{provider}:{model}" for model in _on_the_list(provider))]))
+
+
+def _configured(option: str) -> Any:
+    try:
+        return settings.get(option)
+    except ConfigurationError:  # said at the next launch
+        return ()
+
+
+def _on_the_list(provider: str) -> list[str]:
+    try:
+        from genai_prices.data_snapshot import get_snapshot
+    except ImportError:
+        return []
+    found = (one for one in get_snapshot().providers if one.id == price_key(provider))
+    return [model.id for one in found for model in one.models if not model.deprecated]
+
+
+def provider_status() -> list[dict[str, Any]]:
+    """Return one dict for each provider, in the table's order.
+
+    Keys: `provider`, `label`, `wire_formats` (the first is what "provider:model" means), `key_variable` (None where
+    there is none), `configured` (True where a call can be tried: its key is set or not needed, and it is known where
+    the server is), `base_url` (None where it is not known or not started yet), `schema_rungs` (the ways to ask for
+    JSON, best first), `native_background`, `usage` (`include_usage`, `always`, `never`), `notes`.
+    """
+    rows = (provider_row(name) for name in provider_names())
+    return [_entry(row) for row in rows if row is not None]
+
+
+def _entry(row: Provider) -> dict[str, Any]:
+    url = row.url_of(None, os.environ)
+    key = bool(row.key_variable and os.environ.get(row.key_variable, "").strip())
+    knows_where = not isinstance(row.wires[0], str)  # a class of models may know the address itself
+    reachable = url is not None or row.find_base_url is not None or knows_where
+    keyless = not row.key_required or (url is not None and is_loopback(url))
+    return {
+        "provider": row.name,
+        "label": row.label,
+        "wire_formats": tuple(map(wire_label, row.wires)),
+        "key_variable": row.key_variable,
+        "configured": reachable and (key or keyless),
+        "base_url": masked_url(url) if url is not None else None,
+        "schema_rungs": row.schema_rungs,
+        "native_background": row.native_background,
+        "usage": row.usage,
+        "notes": row.notes,
+    }

@@ -7,7 +7,7 @@ import json
 from nbagent.events import FilePart, Message, ToolRequest
 from nbagent.models import ModelRequest, SchemaDefinition, ToolDefinition, provider_row
 from nbagent.models.capabilities import RequestOptions
-from nbagent.models.openai.chat_body import chat_body
+from nbagent.models.openai.chat import chat_body
 from nbagent.models.transport.wire_json import encode
 from nbagent.spec import ModelSettings
 

@@ -21,9 +21,9 @@ from nbagent.errors import (
     ProviderUnreachableError,
 )
 from nbagent.models import OpenAIChat, TextDelta
+from nbagent.models.transport.error_body import redact, retry_after_s
 from nbagent.models.transport.error_table import ProviderSilentError
-from nbagent.models.transport.errors import RequestTarget, error_from_exception, retry_after_s
-from nbagent.models.transport.key_redaction import redact
+from nbagent.models.transport.errors import RequestTarget, error_from_exception
 from tests.models.single_call import chat, request, stream
 from tests.provider.chat_wire import chunk, data, end, text, text_reply
 from tests.provider.steps import Drop, DropAt, Gate, Head, Raw, Script, Silence, Wait, answer, error

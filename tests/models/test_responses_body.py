@@ -9,8 +9,9 @@ import pytest
 from nbagent.events import FilePart, Message, ToolRequest
 from nbagent.models import ModelRequest, SchemaDefinition, ToolDefinition, provider_row
 from nbagent.models.capabilities import RequestOptions
-from nbagent.models.openai.chat_body import chat_body
-from nbagent.models.openai.responses_body import left_out, responses_body, tagged
+from nbagent.models.openai.chat import chat_body
+from nbagent.models.openai.response_items import tagged
+from nbagent.models.openai.responses import left_out, responses_body
 from nbagent.spec import ModelSettings
 
 PRICE = ToolDefinition(

@@ -2,7 +2,7 @@
 
 Used by `responses.py` on the background thread, one `BackgroundResponse` for one model call. A connection that drops is
 taken up again after the last event; where that is no longer possible the response is polled. It is never created
-twice: a create whose outcome is unknown is an error that says so.
+twice: a create whose outcome is unknown is an error that says so, and the loop tries none of this file's errors again.
 """
 
 from __future__ import annotations
@@ -13,28 +13,33 @@ from collections.abc import AsyncGenerator, Awaitable
 from typing import TypeVar
 from urllib.parse import quote
 
-from nbagent.errors import ModelError, ProviderOverloadedError, ProviderProtocolError, ProviderSilentError
-from nbagent.models.endpoint import Endpoint
-from nbagent.models.openai.background_errors import (
-    NO_STREAM,
-    detached,
-    expired,
-    outcome_unknown,
-    queue_timeout,
-    was_perhaps_created,
+from nbagent.errors import (
+    ModelError,
+    OutOfReachError,
+    ProviderOverloadedError,
+    ProviderProtocolError,
+    ProviderRefusedError,
+    ProviderSilentError,
+    ProviderUnreachableError,
+    QueueTimeoutError,
 )
+from nbagent.models.endpoint import Endpoint
 from nbagent.models.openai.base import OpenAICompatibleModel, OpenedStream, ResponseReader
 from nbagent.models.openai.responses_stream import ResponsesStreamParser
 from nbagent.models.protocol import ModelEvent, ModelRequest, Notice, ResponseAttached
 from nbagent.models.transport.background_tasks import spawn
-from nbagent.models.transport.errors import RequestTarget
+from nbagent.models.transport.errors import NOTHING_SENT, RequestTarget
 from nbagent.models.transport.stream import ResponseStream, fetch_json, open_stream
 
 KERNEL_DIED = "kernel_died"  # the cancellation's message when the kernel ends: the response is left to go on
 _PATIENCE_S = 120.0  # how long a response may be out of reach, where the request sets no idle time
 _PAUSES_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)  # between tries to reach it
 _POLLS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # between looks at it
-_ERRAND_S = 5.0
+_CANCEL_S = 5.0
+
+# answers to a wish for the stream that mean: look at the response itself
+_NO_STREAM = frozenset({400, 404, 405, 406, 409, 410, 422, 501})
+_PERHAPS_CREATED = frozenset({408, 502, 504})  # a gateway gave up on a server that may have got it
 
 T = TypeVar("T")
 
@@ -126,7 +131,7 @@ class BackgroundResponse:
             if KERNEL_DIED in stop.args:
                 creating.cancel()
             else:
-                spawn(self._cancel_created(creating), _ERRAND_S)
+                spawn(self._cancel_created(creating), _CANCEL_S)
             raise
         self._lives = opened.plan.background and _echoed(self._reply)
         if self._queued_timeout_s is not None:
@@ -148,11 +153,11 @@ class BackgroundResponse:
             while reply.response_id is None and not reading.over:
                 events.extend(await reading.more())
         except ModelError as error:
-            if asked_for_background and was_perhaps_created(error):
-                raise outcome_unknown(error, self._target) from None
+            if asked_for_background and _was_perhaps_created(error):
+                raise _outcome_unknown(error, self._target) from None
             raise
         if asked_for_background and reply.response_id is None and not reply.done:
-            raise outcome_unknown(None, self._target)
+            raise _outcome_unknown(None, self._target)
         return opened, events
 
     # ---------------------------------------------------------------- follow
@@ -198,7 +203,7 @@ class BackgroundResponse:
         try:
             exchange = await open_stream(self._target, path, None, self._request.idle_timeout_s)
         except ModelError as error:
-            if error.status_code in NO_STREAM or isinstance(error, ProviderSilentError):
+            if error.status_code in _NO_STREAM or isinstance(error, ProviderSilentError):
                 self._polling = True
             else:
                 await self._pause(error)
@@ -218,7 +223,7 @@ class BackgroundResponse:
         except ModelError as error:
             if error.status_code == 404:  # noqa: PLR2004 - HTTP's word for gone
                 self._lives = False
-                raise expired(self._id, self._target) from None
+                raise _expired(self._id, self._target) from None
             await self._pause(error)
             return []
         self._lost_at, self._failures = None, 0
@@ -235,7 +240,7 @@ class BackgroundResponse:
         if isinstance(error, ProviderOverloadedError) and error.retry_after_s is not None:
             pause = max(pause, error.retry_after_s)
         if now + pause - self._lost_at > self._patience_s:
-            raise detached(self._id, error, self._patience_s, self._target)
+            raise _detached(self._id, error, self._patience_s, self._target)
         self._failures += 1
         await asyncio.sleep(pause)
 
@@ -251,7 +256,7 @@ class BackgroundResponse:
                 raise
         self._cancel_there()
         assert self._queued_timeout_s is not None
-        raise queue_timeout(self._id, self._queued_timeout_s, self._target)
+        raise _queue_timeout(self._id, self._queued_timeout_s, self._target)
 
     # ------------------------------------------------------------------- end
 
@@ -265,10 +270,10 @@ class BackgroundResponse:
 
     def _cancel_there(self) -> None:
         self._lives = False
-        spawn(self._cancel(), _ERRAND_S)
+        spawn(self._cancel(), _CANCEL_S)
 
     async def _cancel(self) -> None:
-        await fetch_json(self._target, f"{self._path()}/cancel", b"", _ERRAND_S)
+        await fetch_json(self._target, f"{self._path()}/cancel", b"", _CANCEL_S)
 
     async def _cancel_created(self, creating: asyncio.Future[tuple[OpenedStream, list[ModelEvent]]]) -> None:
         """Wait for a create that nobody wants any more, and cancel what it made."""
@@ -296,3 +301,46 @@ class BackgroundResponse:
 def _echoed(reply: ResponsesStreamParser) -> bool:
     """True where the reply shows that the provider runs it on its own side; some take the wish and ignore it."""
     return reply.background is True or (reply.background is None and reply.status == "queued")
+
+
+def _was_perhaps_created(error: ModelError) -> bool:
+    """True where the provider may have created a response although the create failed."""
+    if error.status_code is not None:
+        return error.status_code in _PERHAPS_CREATED
+    return isinstance(error, ProviderUnreachableError) and NOTHING_SENT not in getattr(error, "__notes__", ())
+
+
+def _outcome_unknown(error: ModelError | None, target: RequestTarget) -> ModelError:
+    """Return the error for a create without an answer."""
+    why = f"; {error.what}" if error is not None else "; its stream ended before the response had an id"
+    return OutOfReachError(
+        f"whether provider {target.provider!r} created the background response is not known{why}",
+        "look at the provider's own list before you launch it again: it may run there, and be paid for",
+        status_code=error.status_code if error is not None else None,
+    )
+
+
+def _expired(response_id: str, target: RequestTarget) -> ModelError:
+    """Return the error for a response that the provider no longer has."""
+    return ProviderRefusedError(
+        f"provider {target.provider!r} no longer has response {response_id!r} (404): it has expired or was deleted",
+        "launch the run again; the text that had come is kept",
+        status_code=404,
+    )
+
+
+def _detached(response_id: str, error: ModelError, seconds: float, target: RequestTarget) -> ModelError:
+    """Return the error for a response that was out of reach for too long."""
+    return OutOfReachError(
+        f"response {response_id!r} at provider {target.provider!r} was out of reach for {seconds:g} s; {error.what}",
+        "it may go on there: resume the run to attach to it again",
+        status_code=error.status_code,
+    )
+
+
+def _queue_timeout(response_id: str, seconds: float, target: RequestTarget) -> ModelError:
+    """Return the error for a response that waited too long."""
+    return QueueTimeoutError(
+        f"response {response_id!r} waited for longer than {seconds:g} s in the queue of provider {target.provider!r}",
+        "try again later, or allow more with OpenAIResponses(queued_timeout_s=...)",
+    )

@@ -16,7 +16,7 @@ import orjson
 
 from nbagent.errors import ModelError
 from nbagent.events import ToolRequest
-from nbagent.models.openai.chat_body import kept_fields
+from nbagent.models.openai.content import kept_fields
 from nbagent.models.protocol import (
     ModelEvent,
     ReasoningDelta,

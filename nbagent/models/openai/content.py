@@ -12,6 +12,8 @@ import binascii
 import json
 import math
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import orjson
 
@@ -53,6 +55,19 @@ def text_of(part: FilePart) -> str | None:
 def data_url(part: FilePart) -> str:
     """Return a file as a data URL."""
     return f"data:{part.media_type};base64,{part.data}"
+
+
+def kept_fields(
+    provider: str, model: str, *, reasoning: str | None, extra: Mapping[str, Any], calls: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], ...]:
+    """Return what a message keeps of a reply's own fields, with who made them, so that they go back as they came.
+
+    `reasoning` is the field in which reasoning text came; `extra` are fields of the message, such as the thought
+    signature of Gemini in `extra_content`, `calls` those of single tool calls by their ids.
+    """
+    fields = {"reasoning_field": reasoning, "extra": dict(extra), "calls": dict(calls)}
+    kept = {name: value for name, value in fields.items() if value}
+    return ({"maker": f"{provider}:{model}", "chat": kept},) if kept else ()
 
 
 def schema_name(name: str) -> str:

@@ -1,6 +1,6 @@
 """The output items of a response: their text, refusal and tool calls, whole or in parts.
 
-Used by `responses_reply.py`; pure.
+Used by `responses_stream.py`; pure.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from uuid import uuid4
 
 from nbagent.events import ToolRequest
 from nbagent.models.replies.lenient import name_in, whole_number
+
+_OWN = frozenset({"phase", "extra_content", "thought_signature"})  # fields that a message does not say
 
 
 def output_text(items: Iterable[Mapping[str, Any]]) -> str:
@@ -43,6 +45,16 @@ def same_item(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         if one.get(name) and other.get(name):
             return bool(one[name] == other[name])
     return one.get("type") != "function_call" or one.get("arguments") == other.get("arguments")
+
+
+def tagged(items: Iterable[Mapping[str, Any]], provider: str, model: str) -> tuple[Mapping[str, Any], ...]:
+    """Return output items as a message keeps them: with who made them, for nobody else can read them."""
+    kept = list(items)
+    while kept and kept[-1].get("type") == "reasoning":
+        kept.pop()  # alone it is refused: what it led to never came
+    if all(item.get("type") in ("message", "function_call") and not _OWN & item.keys() for item in kept):
+        return ()  # the message itself says all of that
+    return tuple({"maker": f"{provider}:{model}", "item": item} for item in kept)
 
 
 def _parts(items: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

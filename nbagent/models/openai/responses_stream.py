@@ -16,9 +16,9 @@ from nbagent.models.openai.response_items import (
     output_text,
     refusal_in,
     same_item,
+    tagged,
     tool_requests_in,
 )
-from nbagent.models.openai.responses_body import tagged
 from nbagent.models.protocol import (
     FinishReason,
     ModelEvent,

@@ -70,7 +70,7 @@ def meaning_of(word: str) -> Meaning:
 
 
 def finish_reason_of(word: str | None) -> FinishReason:
-    """Return our word for a server's; what ends no reply of ours (`end_faults.py` raises for it) is an `error`."""
+    """Return our word for a server's; what ends no reply of ours (`end_errors.py` raises for it) is an `error`."""
     if word is None:
         return "missing"
     meaning = meaning_of(word)

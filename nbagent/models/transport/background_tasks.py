@@ -1,6 +1,7 @@
-"""Short work that outlives whoever asked for it: cancelling a response at its provider.
+"""Background tasks that outlive their caller, such as cancelling a response at its provider.
 
-Used by `background.py` and `connections.py` on the background thread. The event loop itself keeps no tasks alive: they are held here.
+Used by `openai/background.py` and `client.py` on the background thread. The event loop itself keeps no tasks alive:
+they are held here.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ _running: set[asyncio.Task[None]] = set()
 
 
 def spawn(work: Coroutine[Any, Any, None], seconds: float) -> None:
-    """Do `work` on the running loop, for at most `seconds`; its failure is nobody's to hear of."""
+    """Run `work` on the event loop for at most `seconds`; a failure is ignored."""
     task = asyncio.get_running_loop().create_task(_bounded(work, seconds))
     _running.add(task)
     task.add_done_callback(_ended)
 
 
 async def drain(seconds: float) -> None:
-    """Wait for this loop's errands, for at most `seconds`: the connections they use are about to be closed."""
+    """Wait for this loop's tasks, for at most `seconds`: the connections they use are about to be closed."""
     loop = asyncio.get_running_loop()
     if mine := [task for task in _running if task.get_loop() is loop]:
         await asyncio.wait(mine, timeout=seconds)

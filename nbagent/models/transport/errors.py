@@ -11,16 +11,24 @@ import errno
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
 
-from nbagent.core import MessageTooLargeError, how_to_set, masked_url, masked_urls, message_limit, printable
+from nbagent.core import MessageTooLargeError, how_to_set, masked_url, masked_urls, message_limit
 from nbagent.errors import ModelError, ProviderProtocolError, ProviderRefusedError
 from nbagent.models.transport.content_filters import filtered_for, is_filtered
 from nbagent.models.transport.context_errors import is_context_exceeded
+from nbagent.models.transport.error_body import (
+    detail_of,
+    error_field,
+    named_parameter,
+    redact,
+    retry_after_s,
+    shown_line,
+    status_in,
+    title_of,
+)
 from nbagent.models.transport.error_table import (
     FAILED_IN_REPLY,
     FILTERED,
@@ -39,11 +47,9 @@ from nbagent.models.transport.error_table import (
     ErrorTemplate,
     transport_faults,
 )
-from nbagent.models.transport.key_redaction import redact
 
 NOTHING_SENT = "nothing was sent"  # a note on errors of requests that never left this machine
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
-_DETAIL_CHARS = 300
 # in the type or code of an error object: what would fail again
 _REFUSING = (
     "authentication", "bad_request", "badrequest", "image", "insufficient_quota", "invalid", "not_found", "permission",
@@ -102,11 +108,11 @@ def error_from_status(
     status: int, headers: Mapping[str, str], body: Any, target: RequestTarget
 ) -> ModelError:
     """Return the error for an HTTP answer of `status`; `body` is JSON data or text."""
-    detail = detail_of(body, target)
+    detail = detail_of(body, target.key)
     row = STATUS_FAULTS.get(status) or (
         OTHER_5XX if status >= 500 else OTHER_4XX if status >= 400 else OTHER_STATUS  # noqa: PLR2004 - HTTP's classes
     )
-    code = str(_error_field(body, "code") or _error_field(body, "type") or "")
+    code = str(error_field(body, "code") or error_field(body, "type") or "")
     if status in _FILTERING and is_filtered(body):
         row, detail = FILTERED, f"{detail}{filtered_for(body)}"
     elif status >= 400 and status not in _NO_CONTEXT and is_context_exceeded(body):  # noqa: PLR2004 - HTTP's classes
@@ -117,7 +123,7 @@ def error_from_status(
         row = NO_PAGE
     elif status == 500 and re.match(r"\d+ validation error", detail):  # noqa: PLR2004 - FastAPI behind a catch-all
         row = STATUS_FAULTS[422]
-    param = _error_field(body, "param") or _named_parameter(body)
+    param = error_field(body, "param") or named_parameter(body)
     return _build(
         row,
         target,
@@ -130,11 +136,11 @@ def error_from_status(
 
 def error_from_error_object(error: Any, target: RequestTarget) -> ModelError:
     """Return the error for an error object inside a reply that began with HTTP 200."""
-    status = _status_in(error)
+    status = status_in(error)
     if status is not None:
         return error_from_status(status, {}, {"error": error}, target)
-    kind = f"{_error_field(error, 'type') or ''} {_error_field(error, 'code') or ''}".lower()
-    detail = detail_of(error, target)
+    kind = f"{error_field(error, 'type') or ''} {error_field(error, 'code') or ''}".lower()
+    detail = detail_of(error, target.key)
     if is_filtered(error):
         return _build(FILTERED, target, detail=f"{detail}{filtered_for(error)}")
     if is_context_exceeded(error):
@@ -199,13 +205,13 @@ def error_from_body(block: bytes, content_type: str, target: RequestTarget) -> P
         what = f"{target.shown_url} answers in Ollama's own protocol, not in the {target.api.name} API"
         todo = "set base_url to the address of its OpenAI-compatible API: it ends in /v1, as http://localhost:11434/v1"
     elif start.startswith("<") or "html" in content_type:
-        what = f"{target.shown_url} answered with a web page instead of a model's reply{_title_of(start)}"
+        what = f"{target.shown_url} answered with a web page instead of a model's reply{title_of(start)}"
         todo = "check base_url: it is the API's address (most end in /v1), not a website, and behind no login page"
     elif not start:
         what = f"{target.shown_url} answered with an empty reply"
         todo = "check base_url, and that the server there is an OpenAI-compatible one"
     else:
-        shown = _one_line(start, 80)
+        shown = shown_line(start, 80)
         what = (
             f"{target.shown_url} answered with {content_type or 'data'!r} that is no model's reply: {shown!r}"
         )
@@ -227,46 +233,6 @@ def is_ollamas_own(block: bytes) -> bool:
         and isinstance(found.get("done"), bool)
         and bool({"message", "response"} & found.keys())
     )
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the wait that a provider asks for, in seconds: `retry-after-ms`, or `retry-after` as seconds or a date."""
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return max(milliseconds / 1000, 0.0)
-    text = headers.get("retry-after")
-    if text is None:
-        return None
-    seconds = _number(text)
-    if seconds is not None:
-        return max(seconds, 0.0)
-    try:
-        at = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-    return max((at - datetime.now(UTC)).total_seconds(), 0.0)
-
-
-def detail_of(body: Any, target: RequestTarget) -> str:
-    """Return one line of what a provider says in an error's body, redacted and cut to a readable length."""
-    error = body.get("error", body) if isinstance(body, Mapping) else body
-    if isinstance(error, Mapping):
-        text = (
-            error.get("message")
-            or error.get("detail")
-            or error.get("code")
-            or error.get("type")
-            or str(dict(error) or "")
-        )
-    elif isinstance(error, (list, tuple)):
-        text = str(list(error))
-    else:
-        text = error or ""
-    line = str(text)
-    if line.lstrip()[:1] == "<":
-        line = f"a web page{_title_of(line)}"
-    return redact(_one_line(line, _DETAIL_CHARS), target.key) or "no details given"
 
 
 def _build(
@@ -328,48 +294,5 @@ def _transport_fault(error: BaseException) -> ErrorTemplate:
 
 def _root_detail(error: BaseException, target: RequestTarget) -> str:
     *_, root = _causes(error)
-    text = _one_line(masked_urls(str(root)), 160)
+    text = shown_line(masked_urls(str(root)), 160)
     return redact(f"{type(root).__name__}: {text}" if text else type(root).__name__, target.key)
-
-
-def _named_parameter(body: Any) -> str | None:
-    """Return the part of the request that an error's body names first, where its `param` names none."""
-    found = re.search(
-        r"stream_options|include_usage|response_format|text\.format|json_schema|max_completion_tokens|max_tokens"
-        r"|\bbackground\b|encrypted|reasoning_content|reasoning_details|extra_content",
-        str(body),
-    )
-    return found.group() if found else None
-
-
-def _error_field(body: Any, name: str) -> Any:
-    error = body.get("error", body) if isinstance(body, Mapping) else None
-    return error.get(name) if isinstance(error, Mapping) else None
-
-
-def _status_in(error: Any) -> int | None:
-    for name in ("status_code", "code", "status"):
-        number = _number(_error_field(error, name))
-        if number is not None and 400 <= number < 600:  # noqa: PLR2004 - HTTP's range of errors
-            return int(number)
-    return None
-
-
-def _title_of(page: str) -> str:
-    found = re.search(r"<title[^>]*>(.*?)</title>", page, re.IGNORECASE | re.DOTALL)
-    title = _one_line(found.group(1), 60) if found else ""
-    return f" ({title!r})" if title else ""
-
-
-def _one_line(text: str, chars: int) -> str:
-    line = printable(" ".join(text.split()))
-    return line if len(line) <= chars else line[: chars - 3] + "..."
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return None
