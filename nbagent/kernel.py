@@ -145,11 +145,11 @@ async def _answer(stream: Any, ident: Any, parent: Mapping[str, Any]) -> None:
     content = parent.get("content") or {}
     reply: dict[str, Any]
     try:
-        heard = _command_handler is not None and _command_handler(content)
+        was_taken = _command_handler is not None and _command_handler(content)
     except Exception as error:  # noqa: BLE001 - a click must get an answer, and the control thread must live
         reply = {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": []}
     else:
-        reply = {"status": "ok", "heard": heard, "command_id": content.get("command_id")}
+        reply = {"status": "ok", "heard": was_taken, "command_id": content.get("command_id")}
     sent = kernel.session.send(stream, REPLY, reply, parent, ident=ident)
     if inspect.isawaitable(sent):
         await sent

@@ -84,7 +84,7 @@ def plot_timeline(run: Any) -> Figure:
     axes.set_xlim(left=0)
     axes.set_xlabel("seconds since the launch")
     if not [bar for bar in bars if bar.kind != "queue"]:
-        _say(axes, "no call has ended yet" if not len(steps) else "nothing to show")
+        _write_note(axes, "no call has ended yet" if not len(steps) else "nothing to show")
     _legend(figure, [kind for kind in COLOURS if any(bar.kind == kind for bar in bars)])
     return figure
 
@@ -198,8 +198,8 @@ def _frame(by: str, filters: dict[str, Any], *, but_not: str = "") -> pd.DataFra
         raise UnknownOptionError(
             f"cannot draw by {by!r}{did_you_mean(by, words)}", f"by is one of: {', '.join(words)}"
         )
-    asked: Callable[..., pd.DataFrame] = getattr(metrics, f"by_{by}")
-    return asked(**filters)
+    by_frame: Callable[..., pd.DataFrame] = getattr(metrics, f"by_{by}")
+    return by_frame(**filters)
 
 
 def _canvas(*, height: float) -> tuple[Figure, Axes]:
@@ -229,9 +229,9 @@ def _picture_class() -> type[Figure]:
 
     class Picture(Figure):
         def _repr_png_(self) -> bytes:
-            held = io.BytesIO()
-            self.savefig(held, format="png", dpi=100)
-            return held.getvalue()
+            buffer = io.BytesIO()
+            self.savefig(buffer, format="png", dpi=100)
+            return buffer.getvalue()
 
     return Picture
 
@@ -244,7 +244,7 @@ def _name_bars(axes: Axes, frame: pd.DataFrame, by: str, left_out: int) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
     if not names:
-        _say(axes, "no run fits")
+        _write_note(axes, "no run fits")
     elif left_out > 0:
         axes.set_title(f"{left_out} more are not shown", color=INK, fontsize=9, loc="right")
 
@@ -277,7 +277,7 @@ def _legend(figure: Figure, kinds: list[str]) -> None:
         )
 
 
-def _say(axes: Axes, text: str) -> None:
+def _write_note(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=INK)
 
 

@@ -84,7 +84,7 @@ class ActiveBatch:
             self._results.finish()
             self.finished.set_result(None)
         else:
-            self._runtime.thread.submit(self._followed(follower, self.finished))
+            self._runtime.thread.submit(self._follow(follower, self.finished))
 
     def set_limits(self, limits: BatchLimits) -> None:
         """Be bounded by these from now on."""
@@ -126,7 +126,7 @@ class ActiveBatch:
         else:
             finished.set_exception(failure)
 
-    async def _followed(self, follower: Follower, finished: concurrent.futures.Future[None]) -> None:
+    async def _follow(self, follower: Follower, finished: concurrent.futures.Future[None]) -> None:
         try:
             await follower.run()
         finally:
@@ -184,13 +184,17 @@ class ActiveBatch:
             tags=plan.tags,
             batch_id=self._identity.batch_id,
         )
-        alone = BatchLauncher(self._runtime, self._store, plan.crew, request, slots=limiter)
-        together = alone
+        single_launcher = BatchLauncher(self._runtime, self._store, plan.crew, request, slots=limiter)
+        group_launcher = single_launcher
         if plan.group > 1:
             spec = replace(plan.crew.spec, output_schema=group_schema(plan.output_schema))
             crew = replace(plan.crew, spec=spec)
-            together = BatchLauncher(self._runtime, self._store, crew, request, slots=limiter)
-        parts: dict[str, Any] = {"alone": alone, "together": together, "budget": budget}
+            group_launcher = BatchLauncher(self._runtime, self._store, crew, request, slots=limiter)
+        parts: dict[str, Any] = {
+            "single_launcher": single_launcher,
+            "group_launcher": group_launcher,
+            "budget": budget,
+        }
         runner: BatchRunner
         if plan.mode == "provider-batch":
             runner = ProviderBatchRunner(plan, source, self._results, record=self._record_durably, **parts)

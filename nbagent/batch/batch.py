@@ -256,15 +256,15 @@ class Batch:
         if not self.done():
             return self
         outcomes = self._results.outcomes
-        left = [n for n, one in enumerate(outcomes) if one is not None and one.status in _NOT_ENDED]
-        lost = [n for n in left if (one := outcomes[n]) is not None and one.prompt is None]
-        known = self._source is not None and self._source.frame is not None
-        if lost and rows is None and not known:
+        unfinished = [n for n, one in enumerate(outcomes) if one is not None and one.status in _NOT_ENDED]
+        unknown = [n for n in unfinished if (one := outcomes[n]) is not None and one.prompt is None]
+        has_table = self._source is not None and self._source.frame is not None
+        if unknown and rows is None and not has_table:
             raise ConfigurationError(
-                f"{len(lost)} rows of batch {self.label or self.batch_id!r} were never asked, and the record does not hold them",
+                f"{len(unknown)} rows of batch {self.label or self.batch_id!r} were never asked, and the record does not hold them",
                 "give their table again: batch.resume(rows=table)",
             )
-        return self._ask_again(left, RowChanges(None, agent, max_cost, rows, {}))
+        return self._ask_again(unfinished, RowChanges(None, agent, max_cost, rows, {}))
 
     def _ask_again(self, positions: Sequence[int], changes: RowChanges) -> Batch:
         plan = self._plan_for(changes)

@@ -107,9 +107,9 @@ def plan_of(definition: Mapping[str, Any], label: str | None, agent: Any = None)
 
 def _names(definition: Mapping[str, Any]) -> dict[str, Any]:
     """The variables of the template: as they were, those that were no plain data as the notebook has them now."""
-    here = notebook_names()
-    left = {name: here[name] for name in definition["names_left"] if name in here}
-    return {**left, **definition["names"]}
+    notebook = notebook_names()
+    not_plain = {name: notebook[name] for name in definition["names_left"] if name in notebook}
+    return {**not_plain, **definition["names"]}
 
 
 def schema_of(definition: Mapping[str, Any]) -> OutputSchema | None:

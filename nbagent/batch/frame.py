@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nbagent.batch.inputs.snapshot import kept
+from nbagent.batch.inputs.snapshot import copied
 from nbagent.batch.inputs.tables import names_of
 from nbagent.batch.row_outcome import NOT_ASKED, RowOutcome
 from nbagent.errors import BatchError
@@ -59,17 +59,17 @@ def frame_of(
     import pandas as pd
 
     layout = TEXT if schema is None else layout_of(schema, explode=explode, alone=CONTENT)
-    answers = [None if one is None else kept(one.answer) for one in outcomes]
+    answers = [None if one is None else copied(one.answer) for one in outcomes]
     columns, positions = columns_of(answers, layout, of_nothing=True)
     measures = measures_of(outcomes)
     if repeat is not None:
         measures = {"repeat": pd.array(list(repeat), dtype="Int64"), **measures}
     if raw_answers:
-        measures[RAW_ANSWER] = pd.array([_said(one) for one in outcomes], dtype="string")
+        measures[RAW_ANSWER] = pd.array([_raw_answer(one) for one in outcomes], dtype="string")
     if positions != list(range(len(outcomes))):
         given = given.take(positions)
         measures = {name: values.take(positions) for name, values in measures.items()}
-    return beside(given, columns, measures)
+    return join_answers(given, columns, measures)
 
 
 def given_rows(
@@ -107,7 +107,7 @@ def _index_of(labels: Sequence[Any], names: Sequence[Any]) -> pd.Index:
     return index.set_names(names) if len(names) == index.nlevels else index
 
 
-def _said(outcome: RowOutcome | None) -> str | None:
+def _raw_answer(outcome: RowOutcome | None) -> str | None:
     """Return what the model said to a row: text as it came, None where nothing did."""
     content = None if outcome is None else outcome.content
     return content if content is None or isinstance(content, str) else json_of(content)
@@ -133,7 +133,7 @@ def measures_of(outcomes: Sequence[RowOutcome | None]) -> dict[str, Any]:
     return measures
 
 
-def beside(given: pd.DataFrame, fields: Mapping[str, Any], measures: Mapping[str, Any]) -> pd.DataFrame:
+def join_answers(given: pd.DataFrame, fields: Mapping[str, Any], measures: Mapping[str, Any]) -> pd.DataFrame:
     """Return the user's columns as they are, then the answer's fields and the measures.
 
     Ours give way: `PREFIX` stands before a measure whose name the user's table has, and before a field whose name the
@@ -184,12 +184,12 @@ def checked(
     kinds = Counter(one.error_type or one.status for one in failed)
     kinds.update(one.status for one in ended if not one.is_good and not one.has_failed)
     kinds["not asked"] += without - kinds.total()
-    said = ", ".join(f"{count} {kind}" for kind, count in (+kinds).most_common(4))
+    listed = ", ".join(f"{count} {kind}" for kind, count in (+kinds).most_common(4))
     what = "failed" if len(failed) == without else "have no answer"
     first = f"; the first: {(failed[0].error or failed[0].status).splitlines()[0]:.200}" if failed else ""
     todo = "batch.failed() shows them, batch.retry_failed() asks them again"
     raise BatchError(
-        f"{without} of {total} rows of batch {label or 'without a label'!r} {what} ({said}){first}",
+        f"{without} of {total} rows of batch {label or 'without a label'!r} {what} ({listed}){first}",
         todo if failed else "raise the limit with batch.set_limits(...) and ask them with batch.resume()",
         frame=frame,
     )

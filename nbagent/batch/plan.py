@@ -145,18 +145,18 @@ class BatchPlan:
     def key(self) -> str:
         """The same for batches whose answers to one prompt may stand for each other."""
         known = {
-            "spec": _asked(self.crew.spec),
+            "spec": _answer_spec(self.crew.spec),
             "models": _models(self.crew),
             "template": self.prompts.template,
         }
         return hashlib.sha256(dump_json(known, sort_keys=True)).hexdigest()
 
 
-def _asked(spec: AgentSpec) -> dict[str, Any]:
+def _answer_spec(spec: AgentSpec) -> dict[str, Any]:
     """What of a spec makes an answer; limits end a run, and change no answer that was given."""
     data = {name: value for name, value in spec.to_data().items() if name != "limits"}
     if isinstance(spec, TeamSpec):
-        data["members"] = [_asked(member) for member in spec.members]
+        data["members"] = [_answer_spec(member) for member in spec.members]
     return data
 
 

@@ -23,13 +23,13 @@ def bar_of(progress: Callable[[], BatchProgress]) -> Iterator[Callable[[], None]
             now = progress()
             bar.total = now.total
             bar.n = now.ended
-            bar.set_postfix_str(_beside(now), refresh=False)
+            bar.set_postfix_str(_postfix(now), refresh=False)
             bar.refresh()
 
         yield refresh
 
 
-def _beside(now: BatchProgress) -> str:
+def _postfix(now: BatchProgress) -> str:
     """What the bar itself does not say."""
     parts = [f"{now.failed} failed"] if now.failed else []
     parts += [f"{now.cancelled} cancelled"] if now.cancelled else []

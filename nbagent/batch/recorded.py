@@ -74,14 +74,14 @@ class Answers:
     """Answers as the record has them, in their type: the class where it is at hand, else plain data. Each is read once."""
 
     def __init__(self, definition: Mapping[str, Any]) -> None:
-        self._known = schema_of(definition)
-        self.schema = self._known or plain_schema_of(definition)
+        self._schema = schema_of(definition)
+        self.schema = self._schema or plain_schema_of(definition)
         self._read: dict[tuple[str, str, tuple[int, int] | None], Any] = {}
 
     def read(self, row: Mapping[str, Any], part: tuple[int, int] | None) -> Any:
         """Return what a run has answered, or one part of it where it is a group's; as it is where it does not fit."""
         content = content_of(row)
-        if not row["output_valid"] or (part is None and self._known is None):
+        if not row["output_valid"] or (part is None and self._schema is None):
             return content
         key = row["run_id"], row["content"], part
         if key not in self._read:
@@ -89,10 +89,10 @@ class Answers:
             if part is not None:
                 found = unpack_answers(content, part[1], self.schema)[part[0]]
                 self._read[key] = None if found is MISSING else found
-            elif self._known is not None:
+            elif self._schema is not None:
                 with contextlib.suppress(InvalidOutputError):  # its class has changed since
                     stored = Stored(json=answer_json(row), data=content)
-                    self._read[key] = read_stored(self._known, stored).value
+                    self._read[key] = read_stored(self._schema, stored).value
         return self._read[key]
 
 
@@ -187,7 +187,7 @@ class Follower:
         self.budget = BatchBudget(_limits(stored.definition))
         self.in_flight = 0
         self._answers = answers
-        self._seen = 0
+        self._others_version = 0
         self.has_ended = False
         self._take(stored, rows_of(stored, self._answers))
 
@@ -207,18 +207,20 @@ class Follower:
         while not self.has_ended:
             await asyncio.sleep(POLL_S)
             polls += 1
-            changed, self._seen = await run_in_daemon_thread(partial(self._store.others_wrote, self._seen))
+            changed, self._others_version = await run_in_daemon_thread(
+                partial(self._store.others_wrote, self._others_version)
+            )
             if not changed and polls % LOOK_ANYWAY:
                 continue
             try:
-                found = await run_in_daemon_thread(self._look)
+                found = await run_in_daemon_thread(self._read_batch)
             except StoreError:
                 continue  # busy: the next look will tell
             if found is None:
                 return  # it was deleted
             self._take(*found)
 
-    def _look(self) -> tuple[StoredBatch, Rows] | None:
+    def _read_batch(self) -> tuple[StoredBatch, Rows] | None:
         stored = load_batch(self._store, self._batch_id)
         return None if stored is None else (stored, rows_of(stored, self._answers))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nbagent.batch.inputs.snapshot import kept
+from nbagent.batch.inputs.snapshot import copied
 from nbagent.batch.running.packing import MISSING, unpack_answers
 from nbagent.core import seconds_between
 from nbagent.models import is_free
@@ -108,7 +108,7 @@ class RowResult:
         return cls(
             index=label,
             status=outcome.status,
-            content=kept(outcome.answer),
+            content=copied(outcome.answer),
             error=outcome.error,
             cost_usd=outcome.cost_usd,
             duration_s=outcome.duration_s,

@@ -74,10 +74,10 @@ def redirected_to(response: Any) -> str | None:
     return other_origin(str(response.request.url), response.headers["location"])
 
 
-def other_origin(asked: str, location: str) -> str | None:
+def other_origin(url: str, location: str) -> str | None:
     """Return the origin that `location` names, seen from the address that was asked; None where it is the same."""
-    there = urljoin(asked, location)
-    return None if _origin(asked) == _origin(there) else "{}://{}:{}".format(*_origin(there))
+    target = urljoin(url, location)
+    return None if _origin(url) == _origin(target) else "{}://{}:{}".format(*_origin(target))
 
 
 def _origin(url: str) -> tuple[str, str, int]:

@@ -14,7 +14,7 @@ from nbagent.frames.listing import runs, sql
 from nbagent.frames.metrics import family
 from nbagent.frames.row_keys import ROWS, key_data, key_of
 from nbagent.frames.summary import summary
-from nbagent.frames.times import moment_of, shown_moment
+from nbagent.frames.times import format_moment, moment_of
 
 __all__ = [
     "COMPARISON",
@@ -24,6 +24,7 @@ __all__ = [
     "Filters",
     "documented",
     "family",
+    "format_moment",
     "frame_of_rows",
     "key_data",
     "key_of",
@@ -31,7 +32,6 @@ __all__ = [
     "moment_of",
     "run_filter",
     "runs",
-    "shown_moment",
     "sql",
     "summary",
     "text_of",

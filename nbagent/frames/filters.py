@@ -57,13 +57,13 @@ def run_filter(filters: Filters) -> RunFilter:
     )
 
 
-def _several(given: Any, what: str, attribute: str) -> tuple[str, ...]:
+def _several(value: Any, what: str, attribute: str) -> tuple[str, ...]:
     """One or several, by name or as objects that hold it; None is no filter, an empty list fits nothing."""
-    if given is None:
+    if value is None:
         return ()
-    if isinstance(given, str) or hasattr(given, attribute) or not isinstance(given, Iterable):
-        given = [given]
-    return tuple(_name(one, what, attribute) for one in given) or ("",)
+    if isinstance(value, str) or hasattr(value, attribute) or not isinstance(value, Iterable):
+        value = [value]
+    return tuple(_name(one, what, attribute) for one in value) or ("",)
 
 
 def _name(one: Any, what: str, attribute: str) -> str:
@@ -83,15 +83,15 @@ _GIVE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
+class MeantRuns:
     """Which runs a person means by one thing: a run, or a batch (then `batch_id` is set)."""
 
-    chosen: RunFilter
+    selected: RunFilter
     run_id: str | None = None
     batch_id: str | None = None
 
 
-def meant_by(run: Any) -> Meant:
+def runs_meant_by(run: Any) -> MeantRuns:
     """Return which runs a handle, an output, a `Batch`, an id or a label means. Raises UnknownNameError.
 
     A label means what had it last: a run, or a batch with all of its rows.
@@ -110,9 +110,9 @@ def meant_by(run: Any) -> Meant:
     return _of_run(runtime.current().get(run).run_id)
 
 
-def _of_run(run_id: str) -> Meant:
-    return Meant(RunFilter(run_ids=[run_id]), run_id=run_id)
+def _of_run(run_id: str) -> MeantRuns:
+    return MeantRuns(RunFilter(run_ids=[run_id]), run_id=run_id)
 
 
-def _of_batch(batch_id: str) -> Meant:
-    return Meant(RunFilter(batches=[batch_id]), batch_id=batch_id)
+def _of_batch(batch_id: str) -> MeantRuns:
+    return MeantRuns(RunFilter(batches=[batch_id]), batch_id=batch_id)

@@ -42,16 +42,16 @@ def runs(
       agent_name     status                            content
     0      guide  completed  The capital of Kenya is Nairobi.
     """
-    given: Any = limit
-    if given is not None and (isinstance(given, bool) or not isinstance(given, Integral) or int(given) < 0):
+    most: Any = limit
+    if most is not None and (isinstance(most, bool) or not isinstance(most, Integral) or int(most) < 0):
         raise UnknownOptionError(f"limit is {limit!r}", "give how many of the newest runs, or leave it out")
     filters = Filters(
         session=session, since=since, status=status, agent=agent, tags=tags, label=label, batch=batch
     )
     runtime.catch_up_prices(runtime.current())
     store = runtime.current().store
-    chosen = replace(run_filter(filters), owner=store.owner if here else None)
-    picked = store.arrays(*pick_runs(chosen, limit))["run_id"].tolist()
+    selected = replace(run_filter(filters), owner=store.owner if here else None)
+    picked = store.arrays(*pick_runs(selected, limit))["run_id"].tolist()
     arrays = store.arrays(*list_picked(picked))
     arrays["row_key"] = arrays["row_key_json"]  # typed: SQL has its text
     return frame_of(RUNS, arrays)

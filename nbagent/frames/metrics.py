@@ -38,7 +38,7 @@ from nbagent.frames.columns import (
     Columns,
     documented,
 )
-from nbagent.frames.filters import Filters, Since, meant_by, run_filter
+from nbagent.frames.filters import Filters, Since, run_filter, runs_meant_by
 from nbagent.store import Query, RunFilter, list_family, list_messages, list_steps, metrics_sql, pick_runs
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ _FILTERS = """The filters choose runs: `session`, `status`, `agent`, `label` and
     the runs below. A wrong status, time or tag raises UnknownOptionError."""
 
 
-def _counted(name: str, query: Callable[[RunFilter], Query], columns: Columns, said: str) -> MetricsFrame:
+def _metrics_frame(
+    name: str, query: Callable[[RunFilter], Query], columns: Columns, doc: str
+) -> MetricsFrame:
     """Return the function of that name: it asks `query` of the chosen runs and gives a frame of these columns."""
 
     def count(
@@ -88,14 +90,14 @@ def _counted(name: str, query: Callable[[RunFilter], Query], columns: Columns, s
         filters = Filters(
             session=session, since=since, status=status, agent=agent, tags=tags, label=label, batch=batch
         )
-        return _listed(query(run_filter(filters)), columns)
+        return _frame(query(run_filter(filters)), columns)
 
     count.__name__ = count.__qualname__ = name
-    count.__doc__ = f"{said}\n\n    {_FILTERS}"
+    count.__doc__ = f"{doc}\n\n    {_FILTERS}"
     return documented(columns)(count)
 
 
-by_model = _counted(
+by_model = _metrics_frame(
     "by_model",
     metrics_sql.by_model,
     BY_MODEL,
@@ -103,7 +105,7 @@ by_model = _counted(
 
     A repeated try is a call of its own; `retries` says how many of them are.""",
 )
-by_member = _counted(
+by_member = _metrics_frame(
     "by_member",
     metrics_sql.by_member,
     BY_MEMBER,
@@ -111,7 +113,7 @@ by_member = _counted(
 
     The rows add up to the team. Runs that belong to no team are not here; the filter `agent` means the member.""",
 )
-by_session = _counted(
+by_session = _metrics_frame(
     "by_session",
     metrics_sql.by_session,
     BY_SESSION,
@@ -119,13 +121,13 @@ by_session = _counted(
 
     `duration_s`, `queued_s` and `paused_s` leave members out: a member works while its leader waits.""",
 )
-by_agent = _counted(
+by_agent = _metrics_frame(
     "by_agent",
     metrics_sql.by_agent,
     BY_AGENT,
     """Runs, tokens, cost and speed, one row for each agent by name: its own work, without its members'.""",
 )
-by_tool = _counted(
+by_tool = _metrics_frame(
     "by_tool",
     metrics_sql.by_tool,
     BY_TOOL,
@@ -140,12 +142,12 @@ def steps(run: Any, *, members: bool = False) -> pd.DataFrame:
     `run` is a handle, an output, a run id or a label, or a `Batch` or its label, for the steps of all of its rows;
     with `members` the steps of all runs below come too. Raises UnknownNameError for a run that nobody launched.
     """
-    meant = meant_by(run)
-    if meant.run_id is not None:
-        return _listed(list_steps([meant.run_id], members=members), STEPS)
-    sql, params = pick_runs(replace(meant.chosen, rows_only=not members), None)
+    found = runs_meant_by(run)
+    if found.run_id is not None:
+        return _frame(list_steps([found.run_id], members=members), STEPS)
+    sql, params = pick_runs(replace(found.selected, rows_only=not members), None)
     run_ids = runtime.current().store.arrays(sql, params)["run_id"].tolist()
-    return _listed(list_steps(run_ids, members=False), STEPS)
+    return _frame(list_steps(run_ids, members=False), STEPS)
 
 
 @documented(MESSAGES)
@@ -155,10 +157,10 @@ def messages(run: Any = None, *, session: Any = None) -> pd.DataFrame:
     `run` is a handle, an output, a run id or a label, or a `Batch` or its label, for those of all of its rows.
     Raises UnknownNameError for a run that nobody launched.
     """
-    chosen = run_filter(Filters(session=session))
+    selected = run_filter(Filters(session=session))
     if run is not None:
-        chosen = replace(meant_by(run).chosen, sessions=chosen.sessions)
-    return _listed(list_messages(chosen), MESSAGES)
+        selected = replace(runs_meant_by(run).selected, sessions=selected.sessions)
+    return _frame(list_messages(selected), MESSAGES)
 
 
 def family(run: Any) -> pd.DataFrame:
@@ -166,16 +168,16 @@ def family(run: Any) -> pd.DataFrame:
 
     Raises UnknownNameError for a run that nobody launched, and UnknownOptionError for a batch.
     """
-    meant = meant_by(run)
-    if meant.run_id is None:
+    found = runs_meant_by(run)
+    if found.run_id is None:
         raise UnknownOptionError(
             f"{run!r:.80} is a batch, and this is of one run",
             "give one of its rows, by the run_id in its to_frame(); plot_latency(batch=...) and plot_cost take all",
         )
-    return _listed(list_family(meant.run_id), FAMILY)
+    return _frame(list_family(found.run_id), FAMILY)
 
 
-def _listed(query: Query, columns: Columns) -> pd.DataFrame:
+def _frame(query: Query, columns: Columns) -> pd.DataFrame:
     sql, params = query
     runtime.catch_up_prices(runtime.current())
     return frame_of(columns, runtime.current().store.arrays(sql, params))

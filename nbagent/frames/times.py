@@ -17,41 +17,41 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _GIVE = 'give a span such as "7d", a timedelta, a local time such as "2026-11-01 09:00", or one with its zone'
 
 
-def moment_of(given: Any, option: str) -> datetime | None:
-    """Return the moment in UTC that `given` means, counted back from now for a span; None for None.
+def moment_of(value: Any, option: str) -> datetime | None:
+    """Return the moment in UTC that `value` means, counted back from now for a span; None for None.
 
     Raises UnknownOptionError, naming the option, for what is no time.
     """
-    if given is None:
+    if value is None:
         return None
     try:
-        at = _read(given)
+        at = _read(value)
         if isinstance(at, timedelta):
             return datetime.now(UTC) - at
         return _in_utc(at)
     except (ValueError, TypeError, OverflowError, OSError):
-        raise UnknownOptionError(f"{option} is {given!r:.80}", _GIVE) from None
+        raise UnknownOptionError(f"{option} is {value!r:.80}", _GIVE) from None
 
 
-def shown_moment(at: datetime) -> str:
+def format_moment(at: datetime) -> str:
     """Return a moment of the record as a person's clock shows it, with its offset: 2026-11-21 18:00 +09:00."""
     local = at.astimezone()
     offset = f"{local:%z}"
     return f"{local:%Y-%m-%d %H:%M} {offset[:3]}:{offset[3:5]}"
 
 
-def _read(given: Any) -> datetime | date | timedelta:
+def _read(value: Any) -> datetime | date | timedelta:
     """Return the time or span; those of numpy as Python's."""
-    if isinstance(given, str):
-        if span := _SPAN.fullmatch(given):
+    if isinstance(value, str):
+        if span := _SPAN.fullmatch(value):
             return timedelta(seconds=float(span[1]) * _SECONDS[span[2]])
-        return datetime.fromisoformat(given.strip())
-    kind = getattr(getattr(given, "dtype", None), "kind", None)
-    if kind in ("M", "m") and getattr(given, "shape", None) == ():
-        given = given.astype("datetime64[us]" if kind == "M" else "timedelta64[us]").item()
-    if isinstance(given, date | timedelta):
-        return given
-    raise TypeError(given)
+        return datetime.fromisoformat(value.strip())
+    kind = getattr(getattr(value, "dtype", None), "kind", None)
+    if kind in ("M", "m") and getattr(value, "shape", None) == ():
+        value = value.astype("datetime64[us]" if kind == "M" else "timedelta64[us]").item()
+    if isinstance(value, date | timedelta):
+        return value
+    raise TypeError(value)
 
 
 def _in_utc(at: date) -> datetime:

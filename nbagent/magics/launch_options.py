@@ -39,7 +39,7 @@ def contexts_named(words: Sequence[str], names: Mapping[str, Any]) -> list[Attac
         elif Path(word).expanduser().exists():
             found.append(attachment_of(word, max_bytes=limit))
         else:
-            known = [*(name for name in names if not name.startswith("_")), *_files_beside(Path(word))]
+            known = [*(name for name in names if not name.startswith("_")), *_files_in_folder(Path(word))]
             raise UnknownNameError(
                 f"context {word!r} is no variable of the notebook and no file{did_you_mean(word, known)}",
                 "run the cell that defines it first, or give a file's path",
@@ -47,7 +47,7 @@ def contexts_named(words: Sequence[str], names: Mapping[str, Any]) -> list[Attac
     return list(attachments_of(found, max_bytes=limit))
 
 
-def _files_beside(path: Path) -> list[str]:
+def _files_in_folder(path: Path) -> list[str]:
     folder = path.expanduser().parent
     return [str(path.parent / one.name) for one in folder.iterdir()] if folder.is_dir() else []
 
@@ -75,7 +75,7 @@ def launched_agent(options: Line, names: Mapping[str, Any]) -> Agent:
         )
     members = [agent_named(name.strip(), names) for name in options.members.split(",") if name.strip()]
     return Team(
-        members=_told_apart(members, options.members),
+        members=_with_unique_names(members, options.members),
         mode=options.mode or "coordinate",
         instructions=settings.get("instructions"),
     )
@@ -96,7 +96,7 @@ def agent_named(name: str, names: Mapping[str, Any]) -> Agent:
     )
 
 
-def _told_apart(members: Sequence[Agent], line: str) -> list[Agent]:
+def _with_unique_names(members: Sequence[Agent], line: str) -> list[Agent]:
     """Return the agents under their variables' names where they have none of their own."""
     from nbagent.agent import Agent
 

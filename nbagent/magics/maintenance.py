@@ -40,27 +40,27 @@ def clear(_shell: InteractiveShell, arguments: Line) -> None:
             "%agent clear does not say which runs",
             "say --older-than 7d, --status error, --session ID, --label NAME, --batch NAME or --all",
         )
-    wish = maintenance.to_clear(**filters)
-    print(wish)
-    if (len(wish) or wish.found.batch_ids) and (arguments.yes or _agreed()):
-        count = maintenance.clear(wish)
+    preview = maintenance.to_clear(**filters)
+    print(preview)
+    if (len(preview) or preview.found.batch_ids) and (arguments.yes or _agreed()):
+        count = maintenance.clear(preview)
         print(f"deleted {count} run{'' if count == 1 else 's'}")
 
 
 def _agreed() -> bool:
     """Ask the person, where somebody can answer."""
     try:
-        said = input("delete them? [y/N] ")
+        reply = input("delete them? [y/N] ")
     except (EOFError, NotImplementedError):  # ipykernel's own error is a NotImplementedError by name only
-        said = None
+        reply = None
     except Exception as error:
         if type(error).__name__ != "StdinNotImplementedError":
             raise
-        said = None
-    if said is None:
+        reply = None
+    if reply is None:
         print("nothing is deleted: nobody can be asked here; say --yes")
         return False
-    if said.strip().lower() not in _ANSWER:
+    if reply.strip().lower() not in _ANSWER:
         print("nothing is deleted")
         return False
     return True

@@ -28,16 +28,16 @@ def _panel(_shell: InteractiveShell, _arguments: Line) -> None:
 def _list(_shell: InteractiveShell, arguments: Line) -> Any:
     from nbagent.frames import runs
 
-    return runs(here=arguments.here, **_chosen(arguments))
+    return runs(here=arguments.here, **_filters(arguments))
 
 
 def _metrics(_shell: InteractiveShell, arguments: Line) -> Any:
     from nbagent.frames import summary
 
-    return summary(arguments.by, **_chosen(arguments))
+    return summary(arguments.by, **_filters(arguments))
 
 
-def _chosen(arguments: Line) -> dict[str, Any]:
+def _filters(arguments: Line) -> dict[str, Any]:
     """The filters that the line gives."""
     return {name: getattr(arguments, name) for name in ("session", "since", "label", "batch")}
 
@@ -79,7 +79,7 @@ def _wait(_shell: InteractiveShell, arguments: Line) -> None:
     outputs = runtime.gather(*runs, timeout=arguments.timeout)
     mark_reported(runs)
     flush_snapshots(runs)
-    _say_how_many([output.status.value for output in outputs])
+    _print_count([output.status.value for output in outputs])
 
 
 def _cancel(_shell: InteractiveShell, arguments: Line) -> None:
@@ -96,35 +96,35 @@ def _cancel(_shell: InteractiveShell, arguments: Line) -> None:
         runs = [current.get(key) for key in keys]
     if batches and not runs:
         return
-    heard = sum(run.cancel() for run in runs)
-    print(f"cancelled {heard} of {len(runs)} run{'' if len(runs) == 1 else 's'}")
+    cancelled = sum(run.cancel() for run in runs)
+    print(f"cancelled {cancelled} of {len(runs)} run{'' if len(runs) == 1 else 's'}")
 
 
 def _approve(shell: InteractiveShell, arguments: Line) -> None:
     if (adopted := approvals.approve(arguments)) is not None:
-        _show_anew(shell, adopted)
+        _show_again(shell, adopted)
 
 
 def _deny(shell: InteractiveShell, arguments: Line) -> None:
     if (adopted := approvals.deny(arguments)) is not None:
-        _show_anew(shell, adopted)
+        _show_again(shell, adopted)
 
 
 def _resume(shell: InteractiveShell, arguments: Line) -> None:
     from nbagent.runtime import current
 
     for key in map_option.batches_again(shell, _named(arguments, "resume"), "resume"):
-        _show_anew(shell, current().resume(key, from_partial=arguments.from_partial))
+        _show_again(shell, current().resume(key, from_partial=arguments.from_partial))
 
 
 def _retry(shell: InteractiveShell, arguments: Line) -> None:
     from nbagent.runtime import current
 
     for key in map_option.batches_again(shell, _named(arguments, "retry"), "retry_failed"):
-        _show_anew(shell, current().retry(key))
+        _show_again(shell, current().retry(key))
 
 
-def _show_anew(shell: InteractiveShell, run: Run) -> None:
+def _show_again(shell: InteractiveShell, run: Run) -> None:
     """Show a run that works again, and let its label name it, where the label names no other thing."""
     from nbagent.panel import show_card
     from nbagent.runtime import Run
@@ -142,7 +142,7 @@ def _named(arguments: Line, verb: str) -> list[str]:
     return list(arguments.runs)
 
 
-def _say_how_many(statuses: list[str]) -> None:
+def _print_count(statuses: list[str]) -> None:
     counts = ", ".join(f"{statuses.count(status)} {status}" for status in sorted(set(statuses)))
     print(
         f"{len(statuses)} run{'' if len(statuses) == 1 else 's'}{': ' + counts if counts else ' to wait for'}"

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nbagent.runtime import Run, Runtime
 
-_told: set[str] = set()
+_reported: set[str] = set()
 
 
 def unreported(current: Runtime) -> list[Run]:
     """This kernel's runs that nobody was told the end of, in launch order; without those that runs started."""
     unfinished = current.unfinished()
-    known = {run.run_id for run in unfinished} | _told
+    known = {run.run_id for run in unfinished} | _reported
     from nbagent.runtime import Run
 
     ended = [(live, live.record.launch) for live in current.runs() if live.record.end is not None]
@@ -32,4 +32,4 @@ def unreported(current: Runtime) -> list[Run]:
 
 def mark_reported(runs: Iterable[Run]) -> None:
     """Remember that a cell has said how these ended."""
-    _told.update(run.run_id for run in runs if run.done())
+    _reported.update(run.run_id for run in runs if run.done())

@@ -50,8 +50,8 @@ def export_answers(path: str | os.PathLike[str], *, everything: bool = False) ->
     lines = [{_HEADER: VERSION}, *found]
     text = b"".join(dump_json(line, sort_keys=True) + b"\n" for line in lines)
     try:
-        with overwrite(Path(path).expanduser()) as beside:
-            beside.write_bytes(_without_keys(text))
+        with overwrite(Path(path).expanduser()) as temporary:
+            temporary.write_bytes(_without_keys(text))
     except OSError as error:
         raise RecordingError(
             f"{str(path)!r} cannot be written: {error.strerror}", "give another path"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbagent import runtime
-from nbagent.frames import Filters, moment_of, run_filter, shown_moment
+from nbagent.frames import Filters, format_moment, moment_of, run_filter
 from nbagent.store import DeletableRuns, ForgetRuns, find_deletable
 
 COMMIT_WAIT_S = 30.0
@@ -33,7 +33,7 @@ class DeletionPreview:
         below = f", with {_runs(found.below)} that they started" if found.below else ""
         assert found.first_at is not None
         assert found.last_at is not None
-        first, last = (shown_moment(at) for at in (found.first_at, found.last_at))
+        first, last = (format_moment(at) for at in (found.first_at, found.last_at))
         when = f"launched {first}" if first == last else f"launched {first} to {last}"
         return f"{_runs(len(self))} to delete ({statuses}), {when}{below}{stays}"
 
@@ -75,21 +75,21 @@ def clear_runs(
     >>> len(nb.runs(session="scratch"))
     0
     """
-    wish = to_clear(older_than=older_than, status=status, session=session, label=label, batch=batch)
-    print(wish)  # noqa: T201 - what is deleted is said before it is
-    return len(wish) + wish.found.below if dry_run else clear(wish)
+    preview = to_clear(older_than=older_than, status=status, session=session, label=label, batch=batch)
+    print(preview)  # noqa: T201 - what is deleted is said before it is
+    return len(preview) + preview.found.below if dry_run else clear(preview)
 
 
-def clear(wish: DeletionPreview) -> int:
+def clear(preview: DeletionPreview) -> int:
     """Delete what was said; what has been resumed meanwhile stays."""
     current = runtime.current()
-    if not wish.found.run_ids and not wish.found.batch_ids:
+    if not preview.found.run_ids and not preview.found.batch_ids:
         return 0
-    doing = f"deleting {_runs(len(wish))}"
+    doing = f"deleting {_runs(len(preview))}"
     count: int = current.store.write(
-        ForgetRuns(wish.found.run_ids, wish.found.batch_ids), doing, timeout_s=COMMIT_WAIT_S
+        ForgetRuns(preview.found.run_ids, preview.found.batch_ids), doing, timeout_s=COMMIT_WAIT_S
     )
-    current.registry.forget(wish.found.run_ids)
+    current.registry.forget(preview.found.run_ids)
     return count
 
 

@@ -55,14 +55,14 @@ def export_runs(
     return write_table(runtime.current().store, _query(table, run_filter(Filters(**filters))), target, form)
 
 
-def _query(table: str, chosen: RunFilter) -> Query:
+def _query(table: str, selected: RunFilter) -> Query:
     if table == "runs":
         store = runtime.current().store
-        picked = store.arrays(*pick_runs(chosen, None))["run_id"].tolist()
+        picked = store.arrays(*pick_runs(selected, None))["run_id"].tolist()
         sql, params = list_picked(picked)
         return f"select * exclude (row_key_json) from ({sql})", params  # noqa: S608 - text of ours alone
     if table == "messages":
-        return list_messages(chosen)
-    where, params = chosen.where()
+        return list_messages(selected)
+    where, params = selected.where()
     picked_runs = f"select l.run_id from launches l where {where}"  # noqa: S608 - text of ours alone
     return f"select * from {table} where run_id in ({picked_runs}) order by started_at, run_id", params  # noqa: S608 - a name of ours

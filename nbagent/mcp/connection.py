@@ -139,11 +139,11 @@ class ServerConnection:
             self.stale = True
 
     def _give_up(self) -> None:
-        said = self._link.last_words()
+        words = self._link.last_words()
         self._fail(
             MCPServerError(
-                f"MCP server {self._name!r} ({self._address.shown}) was not ready within {self._timeout_s:g} s"
-                + (f": {said}" if said else ""),
+                f"MCP server {self._name!r} ({self._address.display_name}) was not ready within {self._timeout_s:g} s"
+                + (f": {words}" if words else ""),
                 "see whether it runs outside of the notebook, or give it longer with connect_timeout=",
             )
         )
@@ -165,13 +165,13 @@ class ServerConnection:
             todo = "see whether it runs outside of the notebook, and check its address and arguments"
         line = one_line(what, 2_000)
         return MCPServerError(
-            f"MCP server {self._name!r} ({self._address.shown}) did not start: {line}", todo
+            f"MCP server {self._name!r} ({self._address.display_name}) did not start: {line}", todo
         )
 
     def _ended(self, when: str) -> MCPServerError:
-        said = self._link.last_words()
+        words = self._link.last_words()
         return MCPServerError(
-            f"MCP server {self._name!r} ended {when}" + (f" ({said})" if said else ""),
+            f"MCP server {self._name!r} ended {when}" + (f" ({words})" if words else ""),
             "it is started again when it is needed next",
         )
 

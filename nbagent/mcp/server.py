@@ -118,7 +118,7 @@ class MCPServer:
         return cls(HttpAddress(url=url, headers=dict(headers or {})), **options)
 
     def __repr__(self) -> str:
-        return f"MCPServer({self.name!r}, {self._address.shown!r})"
+        return f"MCPServer({self.name!r}, {self._address.display_name!r})"
 
     def close(self) -> None:
         """Close the connection and end the child process; the next use connects again. Returns at once."""
@@ -128,7 +128,7 @@ class MCPServer:
         """Yield one stand-in, which is replaced by the server's tools before a run's first model call."""
         yield Tool(
             name=f"mcp:{self.name}",
-            description=f"the tools of MCP server {self.name!r} ({self._address.shown})",
+            description=f"the tools of MCP server {self.name!r} ({self._address.display_name})",
             parameters={},
             function=self.list_tools,
             is_async=True,

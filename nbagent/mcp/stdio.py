@@ -71,8 +71,8 @@ class StdioTransport:
         """Return the last lines of the process's standard error, and how it exited, on one line."""
         code = self._process.returncode if self._process is not None else None
         exited = [] if code is None else [f"exit code {code}" if code >= 0 else signal.Signals(-code).name]
-        said = " | ".join(line for line in self._words if line.strip())
-        return ": ".join([*exited, *filter(None, [self._hide(said)[-_WORDS_CHARACTERS:]])])
+        words = " | ".join(line for line in self._words if line.strip())
+        return ": ".join([*exited, *filter(None, [self._hide(words)[-_WORDS_CHARACTERS:]])])
 
     @asynccontextmanager
     async def streams(self, on_end: Callable[[], None]) -> AsyncIterator[TransportStreams]:
@@ -121,19 +121,19 @@ class StdioTransport:
         assert process.stdout is not None
         try:
             async for line in _lines(process.stdout):
-                heard = line
+                reply = line
                 if line.startswith(_TOO_LARGE):
                     self._words.append(line.decode("utf-8", "replace"))
-                    heard = _answer_cut(line)
-                    if not heard:
+                    reply = _answer_cut(line)
+                    if not reply:
                         return  # nobody knows which call it was for
                 try:
                     # read as one value first: a listing of megabytes stops the loop for a third of the time then
-                    data = load_json(heard)
+                    data = load_json(reply)
                     message = SessionMessage(jsonrpc_message_adapter.validate_python(data, by_name=False))
                 except (
                     ValueError
-                ):  # a server that prints: it breaks the protocol, and is better heard than refused
+                ):  # a server that prints breaks the protocol, and is better heard than refused
                     self._words.append(line.decode("utf-8", "replace"))
                     continue
                 # once the session has gone the output is still read, so that the process is not held up
@@ -204,11 +204,11 @@ def _checked(line: bytearray, size: int, limit: int) -> bytes:
 
 def _answer_cut(line: bytes) -> bytes:
     """Return the error that stands for an answer which is too large, nothing where its request cannot be found."""
-    said, _, parts = line.partition(b": ")
+    words, _, parts = line.partition(b": ")
     found = _ID.search(parts[:_KEPT]) or _ID.search(parts[-_KEPT:])
     if found is None:
         return b""
-    error = {"code": -32000, "message": said.decode("utf-8", "replace")}
+    error = {"code": -32000, "message": words.decode("utf-8", "replace")}
     return dump_json({"jsonrpc": "2.0", "id": load_json(found[1]), "error": error})
 
 

@@ -85,12 +85,12 @@ def usable_name(name: str) -> str:
     usable = re.sub(r"[^a-zA-Z0-9_-]", "_", name) or "_"
     if len(usable) <= _NAME_MAX:
         return usable
-    told_apart = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
-    return f"{usable[: _NAME_MAX - 9]}_{told_apart}"
+    digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
+    return f"{usable[: _NAME_MAX - 9]}_{digest}"
 
 
-def _holds(said: bool | Collection[str], tool: str) -> bool:  # noqa: FBT001 - the value is what it is about
-    return said if isinstance(said, bool) else tool in said
+def _holds(answer: bool | Collection[str], tool: str) -> bool:  # noqa: FBT001 - the value is what it is about
+    return answer if isinstance(answer, bool) else tool in answer
 
 
 def _tool(server: str, name: str, offered: mcp.Tool, options: ToolOptions, call: Call) -> Tool:

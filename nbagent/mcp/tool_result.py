@@ -25,15 +25,15 @@ def value_of(result: mcp.types.CallToolResult) -> Any:
     parts = [_shown(block) for block in result.content if result.is_error or _file(block) is None]
     if result.is_error:
         raise MCPToolError("\n".join(parts) or "the tool failed and did not say why")
-    told = _told_once(parts, result.structured_content)
-    return [*([] if told == "" else [told]), *files] if files else told
+    value = _without_repeats(parts, result.structured_content)
+    return [*([] if value == "" else [value]), *files] if files else value
 
 
-def _told_once(parts: list[str], data: Any) -> Any:
+def _without_repeats(parts: list[str], data: Any) -> Any:
     if data is None:
         return "\n".join(parts)
-    said = set(_told(data))
-    rest = [part for part in parts if part and _canonical(part) not in said]
+    repeated = set(_repeated_texts(data))
+    rest = [part for part in parts if part and _canonical(part) not in repeated]
     if not rest:
         return data
     return "\n".join([json.dumps(data, ensure_ascii=False), *rest])
@@ -73,7 +73,7 @@ def _size(base64_text: str) -> int:
     return len(base64_text) * 3 // 4 - base64_text[-2:].count("=")
 
 
-def _told(data: Any) -> Iterator[str]:
+def _repeated_texts(data: Any) -> Iterator[str]:
     """Yield what texts beside structured content usually repeat: all of it, its only value, that one's items."""
     yield _canonical(data)
     if isinstance(data, dict) and len(data) == 1:

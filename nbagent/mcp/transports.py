@@ -51,7 +51,7 @@ class ServerAddress(Protocol):
     """Where a server is."""
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """The address for messages, without secrets."""
         ...
 
@@ -85,7 +85,7 @@ class StdioAddress:
         return frozenset(named)
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """The command line, without secrets."""
         line = re.sub(r"//[^/@\s]+@", "//", shlex.join([self.command, *self.args]))
         return without(line, self.secrets)[:_SHOWN]
@@ -116,7 +116,7 @@ class HttpAddress:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """The URL without user, password, query and fragment, any of which may be a secret."""
         parts = urlsplit(self.url)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))[:_SHOWN]

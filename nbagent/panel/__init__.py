@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from nbagent import kernel
 from nbagent.panel.card import static_html
-from nbagent.panel.card.data import Row, RunSnapshot, row_of, shown_text
+from nbagent.panel.card.data import CardRow, RunSnapshot, card_row, shown_text
 from nbagent.panel.panel import Panel
 from nbagent.run import RunOutput
 
@@ -38,7 +38,7 @@ def show_card(run: Run, *, quiet: bool = False) -> None:
     if quiet:
         return
     if not kernel.in_kernel():
-        print(static_html.line_of(_look(run)[0]))  # noqa: T201 - a terminal's display is its output
+        print(static_html.line_of(_row_and_text(run)[0]))  # noqa: T201 - a terminal's display is its output
         return
     from nbagent.panel.card.display import show
 
@@ -70,7 +70,7 @@ def flush_snapshots(runs: Iterable[Run]) -> None:
 
 def summary_html(run: Run | RunOutput) -> str:
     """Return a run at the end of a cell as static HTML, without what differs from one execution to the next."""
-    row, text = _look(run)
+    row, text = _row_and_text(run)
     return static_html.html_of(static_html.timeless(row), text)
 
 
@@ -80,17 +80,17 @@ def summary_plain(run: Run | RunOutput) -> str:
     In a kernel nbval compares it: a `Run`, which may be at any point, is its names alone; a `RunOutput`, which a
     cell got by waiting, has its status and answer too.
     """
-    row, text = _look(run)
+    row, text = _row_and_text(run)
     if not kernel.in_kernel():
         return static_html.terminal_text(row, text)
     return static_html.answer_text(row, text) if isinstance(run, RunOutput) else static_html.plain_of(row)
 
 
-def _look(run: Run | RunOutput) -> tuple[Row, str]:
+def _row_and_text(run: Run | RunOutput) -> tuple[CardRow, str]:
     if isinstance(run, RunOutput):
-        seen = RunSnapshot.of_output(run)
+        snapshot = RunSnapshot.of_output(run)
     else:
-        seen = (
+        snapshot = (
             RunSnapshot.of_record(run.record) if run.record is not None else RunSnapshot.of_output(run.output)
         )
-    return row_of(seen), shown_text(seen.text)
+    return card_row(snapshot), shown_text(snapshot.text)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from nbagent import kernel
 from nbagent.panel.table import static_html
-from nbagent.panel.table.row import line_of, line_of_stored
+from nbagent.panel.table.row import row_of, row_of_stored
 
 
 class Panel:
@@ -42,7 +42,7 @@ class Panel:
 
         current = runtime.current()
         found = newest_runs(current.store, static_html.TERMINAL_SHOWN * 4)
-        lines = {row["run_id"]: line_of_stored(row) for row in found.rows}
+        lines = {row["run_id"]: row_of_stored(row) for row in found.rows}
         # what runs here is further than the file
-        lines |= {live.record.launch.run_id: line_of(live.record) for live in current.runs()}
+        lines |= {live.record.launch.run_id: row_of(live.record) for live in current.runs()}
         return static_html.terminal_text(list(lines.values()), found.total)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nbagent.panel.card.data import Row
+from nbagent.panel.card.data import CardRow
 
-SAY_AGAIN_S = 1.0
+RESEND_S = 1.0
 
 
 class NumberedChannel:
@@ -21,15 +21,15 @@ class NumberedChannel:
     message heals without anybody asking.
     """
 
-    def __init__(self, row: Row, text: str) -> None:
+    def __init__(self, row: CardRow, text: str) -> None:
         self.state: Mapping[str, Any] = {"seq": 0, "row": row, "text": text}
-        self._say_again_at: float | None = None
+        self._resend_at: float | None = None
 
-    def restate(self, row: Row, text: str) -> None:
+    def replace(self, row: CardRow, text: str) -> None:
         """Make the whole the next thing that front ends know."""
         self.state = {"seq": self.state["seq"] + 1, "row": row, "text": text}
 
-    def next(self, row: Row, text: str, now_s: float) -> Mapping[str, Any] | None:
+    def next(self, row: CardRow, text: str, now_s: float) -> Mapping[str, Any] | None:
         """Return the message for a change, None for no change; the state then includes it.
 
         A message without `append` is a change that cannot be appended: send the whole state instead.
@@ -38,7 +38,7 @@ class NumberedChannel:
         if row == old["row"] and text == old["text"]:
             return None
         self.state = {"seq": old["seq"] + 1, "row": row, "text": text}
-        self._say_again_at = now_s + SAY_AGAIN_S
+        self._resend_at = now_s + RESEND_S
         message: dict[str, Any] = {"seq": self.state["seq"]}
         if row != old["row"]:
             message["row"] = row
@@ -46,14 +46,14 @@ class NumberedChannel:
             message["append"] = text[len(old["text"]) :]
         return message
 
-    def say_again(self, now_s: float) -> bool:
+    def resend_due(self, now_s: float) -> bool:
         """True once, a second after the last message."""
-        if self._say_again_at is None or now_s < self._say_again_at:
+        if self._resend_at is None or now_s < self._resend_at:
             return False
-        self._say_again_at = None
+        self._resend_at = None
         return True
 
     @property
     def settled(self) -> bool:
         """True once the last message has been said again."""
-        return self._say_again_at is None
+        return self._resend_at is None

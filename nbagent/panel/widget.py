@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 
 class PanelWidget(anywidget.AnyWidget):
-    """What card and table share. `whole` gives the state that a page that loads now begins with.
+    """What card and table share. `full_state` gives the state that a page that loads now begins with.
 
     `command` is given each command that comes over the comm, the way round when the control channel is closed.
     """
@@ -35,10 +35,10 @@ class PanelWidget(anywidget.AnyWidget):
     def __init__(self, *, command: Callable[[Mapping[str, Any]], bool], **traits: Any) -> None:
         self._command = command
         super().__init__(**traits)
-        self.on_msg(self._heard)
+        self.on_msg(self._receive)
         kernel.free_comm(self.comm)
 
-    def whole(self) -> Mapping[str, Any]:
+    def full_state(self) -> Mapping[str, Any]:
         """Return the state of now."""
         raise NotImplementedError
 
@@ -46,7 +46,7 @@ class PanelWidget(anywidget.AnyWidget):
         """Return the traits with the truth of now: what a page that loads later begins with."""
         state: dict[str, Any] = super().get_state(key=key, drop_defaults=drop_defaults)
         if self.shows in state:
-            state[self.shows] = self.stamped(self.whole())
+            state[self.shows] = self.stamped(self.full_state())
         return state
 
     @staticmethod
@@ -54,7 +54,7 @@ class PanelWidget(anywidget.AnyWidget):
         """Add the kernel's clock, from which the page counts on: its own may be wrong."""
         return {**state, "now_ms": round(time.time() * 1000)}
 
-    def _heard(self, _: Any, content: Any, __: Any) -> None:
+    def _receive(self, _: Any, content: Any, __: Any) -> None:
         if isinstance(content, Mapping):
             self._command(content)
 

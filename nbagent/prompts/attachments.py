@@ -139,8 +139,8 @@ def _of_file(path: Path, name: str | None, max_bytes: int | None) -> Attachment:
     name = name or path.name
     try:
         if not path.is_file():
-            beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
-            what = "is a folder" if path.is_dir() else f"is not there{did_you_mean(path.name, beside)}"
+            siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+            what = "is a folder" if path.is_dir() else f"is not there{did_you_mean(path.name, siblings)}"
             raise UnknownNameError(
                 f"the file {str(path)!r} {what}", "give a file's path, or the value itself"
             )
@@ -214,12 +214,12 @@ def _picture(value: object) -> bytes | None:
         return drawn.getvalue()
     for shows in ("_repr_png_", "_repr_jpeg_"):
         if hasattr(cls, shows):
-            shown: Any = getattr(value, shows)()
-            shown = shown[0] if isinstance(shown, tuple) else shown
-            if isinstance(shown, str):  # IPython's images give base64
-                shown = base64.b64decode(shown)
-            if isinstance(shown, bytes):
-                return shown
+            picture: Any = getattr(value, shows)()
+            picture = picture[0] if isinstance(picture, tuple) else picture
+            if isinstance(picture, str):  # IPython's images give base64
+                picture = base64.b64decode(picture)
+            if isinstance(picture, bytes):
+                return picture
     return None
 
 

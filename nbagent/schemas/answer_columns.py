@@ -114,7 +114,7 @@ def layout_of(schema: OutputSchema, *, explode: Explode, alone: str) -> Layout:
         ]
         columns += inner
     is_open = shape.is_open and bool(shape.fields)
-    return Layout(tuple(_told_apart(columns)), way, is_open, alone)
+    return Layout(tuple(_unique_columns(columns)), way, is_open, alone)
 
 
 def _exploded(shape: Shape, explode: Explode, lists: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
@@ -166,7 +166,7 @@ def _columns_of(shape: Shape, alone: str, *, without: tuple[str, ...] | None = N
     yield from within(shape, ())
 
 
-def _told_apart(columns: Sequence[Column]) -> Iterator[Column]:
+def _unique_columns(columns: Sequence[Column]) -> Iterator[Column]:
     """Yield the columns under names that differ: a field may be named as another one inside an object is."""
     taken: set[str] = set()
     for column in columns:

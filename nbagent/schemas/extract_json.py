@@ -24,9 +24,9 @@ class OutputProblem(str):  # noqa: SLOT000 - it has attributes
     kind: str
 
     @classmethod
-    def at(cls, said: str, steps: Sequence[str | int], kind: str) -> OutputProblem:
+    def at(cls, text: str, steps: Sequence[str | int], kind: str) -> OutputProblem:
         """Return the line with the place and the kind that failures are grouped by."""
-        problem = cls(said)
+        problem = cls(text)
         problem.path = "".join("[]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
         problem.kind = kind
         return problem

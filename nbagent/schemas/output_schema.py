@@ -90,13 +90,13 @@ class OutputSchema:
         whatever a validator of the user raises.
         """
         fitting: list[TypedAnswer] = []
-        seen: list[Any] = []
+        distinct: list[Any] = []
         first_error: InvalidOutputError | None = None
         for candidate in json_values(text, bare_text=self.wrapper == "value"):
             data = self._bare(candidate).data
-            if any(_form(data) == _form(other) for other in seen):
+            if any(_form(data) == _form(other) for other in distinct):
                 continue
-            seen.append(data)
+            distinct.append(data)
             try:
                 found = self.read(candidate)
             except InvalidOutputError as error:
@@ -166,11 +166,11 @@ def to_plain(value: Any) -> Any:
 def named(error: BaseException) -> str:
     """Return an exception as `KeyError: 5`, whatever its class does."""
     try:
-        said = str(error)
+        text = str(error)
     except Exception:  # noqa: BLE001 - the user's own class
-        said = ""
+        text = ""
     name = type(error).__name__
-    return f"{name}: {said:.300}" if said else name
+    return f"{name}: {text:.300}" if text else name
 
 
 def _form(data: Any) -> str:

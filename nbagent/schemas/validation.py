@@ -16,7 +16,7 @@ from nbagent.schemas.extract_json import OutputProblem
 SCHEMA_BYTES = 1_000_000
 SCHEMA_DEPTH = 100
 _STEPS = 50_000  # of a check; a tenth of a millisecond each thousand
-_STEPS_TOLD = 5_000  # of a check whose problems are all told; each costs as much as a hundred steps
+_STEPS_LISTED = 5_000  # of a check whose problems are all told; each costs as much as a hundred steps
 _PATTERNS_REFUSED = 100
 _PATTERN_BYTES = 1_000_000
 _DIALECTS = ("draft-04", "draft-06", "draft-07", "2019-09", "2020-12")
@@ -63,7 +63,7 @@ class SchemaChecker:
         try:
             if self._validator.is_valid(data):
                 return []
-            if steps > _STEPS_TOLD:
+            if steps > _STEPS_LISTED:
                 self._validator.validate(data)
             errors = sorted(self._validator.iter_errors(data), key=lambda one: str(_place(one.instance_path)))
         except ValueError as error:  # of `validate`, with the first problem; or text that is no Unicode
@@ -201,13 +201,13 @@ def _place(path: list[str | int]) -> str:
 def _problem(error: Any) -> OutputProblem:
     kind = getattr(getattr(error, "kind", None), "name", None) or "invalid"
     return OutputProblem.at(
-        f"{_said_place(error)}: {_said(error):.300}", getattr(error, "instance_path", []), str(kind)
+        f"{_place_text(error)}: {_problem_text(error):.300}", getattr(error, "instance_path", []), str(kind)
     )
 
 
-def _said_place(error: Any) -> str:
+def _place_text(error: Any) -> str:
     return _place(getattr(error, "instance_path", [])).lstrip(".") or "the value"
 
 
-def _said(error: Any) -> str:
+def _problem_text(error: Any) -> str:
     return str(getattr(error, "message", error))

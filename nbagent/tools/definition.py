@@ -82,8 +82,8 @@ class Tool:
         """
         # a function's source holds its docstring; its first paragraph is what older records hashed
         described = self.description if self.validator is None else first_paragraph(self.description)
-        told = [self.name, described, self.parameters, source_of(self.function)]
-        text = json.dumps(told, sort_keys=True, default=str)
+        parts = [self.name, described, self.parameters, source_of(self.function)]
+        text = json.dumps(parts, sort_keys=True, default=str)
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 
     @property
@@ -183,11 +183,11 @@ async def expand_sources(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
     Called by the loop before a run's first model call. Raises what the asking raises, and ToolDefinitionError
     for two tools of one name.
     """
-    asked = [found for found in tools if found.expands]
-    if not asked:
+    expanding = [found for found in tools if found.expands]
+    if not expanding:
         return tools
-    answers = await asyncio.gather(*(found.function() for found in asked))
-    named = {found.name: answer for found, answer in zip(asked, answers, strict=True)}
+    answers = await asyncio.gather(*(found.function() for found in expanding))
+    named = {found.name: answer for found, answer in zip(expanding, answers, strict=True)}
     return _distinct(one for found in tools for one in named.get(found.name, (found,)))
 
 
@@ -227,8 +227,8 @@ def _each(source: object) -> Iterator[Tool]:
 def _from_object(toolkit: object) -> Iterator[Tool]:
     """Yield the public methods of `toolkit`, base classes first, each where it was first defined."""
     cls = type(toolkit)
-    seen = dict.fromkeys(name for base in reversed(cls.__mro__[:-1]) for name in vars(base))
-    names = [name for name in seen if not name.startswith("_") and _is_method(cls, name)]
+    names_of_class = dict.fromkeys(name for base in reversed(cls.__mro__[:-1]) for name in vars(base))
+    names = [name for name in names_of_class if not name.startswith("_") and _is_method(cls, name)]
     if not names or cls.__module__ == "builtins":
         raise ToolDefinitionError(
             f"{toolkit!r:.80} is no tool",

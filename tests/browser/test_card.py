@@ -192,7 +192,7 @@ def test_a_reloaded_page_shows_the_truth_and_its_buttons_work(lab):
 def test_a_lost_message_heals(lab):
     """A front end that misses a message asks for the whole, and has the run's text in the end."""
     lose = "from nbagent.panel.card import display\n[one] = display._by_run[run.run_id]\n"
-    lose += "one.widget.feed.state = {**one.widget.feed.state, 'seq': 10_000, 'text': ''}"
+    lose += "one.widget.channel.state = {**one.widget.channel.state, 'seq': 10_000, 'text': ''}"
     notebook = lab.open([LOAD, LONG, lose, "_ = run.cancel()", "print(run.text, end='')"])
     notebook.run_cell(0)
     notebook.run_cell(1)

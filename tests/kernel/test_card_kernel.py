@@ -120,11 +120,11 @@ def test_nothing_is_sent_once_nothing_runs(kernel):
     kernel.run(LOAD + SHORT)
     wait_for_status(kernel, "completed")
     code = "from nbagent import runtime\nfrom nbagent.panel.card import display\n"
-    code += "async def stopped(): await display._flusher._task\n"
+    code += "async def stopped(): await display._updater._task\n"
     code += "runtime.current().thread.submit(stopped()).result(60)"
     kernel.run(code)
     assert card_of(kernel).state["card"]["row"]["status"] == "completed"
-    assert kernel.run("display._flusher._shown, display._flusher._task.done()").text == "([], True)"
+    assert kernel.run("display._updater._displayed, display._updater._task.done()").text == "([], True)"
 
 
 def test_a_page_that_loads_later_gets_the_state_of_now(kernel):

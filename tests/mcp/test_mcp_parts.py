@@ -56,7 +56,7 @@ def test_addresses_name_servers_without_their_secrets(address, name, shown):
     """The default name says what is started; what is shown holds no password, key, token, query or header."""
     assert address.default_name == name
     if shown is not None:
-        assert address.shown == shown
+        assert address.display_name == shown
     assert "headers" not in repr(address)
 
 

@@ -24,7 +24,7 @@ from nbagent.events import (
     Usage,
 )
 from nbagent.panel.card import data as view
-from nbagent.panel.card.data import RunSnapshot, row_of, shown_text
+from nbagent.panel.card.data import RunSnapshot, card_row, shown_text
 from nbagent.panel.card.static_html import html_of
 from nbagent.run import EarlierRun, RunLaunch, RunRecord
 from nbagent.schemas import OutputSchema
@@ -49,7 +49,7 @@ def a_record(**launch) -> RunRecord:
 def seen_after(record: RunRecord, *events) -> dict:
     for event in events:
         record.apply(event)
-    return row_of(RunSnapshot.of_record(record))
+    return card_row(RunSnapshot.of_record(record))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_run_read_from_the_store_shows_the_same_row():
     live = seen_after(
         record, RunStarted(started_at=T0), TextAdded("hello", step=1), finished(content="hello")
     )
-    assert row_of(RunSnapshot.of_output(record.snapshot())) == live
+    assert card_row(RunSnapshot.of_output(record.snapshot())) == live
     assert RunSnapshot.of_output(record.snapshot()).text == "hello"
 
 
@@ -229,9 +229,9 @@ def test_the_runs_under_a_run_stand_on_its_card():
         {"name": "inner", "status": "pending", "tokens": "", "depth": 1},
         {"name": "deep", "status": "running", "tokens": "1,234 tokens", "depth": 2},
     ]
-    assert row_of(RunSnapshot.of_output(record.snapshot()))["members"] == row["members"]
+    assert card_row(RunSnapshot.of_output(record.snapshot()))["members"] == row["members"]
     html = html_of(
-        row_of(RunSnapshot.of_record(record)) | {"members": [row["members"][1] | {"name": HOSTILE}]}, ""
+        card_row(RunSnapshot.of_record(record)) | {"members": [row["members"][1] | {"name": HOSTILE}]}, ""
     )
     assert "1,234 tokens" in html
     assert "<img" not in html
@@ -277,7 +277,7 @@ def test_a_members_waiting_call_stands_on_its_teams_card():
     assert "payer waits for approval: " in html_of(row, "")
     assert seen_after(record, finished())["approvals"] == [wanted]
     member.apply(ApprovalDenied(call=call, reason="no"))
-    assert row_of(RunSnapshot.of_record(record))["approvals"] == []
+    assert card_row(RunSnapshot.of_record(record))["approvals"] == []
 
 
 def test_half_a_surrogate_pair_can_be_shown():

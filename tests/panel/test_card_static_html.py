@@ -10,7 +10,7 @@ import pytest
 from nbagent.events import ApprovalRequested, NoticeGiven, PendingApproval, RunFinished, RunStarted, TextAdded
 from nbagent.panel import show_card, summary_plain
 from nbagent.panel.card import static_html
-from nbagent.panel.card.data import RunSnapshot, row_of
+from nbagent.panel.card.data import RunSnapshot, card_row
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.runtime import Run, Runtime
 from nbagent.schemas import OutputSchema
@@ -55,7 +55,7 @@ def a_record(run_id: str = "run-1", **launch) -> RunRecord:
 
 def looked(record: RunRecord):
     seen = RunSnapshot.of_record(record)
-    return row_of(seen), seen.text
+    return card_row(seen), seen.text
 
 
 def test_hostile_text_stays_text_wherever_it_stands():

@@ -34,10 +34,10 @@ def test_nothing_changed_is_no_message():
     """A card whose run stands still sends nothing, but once more the whole a second after its last change."""
     feed = NumberedChannel({"n": 0}, "")
     assert feed.next({"n": 0}, "", 0.0) is None
-    assert not feed.say_again(10.0)
+    assert not feed.resend_due(10.0)
     assert feed.next({"n": 0}, "a", 10.0) == {"seq": 1, "append": "a"}
-    assert not feed.say_again(10.5)
+    assert not feed.resend_due(10.5)
     assert not feed.settled
-    assert feed.say_again(11.1)
+    assert feed.resend_due(11.1)
     assert feed.settled
-    assert not feed.say_again(20.0)
+    assert not feed.resend_due(20.0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nbagent.events import RunFinished, RunStarted, TextAdded
 from nbagent.panel.table.model import TableModel
-from nbagent.panel.table.row import COLUMNS, line_of
+from nbagent.panel.table.row import COLUMNS, row_of
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.store import Finish, Launch, Progress, Store, newest_runs, runs_since
 
@@ -59,7 +59,7 @@ def test_whoever_hears_every_message_or_loads_late_has_the_truth(steps):
         message = board.tick(0.0)
         if message is not None:
             heard(have, message)
-        assert have == whole(board) == {r.launch.run_id: list(line_of(r)) for r in records.values()}
+        assert have == whole(board) == {r.launch.run_id: list(row_of(r)) for r in records.values()}
 
 
 def test_nothing_changed_is_no_message_but_once_the_number_again():
@@ -87,7 +87,7 @@ def test_an_ended_run_is_looked_at_no_more():
     board.watch(record)
     record.apply(RunFinished(stop_reason="cancelled", finished_at=T0))
     board.tick(0.0)
-    assert board.running_here == 0
+    assert board.running_count == 0
     board.tick(5.0)
     assert not board.busy
 
@@ -136,10 +136,10 @@ def test_trouble_of_the_store_is_told_once_and_taken_back():
     """What keeps rows from the record is on the panel as long as it lasts, for pages that load later too."""
     board = TableModel()
     what = ["the record is held by another process", "close the program that has it open"]
-    assert board.tick(0.0, trouble=what) == {"seq": 1, "trouble": what}
-    assert board.tick(0.1, trouble=what) is None
+    assert board.tick(0.0, problem=what) == {"seq": 1, "trouble": what}
+    assert board.tick(0.1, problem=what) is None
     assert board.state()["trouble"] == what
-    assert board.tick(0.2, trouble=[])["trouble"] == []
+    assert board.tick(0.2, problem=[])["trouble"] == []
 
 
 def test_a_batchs_standing_is_told_when_it_changes_and_one_that_was_let_go_has_ended():

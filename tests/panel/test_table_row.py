@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nbagent.events import ModelCall, ModelCallFinished, RunFinished, RunStarted, TextAdded, Usage
-from nbagent.panel.table.row import COLUMNS, TEXT_CHARS, is_older, line_of, line_of_stored
+from nbagent.panel.table.row import COLUMNS, TEXT_CHARS, is_older, row_of, row_of_stored
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.store import Finish, Launch, Store, newest_runs
 
@@ -64,8 +64,8 @@ def test_a_stored_run_and_a_live_one_are_the_same_line(tmp_path: Path):
     store.submit(Finish(run_id="r1", end=end, model_calls=(priced, unpriced)))
     [stored] = newest_runs(store, 10).rows
     store.close()
-    line = line_of_stored(stored)
-    assert line == line_of(record)
+    line = row_of_stored(stored)
+    assert line == row_of(record)
     shown = named(line)
     assert (shown["tokens"], shown["cost"], shown["priced"]) == (15, 0.25, False)
     assert (shown["status"], shown["reason"], shown["error"]) == ("error", "max steps", "20 steps")
@@ -76,14 +76,14 @@ def test_while_text_comes_its_end_is_shown_and_afterwards_its_beginning():
     record = a_record()
     record.apply(RunStarted(started_at=T0))
     record.apply(TextAdded("first " + "x " * 500 + "last", step=1))
-    assert named(line_of(record))["says"].endswith("last")
+    assert named(row_of(record))["says"].endswith("last")
     record.apply(RunFinished(stop_reason="end", content=record.text, finished_at=T0))
-    assert named(line_of(record))["says"].startswith("first")
+    assert named(row_of(record))["says"].startswith("first")
 
 
 def test_unknown_is_none_and_not_zero():
     """A run without a model call has no tokens, no cost, and no word on whether its cost is known."""
-    shown = named(line_of(a_record()))
+    shown = named(row_of(a_record()))
     assert (shown["tokens"], shown["cost"], shown["priced"]) == (None, None, None)
 
 
@@ -91,7 +91,7 @@ def test_hostile_and_huge_texts_are_cut_to_one_plain_line():
     """Every cell is short, in one line, and can be sent as JSON."""
     record = a_record(label=HOSTILE, agent_name=HOSTILE, provider=HOSTILE, model=HOSTILE, prompt=HOSTILE)
     record.apply(TextAdded(HOSTILE, step=1))
-    for cell in line_of(record):
+    for cell in row_of(record):
         if isinstance(cell, str):
             cell.encode()
             assert len(cell) <= TEXT_CHARS

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from nbagent.events import RunFinished, RunStarted
 from nbagent.panel import Panel
 from nbagent.panel.table import static_html
-from nbagent.panel.table.row import line_of
+from nbagent.panel.table.row import row_of
 from nbagent.run import RunLaunch, RunRecord
 from nbagent.store import Store
 from tests.panel.filled_store import fill
@@ -24,7 +24,7 @@ def lines(*names: str):
         )
         record.apply(RunStarted(started_at=T0))
         record.apply(RunFinished(stop_reason="error", error=name, finished_at=T0))
-        made.append(line_of(record))
+        made.append(row_of(record))
     return made
 
 

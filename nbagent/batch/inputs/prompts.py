@@ -158,7 +158,7 @@ class RowKeys:
     """Tells rows by their prompts: the second row with one prompt has another key than the first."""
 
     def __init__(self) -> None:
-        self._seen: dict[bytes, int] = {}
+        self._counts: dict[bytes, int] = {}
 
     def key_of(self, prompt: str) -> tuple[str, int]:
         """Return the row's key, and how many rows with this prompt there were before it."""
@@ -166,6 +166,6 @@ class RowKeys:
         for file in files_with(prompt):
             hashed.update(f"\0{file.media_type}\0{file.data}".encode())
         digest = hashed.digest()
-        before = self._seen.get(digest, 0)
-        self._seen[digest] = before + 1
+        before = self._counts.get(digest, 0)
+        self._counts[digest] = before + 1
         return (digest.hex() if before == 0 else f"{digest.hex()}#{before + 1}"), before

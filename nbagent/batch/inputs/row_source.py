@@ -24,7 +24,7 @@ from functools import partial
 from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any
 
-from nbagent.batch.inputs.snapshot import kept_frame, kept_values
+from nbagent.batch.inputs.snapshot import copied_frame, copied_values
 from nbagent.batch.inputs.tables import frame_of_columns, frame_of_list, frame_of_typed
 from nbagent.errors import UnknownOptionError
 from nbagent.prompts import MISSING, is_missing, json_text
@@ -194,7 +194,7 @@ def source_of(rows: Any) -> RowSource:
 
 def _of_frame(frame: Any) -> RowSource:
     check_names(list(frame.columns))
-    return _of_own_frame(kept_frame(frame))
+    return _of_own_frame(copied_frame(frame))
 
 
 def _of_own_frame(frame: Any) -> RowSource:
@@ -205,14 +205,14 @@ def _of_own_frame(frame: Any) -> RowSource:
         (label, InputRow(dict(zip(names, one, strict=True))))
         for label, one in zip(frame.index, values, strict=True)
     )
-    return RowSource(rows=rows, total=len(frame), frame=partial(kept_frame, frame))
+    return RowSource(rows=rows, total=len(frame), frame=partial(copied_frame, frame))
 
 
 def _of_series(series: Any) -> RowSource:
     name = "row" if series.name is None else series.name
-    frame = kept_frame(series.to_frame(name))
-    rows = ((label, _seen(one)) for label, one in frame.iloc[:, 0].items())
-    return RowSource(rows=rows, total=len(frame), frame=partial(kept_frame, frame))
+    frame = copied_frame(series.to_frame(name))
+    rows = ((label, _template_value(one)) for label, one in frame.iloc[:, 0].items())
+    return RowSource(rows=rows, total=len(frame), frame=partial(copied_frame, frame))
 
 
 def _of_relation(relation: Any) -> RowSource:
@@ -263,14 +263,14 @@ def _own_column(values: Any) -> Any:
     """Return a copy of a column: pandas' and numpy's keep their types, anything else is a list."""
     if hasattr(values, "dtype") and hasattr(values, "copy"):
         copied = values.copy()
-        return copied if copied.dtype != object else kept_values(copied)
-    return kept_values(values)
+        return copied if copied.dtype != object else copied_values(copied)
+    return copied_values(values)
 
 
 def _of_list(values: Iterable[Any]) -> RowSource:
-    own = values if isinstance(values, range) else kept_values(values)
+    own = values if isinstance(values, range) else copied_values(values)
     return RowSource(
-        rows=((n, _seen(one)) for n, one in enumerate(own)),
+        rows=((n, _template_value(one)) for n, one in enumerate(own)),
         total=len(own),
         frame=partial(frame_of_list, own),
     )
@@ -278,10 +278,12 @@ def _of_list(values: Iterable[Any]) -> RowSource:
 
 def _of_iterable(values: Iterable[Any]) -> RowSource:
     total = len(values) if isinstance(values, Sized) else None
-    return RowSource(rows=((n, _seen(one)) for n, one in enumerate(values)), total=total, runs_code=True)
+    return RowSource(
+        rows=((n, _template_value(one)) for n, one in enumerate(values)), total=total, runs_code=True
+    )
 
 
-def _seen(value: Any) -> Any:
+def _template_value(value: Any) -> Any:
     return InputRow(value) if isinstance(value, Mapping) else templated(value)
 
 
@@ -294,11 +296,11 @@ def _is_list(values: Any) -> bool:
 
 
 def _of_foreign_series(series: Any) -> RowSource:
-    return _of_columns_of_one(series.name or "row", kept_values(series.to_list()))
+    return _of_columns_of_one(series.name or "row", copied_values(series.to_list()))
 
 
 def _of_columns_of_one(name: Any, values: list[Any]) -> RowSource:
-    rows = ((n, _seen(one)) for n, one in enumerate(values))
+    rows = ((n, _template_value(one)) for n, one in enumerate(values))
     return RowSource(rows=rows, total=len(values), frame=partial(frame_of_columns, {name: values}))
 
 

@@ -24,17 +24,17 @@ _FIXED = frozenset({str, int, float, bool, type(None), bytes, complex, dt.date, 
 _DEEPEST = 100  # deeper than this the parts are the user's own: no answer depends on them
 
 
-def kept(value: Any) -> Any:
+def copied(value: Any) -> Any:
     """Return `value` so that no later edit of it is seen; the same object where it has nothing that can be edited."""
     return value if type(value) in _FIXED else _copied(value, {}, 0)
 
 
-def kept_values(values: Iterable[Any]) -> list[Any]:
-    """Return `kept` of each value."""
+def copied_values(values: Iterable[Any]) -> list[Any]:
+    """Return `copied` of each value."""
     return [one if type(one) in _FIXED else _copied(one, {}, 0) for one in values]
 
 
-def kept_frame(frame: pd.DataFrame) -> pd.DataFrame:
+def copied_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame that shares nothing with `frame` that can be edited, its cells' lists and dicts included."""
     copied = frame.copy(deep=True)
     for position, dtype in enumerate(copied.dtypes):
@@ -42,7 +42,7 @@ def kept_frame(frame: pd.DataFrame) -> pd.DataFrame:
             continue
         column: Any = copied.iloc[:, position].copy()
         values = column.tolist()
-        fresh = kept_values(values)
+        fresh = copied_values(values)
         if any(new is not old for new, old in zip(fresh, values, strict=True)):
             column[:] = objects_of(fresh, column)
             copied.isetitem(position, column)
@@ -57,35 +57,35 @@ def objects_of(values: Iterable[Any], like: Any) -> Any:
     return cells
 
 
-def _copied(value: Any, seen: dict[int, Any], depth: int) -> Any:
+def _copied(value: Any, copies: dict[int, Any], depth: int) -> Any:
     if type(value) in _FIXED or depth > _DEEPEST:
         return value
-    if id(value) in seen:  # it refers to itself, or is there twice
-        return seen[id(value)]
+    if id(value) in copies:  # it refers to itself, or is there twice
+        return copies[id(value)]
     try:
-        return _copy_of(value, seen, depth + 1)
+        return _copy_of(value, copies, depth + 1)
     except Exception:  # noqa: BLE001 - a class of the user's that cannot be copied: it stays as it is
         return value
 
 
-def _copy_of(value: Any, seen: dict[int, Any], depth: int) -> Any:
+def _copy_of(value: Any, copies: dict[int, Any], depth: int) -> Any:
     made: Any
     if isinstance(value, list | deque | dict):
-        made = seen[id(value)] = copy.copy(value)
+        made = copies[id(value)] = copy.copy(value)
         for key, one in list(value.items() if isinstance(value, dict) else enumerate(value)):
-            made[key] = _copied(one, seen, depth)
+            made[key] = _copied(one, copies, depth)
         return made
     if isinstance(value, set | bytearray):  # what is in a set can be hashed
         return copy.copy(value)
     if isinstance(value, tuple):
-        parts = [_copied(one, seen, depth) for one in value]
+        parts = [_copied(one, copies, depth) for one in value]
         if all(new is old for new, old in zip(parts, value, strict=True)):
             return value
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     if (names := _field_names(value)) is not None:
-        made = seen[id(value)] = copy.copy(value)
+        made = copies[id(value)] = copy.copy(value)
         for name in names:
-            object.__setattr__(made, name, _copied(getattr(value, name), seen, depth))
+            object.__setattr__(made, name, _copied(getattr(value, name), copies, depth))
         return made
     return value.copy() if _is_array(value) else value
 

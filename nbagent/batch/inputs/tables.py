@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbagent.batch.inputs.snapshot import kept_values, objects_of
+from nbagent.batch.inputs.snapshot import copied_values, objects_of
 from nbagent.prompts import is_missing
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def frame_of_list(values: Sequence[Any]) -> pd.DataFrame:
     """Return records as their columns, anything else as the one column `row`. What the frame holds is copied."""
-    rows = kept_values(values)
+    rows = copied_values(values)
     if not rows or not all(isinstance(one, Mapping) for one in rows):
         return frame_of_columns({"row": rows})
     names = list(dict.fromkeys(name for one in rows for name in one))
@@ -69,7 +69,7 @@ def column_of(values: Any, index: Any) -> pd.Series[Any]:
 
     if hasattr(values, "dtype"):  # an array or a series has its type already
         return pd.Series(getattr(values, "array", values), copy=True).set_axis(index)
-    own = kept_values(values)
+    own = copied_values(values)
     column = pd.Series(None, index=index, dtype=object)
     column = pd.Series(objects_of(own, column), index=index, dtype=object)
     whole = [one for one in column if type(one) is int]

@@ -81,28 +81,28 @@ class _ModelRate:
 
 
 class AdaptiveLimiter:
-    """See the module. `said` hears, in a sentence, when a model's calls are slowed down and when they are not any more."""
+    """See the module. `notify` hears, in a sentence, when a model's calls are slowed down and when they are not any more."""
 
     def __init__(
         self,
         slots: ConcurrencyLimiter,
-        said: Callable[[str], None],
+        notify: Callable[[str], None],
         *,
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
     ) -> None:
         self._slots = slots
-        self._said = said
+        self._notify = notify
         self._rates = requests_per_minute, tokens_per_minute
-        self._lines: dict[tuple[str, str], _ModelRate] = {}
+        self._models: dict[tuple[str, str], _ModelRate] = {}
         self._slowed: set[tuple[str, str]] = set()
 
     def set_rates(self, requests_per_minute: int | None, tokens_per_minute: int | None) -> None:
         """Keep to these rates from now on; on the background loop."""
         self._rates = requests_per_minute, tokens_per_minute
-        for line in self._lines.values():
-            line.requests, line.tokens = self._rates
-            line.hand_on()
+        for rate in self._models.values():
+            rate.requests, rate.tokens = self._rates
+            rate.hand_on()
 
     def open(self) -> None:
         """Let single runs beside the batch count in its rates from now on; on the background loop."""
@@ -116,10 +116,10 @@ class AdaptiveLimiter:
 
     async def turn_beside(self, model: Model, request: ModelRequest) -> Charge:
         """Return once a request may go that is none of the batch's; a person waits for it, so that it goes first."""
-        line = self._lines.get((model.provider, model.id))
-        if line is None or not line.rated:
+        rate = self._models.get((model.provider, model.id))
+        if rate is None or not rate.rated:
             return _nothing
-        spent = await line.turn(estimated_tokens(request) if line.tokens is not None else 0, first=True)
+        spent = await rate.turn(estimated_tokens(request) if rate.tokens is not None else 0, first=True)
 
         def charged(tokens: int | None) -> None:
             if spent is not None and tokens is not None:
@@ -135,37 +135,37 @@ class AdaptiveLimiter:
     @property
     def rate_per_s(self) -> float | None:
         """The slowest of the present paces, in requests a second; None while nothing is limited."""
-        rates = [line.pace.rate_per_s for line in self._lines.values() if line.pace.rate_per_s is not None]
+        rates = [rate.pace.rate_per_s for rate in self._models.values() if rate.pace.rate_per_s is not None]
         return min(rates, default=None)
 
     @property
     def refusals(self) -> int:
         """How many requests were refused because they were too many."""
-        return sum(line.pace.refusals for line in self._lines.values())
+        return sum(rate.pace.refusals for rate in self._models.values())
 
     def slot(
         self, model: Model, request: ModelRequest, place: Place | None = None
     ) -> AbstractAsyncContextManager[Charge]:
         """Hold a slot for one request, once its turn has come."""
-        line = self._line(model)
-        if line.is_open:
-            line.pace.sent(asyncio.get_running_loop().time())
+        rate = self._rate_of(model)
+        if rate.is_open:
+            rate.pace.sent(asyncio.get_running_loop().time())
             if (model.provider, model.id) in self._slowed:
                 self._slowed.discard((model.provider, model.id))
-                self._said(f"{model.provider}:{model.id} takes all requests again: full speed")
+                self._notify(f"{model.provider}:{model.id} takes all requests again: full speed")
             return self._slots.unpaced(model, request, place)
-        return self._paced(line, model, request, place)
+        return self._paced(rate, model, request, place)
 
     @asynccontextmanager
     async def _paced(
-        self, line: _ModelRate, model: Model, request: ModelRequest, place: Place | None
+        self, rate: _ModelRate, model: Model, request: ModelRequest, place: Place | None
     ) -> AsyncIterator[Charge]:
-        spent = await line.turn(estimated_tokens(request) if line.tokens is not None else 0)
+        spent = await rate.turn(estimated_tokens(request) if rate.tokens is not None else 0)
         async with self._slots.unpaced(model, request, place) as charge:
 
             def charged(tokens: int | None) -> None:
                 charge(tokens)
-                line.succeeded_at_s = asyncio.get_running_loop().time()
+                rate.succeeded_at_s = asyncio.get_running_loop().time()
                 if spent is not None and tokens is not None:
                     spent.tokens = tokens
 
@@ -178,25 +178,25 @@ class AdaptiveLimiter:
         )
         if not limit or not error.retryable:
             return self._slots.limited(model, error, lasted_s)
-        line, now_s = self._line(model), asyncio.get_running_loop().time()
-        if line.succeeded_at_s is None:
-            line.succeeded_at_s = now_s
-        if now_s - line.succeeded_at_s > HOPELESS_S:
+        rate, now_s = self._rate_of(model), asyncio.get_running_loop().time()
+        if rate.succeeded_at_s is None:
+            rate.succeeded_at_s = now_s
+        if now_s - rate.succeeded_at_s > HOPELESS_S:
             return None
-        line.pace.refused(now_s, lasted_s, error.retry_after_s)
+        rate.pace.refused(now_s, lasted_s, error.retry_after_s)
         if (model.provider, model.id) not in self._slowed:
             self._slowed.add((model.provider, model.id))
-            self._said(
+            self._notify(
                 f"{model.provider}:{model.id} says {error.status_code}, too many requests: slowing down"
             )
-        line.hand_on()
+        rate.hand_on()
         return 0.0
 
-    def _line(self, model: Model) -> _ModelRate:
+    def _rate_of(self, model: Model) -> _ModelRate:
         key = model.provider, model.id
-        if key not in self._lines:
-            self._lines[key] = _ModelRate(*self._rates)
-        return self._lines[key]
+        if key not in self._models:
+            self._models[key] = _ModelRate(*self._rates)
+        return self._models[key]
 
 
 def _nothing(_tokens: int | None) -> None:

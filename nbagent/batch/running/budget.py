@@ -11,7 +11,7 @@ from nbagent.batch.row_outcome import RowOutcome
 
 
 class BatchBudget:
-    """What a batch has spent, reported and by estimate, on `asked` finished runs, against its limits; asking rows again spends of the same."""
+    """What a batch has spent, reported and by estimate, on `runs` finished runs, against its limits; asking rows again spends of the same."""
 
     def __init__(self, limits: BatchLimits) -> None:
         self.limits = limits  # replaced where a person sets others
@@ -20,14 +20,14 @@ class BatchBudget:
         self.estimated_cost_usd = 0.0
         self.estimated_tokens = 0
         self.unpriced = False
-        self.asked = 0
+        self.runs = 0
         self.cost_known = True  # of nothing asked: it cost nothing
 
     def add(self, outcome: RowOutcome) -> None:
         """Count a run that ended, whatever its end."""
-        self.asked += 1
+        self.runs += 1
         self.cost_usd += outcome.cost_usd or 0.0
-        self.cost_known = outcome.cost_usd is not None or (self.cost_known and self.asked > 1)
+        self.cost_known = outcome.cost_usd is not None or (self.cost_known and self.runs > 1)
         self.tokens += outcome.total_tokens or 0
         self.estimated_cost_usd += outcome.estimated_cost_usd or 0.0
         self.estimated_tokens += outcome.estimated_tokens or 0
@@ -59,7 +59,7 @@ class BatchBudget:
     def _fits(self, spent: float, limit: float | None, in_flight: int) -> bool:
         if limit is None:
             return True
-        expected = spent / self.asked * (in_flight + 1) if self.asked else 0.0
+        expected = spent / self.runs * (in_flight + 1) if self.runs else 0.0
         return spent < limit and spent + expected <= limit * (1 + 1e-9)
 
     @property

@@ -72,7 +72,7 @@ class ProviderBatchRunner(BatchRunner):
             for job_id in await self._open_jobs():
                 if self._waiting:
                     await self._follow(job_id)
-            await self._ask_waiting()
+            await self._submit_waiting()
         finally:
             self._end()
         if self._failure is not None:
@@ -84,7 +84,7 @@ class ProviderBatchRunner(BatchRunner):
         self._wait_for(requests)
         self._tick()
         try:
-            await self._ask_waiting()
+            await self._submit_waiting()
         finally:
             self._end()
 
@@ -109,7 +109,7 @@ class ProviderBatchRunner(BatchRunner):
         jobs = dict.fromkeys(job for details in found for job in details.get("jobs", ()))
         return [] if self._plan.fresh else [job for job in jobs if job not in ended]
 
-    async def _ask_waiting(self) -> None:
+    async def _submit_waiting(self) -> None:
         """Submit all rows that wait, in as many files as they need, and follow them to their end."""
         jobs: list[str] = []
         if self._stopped is None:
@@ -141,9 +141,9 @@ class ProviderBatchRunner(BatchRunner):
 
     async def _follow(self, job_id: str) -> None:
         """Look at a job until it ends, and take in its answers."""
-        looks = 0
+        polls = 0
         while True:
-            job = await self._look(job_id)
+            job = await self._poll(job_id)
             if job is not None and job.has_ended:
                 break
             if self._stopped is not None:
@@ -151,9 +151,9 @@ class ProviderBatchRunner(BatchRunner):
                     await self._files.cancel(job_id)
                 return
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), POLLS_S[min(looks, len(POLLS_S) - 1)])
+                await asyncio.wait_for(self._woken.wait(), POLLS_S[min(polls, len(POLLS_S) - 1)])
             self._woken.clear()
-            looks += 1
+            polls += 1
         lines = await self._files.answers(job)
         for first in range(0, len(lines), AT_ONCE):
             await self._take_answers(lines[first : first + AT_ONCE], job)
@@ -162,7 +162,7 @@ class ProviderBatchRunner(BatchRunner):
         self._ended_jobs.append(job_id)
         await self._record()
 
-    async def _look(self, job_id: str) -> BatchJob | None:
+    async def _poll(self, job_id: str) -> BatchJob | None:
         """A job as it stands, None where the provider cannot be reached just now."""
         try:
             return await self._files.look(job_id)
@@ -174,17 +174,19 @@ class ProviderBatchRunner(BatchRunner):
     async def _take_answers(self, lines: Sequence[Mapping[str, Any]], job: BatchJob) -> None:
         """Write the runs of these lines, and give their rows their outcomes once that is durable."""
         asks = [(self._waiting.pop(str(line.get("custom_id")), None), line) for line in lines]
-        kept = [
-            (request, *await self._kept(request, line, job)) for request, line in asks if request is not None
+        stored = [
+            (request, *await self._store_answer(request, line, job))
+            for request, line in asks
+            if request is not None
         ]
         with contextlib.suppress(StoreError):  # the store says so itself
-            await asyncio.gather(*(asyncio.wrap_future(written) for _, _, written in kept))
-        for request, outcome, _ in kept:
+            await asyncio.gather(*(asyncio.wrap_future(written) for _, _, written in stored))
+        for request, outcome, _ in stored:
             self._submitted.discard(request.keys[0])
             self.budget.add(outcome)
             self._settle(request, outcome)
 
-    async def _kept(
+    async def _store_answer(
         self, request: RowRequest, line: Mapping[str, Any], job: BatchJob
     ) -> tuple[RowOutcome, concurrent.futures.Future[bool]]:
         created_at = datetime.fromtimestamp(job.created_at, UTC)
@@ -200,7 +202,9 @@ class ProviderBatchRunner(BatchRunner):
             )
         call = self._call(reply, outcome, created_at, duration_s)
         end = {**_end(outcome, self._plan), "typed": typed}
-        run_id, written = self._alone.keep(request.prompts[0], self._row_of(request), call=call, end=end)
+        run_id, written = self._single_launcher.keep(
+            request.prompts[0], self._row_of(request), call=call, end=end
+        )
         outcome = replace(
             outcome,
             cost_usd=call.cost_usd,
@@ -259,9 +263,11 @@ class ProviderBatchRunner(BatchRunner):
         submitted, why = set(self._submitted), self._stopped
         for key, request in list(self._waiting.items()):
             status = "error" if why is None else "cancelled" if key in submitted else NOT_ASKED
-            said = why or "the provider's batch ended without an answer to this row"
-            kept = request.earlier if status == NOT_ASKED else None
-            self._settle(request, kept or RowOutcome(status=status, error=said, prompt=request.prompts[0]))
+            reason = why or "the provider's batch ended without an answer to this row"
+            stored = request.earlier if status == NOT_ASKED else None
+            self._settle(
+                request, stored or RowOutcome(status=status, error=reason, prompt=request.prompts[0])
+            )
         self._waiting.clear()
         self._submitted.clear()
 

@@ -118,7 +118,7 @@ class Results:
         self._counts: Counter[str] = Counter()
         self._began_s = time.monotonic()
         self._ended_s: float | None = None
-        self._asked = 0
+        self._asked_count = 0
         self._last: deque[float] = deque([self._began_s], maxlen=RATE_OVER + 1)
 
     # the background loop ------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ class Results:
             self.arrived.append(position)
             self._count(outcome, 1)
             if not outcome.reused and outcome.status != NOT_ASKED:
-                self._asked += 1
+                self._asked_count += 1
                 self._last.append(time.monotonic())
         self._wake()
 
@@ -150,7 +150,7 @@ class Results:
                 self._count(outcome, -1)
                 self.outcomes[position] = None
             self.finished, self._ended_s = False, None
-            self._began_s, self._asked = time.monotonic(), 0
+            self._began_s, self._asked_count = time.monotonic(), 0
             self._last.clear()
             self._last.append(self._began_s)
 
@@ -169,7 +169,7 @@ class Results:
                 if position >= len(before) or before[position] is None:
                     self.arrived.append(position)
                     if not outcome.reused and outcome.status != NOT_ASKED:
-                        self._asked += 1
+                        self._asked_count += 1
                         self._last.append(time.monotonic())
         self._wake()
 
@@ -248,7 +248,7 @@ class Results:
         """Return the rows a second: lately while it goes on, over all of them once it has ended."""
         if self._ended_s is not None:
             elapsed_s = self._ended_s - self._began_s
-            return self._asked / elapsed_s if elapsed_s > 0 else 0.0
+            return self._asked_count / elapsed_s if elapsed_s > 0 else 0.0
         if now_s - self._began_s < SETTLED_S:
             return 0.0
         return recent_rate(self._last, now_s)

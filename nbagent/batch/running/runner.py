@@ -45,7 +45,7 @@ TICK_S = 0.5
 
 
 class BatchRunner:
-    """See the module. `alone` launches one row's run, `together` that of a group; `budget` is the batch's."""
+    """See the module. `single_launcher` launches one row's run, `group_launcher` that of a group; `budget` is the batch's."""
 
     def __init__(
         self,
@@ -53,19 +53,19 @@ class BatchRunner:
         source: RowSource,
         results: Results,
         *,
-        alone: BatchLauncher,
-        together: BatchLauncher,
+        single_launcher: BatchLauncher,
+        group_launcher: BatchLauncher,
         budget: BatchBudget,
     ) -> None:
         self.budget = budget
-        self._batch_id = alone.batch_id
-        self._plan, self._source, self._results, self._store = plan, source, results, alone.store
-        self._alone, self._together = alone, together
+        self._batch_id = single_launcher.batch_id
+        self._plan, self._source, self._results, self._store = plan, source, results, single_launcher.store
+        self._single_launcher, self._group_launcher = single_launcher, group_launcher
         self._keys = RowKeys()
         self._answered: dict[str, RowOutcome] = {}
         self._equal = EqualPrompts()
         self._queue = RowQueue(plan.group)
-        self._lives: dict[str, ActiveRun] = {}  # in flight
+        self._running: dict[str, ActiveRun] = {}  # in flight
         self._uncommitted = 0
         self._unwritten: list[BatchRow] = []  # rows that have no run of their own
         self._ticking: asyncio.TimerHandle | None = None
@@ -78,7 +78,7 @@ class BatchRunner:
     @property
     def in_flight(self) -> int:
         """How many prompts are being answered."""
-        return len(self._lives)
+        return len(self._running)
 
     @property
     def details(self) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class BatchRunner:
 
     def _tick(self) -> None:
         """Now and then, heed the kernel's limits as they are set now, and write what came of rows without a run."""
-        self._alone.refresh_limits()
+        self._single_launcher.refresh_limits()
         self._write_rows()
         self._ticking = asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
@@ -151,7 +151,7 @@ class BatchRunner:
     def cancel(self) -> None:
         """Ask no further row, and cancel what is in flight."""
         self.stop("the batch was cancelled")
-        for live in list(self._lives.values()):
+        for live in list(self._running.values()):
             live.stop("cancelled")
 
     # ----------------------------------------------------------------- rows
@@ -233,7 +233,7 @@ class BatchRunner:
             if self._stopped is not None:
                 self._queue.close_pack()
                 self._leave_ready()
-            if not self._queue and not self._lives and not self._uncommitted:
+            if not self._queue and not self._running and not self._uncommitted:
                 return
             await self._change()
 
@@ -250,22 +250,22 @@ class BatchRunner:
         )
 
     def _launch_ready(self) -> None:
-        if self._alone.must_stop:
+        if self._single_launcher.must_stop:
             self.stop("the kernel, or the run whose tool has made the batch, ended")
         while self._stopped is None and self._queue and self._may_launch:
             self._launch(self._queue.pop())
         more = self._queue or not self._source.ended
-        if more and self._stopped is None and not self._lives and not self.budget.may_ask(0):
+        if more and self._stopped is None and not self._running and not self.budget.may_ask(0):
             self._results.note(f"no further row is asked: {self.budget.reached}")
             self.stop(self.budget.reached)
 
     def _launch(self, request: RowRequest) -> None:
         if len(request.positions) == 1:
             prompt = request.prompts[0]
-            live = self._alone.launch(prompt, self._row_of(request), files_with(prompt))
+            live = self._single_launcher.launch(prompt, self._row_of(request), files_with(prompt))
         else:
-            live = self._together.launch(pack_prompt(request.prompts), self._row_of(request))
-        self._lives[live.record.launch.run_id] = live
+            live = self._group_launcher.launch(pack_prompt(request.prompts), self._row_of(request))
+        self._running[live.record.launch.run_id] = live
         live.ended.add_done_callback(lambda _: self._ended(request, live))
 
     def _row_of(self, request: RowRequest) -> dict[str, Any]:
@@ -286,7 +286,7 @@ class BatchRunner:
         self.budget.add(outcome)
         if self.budget.is_estimated and not was_estimated:
             self._results.note(ESTIMATED.format(provider=self._plan.crew.model.provider))
-        del self._lives[live.record.launch.run_id]
+        del self._running[live.record.launch.run_id]
         self._uncommitted += 1
         if len(request.positions) == 1:
             self._check_on_error(request.positions[0], outcome)
@@ -385,5 +385,7 @@ class BatchRunner:
     def _leave_ready(self) -> None:
         for request in self._queue.take_all():
             for position, key, prompt in zip(request.positions, request.keys, request.prompts, strict=True):
-                left = RowOutcome(status=NOT_ASKED, error=self._stopped, prompt=prompt).after(request.spent)
-                self._put_first(position, key, request.earlier or left)
+                outcome = RowOutcome(status=NOT_ASKED, error=self._stopped, prompt=prompt).after(
+                    request.spent
+                )
+                self._put_first(position, key, request.earlier or outcome)

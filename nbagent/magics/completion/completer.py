@@ -126,18 +126,18 @@ def _place(text: str, parser: LineParser, verb: str = "") -> CursorContext | Non
 
 def _argument(place: CursorContext, parser: LineParser, names: dict[str, Any]) -> Completions | None:
     """What fits as the next argument: the value of the flag before it, else a flag or a positional's value."""
-    waiting, used, given = _read(place, parser)
-    if waiting is not None:
-        return _value(waiting, place.begun, names, place.verb)
+    option, used, positional = _read(place, parser)
+    if option is not None:
+        return _value(option, place.begun, names, place.verb)
     flag, equals, value = place.begun.partition("=")
     if equals and flag in parser.flags:
         return _value(parser.flags[flag], value, names, place.verb)
     flags = [flag for flag, action in parser.flags.items() if action not in used]
     if place.begun.startswith("-"):
         return _fitting(flags, place.begun)
-    expected = _positional(parser, len(given))
+    expected = _positional(parser, len(positional))
     offer = _value(expected, place.begun, names, place.verb) if expected is not None else None
-    texts = [text for text in offer.texts if text not in given] if offer else []
+    texts = [text for text in offer.texts if text not in positional] if offer else []
     if not place.begun:
         texts += [flag for flag in flags if flag.startswith("--")]
     return Completions(begun=place.begun, texts=texts) if texts else None
@@ -147,20 +147,20 @@ def _read(
     place: CursorContext, parser: LineParser
 ) -> tuple[argparse.Action | None, set[argparse.Action], list[str]]:
     """The flag that waits for its value, the flags that cannot come again, and the words without a flag."""
-    waiting: argparse.Action | None = None
+    option: argparse.Action | None = None
     used: set[argparse.Action] = set()
-    given: list[str] = []
+    positional: list[str] = []
     for word in place.words:
         flag, equals, _ = word.partition("=")
         action = parser.flags.get(flag)
-        if waiting is not None:
-            waiting = None
+        if option is not None:
+            option = None
         elif action is None:
-            given.append(word)
+            positional.append(word)
         else:
             used |= {action} if not isinstance(action.default, list) else set()
-            waiting = action if action.nargs != 0 and not equals else None
-    return waiting, used, given
+            option = action if action.nargs != 0 and not equals else None
+    return option, used, positional
 
 
 def _positional(parser: LineParser, number: int) -> argparse.Action | None:

@@ -48,7 +48,7 @@ class CompletionRequest:
     verb: str = ""
 
 
-def values_of(action: argparse.Action, asked: CompletionRequest) -> Iterable[str]:
+def values_of(action: argparse.Action, request: CompletionRequest) -> Iterable[str]:
     """Return what an argument can be: its choices, an option's choices, or what its name stands for."""
     if action.choices:
         return map(str, action.choices)
@@ -56,13 +56,13 @@ def values_of(action: argparse.Action, asked: CompletionRequest) -> Iterable[str
     if option is not None and option.choices:
         return option.choices
     known = _VALUES.get(action.dest)
-    return known(asked) if known is not None else ()
+    return known(request) if known is not None else ()
 
 
-def _instances(asked: CompletionRequest, module: str, name: str) -> list[str]:
+def _instances(request: CompletionRequest, module: str, name: str) -> list[str]:
     """Variables that hold an object of this class; a module that nobody has imported has made none."""
     kind = getattr(sys.modules.get(module), name, None)
-    return [key for key, value in asked.names.items() if kind is not None and _is(value, kind)]
+    return [key for key, value in request.names.items() if kind is not None and _is(value, kind)]
 
 
 def _is(value: Any, *kinds: type) -> bool:
@@ -70,21 +70,21 @@ def _is(value: Any, *kinds: type) -> bool:
     return issubclass(type(value), kinds)
 
 
-def _agents(asked: CompletionRequest) -> list[str]:
-    return _instances(asked, "nbagent.agent", "Agent")
+def _agents(request: CompletionRequest) -> list[str]:
+    return _instances(request, "nbagent.agent", "Agent")
 
 
-def _tools(asked: CompletionRequest) -> list[str]:
+def _tools(request: CompletionRequest) -> list[str]:
     made = {
-        *_instances(asked, "nbagent.tools.definition", "Tool"),
-        *_instances(asked, "nbagent.mcp.server", "MCPServer"),
+        *_instances(request, "nbagent.tools.definition", "Tool"),
+        *_instances(request, "nbagent.mcp.server", "MCPServer"),
     }
-    return [name for name, value in asked.names.items() if name in made or _is(value, FunctionType)]
+    return [name for name, value in request.names.items() if name in made or _is(value, FunctionType)]
 
 
-def _schemas(asked: CompletionRequest) -> Iterator[str]:
+def _schemas(request: CompletionRequest) -> Iterator[str]:
     """Classes with annotated fields, and lists of them; the libraries' own bases are no answers."""
-    for name, value in asked.names.items():
+    for name, value in request.names.items():
         if not _is(value, type) or value.__module__.partition(".")[0] in _LIBRARIES:
             continue
         if inspect.get_annotations(value):
@@ -92,51 +92,51 @@ def _schemas(asked: CompletionRequest) -> Iterator[str]:
             yield f"list[{name}]"
 
 
-def _held(asked: CompletionRequest) -> list[str]:
+def _values(request: CompletionRequest) -> list[str]:
     """Variables that hold data: no module, class or function."""
     code = (ModuleType, type, FunctionType, BuiltinFunctionType)
-    return [name for name, value in asked.names.items() if not _is(value, *code)]
+    return [name for name, value in request.names.items() if not _is(value, *code)]
 
 
-def _files(asked: CompletionRequest) -> list[str]:
+def _files(request: CompletionRequest) -> list[str]:
     """The files beside what was begun, as they are written there; a folder ends with a slash."""
-    begun = Path(asked.begun)
-    folder = begun if asked.begun.endswith("/") else begun.parent
+    begun = Path(request.begun)
+    folder = begun if request.begun.endswith("/") else begun.parent
     try:
-        beside = sorted(folder.expanduser().iterdir())[:_FILES_MOST]
+        listed = sorted(folder.expanduser().iterdir())[:_FILES_MOST]
     except OSError:
         return []
-    written = [f"{folder / one.name}{'/' if one.is_dir() else ''}" for one in beside if " " not in one.name]
+    written = [f"{folder / one.name}{'/' if one.is_dir() else ''}" for one in listed if " " not in one.name]
     hidden = begun.name.startswith(".")
     return [name for name in written if hidden or not Path(name).name.startswith(".")]
 
 
-def _contexts(asked: CompletionRequest) -> list[str]:
-    return [*_held(asked), *_files(asked)]
+def _contexts(request: CompletionRequest) -> list[str]:
+    return [*_values(request), *_files(request)]
 
 
-def _models(asked: CompletionRequest) -> list[str]:
+def _models(request: CompletionRequest) -> list[str]:
     """The providers; after the colon, the provider's models that were used here before, then those that are listed."""
     from nbagent.models import known_models, provider_names
 
-    provider, colon, _ = asked.begun.partition(":")
+    provider, colon, _ = request.begun.partition(":")
     if not colon:
         return [f"{name}:" for name in provider_names()]
     used = [run.model for run in recent_runs() if run.model.startswith(f"{provider}:")]
     return [*used, *_listed.ask(provider, lambda: known_models(provider))]
 
 
-def _sessions(asked: CompletionRequest) -> list[str]:
-    named = _instances(asked, "nbagent.session", "Session")
+def _sessions(request: CompletionRequest) -> list[str]:
+    named = _instances(request, "nbagent.session", "Session")
     return [*named, *(run.session_id for run in recent_runs() if run.session_id)]
 
 
-def _runs(asked: CompletionRequest) -> Iterator[str]:
+def _runs(request: CompletionRequest) -> Iterator[str]:
     """Labels and ids of the runs that the verb is good for, newest first."""
-    wanted = _STATUSES.get(asked.verb)
+    wanted = _STATUSES.get(request.verb)
     for run in recent_runs():
         # what can be done for a batch is known to it alone
-        if wanted is None or run.status in wanted or (run.batch_id and asked.verb in _BATCH_VERBS):
+        if wanted is None or run.status in wanted or (run.batch_id and request.verb in _BATCH_VERBS):
             if run.batch_id and run.label:
                 yield run.label
                 yield run.batch_id
@@ -146,11 +146,11 @@ def _runs(asked: CompletionRequest) -> Iterator[str]:
             yield run.run_id
 
 
-def _labels(_asked: CompletionRequest) -> Iterator[str]:
+def _labels(_request: CompletionRequest) -> Iterator[str]:
     yield from (run.label for run in recent_runs() if run.label)
 
 
-def _batches(_asked: CompletionRequest) -> Iterator[str]:
+def _batches(_request: CompletionRequest) -> Iterator[str]:
     """Labels and ids of the batches of the newest runs."""
     for run in recent_runs():
         if run.batch_id:
@@ -163,7 +163,7 @@ _VALUES: dict[str, Callable[[CompletionRequest], Iterable[str]]] = {
     "tools": _tools,
     "schema": _schemas,
     "context": _contexts,
-    "map": _held,
+    "map": _values,
     "file": _files,
     "model": _models,
     "session": _sessions,

@@ -20,7 +20,7 @@ from nbagent.panel.card.structured import structure_of
 from nbagent.panel.table.row import CACHED
 from nbagent.run import EarlierRun, RunMetrics, RunOutput, RunRecord, RunStatus
 
-Row = dict[str, Any]
+CardRow = dict[str, Any]
 
 DEMO_BANNER = "demo model: canned answers, no key needed; set NBAgent.model for a real one"
 TEXT_LIMIT, TEXT_STEP = 100_000, 20_000  # a longer text loses its beginning, a step at a time
@@ -121,43 +121,45 @@ class RunSnapshot:
 # ---------------------------------------------------------------------- rows
 
 
-def row_of(seen: RunSnapshot) -> Row:
+def card_row(snapshot: RunSnapshot) -> CardRow:
     """Return what a card shows beside the text, as JSON data.
 
     `html`, the laid out answer, is None: it is made where it is shown, once the run has ended.
     """
-    final = seen.status.is_final
-    what, _, todo = (seen.error or "").partition("\n")
-    begin = seen.started_at or seen.created_at
+    final = snapshot.status.is_final
+    what, _, todo = (snapshot.error or "").partition("\n")
+    begin = snapshot.started_at or snapshot.created_at
     return {
-        "run_id": seen.run_id,
-        "title": one_line(seen.label or seen.agent_name or "run"),
-        "agent": one_line(seen.agent_name or "") if seen.label else "",
-        "model": one_line(":".join(filter(None, (seen.provider, seen.model)))),
-        "banner": DEMO_BANNER if seen.provider == "demo" else "",
-        "status": seen.status.value,
-        "reason": ", ".join(filter(None, (_reason(seen), CACHED if seen.cached_from else ""))),
+        "run_id": snapshot.run_id,
+        "title": one_line(snapshot.label or snapshot.agent_name or "run"),
+        "agent": one_line(snapshot.agent_name or "") if snapshot.label else "",
+        "model": one_line(":".join(filter(None, (snapshot.provider, snapshot.model)))),
+        "banner": DEMO_BANNER if snapshot.provider == "demo" else "",
+        "status": snapshot.status.value,
+        "reason": ", ".join(filter(None, (_reason(snapshot), CACHED if snapshot.cached_from else ""))),
         "final": final,
         "began_ms": _epoch_ms(begin),
-        "waiting": _waiting(seen),
-        "approvals": _approvals(seen),
-        "calls": [] if final else [f"calling {call_text(r.name, r.arguments)}" for r in seen.running_tools],
-        "called": _called(seen.tool_calls),
-        "members": [{**row, "name": one_line(str(row["name"]))} for row in member_rows(seen.members)],
-        "retry": one_line(seen.retry or ""),
-        "notices": [one_line(notice) for notice in seen.notices[-NOTICES_LIMIT:]],
+        "waiting": _waiting_text(snapshot),
+        "approvals": _approvals(snapshot),
+        "calls": []
+        if final
+        else [f"calling {call_text(r.name, r.arguments)}" for r in snapshot.running_tools],
+        "called": _called(snapshot.tool_calls),
+        "members": [{**row, "name": one_line(str(row["name"]))} for row in member_rows(snapshot.members)],
+        "retry": one_line(snapshot.retry or ""),
+        "notices": [one_line(notice) for notice in snapshot.notices[-NOTICES_LIMIT:]],
         "error": [one_line(what), one_line(todo)] if what else [],
-        **(_UNSTRUCTURED if seen.value is None else structure_of(seen.value)),
+        **(_UNSTRUCTURED if snapshot.value is None else structure_of(snapshot.value)),
         "html": None,
-        "took": "" if seen.cached_from else _took(seen),
-        "facts": _facts(seen),
-        "code": code_of(seen),
+        "took": "" if snapshot.cached_from else _took(snapshot),
+        "facts": _facts(snapshot),
+        "code": code_of(snapshot),
     }
 
 
-def code_of(seen: RunSnapshot) -> str:
+def code_of(snapshot: RunSnapshot) -> str:
     """Return the expression that gets the result, in this notebook or another."""
-    return f"nb.get({json.dumps(utf8_safe(seen.label or seen.run_id), ensure_ascii=False)}).content"
+    return f"nb.get({json.dumps(utf8_safe(snapshot.label or snapshot.run_id), ensure_ascii=False)}).content"
 
 
 def call_text(name: str, arguments: str) -> str:
@@ -207,22 +209,24 @@ def _called(calls: Sequence[ToolCall]) -> str:
     return one_line(f"called {names}{ends}")
 
 
-def _facts(seen: RunSnapshot) -> list[list[str]]:
-    if seen.cached_from is not None:
+def _facts(snapshot: RunSnapshot) -> list[list[str]]:
+    if snapshot.cached_from is not None:
         return [["cost", format_usd(0)]]
-    return facts_of(seen.metrics, final=seen.status.is_final) if seen.metrics is not None else []
+    return facts_of(snapshot.metrics, final=snapshot.status.is_final) if snapshot.metrics is not None else []
 
 
-def _reason(seen: RunSnapshot) -> str:
-    reason = seen.stop_reason
+def _reason(snapshot: RunSnapshot) -> str:
+    reason = snapshot.stop_reason
     return reason.replace("_", " ") if reason and reason not in _PLAIN_REASONS else ""
 
 
-def _approvals(seen: RunSnapshot) -> list[Row]:
+def _approvals(snapshot: RunSnapshot) -> list[CardRow]:
     """Return the calls that wait for a person, the run's own and its members', each with the run to decide on."""
-    own = [(seen.run_id, "", call) for call in seen.approvals]
+    own = [(snapshot.run_id, "", call) for call in snapshot.approvals]
     members = [
-        (one.run_id, one_line(one.name, CALL_LIMIT), call) for one in seen.members for call in one.approvals
+        (one.run_id, one_line(one.name, CALL_LIMIT), call)
+        for one in snapshot.members
+        for call in one.approvals
     ]
     return [
         {
@@ -236,22 +240,24 @@ def _approvals(seen: RunSnapshot) -> list[Row]:
     ]
 
 
-def _waiting(seen: RunSnapshot) -> str:
+def _waiting_text(snapshot: RunSnapshot) -> str:
     """Return what stands where the text will be."""
-    if seen.approvals:
-        return "waits for your approval" + ("; runs of its session wait for it" if seen.others_wait else "")
-    asking = [one.name for one in seen.members if one.approvals]
+    if snapshot.approvals:
+        return "waits for your approval" + (
+            "; runs of its session wait for it" if snapshot.others_wait else ""
+        )
+    asking = [one.name for one in snapshot.members if one.approvals]
     if asking:
         return one_line(
             f"{', '.join(dict.fromkeys(asking))} {'wait' if len(asking) > 1 else 'waits'} for your approval"
         )
-    if seen.text or seen.running_tools or seen.retry or seen.status.is_final:
+    if snapshot.text or snapshot.running_tools or snapshot.retry or snapshot.status.is_final:
         return ""
-    if seen.waits_for is not None:
-        return one_line(f"waiting for its turn: {seen.waits_for.told_with_time}")
-    if seen.queue_position is not None:
-        return f"waiting: {_ordinal(seen.queue_position)} in the queue"
-    return "waiting for its turn" if seen.status is RunStatus.pending else "waiting for the first word"
+    if snapshot.waits_for is not None:
+        return one_line(f"waiting for its turn: {snapshot.waits_for.told_with_time}")
+    if snapshot.queue_position is not None:
+        return f"waiting: {_ordinal(snapshot.queue_position)} in the queue"
+    return "waiting for its turn" if snapshot.status is RunStatus.pending else "waiting for the first word"
 
 
 def _ordinal(number: int) -> str:
@@ -266,11 +272,11 @@ def _raw_answer(output: RunOutput) -> str:
     return said[-1] if said else ""
 
 
-def _took(seen: RunSnapshot) -> str:
+def _took(snapshot: RunSnapshot) -> str:
     """Return how long the finished work took; queueing apart."""
-    if seen.started_at is None or seen.finished_at is None:
+    if snapshot.started_at is None or snapshot.finished_at is None:
         return ""
-    return format_seconds((seen.finished_at - seen.started_at).total_seconds())
+    return format_seconds((snapshot.finished_at - snapshot.started_at).total_seconds())
 
 
 def _retry_note(error: str | None, retry_in_s: float | None) -> str | None:

@@ -22,7 +22,7 @@ from nbagent.core import run_in_daemon_thread
 from nbagent.errors import NBAgentError, StoreError
 from nbagent.loop import Decision
 from nbagent.panel.card import markdown
-from nbagent.panel.card.data import Row, RunSnapshot, row_of, shown_text
+from nbagent.panel.card.data import CardRow, RunSnapshot, card_row, shown_text
 from nbagent.panel.card.static_html import html_of, key_of, plain_of
 from nbagent.panel.commands import add_commands, cancel_runs, handle_message
 
@@ -50,37 +50,37 @@ class DisplayedRun:
         self.decision_problem = ""  # why the last decision that was clicked came to nothing
         self._record = run.record
         # version, row and text together: of two threads that look at once the later may be the older one
-        self._looked: tuple[int, Row, str] = (0, {}, "")
+        self._current: tuple[int, CardRow, str] = (0, {}, "")
         self._stored_at = time.monotonic()
-        self.look()
+        self.refresh()
 
     def follow(self, run: Run) -> None:
         """Show this attempt of the run from now on."""
         self.run, self._record, self.in_notebook = run, run.record, False
-        self.look()
+        self.refresh()
 
-    def look(self) -> tuple[Row, str]:
+    def refresh(self) -> tuple[CardRow, str]:
         """Return the run's row and text as they are now; reads the store for a run of another kernel."""
         # another kernel's run may have been adopted by this one
         self._record = self._record or self.run.record
         version = self._record.whole_version if self._record is not None else 0
-        seen = (
+        snapshot_of_run = (
             RunSnapshot.of_record(self._record)
             if self._record is not None
             else RunSnapshot.of_output(self.run.output)
         )
-        row, text = row_of(seen), shown_text(seen.text)
+        row, text = card_row(snapshot_of_run), shown_text(snapshot_of_run.text)
         if self.decision_problem and not row["final"]:
             row["notices"].append(self.decision_problem)
         if row["status"] == "completed" and not row["form"]:  # what was cut off stays as it came
             row["html"] = markdown.html_of(text)
-        self._looked = version, row, text
+        self._current = version, row, text
         return row, text
 
     @property
     def final(self) -> bool:
         """True once the run has ended, as far as it was looked at."""
-        return bool(self._looked[1]["final"])
+        return bool(self._current[1]["final"])
 
     @property
     def ended(self) -> bool:
@@ -91,14 +91,14 @@ class DisplayedRun:
         """Put widget and snapshot under the current cell."""
         from nbagent.panel.card.widget import RunCard
 
-        _, row, text = self._looked
+        _, row, text = self._current
         self.widget = card = RunCard(row, text, key=key_of(self.run.run_id), command=handle_message)
         kernel.publish(card._repr_mimebundle_())
         kernel.publish(self.snapshot(), display_id=self.display_id)
 
     def snapshot(self) -> dict[str, str]:
         """Return the static form as it stands."""
-        _, row, text = self._looked
+        _, row, text = self._current
         return {"text/plain": plain_of(row), "text/html": html_of(row, text, key=key_of(self.run.run_id))}
 
     async def flush(self) -> bool:
@@ -108,19 +108,19 @@ class DisplayedRun:
         if self._record is None:
             await self._poll()
         elif self._record.end is not None and not was_final:
-            await run_in_daemon_thread(self.look)  # laying out a long answer takes milliseconds
-        elif self._record.whole_version != self._looked[0]:
-            self.look()
-        self.widget.tell(*self._looked[1:])
+            await run_in_daemon_thread(self.refresh)  # laying out a long answer takes milliseconds
+        elif self._record.whole_version != self._current[0]:
+            self.refresh()
+        self.widget.send_update(*self._current[1:])
         if self.final and not was_final:
             self.context.run(self.write_snapshot)
-        return not (self.final and self.widget.feed.settled)
+        return not (self.final and self.widget.channel.settled)
 
     async def _poll(self) -> None:
         """Look at another kernel's run, at most once a second and in a thread of its own."""
         if not self.final and time.monotonic() - self._stored_at >= STORED_POLL_S:
             with contextlib.suppress(StoreError):  # busy now; a second later it is looked at again
-                await run_in_daemon_thread(self.look)
+                await run_in_daemon_thread(self.refresh)
             self._stored_at = time.monotonic()
 
     def write_snapshot(self) -> None:
@@ -129,10 +129,10 @@ class DisplayedRun:
 
     def write_from_cell(self) -> None:
         """Write snapshot and widget state as they are now from a cell, where every executor hears them."""
-        row, text = self.look()
+        row, text = self.refresh()
         self.write_snapshot()
         if self.widget is not None:
-            self.widget.tell_all(row, text)
+            self.widget.send_all(row, text)
         self.in_notebook = self.final
 
 
@@ -140,28 +140,28 @@ class CardUpdater:
     """The one flusher. Its methods run on the background loop, `add` on any thread."""
 
     def __init__(self) -> None:
-        self._shown: list[DisplayedRun] = []
+        self._displayed: list[DisplayedRun] = []
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, shown: DisplayedRun) -> None:
+    def add(self, displayed: DisplayedRun) -> None:
         """Flush this one until its run has ended."""
         pause_s = max(FASTEST_S, settings.get("refresh_s"))
-        runtime.current().thread.soon(self._add, shown, pause_s)
+        runtime.current().thread.soon(self._add, displayed, pause_s)
 
-    def _add(self, shown: DisplayedRun, pause_s: float) -> None:
-        if shown not in self._shown:
-            self._shown.append(shown)
+    def _add(self, displayed: DisplayedRun, pause_s: float) -> None:
+        if displayed not in self._displayed:
+            self._displayed.append(displayed)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._serve(pause_s), name="nbagent-cards")
 
     async def _serve(self, pause_s: float) -> None:
         took_s = 0.0
-        while self._shown:
+        while self._displayed:
             await asyncio.sleep(pause_after(took_s, pause_s))
             began = time.perf_counter()
-            for shown in tuple(self._shown):
-                if not await _flushed(shown):
-                    self._shown.remove(shown)
+            for displayed in tuple(self._displayed):
+                if not await _flush_one(displayed):
+                    self._displayed.remove(displayed)
             took_s = time.perf_counter() - began
 
 
@@ -170,15 +170,15 @@ def pause_after(took_s: float, least_s: float) -> float:
     return max(least_s, min(took_s * BUSY_SHARE, LONGEST_PAUSE_S))
 
 
-async def _flushed(shown: DisplayedRun) -> bool:
+async def _flush_one(displayed: DisplayedRun) -> bool:
     try:
-        return await shown.flush()
+        return await displayed.flush()
     except Exception:  # noqa: BLE001 - a card that cannot be shown must not stop the others, nor any run
-        _log.exception("the card of run %s cannot be updated", shown.run.run_id)
+        _log.exception("the card of run %s cannot be updated", displayed.run.run_id)
         return False
 
 
-_flusher = CardUpdater()
+_updater = CardUpdater()
 _by_run: OrderedDict[str, list[DisplayedRun]] = OrderedDict()
 
 
@@ -186,27 +186,27 @@ def show(run: Run) -> None:
     """Display a card of the run under the current cell and keep it up to date."""
     kernel.on_command(handle_message)
     kernel.on_cell_end(flush_ended)
-    shown = DisplayedRun(run)
-    shown.display()
-    _by_run.setdefault(run.run_id, []).append(shown)
+    displayed = DisplayedRun(run)
+    displayed.display()
+    _by_run.setdefault(run.run_id, []).append(displayed)
     while len(_by_run) > REMEMBERED:
         _by_run.popitem(last=False)
-    _flusher.add(shown)
+    _updater.add(displayed)
 
 
 def flush(runs: Iterable[Run]) -> None:
     """Write these runs' snapshots from the current cell."""
     for run in runs:
-        for shown in _by_run.get(run.run_id, ()):
-            shown.write_from_cell()
+        for displayed in _by_run.get(run.run_id, ()):
+            displayed.write_from_cell()
 
 
 def flush_ended() -> None:
     """Write from the current cell, once, the snapshots of all runs that have ended; called at each cell's end."""
-    for listed in tuple(_by_run.values()):
-        for shown in listed:
-            if not shown.in_notebook and shown.ended:
-                shown.write_from_cell()
+    for cards in tuple(_by_run.values()):
+        for displayed in cards:
+            if not displayed.in_notebook and displayed.ended:
+                displayed.write_from_cell()
 
 
 # ------------------------------------------------------------------- commands
@@ -232,8 +232,8 @@ async def _decide(content: Mapping[str, Any]) -> None:
     problem = await run_in_daemon_thread(decide)
     clicked_on = str(content.get("card") or run_id)  # a member's call stands on its team's card too
     for card in dict.fromkeys((run_id, clicked_on)):
-        for shown in _by_run.get(card, ()):
-            shown.decision_problem = problem
+        for displayed in _by_run.get(card, ()):
+            displayed.decision_problem = problem
         await _resend_card(card)
 
 
@@ -242,9 +242,9 @@ async def _resend(content: Mapping[str, Any]) -> None:
 
 
 async def _resend_card(run_id: str) -> None:
-    for shown in _by_run.get(run_id, ()):
-        if shown.widget is not None:
-            shown.widget.tell_all(*await run_in_daemon_thread(shown.look))
+    for displayed in _by_run.get(run_id, ()):
+        if displayed.widget is not None:
+            displayed.widget.send_all(*await run_in_daemon_thread(displayed.refresh))
 
 
 def revive(run: Run) -> None:
@@ -256,17 +256,17 @@ def revive(run: Run) -> None:
 
 def follow_on_loop(one: DisplayedRun) -> None:
     """Keep one up to date that is shown in a way of its own. On the background loop."""
-    listed = _by_run.setdefault(one.run.run_id, [])
-    if one not in listed:
-        listed.append(one)
-    _flusher.add(one)
+    cards = _by_run.setdefault(one.run.run_id, [])
+    if one not in cards:
+        cards.append(one)
+    _updater.add(one)
 
 
 def forget(one: DisplayedRun) -> None:
     """Let one go that is no longer shown."""
-    listed = _by_run.get(one.run.run_id, [])
-    if one in listed:
-        listed.remove(one)
+    cards = _by_run.get(one.run.run_id, [])
+    if one in cards:
+        cards.remove(one)
 
 
 _DECISIONS = {"approve": Decision(approved=True), "deny": Decision(approved=False)}

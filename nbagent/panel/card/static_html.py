@@ -13,7 +13,7 @@ import hashlib
 from html import escape
 
 from nbagent.core import printable
-from nbagent.panel.card.data import Row
+from nbagent.panel.card.data import CardRow
 from nbagent.panel.table.row import CACHED
 
 FIRST_LINE = "nbagent run"
@@ -25,14 +25,14 @@ def key_of(run_id: str) -> str:
     return "nbagent-of-" + hashlib.sha256(run_id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def plain_of(row: Row) -> str:
+def plain_of(row: CardRow) -> str:
     """Return what never changes of a run, under a constant first line."""
     known = [("agent", row["agent"]), ("model", row["model"])]
     named = ", ".join(f"{name} {value!r}" for name, value in known if value)
     return f"{FIRST_LINE}\n{row['title']}" + (f": {named}" if named else "")
 
 
-def line_of(row: Row) -> str:
+def line_of(row: CardRow) -> str:
     """Return a run in one line, for a terminal."""
     model = f" on {row['model']}" if row["model"] else ""
     return printable(
@@ -40,14 +40,14 @@ def line_of(row: Row) -> str:
     )
 
 
-def terminal_text(row: Row, text: str) -> str:
+def terminal_text(row: CardRow, text: str) -> str:
     """Return a run as a terminal shows it: status, text, error, cost."""
     waits = [f"{_waiter(one)}: {one['call']}" for one in row["approvals"]]
     parts = [f"{row['title']}: {_status(row)}", *waits, *row["error"], text.strip(), _facts_line(row)]
     return printable("\n".join(part for part in parts if part))
 
 
-def timeless(row: Row) -> Row:
+def timeless(row: CardRow) -> CardRow:
     """Return a row without what differs between two executions of a notebook: times, and an id to get it by.
 
     Also what it cost, and whether the answer came from an earlier run: with a cache the second execution pays nothing.
@@ -57,7 +57,7 @@ def timeless(row: Row) -> Row:
     return {**row, "took": "", "facts": [], "reason": reason, "code": code}
 
 
-def answer_text(row: Row, text: str) -> str:
+def answer_text(row: CardRow, text: str) -> str:
     """Return a finished run as text without times: names, status, error, answer."""
     row = timeless(row)
     return printable(
@@ -65,7 +65,7 @@ def answer_text(row: Row, text: str) -> str:
     )
 
 
-def html_of(row: Row, text: str, *, key: str = "") -> str:
+def html_of(row: CardRow, text: str, *, key: str = "") -> str:
     """Return a run as a block of HTML without script; `key` lets a live widget hide it."""
     head = " · ".join(
         escape(part) for part in (_status(row), row["agent"], row["model"], _facts_line(row)) if part
@@ -84,20 +84,20 @@ def html_of(row: Row, text: str, *, key: str = "") -> str:
     return f'<div class="nbagent-snapshot {escape(key)}">' + "".join(parts) + "</div>"
 
 
-def _status(row: Row) -> str:
+def _status(row: CardRow) -> str:
     return f"{row['status']} ({row['reason']})" if row["reason"] else str(row["status"])
 
 
-def _waiter(approval: Row) -> str:
+def _waiter(approval: CardRow) -> str:
     return f"{approval['by']} waits for approval" if approval["by"] else "waits for approval"
 
 
-def _facts_line(row: Row) -> str:
+def _facts_line(row: CardRow) -> str:
     took = [f"took {row['took']}"] if row["took"] else []
     return " · ".join([*took, *(f"{name} {value}" for name, value in row["facts"])])
 
 
-def _members(row: Row) -> str:
+def _members(row: CardRow) -> str:
     """The runs under it, a line each, indented by their depth."""
     lines = []
     for one in row["members"]:
@@ -106,7 +106,7 @@ def _members(row: Row) -> str:
     return f"<p>{'<br>'.join(lines)}</p>" if lines else ""
 
 
-def _text(row: Row, text: str) -> str:
+def _text(row: CardRow, text: str) -> str:
     if not text.strip():
         return ""
     cut = text if len(text) <= HTML_TEXT_LIMIT else text[:HTML_TEXT_LIMIT] + "\n[the rest is in the store]"
@@ -114,7 +114,7 @@ def _text(row: Row, text: str) -> str:
     return f"<details><summary>raw answer</summary>{block}</details>" if row["form"] else block
 
 
-def _tree(nodes: list[Row]) -> str:
+def _tree(nodes: list[CardRow]) -> str:
     """A structured answer in its own shape, as nested lists."""
     items = []
     for node in nodes:
@@ -124,7 +124,7 @@ def _tree(nodes: list[Row]) -> str:
     return f"<ul>{''.join(items)}</ul>"
 
 
-def _table(row: Row) -> str:
+def _table(row: CardRow) -> str:
     table = row["table"]
     if not table:
         return ""

@@ -23,9 +23,9 @@ Data = dict[str, Any]
 
 def details_of(output: RunOutput) -> Data:
     """Return what is shown of the run as it stands."""
-    whole = output.is_final and isinstance(output.content, str)
+    has_text = output.is_final and isinstance(output.content, str)
     return {
-        "answer": _text(output.content) if whole else "",
+        "answer": _text(output.content) if has_text else "",
         "steps": _steps(output),
         "tools": [_tool(call) for call in output.tool_calls[-CALLS:]],
         "messages": [_message(message) for message in output.messages[-MESSAGES:]],
@@ -141,8 +141,8 @@ def _ms(moment: datetime, begin: datetime) -> int:
     return round((moment - begin).total_seconds() * 1000)
 
 
-def stage_of(told: RunOutput | RunRecord) -> tuple[Any, ...]:
+def stage_of(shown_result: RunOutput | RunRecord) -> tuple[Any, ...]:
     """Return what decides whether the details have changed: the streaming text does not."""
-    counts = len(told.model_calls), len(told.tool_calls), len(told.messages)
-    attempt = told.attempt if isinstance(told, RunOutput) else told.launch.attempt
-    return (*counts, told.status, attempt)
+    counts = len(shown_result.model_calls), len(shown_result.tool_calls), len(shown_result.messages)
+    attempt = shown_result.attempt if isinstance(shown_result, RunOutput) else shown_result.launch.attempt
+    return (*counts, shown_result.status, attempt)

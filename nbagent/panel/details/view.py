@@ -15,31 +15,31 @@ from nbagent import runtime
 from nbagent.core import run_in_daemon_thread
 from nbagent.errors import NBAgentError
 from nbagent.panel.card import display
-from nbagent.panel.card.data import Row
+from nbagent.panel.card.data import CardRow
 from nbagent.panel.card.widget import CardListener
 from nbagent.panel.commands import add_commands
 from nbagent.panel.details.data import details_of, stage_of
 from nbagent.panel.table.widget import RunTable, tables
 from nbagent.runtime import Run
 
-KEPT = 8
+OPEN_MAX = 8
 
 
 class OpenedCard(CardListener):
     """The card's side of the table's widget: the same messages, with the run's id on them."""
 
-    def __init__(self, table: RunTable, run_id: str, row: Row, text: str) -> None:
+    def __init__(self, table: RunTable, run_id: str, row: CardRow, text: str) -> None:
         super().__init__(row, text)
         self._table = table
         self._run_id = run_id
 
-    def say_change(self, message: Mapping[str, Any]) -> None:
+    def send_change(self, message: Mapping[str, Any]) -> None:
         """Send a change."""
         self._table.send({"run": self._run_id, **self._table.stamped(message)})
 
-    def say_whole(self) -> None:
+    def send_whole(self) -> None:
         """Send everything."""
-        self._table.send({"run": self._run_id, "card": self._table.stamped(self.feed.state)})
+        self._table.send({"run": self._run_id, "card": self._table.stamped(self.channel.state)})
 
 
 class OpenedRun(display.DisplayedRun):
@@ -51,7 +51,7 @@ class OpenedRun(display.DisplayedRun):
         self.dropped = False
         self._table = table
         self._stage: tuple[Any, ...] | None = None
-        self.card = OpenedCard(table, run.run_id, *self._looked[1:])
+        self.card = OpenedCard(table, run.run_id, *self._current[1:])
         self.widget = self.card
 
     def follow(self, run: Run) -> None:
@@ -62,10 +62,10 @@ class OpenedRun(display.DisplayedRun):
     async def flush(self) -> bool:
         """Tell what changed, the details only where a step, a message or the status came."""
         more = await super().flush()
-        await self.tell_details()
+        await self.send_details()
         return more and not self.dropped
 
-    async def tell_details(self, *, again: bool = False) -> None:
+    async def send_details(self, *, again: bool = False) -> None:
         """Send the details if they are others than last, or anyway."""
         if self._record is None:
             if self.final and self._stage is not None and not again:
@@ -95,29 +95,29 @@ async def open_run(content: Mapping[str, Any]) -> None:
     """Send a run's card and details to the tables that list it, and follow it while it goes on."""
     run_id = content["run_id"]
     for table in tables():
-        if not table.board.has(run_id):
+        if not table.model.has(run_id):
             continue
         try:
             known = _opened.pop((run_id, table.widget.key), None)
             one = (
                 known
                 if known is not None
-                else await run_in_daemon_thread(partial(_look_up, run_id, table.widget))
+                else await run_in_daemon_thread(partial(_load, run_id, table.widget))
             )
         except NBAgentError as error:
             table.widget.send({"said": {"run_id": run_id, "error": [error.what, error.todo]}})
             continue
         _opened[run_id, table.widget.key] = one
-        while len(_opened) > KEPT:
+        while len(_opened) > OPEN_MAX:
             _, oldest = _opened.popitem(last=False)
             oldest.dropped = True
             display.forget(oldest)
-        one.card.tell_all(*await run_in_daemon_thread(one.look))
-        await one.tell_details(again=True)
+        one.card.send_all(*await run_in_daemon_thread(one.refresh))
+        await one.send_details(again=True)
         display.follow_on_loop(one)
 
 
-def _look_up(run_id: str, table: RunTable) -> OpenedRun:
+def _load(run_id: str, table: RunTable) -> OpenedRun:
     return OpenedRun(runtime.current().get(run_id), table)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nbagent.core import dump_json
-from nbagent.panel.table.row import COLUMNS, Line, batch_of, is_final, is_older, line_of, line_of_stored
+from nbagent.panel.table.row import COLUMNS, TableRow, batch_of, is_final, is_older, row_of, row_of_stored
 from nbagent.run import RunRecord
 
 ECHO_S = 1.0
@@ -28,11 +28,11 @@ class TableModel:
     def __init__(self, batch_id: str | None = None) -> None:
         self.batch_id = batch_id
         self._lock = threading.RLock()
-        self._lines: dict[str, Line] = {}
+        self._rows: dict[str, TableRow] = {}
         self._watched: dict[str, tuple[RunRecord, int]] = {}
         self._loaded = False
         self._total = 0
-        self._trouble: list[str] = []
+        self._problem: list[str] = []
         self._batches: dict[str, Mapping[str, Any]] = {}
         self._seq = 0
         self._echo_at: float | None = None
@@ -53,38 +53,38 @@ class TableModel:
 
         `stored` are rows of the store's `Overview` that may hold news; this kernel's runs are taken from itself.
         """
-        new: list[Line] = []
+        new: list[TableRow] = []
         cells: list[list[Any]] = []
         with self._lock:
-            for row in stored:
-                line = line_of_stored(row)
+            for stored_row in stored:
+                row = row_of_stored(stored_row)
                 # an end that this kernel has seen may not have been written yet when the rows were read
-                if line[0] not in self._watched and not is_older(line, self._lines.get(line[0])):
-                    self._put(line, new, cells)
+                if row[0] not in self._watched and not is_older(row, self._rows.get(row[0])):
+                    self._put(row, new, cells)
             ended = []
             for run_id, (record, version) in self._watched.items():
                 if record.version == version:
                     continue
                 self._watched[run_id] = (record, record.version)
-                line = line_of(record)
-                self._put(line, new, cells)
-                if is_final(line):
+                row = row_of(record)
+                self._put(row, new, cells)
+                if is_final(row):
                     ended.append(run_id)
             for run_id in ended:
                 del self._watched[run_id]
         return {name: value for name, value in (("new", new), ("cells", cells)) if value}
 
-    def _put(self, line: Line, new: list[Line], cells: list[list[Any]]) -> None:
+    def _put(self, row: TableRow, new: list[TableRow], cells: list[list[Any]]) -> None:
         """Take a line up and note what of it is news. A cell's change is its column's number and its value."""
-        old = self._lines.get(line[0])
-        if old == line:
+        old = self._rows.get(row[0])
+        if old == row:
             return
-        self._lines[line[0]] = line
+        self._rows[row[0]] = row
         if old is None:
-            new.append(line)
+            new.append(row)
             return
-        changed: list[Any] = [line[0]]
-        for at, value in enumerate(line):
+        changed: list[Any] = [row[0]]
+        for at, value in enumerate(row):
             if value != old[at]:
                 changed += [at, value]
         cells.append(changed)
@@ -97,7 +97,7 @@ class TableModel:
         stored: Iterable[Mapping[str, Any]] = (),
         *,
         total: int | None = None,
-        trouble: list[str] | None = None,
+        problem: list[str] | None = None,
         batches: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> dict[str, Any] | None:
         """Return the message for all that changed, or None; a second after the last one its number once more.
@@ -108,12 +108,12 @@ class TableModel:
             message = self.changes(stored)
             if not self._loaded and total is not None:
                 self._loaded = message["loaded"] = True
-            if total is not None and max(total, len(self._lines)) != self._total:
-                self._total = message["total"] = max(total, len(self._lines))
-            if trouble is not None and trouble != self._trouble:
-                self._trouble = message["trouble"] = trouble
-            if news := self._batch_news(batches or {}):
-                message["batches"] = news
+            if total is not None and max(total, len(self._rows)) != self._total:
+                self._total = message["total"] = max(total, len(self._rows))
+            if problem is not None and problem != self._problem:
+                self._problem = message["trouble"] = problem
+            if changed := self._batch_changes(batches or {}):
+                message["batches"] = changed
             if message:
                 self._seq += 1
                 self._echo_at = now_s + ECHO_S
@@ -123,14 +123,14 @@ class TableModel:
                 return {"seq": self._seq}
         return None
 
-    def _batch_news(self, batches: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    def _batch_changes(self, batches: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
         """Take up where batches stand, and return those that stand elsewhere than before."""
         mine = {one: at for one, at in batches.items() if self.batch_id in (None, one)}
         # one that ended and was let go between two ticks says nothing any more
         gone = {one: {**at, "finished": True} for one, at in self._batches.items() if one not in mine}
-        news = {one: at for one, at in (gone | mine).items() if self._batches.get(one) != at}
-        self._batches |= news
-        return news
+        changed = {one: at for one, at in (gone | mine).items() if self._batches.get(one) != at}
+        self._batches |= changed
+        return changed
 
     def state(self) -> dict[str, Any]:
         """Return everything, for a page that loads now; the lines as one text, which costs a tenth of a list."""
@@ -138,10 +138,10 @@ class TableModel:
             return {
                 "seq": self._seq,
                 "columns": COLUMNS,
-                "lines": dump_json(list(self._lines.values())).decode(),
+                "lines": dump_json(list(self._rows.values())).decode(),
                 "loaded": self._loaded,
                 "total": self._total,
-                "trouble": self._trouble,
+                "trouble": self._problem,
                 "batches": dict(self._batches),
                 "only": self.batch_id,
             }
@@ -166,7 +166,7 @@ class TableModel:
         return any(not batch["finished"] for batch in self._batches.values())
 
     @property
-    def running_here(self) -> int:
+    def running_count(self) -> int:
         """How many runs of this kernel are unfinished."""
         return len(self._watched)
 
@@ -175,17 +175,17 @@ class TableModel:
         with self._lock:
             return [
                 run_id
-                for run_id, line in self._lines.items()
-                if not is_final(line)
-                and (batch_id is None or batch_of(line) == batch_id)
+                for run_id, row in self._rows.items()
+                if not is_final(row)
+                and (batch_id is None or batch_of(row) == batch_id)
                 and not (elsewhere and run_id in self._watched)
             ]
 
     def has(self, run_id: str) -> bool:
         """True if the run is on the board."""
-        return run_id in self._lines
+        return run_id in self._rows
 
-    def lines(self) -> list[Line]:
+    def rows(self) -> list[TableRow]:
         """All lines, in no order."""
         with self._lock:
-            return list(self._lines.values())
+            return list(self._rows.values())

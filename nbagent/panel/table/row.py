@@ -18,7 +18,7 @@ COLUMNS = (
     "id", "title", "agent", "model", "status", "reason", "session", "parent", "batch", "created_ms", "began_ms",
     "ended_ms", "tokens", "cost", "priced", "says", "prompt", "error", "attempt",
 )  # fmt: skip
-Line = tuple[Any, ...]
+TableRow = tuple[Any, ...]
 
 NAME_CHARS, TEXT_CHARS = 80, 140
 CACHED = "from an earlier run"  # beside the status of a run that was given an answer
@@ -27,7 +27,7 @@ _STATUS, _BATCH, _ATTEMPT = (COLUMNS.index(name) for name in ("status", "batch",
 FINAL = frozenset({"completed", "error", "cancelled", "timeout", "interrupted"})
 
 
-def line_of(record: RunRecord) -> Line:
+def row_of(record: RunRecord) -> TableRow:
     """Return a run of this kernel as a line."""
     launch, end, calls = record.launch, record.end, tuple(record.model_calls)
     priced = sum(call.cost_usd is not None for call in calls)
@@ -37,7 +37,7 @@ def line_of(record: RunRecord) -> Line:
         else _sum(call.usage.input_tokens, call.usage.output_tokens)
         for call in calls
     )
-    return _line(
+    return _row(
         run_id=launch.run_id,
         label=launch.label,
         agent_name=launch.agent_name,
@@ -57,7 +57,7 @@ def line_of(record: RunRecord) -> Line:
         calls=len(calls),
         priced=priced,
         prompt=launch.prompt,
-        says=_says(
+        says=_answer_text(
             end.content if end and isinstance(end.content, str) else record.text, final=end is not None
         ),
         error=end.error if end else None,
@@ -65,7 +65,7 @@ def line_of(record: RunRecord) -> Line:
     )
 
 
-def line_of_stored(row: Mapping[str, Any]) -> Line:
+def row_of_stored(row: Mapping[str, Any]) -> TableRow:
     """Return a run of the store's `Overview` as a line."""
     final = row["status"] in FINAL
     text = row["content"] if row["content"] is not None else row["partial_text"]
@@ -73,30 +73,32 @@ def line_of_stored(row: Mapping[str, Any]) -> Line:
              "parent_run_id", "batch_id", "created_at", "started_at", "finished_at", "attempt", "total_tokens",
              "cost_usd", "calls", "priced", "prompt", "error")  # fmt: skip
     cached_from = row.get("cached_from")
-    return _line(
-        **{name: row[name] for name in names}, says=_says(text or "", final=final), cached_from=cached_from
+    return _row(
+        **{name: row[name] for name in names},
+        says=_answer_text(text or "", final=final),
+        cached_from=cached_from,
     )
 
 
-def is_final(line: Line) -> bool:
+def is_final(line: TableRow) -> bool:
     """True if the line's run has ended."""
     return line[_STATUS] in FINAL
 
 
-def is_older(line: Line, known: Line | None) -> bool:
+def is_older(line: TableRow, known: TableRow | None) -> bool:
     """True if a run's line is from before one that is known: an earlier attempt, or the same one not yet ended."""
     if known is None or line[_ATTEMPT] != known[_ATTEMPT]:
         return known is not None and bool(line[_ATTEMPT] < known[_ATTEMPT])
     return is_final(known) and not is_final(line)
 
 
-def batch_of(line: Line) -> str | None:
+def batch_of(line: TableRow) -> str | None:
     """Return the batch that the line's run belongs to."""
     found: str | None = line[_BATCH]
     return found
 
 
-def _line(**of: Any) -> Line:
+def _row(**of: Any) -> TableRow:
     """Build the line; the one place where its cells are put in their order."""
     label, agent = of["label"], of["agent_name"]
     cached = of["cached_from"] is not None
@@ -127,7 +129,7 @@ def _line(**of: Any) -> Line:
     )
 
 
-def _says(text: str, *, final: bool) -> str:
+def _answer_text(text: str, *, final: bool) -> str:
     """Return the beginning of an answer that is there, or the end of one that is coming."""
     return one_line(text[: 2 * TEXT_CHARS], TEXT_CHARS) if final else last_line(text, TEXT_CHARS)
 

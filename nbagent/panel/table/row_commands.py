@@ -60,7 +60,7 @@ async def _cancel_all(_: Mapping[str, Any]) -> None:
     for batch in batches.own_batches().values():
         batch.cancel()  # else it would ask its next rows
     for table in tables():
-        await cancel_runs(table.board.unfinished())
+        await cancel_runs(table.model.unfinished())
     _answer({"command": "cancel_all", "run_id": ""})
 
 
@@ -69,7 +69,7 @@ async def _cancel_batch(content: Mapping[str, Any]) -> None:
     if (batch := batches.own_batches().get(batch_id)) is not None:
         batch.cancel()
     for table in tables():
-        await cancel_runs(table.board.unfinished(batch_id=batch_id))
+        await cancel_runs(table.model.unfinished(batch_id=batch_id))
     _answer({"command": "cancel_batch", "run_id": batch_id})
 
 

@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from nbagent.core import format_seconds, format_usd, one_line, printable
-from nbagent.panel.table.row import COLUMNS, FINAL, Line
+from nbagent.panel.table.row import COLUMNS, FINAL, TableRow
 
 FIRST_LINE = "nbagent runs"
 SHOWN = 50
@@ -21,7 +21,7 @@ _AT = {name: number for number, name in enumerate(COLUMNS)}
 _SAYS_CHARS = 60
 
 
-def html_of(lines: Sequence[Line], total: int, *, key: str) -> str:
+def html_of(lines: Sequence[TableRow], total: int, *, key: str) -> str:
     """Return the newest runs as an HTML table; `key` lets the live widget hide it."""
     shown = ordered(lines)[:SHOWN]
     head = "".join(f'<th style="text-align: left">{name}</th>' for name in _HEAD)
@@ -38,7 +38,7 @@ def html_of(lines: Sequence[Line], total: int, *, key: str) -> str:
     )
 
 
-def terminal_text(lines: Sequence[Line], total: int) -> str:
+def terminal_text(lines: Sequence[TableRow], total: int) -> str:
     """Return the newest runs as a text table."""
     shown = ordered(lines)[:TERMINAL_SHOWN]
     rows = [_HEAD, *(tuple(_cells(line)) for line in shown)]
@@ -52,12 +52,12 @@ def terminal_text(lines: Sequence[Line], total: int) -> str:
     )
 
 
-def ordered(lines: Sequence[Line]) -> list[Line]:
+def ordered(lines: Sequence[TableRow]) -> list[TableRow]:
     """Return the lines as the table shows them at first: what is unfinished, then the newest."""
     return sorted(lines, key=lambda line: (line[_AT["status"]] in FINAL, -(line[_AT["created_ms"]] or 0)))
 
 
-def totals_of(lines: Sequence[Line], total: int, shown: int) -> str:
+def totals_of(lines: Sequence[TableRow], total: int, shown: int) -> str:
     """Return how many runs there are, how many go on, and what they cost as far as it is known."""
     if not lines:
         return "none yet; launch one with %%agent_bg"
@@ -79,7 +79,7 @@ def totals_of(lines: Sequence[Line], total: int, shown: int) -> str:
 _HEAD = ("status", "run", "model", "tokens", "cost", "time", "launched", "answer")
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: TableRow) -> list[str]:
     def at(name: str) -> Any:
         return line[_AT[name]]
 

@@ -34,9 +34,9 @@ from nbagent.store import RunSummary, Store, newest_runs, runs_since
 if TYPE_CHECKING:
     from nbagent.runtime import ActiveRun
 
-LINES_MAX = 10_000  # the newest runs of a store are shown; the rest is nb.runs()'s
+ROWS_MAX = 10_000  # the newest runs of a store are shown; the rest is nb.runs()'s
 WHOLE_FROM = 300  # so many new lines at once go as the whole state: that is one text
-LOOK_EVERY_S = 1.0
+READ_EVERY_S = 1.0
 TRUST_S = 5.0  # unfinished runs of other kernels are asked for that often: a dead kernel writes nothing
 _log = logging.getLogger("nbagent")
 
@@ -47,17 +47,17 @@ class RunTable(PanelWidget):
     table = traitlets.Dict().tag(sync=True)
     first_line = static_html.FIRST_LINE
 
-    def __init__(self, board: TableModel) -> None:
-        self._board = board
+    def __init__(self, model: TableModel) -> None:
+        self._model = model
         super().__init__(
             command=handle_message, table={}, key=f"nbagent-runs-{uuid4().hex[:16]}", shows="table"
         )
 
-    def whole(self) -> Mapping[str, Any]:
+    def full_state(self) -> Mapping[str, Any]:
         """Return what a front end has that heard every message."""
-        return self._board.state()
+        return self._model.state()
 
-    def tell(self, message: Mapping[str, Any]) -> None:
+    def send_update(self, message: Mapping[str, Any]) -> None:
         """Send a message; many new lines at once as the whole state."""
         if len(message.get("new", ())) > WHOLE_FROM:
             self.send_state("table")
@@ -70,17 +70,17 @@ class Table:
 
     def __init__(self, store: Store, batch_id: str | None = None) -> None:
         self.store = store
-        self.board = TableModel(batch_id)
-        self.widget = RunTable(self.board)
+        self.model = TableModel(batch_id)
+        self.widget = RunTable(self.model)
         self._displays: list[tuple[str, contextvars.Context]] = []
         self._written_seq = -1  # of the board, when the snapshots were last written
-        self._telling = threading.RLock()
-        self._seen_others = 0
+        self._sending = threading.RLock()
+        self._others_version = 0
         self._latest: datetime | None = None
         self._total = 0
-        self._looked_at = 0.0
-        self._trouble: list[str] = []
-        self._looking: asyncio.Task[None] | None = None
+        self._read_at = 0.0
+        self._problem: list[str] = []
+        self._reading: asyncio.Task[None] | None = None
         self._wake: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
         self._took_s = 0.0  # of the last tick, waits for the file apart
@@ -94,7 +94,7 @@ class Table:
         kernel.publish(self.widget._repr_mimebundle_())
         kernel.publish(self._static(), display_id=display_id)
         self._displays.append((display_id, contextvars.copy_context()))
-        self._written_seq = self.board.seq
+        self._written_seq = self.model.seq
         pause_s = max(FASTEST_S, settings.get("refresh_s"))
         runtime.current().thread.soon(self._start, pause_s)
 
@@ -103,31 +103,31 @@ class Table:
 
         A batch's runs are all of this kernel: nothing is read for them.
         """
-        if self.board.batch_id is not None:
+        if self.model.batch_id is not None:
             self._take(RunSummary(rows=(), total=0, latest=None))
             return
-        self._seen_others = self.store.others_wrote(0)[1]
+        self._others_version = self.store.others_wrote(0)[1]
         try:
-            found = newest_runs(self.store, LINES_MAX, timeout_s=timeout_s)
+            found = newest_runs(self.store, ROWS_MAX, timeout_s=timeout_s)
         except StoreError as error:
-            self._trouble = [error.what, error.todo]
+            self._problem = [error.what, error.todo]
             self._take(None)
             return
         self._take(found)
-        self._seen_others = self.store.others_wrote(0)[1]
+        self._others_version = self.store.others_wrote(0)[1]
 
     def write_static(self) -> None:
         """Rewrite the static forms where the runs have changed since; called at the end of each cell."""
-        if self._displays and self.board.seq != self._written_seq:
-            self._written_seq = self.board.seq
+        if self._displays and self.model.seq != self._written_seq:
+            self._written_seq = self.model.seq
             for display_id, _ in self._displays:
                 kernel.publish(self._static(), display_id=display_id, update=True)
 
     def _static(self) -> dict[str, str]:
-        lines, total = self.board.lines(), self._total
+        rows, total = self.model.rows(), self._total
         return {
             "text/plain": static_html.FIRST_LINE,
-            "text/html": static_html.html_of(lines, total, key=self.widget.key),
+            "text/html": static_html.html_of(rows, total, key=self.widget.key),
         }
 
     @property
@@ -139,7 +139,7 @@ class Table:
 
     def watch(self, live: ActiveRun) -> None:
         """Follow a run of this kernel."""
-        self.board.watch(live.record)
+        self.model.watch(live.record)
         if self._wake is not None:
             self._wake.set()
 
@@ -155,85 +155,85 @@ class Table:
                 await self.tick()
             except Exception:  # noqa: BLE001 - a table that cannot be shown must not end for ever, nor hurt a run
                 _log.exception("the table of runs cannot be updated")
-            if self.board.busy:
+            if self.model.busy:
                 await asyncio.sleep(pause_after(self._took_s, pause_s))
             else:
-                await self._rest()
+                await self._wait_for_launch()
 
-    async def _rest(self) -> None:
+    async def _wait_for_launch(self) -> None:
         """Wait for a launch here, at most until the file is looked at again."""
         assert self._wake is not None
         self._wake.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), LOOK_EVERY_S)
+            await asyncio.wait_for(self._wake.wait(), READ_EVERY_S)
 
     async def tick(self) -> None:
         """Tell what changed here, and in the store if somebody else wrote."""
         self.ticks += 1
-        was_busy = self.board.running_here > 0
-        if self._look_due():
+        was_busy = self.model.running_count > 0
+        if self._read_due():
             # a file that is held is waited for in seconds, and what runs here goes on being shown meanwhile
-            self._looking = asyncio.get_running_loop().create_task(self._look(), name="nbagent-look")
+            self._reading = asyncio.get_running_loop().create_task(self._read_changes(), name="nbagent-look")
         self._take(None)
-        if was_busy and not self.board.running_here:
-            self._write_static_from_here()
+        if was_busy and not self.model.running_count:
+            self._write_static_in_cells()
 
     def _take(self, found: RunSummary | None) -> None:
         """Give the board what was read, if anything was, and the front ends what that changed."""
         began = time.perf_counter()
-        told: dict[str, Any] = {
-            "trouble": self._trouble or self._store_trouble(),
+        extras: dict[str, Any] = {
+            "trouble": self._problem or self._store_problem(),
             "batches": batches.batch_states(),
         }
-        with self._telling:
+        with self._sending:
             if found is None:
-                message = self.board.tick(time.monotonic(), **told)
+                message = self.model.tick(time.monotonic(), **extras)
             else:
                 self._latest, self._total = found.latest, found.total
-                message = self.board.tick(time.monotonic(), found.rows, total=found.total, **told)
+                message = self.model.tick(time.monotonic(), found.rows, total=found.total, **extras)
             if message is not None:
-                self.widget.tell(message)
+                self.widget.send_update(message)
         self._took_s = time.perf_counter() - began
 
-    def _look_due(self) -> bool:
-        if self.board.batch_id is not None or (self._looking is not None and not self._looking.done()):
+    def _read_due(self) -> bool:
+        if self.model.batch_id is not None or (self._reading is not None and not self._reading.done()):
             return False
         now = time.monotonic()
-        since_s = now - self._looked_at
-        if since_s < LOOK_EVERY_S:
+        since_s = now - self._read_at
+        if since_s < READ_EVERY_S:
             return False
-        if not self.board.loaded or self._trouble:
+        if not self.model.loaded or self._problem:
             return True
-        if self.store.others_wrote(self._seen_others)[0]:
+        if self.store.others_wrote(self._others_version)[0]:
             return True
-        return since_s >= TRUST_S and bool(self.board.unfinished(elsewhere=True))
+        return since_s >= TRUST_S and bool(self.model.unfinished(elsewhere=True))
 
-    async def _look(self) -> None:
+    async def _read_changes(self) -> None:
         """Read in a thread of its own what others wrote, and tell it."""
         try:
             if self._latest is None:
-                found = await run_in_daemon_thread(lambda: newest_runs(self.store, LINES_MAX))
+                found = await run_in_daemon_thread(lambda: newest_runs(self.store, ROWS_MAX))
             else:
-                since, elsewhere = self._latest, self.board.unfinished(elsewhere=True)
+                since, elsewhere = self._latest, self.model.unfinished(elsewhere=True)
                 found = await run_in_daemon_thread(lambda: runs_since(self.store, since, elsewhere))
         except StoreError as error:
-            self._trouble = [error.what, error.todo]
+            self._problem = [error.what, error.todo]
             self._take(None)
         except Exception:  # noqa: BLE001 - the same as above: the next look may do better
             _log.exception("the table of runs cannot be read")
         else:
-            self._seen_others = self.store.others_wrote(0)[1]
-            self._trouble = []
+            self._others_version = self.store.others_wrote(0)[1]
+            self._problem = []
             self._take(found)
-        self._looked_at = time.monotonic()
+        self._read_at = time.monotonic()
 
-    def _store_trouble(self) -> list[str]:
+    def _store_problem(self) -> list[str]:
         trouble = self.store.trouble
         return trouble.split("\n", 1) if trouble else []
 
-    def _write_static_from_here(self) -> None:
+    def _write_static_in_cells(self) -> None:
         """Write the static forms once all runs have ended; each lands in its own cell."""
-        self._written_seq = self.board.seq
+        self._written_seq = self.model.seq
         for display_id, context in self._displays:
             context.copy().run(kernel.publish, self._static(), display_id=display_id, update=True)
 
@@ -253,7 +253,7 @@ def show(batch_id: str | None = None) -> None:
     ):  # they act on tables: they are known once there is one
         import_module(f"nbagent.panel.{commands}")
     if not _tables:
-        current.registry.follow(_hear_launch)
+        current.registry.follow(_on_launch)
         kernel.on_cell_end(_write_static)
     kernel.on_command(handle_message)
     store = current.store
@@ -262,7 +262,7 @@ def show(batch_id: str | None = None) -> None:
         table = _tables[store, batch_id] = Table(store, batch_id)
         for live in current.runs():
             if live.record.end is None:
-                table.board.watch(live.record)
+                table.model.watch(live.record)
         table.load()
     table.display()
 
@@ -272,7 +272,7 @@ def tables() -> list[Table]:
     return [table for table in _tables.values() if not table.closed]
 
 
-def _hear_launch(live: ActiveRun) -> None:
+def _on_launch(live: ActiveRun) -> None:
     for table in tables():
         if table.store is live.store:
             table.watch(live)
