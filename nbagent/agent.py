@@ -421,15 +421,9 @@ def _say_demo() -> None:
 def _pending(run: Run) -> RunOutput:
     """The snapshot as it was at launch, so that its status is `pending` whatever the run did meanwhile."""
     output = run.output
-    return RunOutput(
-        run_id=output.run_id,
-        session_id=output.session_id,
-        status=RunStatus.pending,
-        agent_name=output.agent_name,
-        kind=output.kind,
-        label=output.label,
-        provider=output.provider,
-        model=output.model,
-        prompt=output.prompt,
-        created_at=output.created_at,
-    )
+    return RunOutput(status=RunStatus.pending, **{name: getattr(output, name) for name in _LAUNCH_FIELDS})
+
+
+_LAUNCH_FIELDS = (
+    "run_id", "session_id", "agent_name", "kind", "label", "provider", "model", "prompt", "created_at",
+)  # fmt: skip

@@ -1,8 +1,8 @@
 """What nbagent knows of IPython and ipykernel: cell ids, the control handler, displays, the user's namespace.
 
-Called by the magics (load, unload, cell ids) and `panel/` (displays, commands, cell ends) on the kernel's main
-thread; `_answer` runs on the control thread, and `publish` on any. Nothing here imports IPython: it is looked
-for among the loaded modules, so that everything also works, and does less, in a plain Python process.
+Called by the magics (load, unload, cell ids) and `panel/` (displays, commands, cell ends) on the kernel's
+main thread; `_answer` runs on the control thread, and `publish` on any. Nothing here imports IPython: it is
+looked for among the loaded modules, so that everything also works, and does less, in a plain Python process.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Pictures of runs with matplotlib (extra `plot`): a run over time, cost and latency by model, agent and the like.
 
-On the caller's thread. Each function returns its Figure, which a notebook shows as a PNG. The background is clear
-and every mark is of a middle lightness, so that one picture is readable on a light page and on a dark one.
+On the caller's thread. Each function returns its Figure, which a notebook shows as a PNG. The background is
+clear and every mark is of a middle lightness, so that one picture is readable on a light page and on a dark
+one.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class _Bar:
 def plot_timeline(run: Any) -> Figure:
     """Draw a run over time: a lane for it and one for each run below it; model calls, tool calls and queue wait as bars.
 
-    `run` is a handle, an output, a run id or a label; x is seconds from the launch. Calls of one lane that overlap
-    stand in rows of their own. Raises UnknownNameError for a run that nobody launched.
+    `run` is a handle, an output, a run id or a label; x is seconds from the launch. Calls of one lane that
+    overlap stand in rows of their own. Raises UnknownNameError for a run that nobody launched.
 
     >>> run = Agent(model="demo:assistant").start("What is the capital of Japan?")
     >>> _ = run.wait(timeout=30)
@@ -125,7 +126,8 @@ def plot_cost(by: str = "model", **filters: Any) -> Figure:
 def plot_latency(by: str = "model", **filters: Any) -> Figure:
     """Draw how long completed calls or runs took by model, agent, member, session or tool: median to 95th percentile.
 
-    By model and tool these are calls, else whole runs. A mark in the other colour is the median time to first token.
+    By model and tool these are calls, else whole runs. A mark in the other colour is the median time to first
+    token.
 
     >>> nb.plot_latency(by="model").savefig("latency.png")
     """

@@ -1,7 +1,7 @@
 """The work of one batch: its runner, its rate limiter, and the batch's own row in the record.
 
-Made by `Batch` on any thread; the runner works on the background loop. A batch that another kernel works on has a
-`Follower` in place of a runner.
+Made by `Batch` on any thread; the runner works on the background loop. A batch that another kernel works on
+has a `Follower` in place of a runner.
 """
 
 from __future__ import annotations

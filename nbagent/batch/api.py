@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def get(key: str | Run | Batch) -> Any:
     """The `Run` or the `Batch` with this id, else what had this label last, from any kernel. Raises UnknownNameError.
 
-    A batch comes with all of its rows, also one that has ended or whose kernel has died: `to_frame()`, `failed()`,
-    `retry_failed()`, `wait()`, `cancel()`, `resume()` work as in the kernel that made it.
+    A batch comes with all of its rows, also one that has ended or whose kernel has died: `to_frame()`,
+    `failed()`, `retry_failed()`, `wait()`, `cancel()`, `resume()` work as in the kernel that made it.
 
     >>> _ = Agent(model="demo:assistant").run("What is the capital of Italy?", label="italy")
     >>> nb.get("italy").content
@@ -71,8 +71,8 @@ def batch_named(key: str) -> Batch | None:
 def gather(*runs: Run | Batch | Iterable[Run | Batch], timeout: float | None = None) -> list[Any]:
     """Block until many runs have ended and return their `RunOutput`s in order; never raises for a run's failure.
 
-    Takes runs, or lists of them; `await asyncio.gather(*runs)` is the way that does not block. A `Batch` is waited
-    for too, and stands in the list as its frame.
+    Takes runs, or lists of them; `await asyncio.gather(*runs)` is the way that does not block. A `Batch` is
+    waited for too, and stands in the list as its frame.
 
     `timeout` in seconds is for all of them together; whoever has not ended by then is returned as it stands.
 

@@ -1,6 +1,7 @@
 """`Batch`: what a user holds of many runs that were asked for at once. Used from any thread.
 
-Waiting never hurts a batch: Stop on a waiting cell ends the wait. Single rows that failed are rows of its frame.
+Waiting never hurts a batch: Stop on a waiting cell ends the wait. Single rows that failed are rows of its
+frame.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ class Batch:
     def metrics(self) -> RunMetrics:
         """What its own runs have cost, failed tries and group calls included, and those below them; from the record.
 
-        The sum that `nb.metrics.by_model(batch=...)` counts. Rows from earlier cost nothing here. Raises StoreError.
+        The sum that `nb.metrics.by_model(batch=...)` counts. Rows from earlier cost nothing here. Raises
+        StoreError.
         """
         runtime = current()
         catch_up_prices(runtime)
@@ -111,8 +113,9 @@ class Batch:
     def result(self, timeout: float | None = None, *, check: bool = False) -> pd.DataFrame:
         """Wait for the end and return `to_frame()`; `timeout` in seconds.
 
-        A row that failed does not raise: it is a row with its status and error; with `check` rows without an answer,
-        those not asked at a limit too, are a BatchError, so that a script ends with one. Raises WaitTimeout, BlockingCallError, and what the rows' generator raised.
+        A row that failed does not raise: it is a row with its status and error; with `check` rows without an
+        answer, those not asked at a limit too, are a BatchError, so that a script ends with one. Raises
+        WaitTimeout, BlockingCallError, and what the rows' generator raised.
         """
         wait_for_end(self._active.finished, lambda: self.progress, timeout)
         self._active.finished.result()
@@ -138,21 +141,22 @@ class Batch:
     def to_frame(self, *, join: bool = True, explode: bool | str | None = False) -> pd.DataFrame:
         """Return the rows so far as a DataFrame with the index of the rows given.
 
-        Columns: those of the rows given, as they were given to `map` (none with `join=False`; a generator's are not
-        kept), the answer's fields, or `content` where it is no record, then `status` (`not asked`: the batch ended
-        before that row), `stop_reason` (`max_output_tokens`: the answer is cut), `from_earlier` (an earlier batch had
-        the answer), `error`, `error_type`, `error_fields`, `cost_usd` (US dollars that this batch has spent on the row, failed tries
-        and its part of a group's included; 0 where it is from earlier or another row with the same prompt paid),
-        `duration_s` and `run_id`. Where a server reported no usage there are `estimated_tokens` and
-        `estimated_cost_usd` beside them. The columns given keep their names, whatever these are: one of ours with a name
-        that is taken is `answer.NAME` (`answer.answer.NAME` if that is too); so is an answer's field with the name of
-        a measure.
+        Columns: those of the rows given, as they were given to `map` (none with `join=False`; a generator's
+        are not kept), the answer's fields, or `content` where it is no record, then `status` (`not asked`:
+        the batch ended before that row), `stop_reason` (`max_output_tokens`: the answer is cut),
+        `from_earlier` (an earlier batch had the answer), `error`, `error_type`, `error_fields`, `cost_usd`
+        (US dollars that this batch has spent on the row, failed tries and its part of a group's included; 0
+        where it is from earlier or another row with the same prompt paid), `duration_s` and `run_id`. Where a
+        server reported no usage there are `estimated_tokens` and `estimated_cost_usd` beside them. The
+        columns given keep their names, whatever these are: one of ours with a name that is taken is
+        `answer.NAME` (`answer.answer.NAME` if that is too); so is an answer's field with the name of a
+        measure.
 
         The answer's columns and their types are those of the output schema, whatever was answered: `Int64`,
         `Float64`, `boolean`, `string`, datetimes in UTC, objects for the rest; fields of an object inside are
         `city.name`. Lists are whole in their cells, unless `explode` makes a row of each element, as in
-        `run.to_frame`: None of the one list of objects, True of the one list there is, a field's name of that one. A
-        row with an empty list is one row; what a row cost then stands in each of its rows.
+        `run.to_frame`: None of the one list of objects, True of the one list there is, a field's name of that
+        one. A row with an empty list is one row; what a row cost then stands in each of its rows.
         """
         return self._frame(join=join, explode=explode)
 
@@ -205,8 +209,9 @@ class Batch:
     def set_limits(self, **limits: float | None) -> None:
         """Replace limits of this batch; they hold for every row that is not asked yet, here and when rows are asked again.
 
-        Takes `max_concurrency`, `max_cost`, `max_tokens`, `requests_per_minute` and `tokens_per_minute`; None is no
-        limit. Raises UnknownOptionError, and ConfigurationError for a batch that another kernel works on.
+        Takes `max_concurrency`, `max_cost`, `max_tokens`, `requests_per_minute` and `tokens_per_minute`; None
+        is no limit. Raises UnknownOptionError, and ConfigurationError for a batch that another kernel works
+        on.
         """
         if self._active.is_elsewhere:
             raise ConfigurationError(
@@ -226,11 +231,12 @@ class Batch:
     ) -> Batch:
         """Ask the rows that failed once more, in the background, and return this batch; the others keep their answers.
 
-        `template` and `agent` ask them in another way, into the same frame; a template needs the rows, which the
-        kernel that made the batch has, and any other is given as `rows`. What rows have cost counts on: `max_cost`
-        bounds the batch over all of its tries, the one given here replaces the batch's. Rows whose prompt could not
-        be made stay as they are, unless there is a `template`. While the batch is at work nothing is asked again.
-        Raises the ConfigurationErrors of a launch where this kernel has not what the batch's agent needs.
+        `template` and `agent` ask them in another way, into the same frame; a template needs the rows, which
+        the kernel that made the batch has, and any other is given as `rows`. What rows have cost counts on:
+        `max_cost` bounds the batch over all of its tries, the one given here replaces the batch's. Rows whose
+        prompt could not be made stay as they are, unless there is a `template`. While the batch is at work
+        nothing is asked again. Raises the ConfigurationErrors of a launch where this kernel has not what the
+        batch's agent needs.
         """
         if not self.done():
             return self
@@ -250,8 +256,9 @@ class Batch:
     ) -> Batch:
         """Ask the rows that were cancelled, interrupted or not asked, in the background, and return this batch.
 
-        In any kernel: after a cancel, a limit (`max_cost` sets another) or the death of its kernel. Rows that nobody
-        had come to are not in the record: `rows` gives their table again. Raises ConfigurationError without it.
+        In any kernel: after a cancel, a limit (`max_cost` sets another) or the death of its kernel. Rows that
+        nobody had come to are not in the record: `rows` gives their table again. Raises ConfigurationError
+        without it.
         """
         if not self.done():
             return self

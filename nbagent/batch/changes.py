@@ -154,8 +154,8 @@ class RowsAgain:
 class _Numbers:
     """The keys of rows whose prompts are made again: each has the number among equal prompts that it had in the table.
 
-    A later batch finds their answers by these. Where files go with the rows, which are not all read again for it, rows
-    are numbered among those that are asked.
+    A later batch finds their answers by these. Where files go with the rows, which are not all read again for
+    it, rows are numbered among those that are asked.
     """
 
     def __init__(self, plan: BatchPlan, rows: Sequence[Numbered]) -> None:

@@ -1,8 +1,8 @@
 """What a batch was asked, as data for the record, and the `BatchPlan` of it again in any kernel. Any thread.
 
-The record keeps the template, the notebook's variables in it that are plain data, the agent's spec, the limits and
-the rows' keys. It keeps no columns of the table: the prompts of rows that were asked are in their runs, and rows that
-nobody has asked are asked of the table, which is given again.
+The record keeps the template, the notebook's variables in it that are plain data, the agent's spec, the
+limits and the rows' keys. It keeps no columns of the table: the prompts of rows that were asked are in their
+runs, and rows that nobody has asked are asked of the table, which is given again.
 """
 
 from __future__ import annotations

@@ -136,8 +136,8 @@ def measures_of(outcomes: Sequence[RowOutcome | None]) -> dict[str, Any]:
 def join_answers(given: pd.DataFrame, fields: Mapping[str, Any], measures: Mapping[str, Any]) -> pd.DataFrame:
     """Return the user's columns as they are, then the answer's fields and the measures.
 
-    Ours give way: `PREFIX` stands before a measure whose name the user's table has, and before a field whose name the
-    table or a measure has. Where columns have several levels, ours have "" in all but the first.
+    Ours give way: `PREFIX` stands before a measure whose name the user's table has, and before a field whose
+    name the table or a measure has. Where columns have several levels, ours have "" in all but the first.
     """
     import pandas as pd
 

@@ -63,8 +63,8 @@ class BatchIdentity:
 class BatchPlan:
     """One batch: `crew` answers a row's prompt, `group` rows share one, each is asked `repeat` times.
 
-    `key_columns` are the columns that tell rows apart, the index where there are none. `fresh`: no earlier answer is
-    used.
+    `key_columns` are the columns that tell rows apart, the index where there are none. `fresh`: no earlier
+    answer is used.
     """
 
     crew: ResolvedAgent

@@ -1,7 +1,7 @@
 """A batch as the record has it: its rows folded from their runs and entries, and followed while another kernel works.
 
-`rows_of` is pure. `Follower` is to a batch of another kernel what `Feed` is to one of this kernel, on the background
-loop: what it finds in the record are the outcomes.
+`rows_of` is pure. `Follower` is to a batch of another kernel what `Feed` is to one of this kernel, on the
+background loop: what it finds in the record are the outcomes.
 """
 
 from __future__ import annotations
@@ -32,13 +32,12 @@ from nbagent.batch.running.results import Results
 from nbagent.core import load_json, run_in_daemon_thread
 from nbagent.errors import StoreError
 from nbagent.frames import ROWS, key_of
-from nbagent.run import RunStatus
+from nbagent.run import UNFINISHED, RunStatus
 from nbagent.schemas import InvalidOutputError, Stored, read_stored
 from nbagent.store import CancelRequest, Store, StoredBatch, answer_json, content_of, load_batch
 
 POLL_S = 0.5
 LOOK_ANYWAY = 10  # polls: whether its process lives is in no file
-_UNFINISHED = frozenset({"pending", "running", "paused"})
 _DIED = "the kernel ended before this row was asked"
 _NEVER = "the batch ended before this row was asked"
 
@@ -114,9 +113,9 @@ class _Fold:
         key = None if row["row_key"] is None else load_json(row["row_key"])
         group = isinstance(position, list)
         outcome = outcome_of_row(row, content_of(row) if group else self._answers.read(row, None))
-        if outcome.status in _UNFINISHED:
+        if outcome.status in UNFINISHED:
             outcome = replace(outcome, status=RunStatus.interrupted.value) if self._has_ended else outcome
-        if outcome.status not in _UNFINISHED:
+        if outcome.status not in UNFINISHED:
             self._budget.add(outcome)
         if group:
             keys = key[ROWS] if isinstance(key, dict) else [None] * len(position)
@@ -142,7 +141,7 @@ class _Fold:
                 self._outcomes[position] = None
 
     def _put(self, position: int, outcome: RowOutcome) -> None:
-        if outcome.status in _UNFINISHED:
+        if outcome.status in UNFINISHED:
             self._outcomes[position] = None
             return
         outcome = outcome.after(self._spent.get(position, NOTHING_SPENT))
@@ -193,7 +192,7 @@ class Follower:
 
     def _take(self, stored: StoredBatch, rows: Rows) -> None:
         self.budget = rows.budget
-        self.in_flight = sum(row["status"] in _UNFINISHED for row in stored.runs)
+        self.in_flight = sum(row["status"] in UNFINISHED for row in stored.runs)
         self.has_ended = stored.row["finished_at"] is not None or stored.is_left
         if self.has_ended:
             self.in_flight = 0

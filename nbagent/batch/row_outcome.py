@@ -23,9 +23,10 @@ CUT = "max_output_tokens"  # the stop reason of an answer that is no whole one
 class RowOutcome:
     """A row's end: a run's final `status`, or "not asked". `content` is text or the typed value; unknown is None.
 
-    `reused`: an earlier batch had asked it, so that it costs this one nothing. `prompt` and `key` are kept where the
-    row can be asked again. `cost_usd` and `total_tokens` are all that was spent on the row, failed tries included; beside
-    them are the estimates for calls of which their server told no usage. `unpriced`: of some nobody knows the cost.
+    `reused`: an earlier batch had asked it, so that it costs this one nothing. `prompt` and `key` are kept
+    where the row can be asked again. `cost_usd` and `total_tokens` are all that was spent on the row, failed
+    tries included; beside them are the estimates for calls of which their server told no usage. `unpriced`:
+    of some nobody knows the cost.
     """
 
     status: str

@@ -1,7 +1,7 @@
 """JSON text of plain data and back, with every number as it was. Pure; any thread.
 
-orjson is the quickest at writing and refuses integers beyond 64 bits, writes infinite numbers as null, and reads what
-is too long for it as a rounded float; what it cannot do is done here.
+orjson is the quickest at writing and refuses integers beyond 64 bits, writes infinite numbers as null, and
+reads what is too long for it as a rounded float; what it cannot do is done here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a server may send us: how large one message may be, and where it may send us on. Pure; any thread.
 
-Used by `models` for providers and by `mcp` for MCP servers. Nothing of an HTTP library is imported: the responses that
-come here are httpx's or httpx2's, whichever the SDK above uses.
+Used by `models` for providers and by `mcp` for MCP servers. Nothing of an HTTP library is imported: the
+responses that come here are httpx's or httpx2's, whichever the SDK above uses.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def message_limit() -> int:
 def check_message(message: bytes, limit: int) -> bytes:
     """Return a message that can be parsed at once.
 
-    A parser holds the whole process up for as long as it takes: what counts is the bytes, and the values in them.
-    Raises MessageTooLargeError.
+    A parser holds the whole process up for as long as it takes: what counts is the bytes, and the values in
+    them. Raises MessageTooLargeError.
     """
     size = len(message)
     if size > limit:

@@ -1,7 +1,8 @@
 """What must never be seen or kept: keys, passwords and tokens, wherever they were given. Any thread.
 
-A value is known as secret once a model, a server or a tool was given it (`remember`), or as it stands in a variable of
-the environment that is named like one. Whatever becomes a message, a row or what a model reads goes through `mask`.
+A value is known as secret once a model, a server or a tool was given it (`remember`), or as it stands in a
+variable of the environment that is named like one. Whatever becomes a message, a row or what a model reads
+goes through `mask`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Text that others wrote, as a terminal or an output cell may show it. Pure; any thread.
 
-A model, a server or a tool can write sequences that move the cursor, rename the window, put text onto the clipboard or
-answer for the user. What is printed goes through here; what is kept stays as it came.
+A model, a server or a tool can write sequences that move the cursor, rename the window, put text onto the
+clipboard or answer for the user. What is printed goes through here; what is kept stays as it came.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _OPEN_MAX = 10_000  # characters of a sequence that does not end
 def printable(text: str) -> str:
     """Return `text` without control sequences and control characters, tabs and line ends apart.
 
-    A carriage return becomes a line end where it is part of one, and is dropped elsewhere: it would write over the line.
+    A carriage return becomes a line end where it is part of one, and is dropped elsewhere: it would write
+    over the line.
     """
     if text.isprintable():
         return text

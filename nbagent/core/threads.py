@@ -1,7 +1,7 @@
 """A blocking function in a daemon thread of its own, awaited or waited for; and the event loop that the main thread offers.
 
-Not an executor: an executor's threads are few, so that blocking calls would wait for each other, and are joined
-when the interpreter ends, so that a stuck one would keep the kernel from ending.
+Not an executor: an executor's threads are few, so that blocking calls would wait for each other, and are
+joined when the interpreter ends, so that a stuck one would keep the kernel from ending.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def call_when_done(
 async def run_in_daemon_thread(function: Callable[[], T], *, name: str = "nbagent-call") -> T:
     """Run `function()` in a new daemon thread, in a copy of the caller's context.
 
-    When the wait is cancelled the thread goes on and its result is thrown away. Raises what the function raises;
-    StopIteration and CancelledError, which a future cannot carry, come as RuntimeError.
+    When the wait is cancelled the thread goes on and its result is thrown away. Raises what the function
+    raises; StopIteration and CancelledError, which a future cannot carry, come as RuntimeError.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
@@ -82,8 +82,8 @@ async def run_in_daemon_thread(function: Callable[[], T], *, name: str = "nbagen
 def within(function: Callable[[], T], limit_s: float, *, name: str = "nbagent-call") -> T:
     """Run `function()` in a new daemon thread and wait for it, `limit_s` seconds at most. Not on an event loop.
 
-    Raises what the function raises, and TimeoutError where it has not ended: it then goes on, and its result is
-    thrown away.
+    Raises what the function raises, and TimeoutError where it has not ended: it then goes on, and its result
+    is thrown away.
     """
     ended: list[tuple[T | None, BaseException | None]] = []
     context = contextvars.copy_context()

@@ -1,7 +1,7 @@
 """The columns of every frame as data: name, dtype, unit, meaning. Docstrings, docs and dtypes are made from it.
 
-Read by the other modules of this folder and by tests; imports nothing heavy. A column once here keeps its name,
-dtype and meaning.
+Read by the other modules of this folder and by tests; imports nothing heavy. A column once here keeps its
+name, dtype and meaning.
 """
 
 from __future__ import annotations

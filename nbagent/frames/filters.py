@@ -34,8 +34,8 @@ class Filters:
 def run_filter(filters: Filters) -> RunFilter:
     """Return what the filters mean. Raises UnknownOptionError for what they cannot mean.
 
-    `session`, `agent`, `status`, `label` and `batch` are one or several; agents by name or as objects that have one,
-    batches by label, id or as they are. `since` is what `moment_of` takes: a time or date, local
+    `session`, `agent`, `status`, `label` and `batch` are one or several; agents by name or as objects that
+    have one, batches by label, id or as they are. `since` is what `moment_of` takes: a time or date, local
     where it has no zone, ISO text of either, or a span back from now.
     """
     statuses = _several(filters.status, "status", "value")

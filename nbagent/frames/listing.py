@@ -33,9 +33,10 @@ def runs(
 ) -> pd.DataFrame:
     """Every run of the record, of all kernels, one row each, oldest first; with `limit` the newest ones.
 
-    `here`: only those that this kernel works on, or did last. The other filters are as in `nb.metrics.by_model`; times
-    are UTC, and a time without a zone that `since` is given is local. Tokens and costs are the run's own, so that sums
-    over rows are right; what a team's members used is in their rows, and once more in the team's `team_` columns.
+    `here`: only those that this kernel works on, or did last. The other filters are as in
+    `nb.metrics.by_model`; times are UTC, and a time without a zone that `since` is given is local. Tokens and
+    costs are the run's own, so that sums over rows are right; what a team's members used is in their rows,
+    and once more in the team's `team_` columns.
 
     >>> _ = Agent(model="demo:assistant", name="guide").run("What is the capital of Kenya?", session="kenya")
     >>> nb.runs(session="kenya")[["agent_name", "status", "content"]]

@@ -1,8 +1,8 @@
 """`nb.metrics`: what runs cost and how fast they were, as DataFrames; all counting is the store's SQL.
 
-On the caller's thread. Nothing is counted twice: retries and resumed attempts are rows of their own, a team's row
-is its leader's own work and each member's row its own, and a run answered from an earlier one costs nothing. What
-is unknown is NA and never 0; `usage_known` and `cost_known` say how much is known.
+On the caller's thread. Nothing is counted twice: retries and resumed attempts are rows of their own, a team's
+row is its leader's own work and each member's row its own, and a run answered from an earlier one costs
+nothing. What is unknown is NA and never 0; `usage_known` and `cost_known` say how much is known.
 
 >>> output = Agent(model="demo:assistant").run("What is the capital of Japan?", session="japan")
 >>> nb.metrics.by_model(session="japan")[["provider", "model", "model_calls", "total_tokens"]]
@@ -139,8 +139,9 @@ by_tool = _metrics_frame(
 def steps(run: Any, *, members: bool = False) -> pd.DataFrame:
     """Every model call and tool call of a run in the order of their start, one row each.
 
-    `run` is a handle, an output, a run id or a label, or a `Batch` or its label, for the steps of all of its rows;
-    with `members` the steps of all runs below come too. Raises UnknownNameError for a run that nobody launched.
+    `run` is a handle, an output, a run id or a label, or a `Batch` or its label, for the steps of all of its
+    rows; with `members` the steps of all runs below come too. Raises UnknownNameError for a run that nobody
+    launched.
     """
     found = runs_meant_by(run)
     if found.run_id is not None:
@@ -154,8 +155,8 @@ def steps(run: Any, *, members: bool = False) -> pd.DataFrame:
 def messages(run: Any = None, *, session: Any = None) -> pd.DataFrame:
     """The messages of a run, or of a session's runs, or of all, in order, one row each.
 
-    `run` is a handle, an output, a run id or a label, or a `Batch` or its label, for those of all of its rows.
-    Raises UnknownNameError for a run that nobody launched.
+    `run` is a handle, an output, a run id or a label, or a `Batch` or its label, for those of all of its
+    rows. Raises UnknownNameError for a run that nobody launched.
     """
     selected = run_filter(Filters(session=session))
     if run is not None:

@@ -1,7 +1,7 @@
 """A row's key as the user wrote it, as JSON data and back: a number stays a number, a timestamp a timestamp.
 
-A batch writes keys with its runs; `nb.runs()` and a batch read from the record give them back, so that they can be
-joined with the table that they came from. What has no form here becomes its text. Any thread.
+A batch writes keys with its runs; `nb.runs()` and a batch read from the record give them back, so that they
+can be joined with the table that they came from. What has no form here becomes its text. Any thread.
 """
 
 from __future__ import annotations

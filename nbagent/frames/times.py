@@ -1,7 +1,8 @@
 """A time as a person says it, made into one moment: what `since`, `older_than` and their flags take.
 
-A datetime, date or text without a zone is local time, as in `datetime.now()`, here and nowhere else; the record's own
-times are UTC. An hour that clocks show twice is its first, unless `fold` says otherwise. Pure; any thread.
+A datetime, date or text without a zone is local time, as in `datetime.now()`, here and nowhere else; the
+record's own times are UTC. An hour that clocks show twice is its first, unless `fold` says otherwise. Pure;
+any thread.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which names a magic sees: the notebook's, and those of the function that calls it. Main thread.
 
-IPython gives cell magics the notebook's variables alone; a call of `run_cell_magic` or `run_line_magic` inside a
-function has the function's own variables too, as any other expression there.
+IPython gives cell magics the notebook's variables alone; a call of `run_cell_magic` or `run_line_magic`
+inside a function has the function's own variables too, as any other expression there.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # ruff: noqa: T201 - a magic talks to the person by printing under its cell
 """The magics: parse a line, call one thing below, return what it gives. On the kernel's main thread.
 
-`%%agent_bg` launches and returns at once, `%%agent` does the same in the foreground, `%agent` looks at runs and
-stops them (`subcommands.py`), `%config NBAgent` sets options. Arguments are read in `parsers.py`.
+`%%agent_bg` launches and returns at once, `%%agent` does the same in the foreground, `%agent` looks at runs
+and stops them (`subcommands.py`), `%config NBAgent` sets options. Arguments are read in `parsers.py`.
 """
 
 from __future__ import annotations
@@ -79,17 +79,16 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
                    [--map TABLE [-j N] [--group N] [--dedupe] [--on-error continue|stop] [--fresh]]
 
         The text is a Jinja2 template: {{ x }} is a variable of the notebook. AGENT is an Agent or Team of the
-        notebook; without one the flags and `%config NBAgent` describe it, and --members makes a team of agents of
-        the notebook. The line is taken as it stands: IPython expands no $x and no {x} in it, a backslash at its end
-        takes the next line in, and # begins a comment. Running the cell again cancels its earlier run. --session names a Session of the notebook, or
-        is an id.
-        -c sends a variable (a figure, a DataFrame, any value) or a file with the prompt, and may come several times.
-        --cache use gives the newest earlier answer to the same and asks only where there is none, refresh asks anew,
-        replay never asks.
-        --dry-run shows the prompt as it would be sent, its tokens and what it can cost, and sends nothing.
-        --map sends it once for each row of a table, list or generator, N at a time, as a batch ({{ row.column }});
-        --max-cost and --max-total-tokens then bound the whole of it, and -c names a column whose files, pictures or
-        tables go with each row.
+        notebook; without one the flags and `%config NBAgent` describe it, and --members makes a team of
+        agents of the notebook. The line is taken as it stands: IPython expands no $x and no {x} in it, a
+        backslash at its end takes the next line in, and # begins a comment. Running the cell again cancels
+        its earlier run. --session names a Session of the notebook, or is an id. -c sends a variable (a
+        figure, a DataFrame, any value) or a file with the prompt, and may come several times. --cache use
+        gives the newest earlier answer to the same and asks only where there is none, refresh asks anew,
+        replay never asks. --dry-run shows the prompt as it would be sent, its tokens and what it can cost,
+        and sends nothing. --map sends it once for each row of a table, list or generator, N at a time, as a
+        batch ({{ row.column }}); --max-cost and --max-total-tokens then bound the whole of it, and -c names a
+        column whose files, pictures or tables go with each row.
 
         In [1]: country = "France"
 
@@ -139,9 +138,9 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent sql SELECT ...           ask the record; it cannot be changed by it
         %agent doctor                   versions, record, keys that are set, what the kernel can do
 
-        RUN is a run id or a label (the NAME of `-o NAME`), TIME a local time or date, as in
-        "2026-11-21 09:00". In the foreground the text streams in, Stop cancels the run, and a run that fails fails
-        the cell.
+        RUN is a run id or a label (the NAME of `-o NAME`), TIME a local time or date, as in "2026-11-21
+        09:00". In the foreground the text streams in, Stop cancels the run, and a run that fails fails the
+        cell.
 
         In [1]: %%agent -o italy
            ...: What is the capital of Italy?

@@ -1,7 +1,8 @@
 """`%config NBAgent.option = value` that fails its cell where the value does not fit. Main thread.
 
-IPython's own %config logs what an option says of a value, lets the cell go on, keeps the bad value for the next load,
-and expands braces in the line. Lines that set an option of ours are done here, all others by IPython.
+IPython's own %config logs what an option says of a value, lets the cell go on, keeps the bad value for the
+next load, and expands braces in the line. Lines that set an option of ours are done here, all others by
+IPython.
 """
 
 from __future__ import annotations

@@ -55,7 +55,8 @@ def _files_in_folder(path: Path) -> list[str]:
 def launched_agent(options: Line, names: Mapping[str, Any]) -> Agent:
     """Return the agent that the line names, a team of those that `--members` names, or one as it is configured.
 
-    Raises UnknownNameError for a name that is no agent's, UnknownOptionError for flags that exclude each other.
+    Raises UnknownNameError for a name that is no agent's, UnknownOptionError for flags that exclude each
+    other.
     """
     from nbagent.agent import Agent
     from nbagent.team import Team

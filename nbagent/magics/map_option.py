@@ -1,7 +1,8 @@
 # ruff: noqa: T201 - a magic talks to the person by printing under its cell
 """`--map TABLE`: the cell's text as a template over the rows of a table, as a batch. On the kernel's main thread.
 
-Called by `commands.py`; `parsers.py` has parsed the flags. `--max-cost` and `--max-total-tokens` bound the whole batch.
+Called by `commands.py`; `parsers.py` has parsed the flags. `--max-cost` and `--max-total-tokens` bound the
+whole batch.
 """
 
 from __future__ import annotations

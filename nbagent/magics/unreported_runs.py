@@ -1,7 +1,8 @@
 """Whom `%agent wait` waits for, where it names nobody: the background runs that no cell has waited for yet. Main thread.
 
-A run that ended before the cell came counts too. A run that is answered from an earlier one ends at once: the cell
-must say the same of it as it said of the run that was asked, or two executions of a notebook would differ.
+A run that ended before the cell came counts too. A run that is answered from an earlier one ends at once: the
+cell must say the same of it as it said of the run that was asked, or two executions of a notebook would
+differ.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Recorded answers as a file to commit beside a notebook: JSON lines, a header first, then one answer a line.
 
-The lines are sorted by agent, prompt and key, and nothing in them depends on the export, so that the file changes only
-where an answer does. A provider's key is in no row of the record; should an answer or a tool have said one that is set
-here, it is taken out. A file is read whole before anything of it is imported.
+The lines are sorted by agent, prompt and key, and nothing in them depends on the export, so that the file
+changes only where an answer does. A provider's key is in no row of the record; should an answer or a tool
+have said one that is set here, it is taken out. A file is read whole before anything of it is imported.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _HEADER = "nbagent_answers"
 def export_answers(path: str | os.PathLike[str], *, everything: bool = False) -> int:
     """Write the answers of this kernel's runs, or of all runs of the record, to a file; return how many.
 
-    Each answer that a run was given counts with those it asked for itself; of one key the newest. An existing file
-    is replaced, whole or not at all. Raises UnknownNameError where there is no answer, RecordingError where the file
-    cannot be written, and StoreError.
+    Each answer that a run was given counts with those it asked for itself; of one key the newest. An existing
+    file is replaced, whole or not at all. Raises UnknownNameError where there is no answer, RecordingError
+    where the file cannot be written, and StoreError.
 
     >>> output = Agent(model="demo:assistant").run("What is the capital of Peru?")
     >>> nb.export_answers("answers.jsonl", everything=True) > 0

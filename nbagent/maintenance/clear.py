@@ -44,8 +44,8 @@ def to_clear(
     """Say which runs `clear_runs` with the same filters would delete. Raises UnknownOptionError and StoreError.
 
     `older_than` is a timedelta, a time or date (local where it has no zone), or text such as "7d", "12h" or
-    "2026-11-01", and counts from the launch: those go that `nb.runs(since=...)` with the same time does not show.
-    `status`, `session`, `label` and `batch` are one or several.
+    "2026-11-01", and counts from the launch: those go that `nb.runs(since=...)` with the same time does not
+    show. `status`, `session`, `label` and `batch` are one or several.
     """
     chosen = run_filter(Filters(status=status, session=session, label=label, batch=batch))
     return DeletionPreview(
@@ -64,9 +64,10 @@ def clear_runs(
 ) -> int:
     """Delete the runs that fit every filter, with all that was recorded of them; return how many went.
 
-    Says first how many runs of which time go; with `dry_run` that is all, and it returns how many it would be. Teams go whole,
-    and `batch` takes one whole: its rows and itself. A run that has not ended stays as long as the process that works
-    on it lives. The answers of deleted runs are given no more; imported ones stay. Filters and errors are `to_clear`'s.
+    Says first how many runs of which time go; with `dry_run` that is all, and it returns how many it would
+    be. Teams go whole, and `batch` takes one whole: its rows and itself. A run that has not ended stays as
+    long as the process that works on it lives. The answers of deleted runs are given no more; imported ones
+    stay. Filters and errors are `to_clear`'s.
 
     >>> output = Agent(model="demo:assistant").run("Hello", session_id="scratch")
     >>> nb.clear_runs(session="scratch")

@@ -25,10 +25,11 @@ def export_runs(
 ) -> int:
     """Write a table of the record to a parquet, csv or jsonl file; return how many rows.
 
-    `format` is by default that of the file's name. `table` is "runs" (a row for each run with its tokens, cost and
-    times), "model_calls", "tool_calls" or "messages"; the filters choose the runs, as in `nb.metrics.by_model`
-    (`session`, `since`, `status`, `agent`, `tags`, `label`, `batch`). Times are UTC and say so: a zone in parquet, `+00:00` in
-    text. An existing file is replaced, whole or not at all. Raises UnknownOptionError, ConfigurationError where the file cannot be written, and StoreError.
+    `format` is by default that of the file's name. `table` is "runs" (a row for each run with its tokens,
+    cost and times), "model_calls", "tool_calls" or "messages"; the filters choose the runs, as in
+    `nb.metrics.by_model` (`session`, `since`, `status`, `agent`, `tags`, `label`, `batch`). Times are UTC and
+    say so: a zone in parquet, `+00:00` in text. An existing file is replaced, whole or not at all. Raises
+    UnknownOptionError, ConfigurationError where the file cannot be written, and StoreError.
 
     >>> output = Agent(model="demo:assistant").run("Hello")
     >>> nb.export_runs("runs.csv") == len(nb.runs())

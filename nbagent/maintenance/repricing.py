@@ -8,9 +8,9 @@ from nbagent import runtime
 def reprice() -> int:
     """Price every call of the record that has tokens and no cost; return how many were priced.
 
-    Looks at `%config NBAgent.prices` and at the price list, which may have been updated. A price that is given in
-    `prices` is seen by itself at the next look at `nb.runs()` or `nb.metrics`. Costs that are there stay, a
-    provider's own figures too. Raises StoreError.
+    Looks at `%config NBAgent.prices` and at the price list, which may have been updated. A price that is
+    given in `prices` is seen by itself at the next look at `nb.runs()` or `nb.metrics`. Costs that are there
+    stay, a provider's own figures too. Raises StoreError.
 
     >>> output = Agent(model="demo:assistant").run("Hello")
     >>> nb.reprice()  # the demo model has no price

@@ -1,8 +1,8 @@
 """MCP servers as sources of tools: started or reached at a run's first need, shared by this kernel's runs.
 
 `MCPServer` is what a user gives to an agent among its tools; the loop asks it for its tools on the background
-loop, before a run's first model call. The runtime calls `close_servers` when the kernel ends. The package `mcp`
-(extra `mcp`) is imported with the first connection.
+loop, before a run's first model call. The runtime calls `close_servers` when the kernel ends. The package
+`mcp` (extra `mcp`) is imported with the first connection.
 
     server.py       `MCPServer`: what a user holds, and the tools it stands for
     transports.py   where a server is and how it is reached: a command to start, or a URL

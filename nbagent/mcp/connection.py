@@ -1,7 +1,7 @@
 """One live connection to an MCP server, owned by one task; and all of this kernel's. On the background loop only.
 
-The SDK's client has to be opened and closed by one task, and is used by many: a run's call waits in the run's own
-task, so that cancelling the run cancels that call, tells the server so, and touches no other.
+The SDK's client has to be opened and closed by one task, and is used by many: a run's call waits in the run's
+own task, so that cancelling the run cancels that call, tells the server so, and touches no other.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _SESSION_LOST = "Session terminated"  # what the SDK says for a session that a r
 class ServerConnection:
     """A connection from its opening to its end, made on the loop that it lives on.
 
-    Invariants: `listing` is set before `opened()` returns; `failure` is set if it never opened; once `over` it
-    stays so, and calls on it fail.
+    Invariants: `listing` is set before `opened()` returns; `failure` is set if it never opened; once `over`
+    it stays so, and calls on it fail.
     """
 
     def __init__(self, name: str, address: ServerAddress, *, timeout_s: float) -> None:
@@ -227,7 +227,8 @@ async def close_servers(grace_s: float = 0.3) -> None:
 def _forget_after_fork() -> None:
     """Leave the parent's connections alone in a forked child.
 
-    They are kept, not dropped: collecting them would close sockets and wake-up calls that the parent still uses.
+    They are kept, not dropped: collecting them would close sockets and wake-up calls that the parent still
+    uses.
     """
     global _open  # noqa: PLW0603 - all of a process's connections
     _inherited.append(_open)

@@ -28,9 +28,10 @@ CONNECT_TIMEOUT_S = 30.0  # a first `npx` or `uvx` downloads what it starts
 class ServerOptions(TypedDict, total=False):
     """What both kinds of server take.
 
-    `name` is for messages (default: from the command or URL). `tools` names the tools to offer, all by default;
-    `prefix` goes before each name. `timeout` is in seconds, for one call. `requires_approval` and `idempotent`
-    hold for every tool, or for those named. `connect_timeout` is in seconds, until the tools are listed.
+    `name` is for messages (default: from the command or URL). `tools` names the tools to offer, all by
+    default; `prefix` goes before each name. `timeout` is in seconds, for one call. `requires_approval` and
+    `idempotent` hold for every tool, or for those named. `connect_timeout` is in seconds, until the tools are
+    listed.
     """
 
     name: str | None
@@ -58,7 +59,8 @@ class MCPServer:
 
     Making one starts nothing. The first run that uses it connects, in the background, before its first model
     call; all runs of this kernel share that connection, and a server that ended is started again at its next
-    use. A call is never repeated. It closes with the kernel, with `close()`, or with the last reference to it.
+    use. A call is never repeated. It closes with the kernel, with `close()`, or with the last reference to
+    it.
 
     >>> clock = MCPServer.stdio("uvx", ["mcp-server-time"], tools=["get_current_time"])
     >>> agent = Agent(model="demo:assistant", tools=[clock])
@@ -138,8 +140,8 @@ class MCPServer:
     async def list_tools(self) -> tuple[Tool, ...]:
         """Return the tools it offers now; connects where needed. On the background loop only.
 
-        Raises MCPServerError for a server that cannot be reached, ToolDefinitionError for tools that cannot be
-        used.
+        Raises MCPServerError for a server that cannot be reached, ToolDefinitionError for tools that cannot
+        be used.
         """
         connection = await self._connected()
         if connection.stale:

@@ -1,8 +1,8 @@
 """An MCP server as a child process: its messages are lines on its standard streams. On the background loop only.
 
-The process has a session of its own, so that Stop in a notebook (SIGINT to the kernel's process group) does not
-reach it. It ends when its standard input does, which the operating system sees to even if the kernel is killed;
-one that stays on is terminated, then killed, with all processes that it started.
+The process has a session of its own, so that Stop in a notebook (SIGINT to the kernel's process group) does
+not reach it. It ends when its standard input does, which the operating system sees to even if the kernel is
+killed; one that stays on is terminated, then killed, with all processes that it started.
 """
 
 from __future__ import annotations

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 def value_of(result: mcp.types.CallToolResult) -> Any:
     """Return the structured content as JSON data, or the content as text, or both as text.
 
-    Text that only repeats the structured content, as servers send it for older clients, is left out. Pictures and PDFs
-    come after it as files, in one list; other binary parts are named with type and size. Raises MCPToolError for a result that says it is an error.
+    Text that only repeats the structured content, as servers send it for older clients, is left out. Pictures
+    and PDFs come after it as files, in one list; other binary parts are named with type and size. Raises
+    MCPToolError for a result that says it is an error.
     """
     files = [file for block in result.content if (file := _file(block)) is not None]
     parts = [_shown(block) for block in result.content if result.is_error or _file(block) is None]

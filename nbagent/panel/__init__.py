@@ -77,8 +77,8 @@ def summary_html(run: Run | RunOutput) -> str:
 def summary_plain(run: Run | RunOutput) -> str:
     """Return a run at the end of a cell as text.
 
-    In a kernel nbval compares it: a `Run`, which may be at any point, is its names alone; a `RunOutput`, which a
-    cell got by waiting, has its status and answer too.
+    In a kernel nbval compares it: a `Run`, which may be at any point, is its names alone; a `RunOutput`,
+    which a cell got by waiting, has its status and answer too.
     """
     row, text = _row_and_text(run)
     if not kernel.in_kernel():

@@ -1,7 +1,7 @@
 """Commands of the panel: a click's message is taken once, and performed on the background loop.
 
-One path for cards, the table and opened runs. A message comes over the control channel, which works while a cell is
-busy, or over the widget's comm. `add_commands` is called by the files that know what a command does.
+One path for cards, the table and opened runs. A message comes over the control channel, which works while a
+cell is busy, or over the widget's comm. `add_commands` is called by the files that know what a command does.
 """
 
 from __future__ import annotations

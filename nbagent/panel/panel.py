@@ -1,6 +1,7 @@
 """`Panel`: all runs of the store, live in a notebook, as a text table in a terminal. Main thread.
 
-Behind `%agent` and `nb.Panel()`. The widget is `table/widget.py`'s, imported when a panel is displayed in a kernel.
+Behind `%agent` and `nb.Panel()`. The widget is `table/widget.py`'s, imported when a panel is displayed in a
+kernel.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from nbagent.panel.table.row import row_of, row_of_stored
 class Panel:
     """All runs of the store: see them, stop them, read them, also while the kernel is busy.
 
-    Shown at the end of a cell, or by `show()`; every panel of a kernel is a view of one table. `print(Panel())`
-    is a text table of the newest runs.
+    Shown at the end of a cell, or by `show()`; every panel of a kernel is a view of one table.
+    `print(Panel())` is a text table of the newest runs.
 
     >>> _ = Agent(model="demo:assistant").run("What is the capital of Norway?")
     >>> print(Panel())

@@ -16,9 +16,9 @@ RESEND_S = 1.0
 class NumberedChannel:
     """The numbered messages of one card. Used under one lock; `state` may be read on any thread.
 
-    `state` is always what a front end has that heard every message: a page that loads later begins with it and
-    the next message fits. A second after the last message the whole is said once more, so that a lost last
-    message heals without anybody asking.
+    `state` is always what a front end has that heard every message: a page that loads later begins with it
+    and the next message fits. A second after the last message the whole is said once more, so that a lost
+    last message heals without anybody asking.
     """
 
     def __init__(self, row: CardRow, text: str) -> None:

@@ -1,8 +1,8 @@
 """`PanelWidget`: the one widget, over one script and one style sheet; `shows` says which of its two faces it has.
 
-`card/widget.py` makes it a run's card, `table/widget.py` the table of all runs. Made on the main thread; messages are sent on
-the background thread by the flusher and the ticker, and heard on the main or a subshell thread. anywidget is
-imported only here. `panel.js` is an ES module as it stands: nothing is built or fetched.
+`card/widget.py` makes it a run's card, `table/widget.py` the table of all runs. Made on the main thread;
+messages are sent on the background thread by the flusher and the ticker, and heard on the main or a subshell
+thread. anywidget is imported only here. `panel.js` is an ES module as it stands: nothing is built or fetched.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ HERE = Path(__file__).parent
 class PanelWidget(anywidget.AnyWidget):
     """What card and table share. `full_state` gives the state that a page that loads now begins with.
 
-    `command` is given each command that comes over the comm, the way round when the control channel is closed.
+    `command` is given each command that comes over the comm, the way round when the control channel is
+    closed.
     """
 
     _esm = (HERE / "panel.js").read_text(encoding="utf-8")

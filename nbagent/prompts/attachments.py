@@ -1,8 +1,8 @@
 """What goes with a prompt beside its words: pictures and PDFs as files, tables, texts and values as delimited data.
 
-Called by `agent.py` and the magics where a run is launched, on the launching thread: a figure is drawn there, and
-a file read. Nothing of it is ever rendered as a template. matplotlib and Pillow are known by what their objects
-can do, so neither is imported here.
+Called by `agent.py` and the magics where a run is launched, on the launching thread: a figure is drawn there,
+and a file read. Nothing of it is ever rendered as a template. matplotlib and Pillow are known by what their
+objects can do, so neither is imported here.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ def attachment_of(
     """Return what a model is given of a value or file.
 
     A text or Path is a file's path: PNG, JPEG, GIF, WebP and PDF go as files, known by their first bytes; any
-    other file must be UTF-8 text. A figure or image becomes a PNG, a DataFrame or Series a compact table, other
-    values their text (`rendering.render_result`). Raises UnknownNameError for a path that is not there, PromptError
-    for a file that is too large or of another kind.
+    other file must be UTF-8 text. A figure or image becomes a PNG, a DataFrame or Series a compact table,
+    other values their text (`rendering.render_result`). Raises UnknownNameError for a path that is not there,
+    PromptError for a file that is too large or of another kind.
     """
     if isinstance(value_or_path, Attachment):
         return value_or_path
@@ -107,8 +107,8 @@ def file_of(value: object, name: str) -> FilePart | None:
 def attachments_of(files: object, *, max_bytes: int | None = None) -> tuple[Attachment, ...]:
     """Return the contexts of `files`: one value or path, a list of them, or a mapping of names to them.
 
-    Names are made different from each other ("table", "table-2"). Raises what `attachment_of` raises, and PromptError
-    if all of it together is larger than `max_bytes`.
+    Names are made different from each other ("table", "table-2"). Raises what `attachment_of` raises, and
+    PromptError if all of it together is larger than `max_bytes`.
     """
     named: Iterable[tuple[str | None, object]]
     if isinstance(files, Mapping):

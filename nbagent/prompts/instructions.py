@@ -1,6 +1,7 @@
 """What an agent may be given as `instructions`: a text, a list of texts, or a function that returns one of these.
 
-Called by `agent.py`: checked where the agent is made, turned into text at each launch, on the launching thread.
+Called by `agent.py`: checked where the agent is made, turned into text at each launch, on the launching
+thread.
 """
 
 from __future__ import annotations

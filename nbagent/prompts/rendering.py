@@ -1,7 +1,7 @@
 """Python values as text that a model reads, and Python types as JSON Schema.
 
-Used for tool results, for values in prompts and for output schemas, on any thread. pandas and numpy objects are known
-by their module's name, so neither is imported.
+Used for tool results, for values in prompts and for output schemas, on any thread. pandas and numpy objects
+are known by their module's name, so neither is imported.
 """
 
 from __future__ import annotations

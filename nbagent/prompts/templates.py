@@ -1,10 +1,11 @@
 """Prompt templates: Jinja2, strict about names, sandboxed, over a notebook's variables.
 
-`{{ x }}` is a variable or expression, `{% for %}` and `{% if %}` are statements, `{# ... #}` is a comment that
-is not sent, `{% raw %}...{% endraw %}` keeps braces as they are; single braces are plain text. A value is put in
-as data: what looks like a template in it stays as it is. A DataFrame becomes its shape and a CSV of its first and
-last rows; a missing value (None, NaN, NaT, pandas' NA) is nothing, and `null` after `| tojson`. Called by the agent, the magics and the batch with the names a template may use, on any thread. jinja2
-is imported with the first prompt that needs it.
+`{{ x }}` is a variable or expression, `{% for %}` and `{% if %}` are statements, `{# ... #}` is a comment
+that is not sent, `{% raw %}...{% endraw %}` keeps braces as they are; single braces are plain text. A value
+is put in as data: what looks like a template in it stays as it is. A DataFrame becomes its shape and a CSV of
+its first and last rows; a missing value (None, NaN, NaT, pandas' NA) is nothing, and `null` after `| tojson`.
+Called by the agent, the magics and the batch with the names a template may use, on any thread. jinja2 is
+imported with the first prompt that needs it.
 """
 
 from __future__ import annotations
@@ -50,8 +51,9 @@ _OF_JINJA = ("cycler", "joiner", "namespace")
 def render(template: str, names: Mapping[str, Any], undefined: str = IN_A_CELL) -> str:
     """Return `template` with the values of `names` put in; a text without `{{`, `{%` or `{#` as it is.
 
-    `undefined` is what to do about a name that is not there, `{name}` in it. Raises TemplateError for a name that is not defined, a syntax error (with its line), an access that the
-    sandbox forbids, and any exception that a value raises while it is shown.
+    `undefined` is what to do about a name that is not there, `{name}` in it. Raises TemplateError for a name
+    that is not defined, a syntax error (with its line), an access that the sandbox forbids, and any exception
+    that a value raises while it is shown.
     """
     if not is_template(template):
         return template
@@ -113,8 +115,8 @@ def _environment_class() -> type[SandboxedEnvironment]:
     class Environment(ImmutableSandboxedEnvironment):
         """jinja2's sandbox, with the ways closed that lead from a notebook's own values to the environment.
 
-        Products, powers and widths have a limit: `"a" * 10**10` would take the machine's memory, `9 ** (9 ** 9)` the
-        kernel.
+        Products, powers and widths have a limit: `"a" * 10**10` would take the machine's memory, `9 ** (9 **
+        9)` the kernel.
         """
 
         intercepted_binops = frozenset({"*", "**", "%"})
@@ -143,8 +145,8 @@ def _environment_class() -> type[SandboxedEnvironment]:
 def _leads_out(obj: Any, attr: str, value: Any) -> bool:
     """Say whether an attribute is a way to the environment or out of a module into another package's.
 
-    A module that the user imported is a name like any other, and so are its own submodules; what that module has
-    imported for itself (`pandas.io.common.os`) is not.
+    A module that the user imported is a name like any other, and so are its own submodules; what that module
+    has imported for itself (`pandas.io.common.os`) is not.
     """
     if isinstance(value, ModuleType):
         own = isinstance(obj, ModuleType) and value.__name__.startswith(f"{obj.__name__}.")

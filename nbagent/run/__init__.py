@@ -22,12 +22,14 @@ from nbagent.run.metrics import (
 from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput, shown
 from nbagent.run.record import RunLaunch, RunRecord, without_texts
-from nbagent.run.status import STATUS_OF, RunStatus, StopReason, status_of
+from nbagent.run.status import FINISHED, STATUS_OF, UNFINISHED, RunStatus, StopReason, status_of
 from nbagent.run.waited_run import EarlierRun, whole_seconds
 
 __all__ = [
+    "FINISHED",
     "STATUS_OF",
     "TOKEN_FIELDS",
+    "UNFINISHED",
     "AttemptTimes",
     "EarlierRun",
     "RunLaunch",

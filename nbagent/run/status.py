@@ -25,10 +25,12 @@ class RunStatus(str, Enum):
     @property
     def is_final(self) -> bool:
         """True once the attempt has ended; only resume adds another."""
-        return self not in _UNFINISHED
+        return self in FINISHED
 
 
-_UNFINISHED = frozenset({RunStatus.pending, RunStatus.running, RunStatus.paused})
+# of these a status may also be given as its plain string
+UNFINISHED = frozenset({RunStatus.pending, RunStatus.running, RunStatus.paused})
+FINISHED = frozenset(RunStatus) - UNFINISHED
 
 StopReason = Literal[
     "end",

@@ -1,9 +1,9 @@
 """Output schemas: what an answer must be, the check of what a model wrote, the way back from plain data, and rows.
 
-An answer is validated once and its value kept, with its JSON as the model wrote it; only another process, the cache
-or a resume validates that JSON again. `OutputSchema.of` is called by the agent when a run is launched, `check_text` by
-the loop, `from_plain` and `to_frame` wherever a run is read, on any thread but the loop's. pandas and jsonschema_rs are
-imported with their first use.
+An answer is validated once and its value kept, with its JSON as the model wrote it; only another process, the
+cache or a resume validates that JSON again. `OutputSchema.of` is called by the agent when a run is launched,
+`check_text` by the loop, `from_plain` and `to_frame` wherever a run is read, on any thread but the loop's.
+pandas and jsonschema_rs are imported with their first use.
 
     output_schema.py   a schema from a type or dict; text to value
     validation.py      data against a JSON Schema, a server's own too

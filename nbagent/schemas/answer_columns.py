@@ -1,7 +1,7 @@
 """The columns of a schema's answers: their names and types follow from the schema alone, whatever was answered.
 
-Called where a run or a batch is shown as a DataFrame, on any thread. An object's fields are columns, those of an
-object inside it too (`city.name`); a list is one column, or its elements are rows of their own.
+Called where a run or a batch is shown as a DataFrame, on any thread. An object's fields are columns, those of
+an object inside it too (`city.name`); a list is one column, or its elements are rows of their own.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ class Layout:
 def layout_of(schema: OutputSchema, *, explode: Explode, alone: str) -> Layout:
     """Return the columns of a schema's answers; `alone` names that of an answer that is no object.
 
-    `explode` makes a row of each element of a list: None of the one list of objects, True of the one list there is,
-    a name of that field, False of none. Raises UnknownOptionError for a name that is no list's.
+    `explode` makes a row of each element of a list: None of the one list of objects, True of the one list
+    there is, a name of that field, False of none. Raises UnknownOptionError for a name that is no list's.
     """
     shape = _shape_of_schema(schema)
     lists = {name: way for name, way, one in _lists_in(shape, alone)}

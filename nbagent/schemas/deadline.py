@@ -25,8 +25,8 @@ CHECK_LIMIT_S = 10.0
 class Stored:
     """A validated answer as a file has it: its `json`, or where an earlier release wrote it, None.
 
-    `data` is then a dump of the value that was validated, and `said` the reply that it was read from, where that is
-    kept too.
+    `data` is then a dump of the value that was validated, and `said` the reply that it was read from, where
+    that is kept too.
     """
 
     json: str | None

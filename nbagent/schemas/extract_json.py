@@ -1,7 +1,7 @@
 """JSON values in the text a model wrote. Called by `output_schema.py` on the background thread.
 
-A model was asked for one JSON value and may still put it into a code fence or between sentences. What is clearly
-there is found; what is cut or broken is never completed by a guess.
+A model was asked for one JSON value and may still put it into a code fence or between sentences. What is
+clearly there is found; what is cut or broken is never completed by a guess.
 """
 
 from __future__ import annotations

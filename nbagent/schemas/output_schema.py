@@ -48,8 +48,8 @@ class OutputSchema:
 
     `type` is the Python type, None for a JSON Schema dict. `wrapper` is the key under which a provider gets a
     schema whose root is no object: "items" for a list, "value" for the rest; answers are accepted with and
-    without it. `is_text`: any text is an answer as it stands, and there is nothing to check. `runs_code`: a check
-    calls functions of the user and may take any time (see `deadline.py`).
+    without it. `is_text`: any text is an answer as it stands, and there is nothing to check. `runs_code`: a
+    check calls functions of the user and may take any time (see `deadline.py`).
     """
 
     name: str
@@ -63,8 +63,8 @@ class OutputSchema:
     def of(cls, target: object) -> OutputSchema:
         """Return the schema that `target` stands for.
 
-        That is a pydantic model, dataclass, TypedDict, Enum, Literal or primitive, a list or union of these, a
-        JSON Schema dict, or an OutputSchema. Raises SchemaError for anything else.
+        That is a pydantic model, dataclass, TypedDict, Enum, Literal or primitive, a list or union of these,
+        a JSON Schema dict, or an OutputSchema. Raises SchemaError for anything else.
         """
         if isinstance(target, OutputSchema):
             return target
@@ -85,9 +85,9 @@ class OutputSchema:
     def validate_text(self, text: str) -> TypedAnswer:
         """Return the value that `text` holds, and its JSON as it stands there, without fences, prose and wrapper.
 
-        Each value found is validated once. Raises InvalidOutputError for text without JSON, JSON that is cut or
-        broken (nothing is guessed), a value that does not fit, and several different values that do; also for
-        whatever a validator of the user raises.
+        Each value found is validated once. Raises InvalidOutputError for text without JSON, JSON that is cut
+        or broken (nothing is guessed), a value that does not fit, and several different values that do; also
+        for whatever a validator of the user raises.
         """
         fitting: list[TypedAnswer] = []
         distinct: list[Any] = []

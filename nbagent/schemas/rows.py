@@ -14,11 +14,12 @@ from pydantic import BaseModel, RootModel, Secret, SecretBytes, SecretStr
 def rows_of(value: Any) -> list[dict[str, Any]]:
     """Return `value` as rows for a table.
 
-    A list is a row per element. An object with exactly one field that is a list of objects is a row per element
-    of that list; its other fields are repeated on each row, as `parent.NAME` where the element has a field of
-    that name. A typed object with nothing but an empty list of objects is no row, any other object is one row. Objects inside a row are flattened with dots (`city.name`), lists of
-    plain values stay lists. A plain value is one row with the column `value`; None is no row. Dates and numbers
-    keep their Python types, enums become their values, secrets their mask. A computed field that fails is None.
+    A list is a row per element. An object with exactly one field that is a list of objects is a row per
+    element of that list; its other fields are repeated on each row, as `parent.NAME` where the element has a
+    field of that name. A typed object with nothing but an empty list of objects is no row, any other object
+    is one row. Objects inside a row are flattened with dots (`city.name`), lists of plain values stay lists.
+    A plain value is one row with the column `value`; None is no row. Dates and numbers keep their Python
+    types, enums become their values, secrets their mask. A computed field that fails is None.
     """
     plain = _shallow(value)
     if plain is None:

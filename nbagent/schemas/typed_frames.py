@@ -23,7 +23,8 @@ VALUE = "value"  # the column of an answer that is no object
 def to_frame(value: Any, schema: OutputSchema | None = None, *, explode: Explode = None) -> pd.DataFrame:
     """Return an answer as a DataFrame; columns and types are those of its schema, as far as that is known.
 
-    Without a schema they follow from the value (`rows_of`). `explode` is as in `layout_of`. Raises UnknownOptionError.
+    Without a schema they follow from the value (`rows_of`). `explode` is as in `layout_of`. Raises
+    UnknownOptionError.
     """
     import pandas as pd
 

@@ -1,7 +1,7 @@
 """Whether the check of a value runs functions of the user: then it may take any time. Called by `output_schema.py`, once a schema.
 
-What pydantic and the standard library bring is fast and ends; a validator, a default factory or an `__init__` of the
-notebook's own may ask a server or never return.
+What pydantic and the standard library bring is fast and ends; a validator, a default factory or an `__init__`
+of the notebook's own may ask a server or never return.
 """
 
 from __future__ import annotations

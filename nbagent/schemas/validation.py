@@ -1,8 +1,9 @@
 """Data against a JSON Schema: a user's, or one that a server sent. Pure; any thread.
 
-A schema from elsewhere must not be able to hold the process up or reach the network: patterns are matched in linear
-time, or, where that is not possible (look-around, back-references), not enforced; no reference is ever fetched; what
-would take too many steps is not checked at all. `jsonschema_rs` does the work and is imported here alone.
+A schema from elsewhere must not be able to hold the process up or reach the network: patterns are matched in
+linear time, or, where that is not possible (look-around, back-references), not enforced; no reference is ever
+fetched; what would take too many steps is not checked at all. `jsonschema_rs` does the work and is imported
+here alone.
 """
 
 from __future__ import annotations

@@ -59,9 +59,9 @@ class ArgumentsValidator(Protocol):
 class Tool:
     """A function that a model may call. `parameters` is the JSON Schema of its arguments, an object.
 
-    `function` takes the arguments by keyword; what it returns may be awaitable even where `is_async` is
-    False (a wrapper), so a caller checks. `validator` is None for a tool whose arguments are not checked: they
-    stay plain JSON data. One with `expands` is a stand-in for tools that have to be asked for first, such as a
+    `function` takes the arguments by keyword; what it returns may be awaitable even where `is_async` is False
+    (a wrapper), so a caller checks. `validator` is None for a tool whose arguments are not checked: they stay
+    plain JSON data. One with `expands` is a stand-in for tools that have to be asked for first, such as a
     server's: its async `function` returns them (see `expand_sources`).
     """
 
@@ -129,10 +129,10 @@ def tool(
 ) -> F | Callable[[F], F]:
     """Say that a function is a tool, and how it is run; the function itself stays as it is.
 
-    `timeout` is in seconds, for one try. With `requires_approval` the run is paused until a person approves the
-    call; as a function, such as `lambda amount, **_: amount > 100`, it is given a call's arguments by name and
-    says whether that one needs it. On methods it marks which of an object's methods are tools: where one
-    is marked, the others are not. A function needs no `@tool` to be given to an agent. Raises
+    `timeout` is in seconds, for one try. With `requires_approval` the run is paused until a person approves
+    the call; as a function, such as `lambda amount, **_: amount > 100`, it is given a call's arguments by
+    name and says whether that one needs it. On methods it marks which of an object's methods are tools: where
+    one is marked, the others are not. A function needs no `@tool` to be given to an agent. Raises
     ToolDefinitionError where a model could not call the function, or an option has no meaning.
 
     >>> @tool(timeout=5)

@@ -98,7 +98,8 @@ class Prompts:
     def of_row(self, label: Any, row: Any, attached: Attached | None = None) -> str:
         """Return a row's prompt, with what `attached_to` it or is read now.
 
-        Raises TemplateError (a column that is not there) and PromptError (nothing left, or a file that cannot be sent).
+        Raises TemplateError (a column that is not there) and PromptError (nothing left, or a file that cannot
+        be sent).
         """
         try:
             prompt = render(self.template, {**self.names, ROW: row, INDEX: templated(label)}, self.undefined)

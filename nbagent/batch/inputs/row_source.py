@@ -1,7 +1,8 @@
 """Where a batch's rows come from: tables, lists and generators as one lazy sequence, each row with its index label.
 
-Made by `Agent.map` on the launching thread; pulled a few rows at a time by the runner, in a thread of its own where
-pulling runs the user's code. What a template sees of a record is a `InputRow`: its columns, and nothing else.
+Made by `Agent.map` on the launching thread; pulled a few rows at a time by the runner, in a thread of its own
+where pulling runs the user's code. What a template sees of a record is a `InputRow`: its columns, and nothing
+else.
 """
 
 from __future__ import annotations
@@ -124,9 +125,9 @@ Numbered = tuple[Any, Any]  # the index label of a row, and the row as a templat
 class RowSource:
     """Rows in order, as they were when the source was made. `total` is how many, None where nobody knows before the end.
 
-    `frame` gives them as a DataFrame to join results to, a new one with each call; None for a generator, whose rows are
-    not kept. `runs_code` says that pulling runs code of the user's, which may take its time. `ended` is set once the
-    last row was given.
+    `frame` gives them as a DataFrame to join results to, a new one with each call; None for a generator,
+    whose rows are not kept. `runs_code` says that pulling runs code of the user's, which may take its time.
+    `ended` is set once the last row was given.
     """
 
     rows: Iterator[Numbered]
@@ -180,8 +181,8 @@ def check_names(names: Sequence[Any]) -> None:
 def source_of(rows: Any) -> RowSource:
     """Return the rows of a table (pandas, polars, Arrow, DuckDB), Series, dict of lists, list or generator.
 
-    A record is a `InputRow`, any other element is the row itself. Index labels are pandas' own, else 0, 1, 2, ... Raises
-    UnknownOptionError.
+    A record is a `InputRow`, any other element is the row itself. Index labels are pandas' own, else 0, 1, 2,
+    ... Raises UnknownOptionError.
     """
     for fits, make in _KINDS:
         if fits(rows):

@@ -1,8 +1,8 @@
 """Copies of what a user may go on editing: the cells of a table when it is mapped over, and of every frame handed out.
 
-Called on the launching thread by `rows.py`, and where a frame is made. Lists, dicts, sets, arrays, dataclasses and
-models are copied, whatever is inside them too; any other object is the user's own and stays the same object. pandas
-and numpy are known by what their objects can do, so neither is imported here.
+Called on the launching thread by `rows.py`, and where a frame is made. Lists, dicts, sets, arrays,
+dataclasses and models are copied, whatever is inside them too; any other object is the user's own and stays
+the same object. pandas and numpy are known by what their objects can do, so neither is imported here.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """How fast a batch may ask while its provider says "too many requests": decisions only, no clock, no loop.
 
-`gate.py` asks and tells; times are seconds of any one clock. As long as nothing is refused there is no pace. From the
-first refusal on, requests go one after the other at a rate that follows what the provider lets through: down to
-what it has admitted lately when it refuses, by half while it refuses everything, and up again, ever faster, as long
-as it refuses nothing; fast where it had refused everything, for that was no measure. A refusal of a request that was
-sent before the last slowdown says nothing new.
+`gate.py` asks and tells; times are seconds of any one clock. As long as nothing is refused there is no pace.
+From the first refusal on, requests go one after the other at a rate that follows what the provider lets
+through: down to what it has admitted lately when it refuses, by half while it refuses everything, and up
+again, ever faster, as long as it refuses nothing; fast where it had refused everything, for that was no
+measure. A refusal of a request that was sent before the last slowdown says nothing new.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether a batch may ask for one more row: decisions only. On the background loop, which owns it.
 
-A limit stops new rows before it is passed: what is under way is expected to cost what rows have cost so far. While
-that would pass the limit the batch waits for what is under way; with nothing under way it ends.
+A limit stops new rows before it is passed: what is under way is expected to cost what rows have cost so far.
+While that would pass the limit the batch waits for what is under way; with nothing under way it ends.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Several rows in one prompt: how they are put together, what is asked for, and how the answer is split again. Pure.
 
-Each row keeps a number. A row whose number comes once, with an answer that fits, has its answer; every other row is
-asked alone.
+Each row keeps a number. A row whose number comes once, with an answer that fits, has its answer; every other
+row is asked alone.
 """
 
 from __future__ import annotations

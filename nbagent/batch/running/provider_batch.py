@@ -1,7 +1,8 @@
 """A batch's rows in the provider's own batch files: submitted, looked after, taken up again after a restart.
 
-A `BatchRunner` whose rows are not asked one by one. The jobs' ids are in the batch's record before anything is waited for;
-a row's run is written when its answer is there. Rows that an earlier start has submitted are answered by its job.
+A `BatchRunner` whose rows are not asked one by one. The jobs' ids are in the batch's record before anything
+is waited for; a row's run is written when its answer is there. Rows that an earlier start has submitted are
+answered by its job.
 """
 
 from __future__ import annotations

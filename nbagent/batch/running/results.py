@@ -1,6 +1,7 @@
 """What has become of a batch's rows so far: written by the feed on the background loop, read and waited for anywhere.
 
-A row has a position, in the order of the source. What is kept of a row is its index label and its `RowOutcome`.
+A row has a position, in the order of the source. What is kept of a row is its index label and its
+`RowOutcome`.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ SETTLED_S = 1.0  # before, a rate says nothing
 class BatchProgress:
     """Where a batch stands. `total` and what follows from it is None while a generator still gives rows.
 
-    `done` rows have an answer (`reused` of them from an earlier batch), `failed` ones have none, `cancelled` ones were
-    stopped by a person, `not_asked` ones were left out because the batch ended before them; `statuses` counts the
-    statuses that occur. `cost_usd` and `tokens` are what this batch has spent itself, on failed tries too;
-    beside them are the estimates for calls of which their server told no usage.
-    `rate_per_s` counts rows asked, lately; 0 in the first second. `pace_per_s` is how many requests a second it sends
-    at most while the provider limits it.
+    `done` rows have an answer (`reused` of them from an earlier batch), `failed` ones have none, `cancelled`
+    ones were stopped by a person, `not_asked` ones were left out because the batch ended before them;
+    `statuses` counts the statuses that occur. `cost_usd` and `tokens` are what this batch has spent itself,
+    on failed tries too; beside them are the estimates for calls of which their server told no usage.
+    `rate_per_s` counts rows asked, lately; 0 in the first second. `pace_per_s` is how many requests a second
+    it sends at most while the provider limits it.
     """
 
     total: int | None

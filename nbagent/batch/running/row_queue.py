@@ -13,7 +13,8 @@ from nbagent.batch.row_outcome import NOTHING_SPENT, RowOutcome, RowSpend
 class RowRequest:
     """One prompt to send: of one row, or of several.
 
-    `spent` is what a row has cost already, `earlier` the outcome that it keeps where it is not asked again after all.
+    `spent` is what a row has cost already, `earlier` the outcome that it keeps where it is not asked again
+    after all.
     """
 
     positions: tuple[int, ...]

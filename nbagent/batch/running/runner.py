@@ -1,7 +1,8 @@
 """Asking a batch's rows: pulls them, launches their runs with a bounded number in flight, takes in what comes of them.
 
-One `BatchRunner` a batch, on the background loop. A row is pulled when it can be asked, so that neither a generator nor the
-record runs ahead; its outcome is given out when the store has it, so that what a person saw survives a kill.
+One `BatchRunner` a batch, on the background loop. A row is pulled when it can be asked, so that neither a
+generator nor the record runs ahead; its outcome is given out when the store has it, so that what a person saw
+survives a kill.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Tab completion of the magics' lines: flags from their parsers, values from the notebook and the record.
 
-`load` gives IPython a matcher, in the form that its versions 8.6 and later ask: a function of where the cursor
-stands. IPython calls it on the kernel's main thread at each press of Tab, wherever that is; what the arguments can
-be is in `values.py`.
+`load` gives IPython a matcher, in the form that its versions 8.6 and later ask: a function of where the
+cursor stands. IPython calls it on the kernel's main thread at each press of Tab, wherever that is; what the
+arguments can be is in `values.py`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _COMMAS = frozenset({"members", "tools"})  # arguments that list names
 class CursorContext:
     """Where the cursor stands: the line's parser, the whole words before it, and the word begun.
 
-    `verb` is that of `%agent VERB`, "" in a cell magic's line; without a `parser` it is the verb that was begun.
+    `verb` is that of `%agent VERB`, "" in a cell magic's line; without a `parser` it is the verb that was
+    begun.
     """
 
     parser: LineParser | None

@@ -1,7 +1,7 @@
 """What the arguments of a magic's line can be, from what the notebook and the record hold. Main thread.
 
-Called by `completer.py`. Each function gives all candidates, the likeliest first. Nothing is imported, opened or
-started for an argument that does not need it.
+Called by `completer.py`. Each function gives all candidates, the likeliest first. Nothing is imported, opened
+or started for an argument that does not need it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 from nbagent import settings
 from nbagent.magics.completion.deadline_cache import DeadlineCache
+from nbagent.run import FINISHED, UNFINISHED
 
 if TYPE_CHECKING:
     from nbagent.store import RunNames
 
-_UNFINISHED = frozenset({"pending", "running", "paused"})
 # which runs a verb of %agent can do something for; all, for the others
 _STATUSES = {
-    "wait": _UNFINISHED,
-    "cancel": _UNFINISHED,
+    "wait": UNFINISHED,
+    "cancel": UNFINISHED,
     "approve": frozenset({"paused"}),
     "deny": frozenset({"paused"}),
     "resume": frozenset({"interrupted", "error", "timeout"}),
-    "retry": frozenset({"completed", "error", "cancelled", "timeout", "interrupted"}),
+    "retry": FINISHED,
 }
 _BATCH_VERBS = frozenset({"wait", "show", "resume", "retry", "cancel"})
 _FILES_MOST = 200

@@ -8,17 +8,16 @@ value is plain text: whoever shows it escapes it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from nbagent.core import format_seconds, format_usd, one_line, truncate_end, utf8_safe
 from nbagent.events import PendingApproval, ToolCall, ToolRequest
-from nbagent.panel.card.members import MemberSnapshot, member_rows, members_of
 from nbagent.panel.card.structured import structure_of
 from nbagent.panel.table.row import CACHED
-from nbagent.run import EarlierRun, RunMetrics, RunOutput, RunRecord, RunStatus
+from nbagent.run import EarlierRun, RunLaunch, RunMetrics, RunOutput, RunRecord, RunStatus
 
 CardRow = dict[str, Any]
 
@@ -26,9 +25,27 @@ DEMO_BANNER = "demo model: canned answers, no key needed; set NBAgent.model for 
 TEXT_LIMIT, TEXT_STEP = 100_000, 20_000  # a longer text loses its beginning, a step at a time
 CALL_LIMIT, NOTICES_LIMIT = 160, 5
 APPROVAL_LIMIT, APPROVALS_LIMIT = 4_000, 20
+MEMBERS_LIMIT = 40
 _DIME = 0.1
 _UNSTRUCTURED = {"table": None, "tree": None, "more": "", "form": ""}
 _PLAIN_REASONS = frozenset({"end", "error", "cancelled", "timeout"})  # say no more than the status does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberSnapshot:
+    """One run under another at one moment; `depth` is 1 for a member, 2 for a member's member."""
+
+    run_id: str
+    name: str
+    status: RunStatus
+    metrics: RunMetrics
+    depth: int
+    approvals: Sequence[PendingApproval] = ()
+
+
+def _launch_fields(launch: RunLaunch | RunOutput) -> dict[str, Any]:
+    names = ("run_id", "label", "agent_name", "provider", "model", "created_at")
+    return {name: getattr(launch, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +82,8 @@ class RunSnapshot:
         """Look at a live run; from any thread."""
         launch, end, calls = record.launch, record.end, tuple(record.model_calls)
         return cls(
-            run_id=launch.run_id,
+            **_launch_fields(launch),
             status=record.status,
-            label=launch.label,
-            agent_name=launch.agent_name,
-            provider=launch.provider,
-            model=launch.model,
-            created_at=launch.created_at,
             started_at=record.started_at,
             finished_at=end.finished_at if end else None,
             stop_reason=end.stop_reason if end else None,
@@ -97,13 +109,8 @@ class RunSnapshot:
         structured = bool(output.output_valid)
         plain = output.content if isinstance(output.content, str) else None
         return cls(
-            run_id=output.run_id,
+            **_launch_fields(output),
             status=output.status,
-            label=output.label,
-            agent_name=output.agent_name,
-            provider=output.provider,
-            model=output.model,
-            created_at=output.created_at,
             started_at=output.started_at,
             finished_at=output.finished_at,
             stop_reason=output.stop_reason,
@@ -116,6 +123,42 @@ class RunSnapshot:
             approvals=output.pending_approvals,
             cached_from=output.cached_from,
         )
+
+
+def members_of(run: RunRecord | RunOutput, depth: int = 1) -> Iterator[MemberSnapshot]:
+    """Yield the runs under a run in launch order, each followed by those under it. From any thread."""
+    for member in tuple(run.member_responses):
+        known = member.launch if isinstance(member, RunRecord) else member
+        yield MemberSnapshot(
+            run_id=known.run_id,
+            name=known.agent_name or "run",
+            status=member.status,
+            metrics=member.metrics,
+            depth=depth,
+            approvals=member.pending_approvals,
+        )
+        yield from members_of(member, depth + 1)
+
+
+def member_rows(members: Sequence[MemberSnapshot]) -> list[dict[str, str | int]]:
+    """Return a card's lines: the first ones, and a last one that counts the rest."""
+    rows: list[dict[str, str | int]] = [
+        {
+            "name": one.name,
+            "status": one.status.value,
+            "tokens": _member_tokens(one.metrics),
+            "depth": one.depth,
+        }
+        for one in members[:MEMBERS_LIMIT]
+    ]
+    if len(members) > MEMBERS_LIMIT:
+        more = f"and {len(members) - MEMBERS_LIMIT:,} more"
+        rows.append({"name": more, "status": "", "tokens": "", "depth": 1})
+    return rows
+
+
+def _member_tokens(metrics: RunMetrics) -> str:
+    return "" if metrics.total_tokens is None else f"{metrics.total_tokens:,} tokens"
 
 
 # ---------------------------------------------------------------------- rows

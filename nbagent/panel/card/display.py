@@ -1,8 +1,8 @@
 """Displayed cards: each run's widget and static output, the one updater of all cards, and what clicks on a card do.
 
-`show` runs on the main thread, the updater and the commands on the background loop. One updater serves every card of
-the kernel, at most ten times a second, and only while a displayed run is unfinished: when nothing runs, nothing is
-sent.
+`show` runs on the main thread, the updater and the commands on the background loop. One updater serves every
+card of the kernel, at most ten times a second, and only while a displayed run is unfinished: when nothing
+runs, nothing is sent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A whole answer's Markdown as safe HTML. Pure; the libraries are imported at the first use.
 
-The one place where model output becomes markup: markdown-it-py writes no raw HTML, and nh3 (ammonia) then keeps only
-the tags listed here, without styles, classes, ids, pictures or addresses other than http, https and mailto.
+The one place where model output becomes markup: markdown-it-py writes no raw HTML, and nh3 (ammonia) then
+keeps only the tags listed here, without styles, classes, ids, pictures or addresses other than http, https
+and mailto.
 """
 
 from __future__ import annotations

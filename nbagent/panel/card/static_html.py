@@ -3,8 +3,9 @@
 The text/plain form is the same from launch to end and from one execution of a notebook to the next: no id, no
 status, no time. nbval compares it and ignores the later updates of an output, so a form that told the status
 would differ between the committed notebook (written at the end) and a fresh one (read at the launch). What
-varies is in the HTML, which nbval compares too: cells that launch carry the tag `nbval-ignore-output`, cells that
-wait show results of their own. The HTML reads well without styles, as GitHub shows it. Everything is escaped.
+varies is in the HTML, which nbval compares too: cells that launch carry the tag `nbval-ignore-output`, cells
+that wait show results of their own. The HTML reads well without styles, as GitHub shows it. Everything is
+escaped.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def terminal_text(row: CardRow, text: str) -> str:
 def timeless(row: CardRow) -> CardRow:
     """Return a row without what differs between two executions of a notebook: times, and an id to get it by.
 
-    Also what it cost, and whether the answer came from an earlier run: with a cache the second execution pays nothing.
+    Also what it cost, and whether the answer came from an earlier run: with a cache the second execution pays
+    nothing.
     """
     reason = row["reason"].removesuffix(CACHED).removesuffix(", ")
     code = "" if row["run_id"] in row["code"] else row["code"]

@@ -1,7 +1,7 @@
 """A structured answer as a table and as a tree: plain, bounded data of short texts. Pure.
 
-The table has a row per element, as `to_frame()` has; the tree has the answer's own shape. Whoever shows a value
-escapes it.
+The table has a row per element, as `to_frame()` has; the tree has the answer's own shape. Whoever shows a
+value escapes it.
 """
 
 from __future__ import annotations

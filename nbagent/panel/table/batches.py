@@ -1,7 +1,7 @@
 """This kernel's batches, as far as the table shows more of them than their runs do: rows left, rows without a run.
 
-Asked at each tick on the background loop, and by the commands of `row_commands.py`. A batch's runs share its id, and
-rows that have not been asked yet have no run. Another kernel's batch is shown by its runs alone.
+Asked at each tick on the background loop, and by the commands of `row_commands.py`. A batch's runs share its
+id, and rows that have not been asked yet have no run. Another kernel's batch is shown by its runs alone.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The board: the line of every run in the store's view, and what of it changed since the last tick.
 
-Owned by `table/widget.py`, which ticks it on the background loop. This kernel's unfinished runs are looked at by the
-version of their record, which costs a comparison a run; all others come from the store and change when another
-process has written. `state` may be asked on any thread: it is exactly what a front end has that heard every
-message.
+Owned by `table/widget.py`, which ticks it on the background loop. This kernel's unfinished runs are looked at
+by the version of their record, which costs a comparison a run; all others come from the store and change when
+another process has written. `state` may be asked on any thread: it is exactly what a front end has that heard
+every message.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class TableModel:
     def changes(self, stored: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
         """Return what changed since the last call: whole lines of new runs, single cells of known ones.
 
-        `stored` are rows of the store's `Overview` that may hold news; this kernel's runs are taken from itself.
+        `stored` are rows of the store's `Overview` that may hold news; this kernel's runs are taken from
+        itself.
         """
         new: list[TableRow] = []
         cells: list[list[Any]] = []
@@ -102,7 +103,8 @@ class TableModel:
     ) -> dict[str, Any] | None:
         """Return the message for all that changed, or None; a second after the last one its number once more.
 
-        `batches` is where those of this kernel stand (`batch_states`). The number lets a front end that missed the last message know; it costs 20 bytes.
+        `batches` is where those of this kernel stand (`batch_states`). The number lets a front end that
+        missed the last message know; it costs 20 bytes.
         """
         with self._lock:
             message = self.changes(stored)

@@ -1,7 +1,7 @@
 """One run as one line of the table: short cells of plain data in a fixed order. Pure.
 
-Made from a live record on the background loop at each tick, and from rows of the store for all other runs; both
-give the same line for the same run. Texts are plain and cut: the front end shows them as text.
+Made from a live record on the background loop at each tick, and from rows of the store for all other runs;
+both give the same line for the same run. Texts are plain and cut: the front end shows them as text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from nbagent.core import last_line, one_line
-from nbagent.run import RunRecord, sum_known
+from nbagent.run import FINISHED, RunRecord, sum_known
 
 # the order of a line's cells; the front end is told it with the first message
 COLUMNS = (
@@ -24,7 +24,6 @@ NAME_CHARS, TEXT_CHARS = 80, 140
 CACHED = "from an earlier run"  # beside the status of a run that was given an answer
 _PLAIN_REASONS = frozenset({"end", "error", "cancelled", "timeout", "kernel_died"})  # the status says it
 _STATUS, _BATCH, _ATTEMPT = (COLUMNS.index(name) for name in ("status", "batch", "attempt"))
-FINAL = frozenset({"completed", "error", "cancelled", "timeout", "interrupted"})
 
 
 def row_of(record: RunRecord) -> TableRow:
@@ -67,7 +66,7 @@ def row_of(record: RunRecord) -> TableRow:
 
 def row_of_stored(row: Mapping[str, Any]) -> TableRow:
     """Return a run of the store's `Overview` as a line."""
-    final = row["status"] in FINAL
+    final = row["status"] in FINISHED
     text = row["content"] if row["content"] is not None else row["partial_text"]
     names = ("run_id", "label", "agent_name", "provider", "model", "status", "stop_reason", "session_id",
              "parent_run_id", "batch_id", "created_at", "started_at", "finished_at", "attempt", "total_tokens",
@@ -82,7 +81,7 @@ def row_of_stored(row: Mapping[str, Any]) -> TableRow:
 
 def is_final(line: TableRow) -> bool:
     """True if the line's run has ended."""
-    return line[_STATUS] in FINAL
+    return line[_STATUS] in FINISHED
 
 
 def is_older(line: TableRow, known: TableRow | None) -> bool:

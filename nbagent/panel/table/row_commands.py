@@ -1,6 +1,7 @@
 """What a click in the table does: cancel many, retry, resume, retry a batch's rows. On the background loop.
 
-Work that reads the store has a thread of its own. A command that fails tells the panels why, in its two lines.
+Work that reads the store has a thread of its own. A command that fails tells the panels why, in its two
+lines.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The table of runs as static output: HTML for saved notebooks and viewers, text for a terminal. Pure.
 
-The plain form is one constant line: nbval compares it, and all else differs from one execution to the next. The
-HTML has no script, and everything in it is escaped.
+The plain form is one constant line: nbval compares it, and all else differs from one execution to the next.
+The HTML has no script, and everything in it is escaped.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from html import escape
 from typing import Any
 
 from nbagent.core import format_seconds, format_usd, one_line, printable
-from nbagent.panel.table.row import COLUMNS, FINAL, TableRow
+from nbagent.panel.table.row import COLUMNS, TableRow
+from nbagent.run import FINISHED
 
 FIRST_LINE = "nbagent runs"
 SHOWN = 50
@@ -54,14 +55,14 @@ def terminal_text(lines: Sequence[TableRow], total: int) -> str:
 
 def ordered(lines: Sequence[TableRow]) -> list[TableRow]:
     """Return the lines as the table shows them at first: what is unfinished, then the newest."""
-    return sorted(lines, key=lambda line: (line[_AT["status"]] in FINAL, -(line[_AT["created_ms"]] or 0)))
+    return sorted(lines, key=lambda line: (line[_AT["status"]] in FINISHED, -(line[_AT["created_ms"]] or 0)))
 
 
 def totals_of(lines: Sequence[TableRow], total: int, shown: int) -> str:
     """Return how many runs there are, how many go on, and what they cost as far as it is known."""
     if not lines:
         return "none yet; launch one with %%agent_bg"
-    running = sum(line[_AT["status"]] not in FINAL for line in lines)
+    running = sum(line[_AT["status"]] not in FINISHED for line in lines)
     called = [line for line in lines if line[_AT["priced"]] is not None]
     costs = [line[_AT["cost"]] for line in called if line[_AT["cost"]] is not None]
     tokens = [line[_AT["tokens"]] for line in lines if line[_AT["tokens"]] is not None]
@@ -84,7 +85,7 @@ def _cells(line: TableRow) -> list[str]:
         return line[_AT[name]]
 
     took = None if at("began_ms") is None or at("ended_ms") is None else at("ended_ms") - at("began_ms")
-    unknown = "?" if at("status") in FINAL else ""
+    unknown = "?" if at("status") in FINISHED else ""
     says = at("error") or at("says") or at("prompt")
     return [
         f"{at('status')} ({at('reason')})" if at("reason") else at("status"),

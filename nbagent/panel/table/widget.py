@@ -182,7 +182,7 @@ class Table:
         """Give the board what was read, if anything was, and the front ends what that changed."""
         began = time.perf_counter()
         extras: dict[str, Any] = {
-            "trouble": self._problem or self._store_problem(),
+            "problem": self._problem or self._store_problem(),
             "batches": batches.batch_states(),
         }
         with self._sending:
