@@ -91,7 +91,6 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "opentelemetry": frozenset({"tracing"}),
     "pandas": frozenset({"batch", "frames", "plots", "schemas"}),
     "psutil": frozenset({"store"}),
-    "starlette": frozenset({"demo"}),
     "tqdm": frozenset({"batch"}),
     "truststore": frozenset({"models"}),
     "traitlets": frozenset({"magics", "kernel", "panel"}),
@@ -124,7 +123,6 @@ KNOWN: dict[str, frozenset[str]] = {
     "no import of another room's file": frozenset({}),
     "at most 12 files in a folder": frozenset(
         {
-            "nbagent/demo",
             "nbagent/store/duckdb/read",
         }
     ),

@@ -52,7 +52,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
-    """Modules, SQL, JavaScript, CSS and the typing marker are shipped; tests, notebooks and caches are not."""
+    """Modules, SQL, JavaScript, CSS, the demo model's script and facts, and the typing marker are shipped; tests, notebooks and caches are not."""
     package = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "nbagent").rglob("*")
@@ -62,7 +62,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
     assert shipped == package
     assert {"nbagent/py.typed", "nbagent/__init__.py"} <= shipped
     suffixes = {Path(name).suffix for name in shipped}
-    assert {".py", ".sql", ".js", ".css"} <= suffixes
+    assert {".py", ".sql", ".js", ".css", ".toml", ".json"} <= suffixes
 
 
 def test_the_wheel_says_what_it_is(wheel):

@@ -1,8 +1,7 @@
 """Runs the demo server: `python -m nbagent.demo [--port 8080]`.
 
-By hand it prints its address and runs until Ctrl-C. A kernel starts it through `process.py` with
-`--child`: then it says when it is ready on its standard output, and ends when its standard input
-does, which is when the kernel is gone, however it went.
+By hand it prints its address and runs until Ctrl-C. A kernel starts it through `process.py` with `--child`: then it
+says when it is ready on its standard output, and ends when its standard input does, which is when the kernel is gone.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import argparse
 import contextlib
 import os
 import select
+import socket
 import sys
 import threading
 from typing import Final
@@ -18,62 +18,39 @@ from typing import Final
 from nbagent.demo.process import TOKEN_VARIABLE
 
 _LOOK_S: Final = 1.0
+_TRY_IT: Final = """nbagent demo model at {url} (Ctrl-C ends it). Try:
+
+curl {url}/chat/completions -H 'content-type: application/json' -d \
+'{{"model": "assistant", "messages": [{{"role": "user", "content": "What is the capital of France?"}}]}}'"""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the server in this process until it is stopped."""
-    options = _parse(arguments)
-    if options.child:
-        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    _raise_descriptor_limit()
-    from nbagent.demo.server import ServerOptions, listen, serve
-
-    server_options = ServerOptions(
-        port=options.port,
-        # of a child: not on its command line, which all users of the machine can read
-        token=options.token or os.environ.pop(TOKEN_VARIABLE, None),
-        speed=options.speed,
-        keep_s=options.keep_s,
-        resume_s=options.resume_s,
-        queued_s=options.queued_s,
-    )
-    listener = listen(options.port)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    with contextlib.suppress(KeyboardInterrupt):
-        serve(server_options, listener, lambda: _announce(url, child=options.child))
-
-
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m nbagent.demo",
-        description="nbagent's demo model: an OpenAI-compatible server on this machine. Its answers are canned.",
-    )
+    about = "nbagent's demo model: an OpenAI-compatible server on this machine. Its answers are canned."
+    parser = argparse.ArgumentParser(prog="python -m nbagent.demo", description=about)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 (default) takes a free one")
     parser.add_argument("--token", default=None, help="the only API key to accept; any by default")
     parser.add_argument("--speed", type=float, default=1.0, help="multiplies the pace of streaming")
-    parser.add_argument("--keep-s", type=float, default=3600.0, help="how long responses are kept")
     parser.add_argument("--resume-s", type=float, default=300.0, help="how long one can be streamed again")
-    parser.add_argument("--queued-s", type=float, default=0.2, help="how long a background one is queued")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.child:
+        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    _raise_descriptor_limit()
+    from nbagent.demo.server import BACKLOG, App, serve
 
-
-def _announce(url: str, *, child: bool) -> None:
-    if not child:
-        print(f"nbagent demo model at {url} (Ctrl-C ends it). Try:\n")  # noqa: T201
-        print(  # noqa: T201
-            f"curl {url}/chat/completions -H 'content-type: application/json' -d "
-            """'{"model": "assistant", "messages": [{"role": "user", "content": "What is the capital of France?"}]}'""",
-            flush=True,
-        )
-        return
-    sys.stdout.write(f"ready {url}\n")
-    sys.stdout.flush()
-    # nobody reads the pipes from here on
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 1)
-    os.dup2(nothing, 2)
-    os.close(nothing)
+    # a child's token is not on its command line, which all users of the machine can read
+    token = options.token or os.environ.pop(TOKEN_VARIABLE, None)
+    # what comes from now on waits to be served
+    listener = socket.create_server(("127.0.0.1", options.port), backlog=BACKLOG)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    print(f"ready {url}" if options.child else _TRY_IT.format(url=url), flush=True)  # noqa: T201
+    if options.child:  # nobody reads the pipes from here on
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
+    with contextlib.suppress(KeyboardInterrupt):
+        serve(App(token=token, speed=options.speed, resume_s=options.resume_s), listener)
 
 
 def _end_with_parent(parent: int) -> None:
@@ -92,14 +69,11 @@ def _end_with_parent(parent: int) -> None:
 
 def _raise_descriptor_limit() -> None:
     """Allow as many connections as the system does: each stream is one."""
-    try:
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has none, macOS caps it lower
         import resource
-    except ImportError:  # Windows has no such limit
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):  # macOS caps it below what it reports
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":

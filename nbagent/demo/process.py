@@ -15,7 +15,7 @@ import threading
 import time
 import weakref
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from nbagent.core import is_secret_name
 from nbagent.errors import ProviderUnreachableError
@@ -33,8 +33,8 @@ class DemoProcessError(ProviderUnreachableError):
 class DemoProcess:
     """One demo server, started when first asked for. Thread safe.
 
-    The child holds the read end of a pipe whose only write end is ours, so it ends when this process
-    does, killed or not. In a forked child of this process the server counts as not started.
+    The child reads a pipe whose only write end is ours, so it ends when this process does, killed or not. In a forked
+    child of this process the server counts as not started.
     """
 
     def __init__(
@@ -44,8 +44,7 @@ class DemoProcess:
 
         `options` are those of `python -m nbagent.demo`, such as `speed=2`.
         """
-        given = ((f"--{name.replace('_', '-')}", str(value)) for name, value in options.items())
-        self._arguments = [word for pair in given for word in pair]
+        self._arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
         self._start_timeout_s = start_timeout_s
         self.token = token
         self._forget()
@@ -71,18 +70,12 @@ class DemoProcess:
             DemoProcessError: it did not come up.
         """
         with self._lock:
-            if self._process is not None and self._process.poll() is None:
-                return self._url
-            if self._process is not None:
-                _close(self._process)
-                self._process = None
-            process = self._spawn()
-            try:
+            if self.pid is None:
+                if self._process is not None:
+                    _end(self._process)
+                process = self._spawn()
                 self._url = _await_ready(process, self._start_timeout_s)
-            except BaseException:
-                _end(process)
-                raise
-            self._process = process
+                self._process = process
             return self._url
 
     def stop(self) -> None:
@@ -90,17 +83,17 @@ class DemoProcess:
 
         Waits a second at most for a start on another thread: at exit the pipe ends that server too.
         """
-        if not self._lock.acquire(timeout=1):
-            return
-        try:
-            if self._process is not None:
-                _end(self._process)
+        if self._lock.acquire(timeout=1):
+            try:
+                if self._process is not None:
+                    _end(self._process)
                 self._process = None
-        finally:
-            self._lock.release()
+            finally:
+                self._lock.release()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        environment = _environment()
+        # the server asks nobody, and needs no key
+        environment = {name: value for name, value in os.environ.items() if not is_secret_name(name)}
         # -P: files beside the notebook must not shadow modules of the server
         if _PACKAGES.name not in ("site-packages", "dist-packages"):
             before = environment.get("PYTHONPATH")
@@ -108,60 +101,44 @@ class DemoProcess:
         if self.token is not None:
             environment[TOKEN_VARIABLE] = self.token
         command = [sys.executable, "-P", "-m", "nbagent.demo", "--child", *self._arguments]
-        try:
+        pipe, both = subprocess.PIPE, subprocess.STDOUT
+        try:  # in a session of its own: Stop in the notebook goes to the kernel's whole group
             return subprocess.Popen(  # noqa: S603 - this Python, with arguments of our own
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environment,
-                start_new_session=True,  # Stop in the notebook goes to the kernel's whole group
+                command, stdin=pipe, stdout=pipe, stderr=both, env=environment, start_new_session=True
             )
         except OSError as error:
-            raise DemoProcessError(
-                f"the demo model's server could not be started: {error}",
-                "check that this Python can start programs",
-            ) from error
-
-
-def _environment() -> dict[str, str]:
-    """This process's variables, without what is a secret: the server asks nobody, and needs no key."""
-    return {name: value for name, value in os.environ.items() if not is_secret_name(name)}
+            what = f"the demo model's server could not be started: {error}"
+            raise DemoProcessError(what, "check that this Python can start programs") from error
 
 
 def _await_ready(process: subprocess.Popen[bytes], timeout_s: float) -> str:
-    """Read the child's "ready URL" line, for at most `timeout_s`."""
-    lines: list[bytes] = []
+    """Read what the child says until its "ready URL" line, for at most `timeout_s`; end it where none comes."""
     assert process.stdout is not None
-    reader = threading.Thread(target=lambda: lines.append(_first_line(process)), daemon=True)
+    said = ["it said nothing"]
+    reader = threading.Thread(target=_read_until_ready, args=(process.stdout, said), daemon=True)
     begun = time.monotonic()
     reader.start()
     reader.join(timeout_s)
-    word, _, url = (lines[0] if lines else b"").decode(errors="replace").strip().partition(" ")
-    if word == "ready":
+    waited = time.monotonic() - begun
+    if said[-1].startswith("ready "):
         process.stdout.close()
-        assert process.stderr is not None
-        process.stderr.close()
-        return url
-    _end(process, close=False)
+        return said[-1].removeprefix("ready ")
+    _end(process)
     reader.join(_STOP_S)
-    said = b"" if process.stderr is None else process.stderr.read()
-    tail = said.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-    waited = f"within {time.monotonic() - begun:.1f} s"
+    process.stdout.close()
     raise DemoProcessError(
-        f"the demo model's server did not come up {waited}: {tail[0]}",
+        f"the demo model's server did not come up within {waited:.1f} s: {said[-1]}",
         f"run `{sys.executable} -m nbagent.demo` in a terminal to see more",
     )
 
 
-def _first_line(process: subprocess.Popen[bytes]) -> bytes:
-    assert process.stdout is not None
+def _read_until_ready(pipe: IO[bytes], said: list[str]) -> None:
     with contextlib.suppress(OSError, ValueError):
-        return process.stdout.readline()
-    return b""
+        while not said[-1].startswith("ready ") and (line := pipe.readline()):
+            said += [line.decode(errors="replace").strip()] if line.strip() else []
 
 
-def _end(process: subprocess.Popen[bytes], *, close: bool = True) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     """End a child: closing its input is enough, unless it hangs."""
     assert process.stdin is not None
     with contextlib.suppress(OSError):
@@ -171,32 +148,20 @@ def _end(process: subprocess.Popen[bytes], *, close: bool = True) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(_STOP_S)
-    if close:
-        _close(process)
-
-
-def _close(process: subprocess.Popen[bytes]) -> None:
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
 
 
 _alive: weakref.WeakSet[DemoProcess] = weakref.WeakSet()
-_inherited: list[subprocess.Popen[bytes]] = []  # kept, so that a forked child does not reap them
+_inherited: list[subprocess.Popen[bytes] | None] = []  # kept, so that a forked child does not reap them
 
 
 def _after_fork_in_child() -> None:
-    """Let go of the parent's servers: the pipe's copy here would keep them alive."""
+    """Let go of the parent's servers."""
     for owner in list(_alive):
-        process = owner._process  # noqa: SLF001 - this module's own class
-        if process is not None:
-            _close(process)
-            process.returncode = 0  # not ours to wait for
-            _inherited.append(process)
+        _inherited.append(owner._process)  # noqa: SLF001 - this module's own class
         owner._forget()  # noqa: SLF001
 
 
+@atexit.register
 def _stop_all() -> None:
     for owner in list(_alive):
         owner.stop()
@@ -204,7 +169,6 @@ def _stop_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
-atexit.register(_stop_all)
 
 _shared = DemoProcess(token=secrets.token_urlsafe(24))
 

@@ -1,181 +1,198 @@
-"""The demo server: routes, and running uvicorn on a loopback socket.
+"""The demo server: routes, the work of a request, and running uvicorn on a loopback socket.
 
-Called by `__main__.py` in the demo's own process; starlette and uvicorn are imported only there.
+Plain ASGI, so that one stream costs little and ends as soon as its client has gone. Called by `__main__.py` in the
+demo's own process; uvicorn is imported only there.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import secrets
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import orjson
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.config import Config
-from uvicorn.server import Server
+import uvicorn
 
-from nbagent.demo import wire
-from nbagent.demo.chat import ChatEndpoint
-from nbagent.demo.faults import Faults
-from nbagent.demo.jobs import Jobs
-from nbagent.demo.personas import PERSONAS, find_persona
-from nbagent.demo.request import BadRequestError
-from nbagent.demo.responses import (
-    Backstage,
-    CreateResponse,
-    RetrieveResponse,
-    cancel_response,
-    list_input_items,
-)
+from nbagent.demo.chat import ChatReply, Timed
+from nbagent.demo.replies import answer
+from nbagent.demo.request import BadRequestError, Message, Request, read_chat, read_responses
+from nbagent.demo.responses import ResponsesReply
 
-_BACKLOG: Final = 4096
+Made = ChatReply | ResponsesReply
+Headers = list[tuple[bytes, bytes]]
+BACKLOG: Final = 4096
 _HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
-_STARTED: Final = 1_735_689_600  # the models' "created", a fixed moment
+_MOST_BYTES: Final = 64 * 1024 * 1024  # of a request
+_MOST_AT_ONCE: Final = 64  # events in one write
+_MOST_KEPT: Final = 5_000  # responses, and conversations that flaky failed
+_RETRY_AFTER: Final = [(b"retry-after", b"0.2"), (b"retry-after-ms", b"200")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOptions:
-    """How the server runs.
+class App:
+    """The application. `token` is the one key accepted (None: any); a response can be streamed again for `resume_s`."""
 
-    `speed` multiplies the pace, `token` is the one key accepted (None: any). Responses are kept for
-    `keep_s` seconds, can be streamed again for `resume_s`, and wait for `queued_s` in the background.
-    """
-
-    port: int = 0
-    token: str | None = None
-    speed: float = 1.0
-    keep_s: float = 3600.0
-    resume_s: float = 300.0
-    queued_s: float = 0.2
-
-
-def listen(port: int) -> socket.socket:
-    """Listen on a port of 127.0.0.1; 0 lets the system choose one."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
-    listener.listen(_BACKLOG)
-    return listener
-
-
-def build_app(options: ServerOptions) -> ASGIApp:
-    """Make the application."""
-    stats = wire.Stats()
-    faults = Faults()
-    backstage = Backstage(
-        stats=stats,
-        faults=faults,
-        jobs=Jobs(keep_s=options.keep_s, resume_s=options.resume_s),
-        speed=options.speed,
-        queued_s=options.queued_s,
-    )
-    one = "/v1/responses/{response_id}"
-
-    async def show_stats(_: HttpRequest) -> Response:
-        return _json(stats.to_dict())
-
-    app = Starlette(
-        routes=[
-            Route("/v1/chat/completions", ChatEndpoint(stats, faults, options.speed), methods=["POST"]),
-            Route("/v1/responses", CreateResponse(backstage), methods=["POST"]),
-            Route(one, RetrieveResponse(backstage), methods=["GET", "DELETE"]),
-            Route(f"{one}/cancel", cancel_response, methods=["POST"]),
-            Route(f"{one}/input_items", list_input_items),
-            Route("/v1/models", _list_models),
-            Route("/v1/models/{model:path}", _show_model),
-            Route("/demo/stats", show_stats),
-        ],
-        exception_handlers={HTTPException: _refuse, BadRequestError: _refuse},
-    )
-    app.state.backstage = backstage
-    return _Guarded(app, options.token)
-
-
-def serve(options: ServerOptions, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve until stopped; `on_ready` is called once requests are answered."""
-    config = Config(
-        build_app(options),
-        loop="asyncio",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        backlog=_BACKLOG,
-        timeout_keep_alive=120,
-        timeout_graceful_shutdown=1,
-        server_header=False,
-    )
-    _AnnouncedServer(config, on_ready).run(sockets=[listener])
-
-
-class _AnnouncedServer(Server):
-    def __init__(self, config: Config, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        if self.started:
-            self._on_ready()
-
-
-class _Guarded:
-    """Lets only requests through that name this machine as their host, and carry the token where there is one.
-
-    A page in a browser can have its own host's name lead here, and then reads whatever answers: by that name nobody
-    is answered.
-    """
-
-    def __init__(self, app: ASGIApp, token: str | None) -> None:
-        self._app = app
+    def __init__(self, *, token: str | None = None, speed: float = 1.0, resume_s: float = 300.0) -> None:
         self._expected = None if token is None else f"Bearer {token}".encode()
+        self._speed, self._resume_s = speed, resume_s
+        self._kept: OrderedDict[str, ResponsesReply] = OrderedDict()
+        self._flaky: Counter[tuple[Message, ...]] = Counter()
+        self._stats = Counter({"requests": 0, "active": 0, "disconnected": 0})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = self._refusal(dict(scope["headers"])) if scope["type"] == "http" else None
-        if error is not None:
-            await wire.send_json(send, wire.error_body(error), status=error.status)
-            return
-        await self._app(scope, receive, send)
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one HTTP request."""
+        try:
+            self._guard(dict(scope["headers"]))
+            await self._route(scope, receive, send)
+        except BadRequestError as error:
+            await _send_json(send, error.body, error.status, _RETRY_AFTER if error.status == 429 else [])
 
-    def _refusal(self, headers: dict[bytes, bytes]) -> BadRequestError | None:
+    def _guard(self, headers: dict[bytes, bytes]) -> None:
+        """Refuse what names another host than this machine, as a page in a browser might, or lacks the token."""
         host = headers.get(b"host", b"").decode("latin-1")
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
         if name.lower() not in _HOSTS:
-            return BadRequestError(f"no host {name!r} here", status=421, code="misdirected_request")
+            raise BadRequestError(f"no host {name!r} here", status=421, code="misdirected_request")
         given = headers.get(b"authorization", b"")
         if self._expected is not None and not secrets.compare_digest(given, self._expected):
-            return BadRequestError("Incorrect API key provided", status=401, code="invalid_api_key")
-        return None
+            raise BadRequestError("Incorrect API key provided", status=401, code="invalid_api_key")
+
+    async def _route(self, scope: Any, receive: Any, send: Any) -> None:
+        match scope["method"], *scope["path"].strip("/").split("/"):
+            case "POST", "v1", "chat", "completions":
+                await self._create(read_chat(await _read_json(receive)), ChatReply, receive, send)
+            case "POST", "v1", "responses":
+                await self._create(read_responses(await _read_json(receive)), ResponsesReply, receive, send)
+            case "GET", "v1", "responses", response_id:
+                found, query = (
+                    self._find(response_id),
+                    dict(parse_qsl(scope["query_string"].decode("latin-1"))),
+                )
+                if query.get("stream") != "true":
+                    await _send_json(send, found.whole())
+                    return
+                if not (found.background and found.stream) or found.age_s > self._resume_s:
+                    said = "This response cannot be streamed again: not of background and stream, or too old."
+                    raise BadRequestError(said, param="stream")
+                events = found.events(int(query.get("starting_after", -1)))
+                await self._stream(found, events, found.begun, receive, send)
+            case "POST", "v1", "responses", response_id, "cancel":
+                await _send_json(send, self._find(response_id).cancel())
+            case "GET", "demo", "stats":
+                await _send_json(send, self._stats)
+            case method, *_:
+                raise BadRequestError(f"{method} {scope['path']}: Not Found", status=404, code="unknown_url")
+
+    def _find(self, response_id: str) -> ResponsesReply:
+        if found := self._kept.get(response_id):
+            return found
+        raise BadRequestError(f"Response with id {response_id!r} not found.", status=404, param="id")
+
+    async def _create(self, request: Request, form: type[Made], receive: Any, send: Any) -> None:
+        self._stats["requests"] += 1
+        drop = request.persona == "flaky" and self._fails(request)
+        made = form(request, answer(request), self._speed)
+        if isinstance(made, ResponsesReply):
+            self._kept[made.response_id] = made
+        if len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+        if request.body.get("stream"):
+            await self._stream(made, made.events(), time.monotonic(), receive, send, drop=drop)
+        else:
+            await asyncio.sleep(0 if made.background else made.ends_s)
+            await _send_json(send, made.whole(), half=drop)
+
+    def _fails(self, request: Request) -> bool:
+        """Refuse a conversation's first try for its rate, say whether this is the second, which is dropped."""
+        if len(self._flaky) > _MOST_KEPT:
+            self._flaky.clear()
+        self._flaky[request.messages] += 1
+        if self._flaky[request.messages] == 1:
+            said = "Rate limit reached for this demo model, try again in 0.2 s"
+            raise BadRequestError(said, status=429, code="rate_limit_exceeded")
+        if self._flaky[request.messages] > 2:  # after a success it starts afresh
+            del self._flaky[request.messages]
+        return request.messages in self._flaky
+
+    async def _stream(
+        self,
+        made: Made,
+        events: Iterable[Timed],
+        begun: float,
+        receive: Any,
+        send: Any,
+        *,
+        drop: bool = False,
+    ) -> None:
+        """Send each event when it is due after `begun` (a monotonic time); those due together go in one write.
+
+        Stops when the client has gone or the response is cancelled. Where it is to be dropped half is sent: the server
+        then closes the connection.
+        """
+        sent = list(events)
+        sent = sent[: len(sent) // 2] if drop else sent
+        headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        gone = asyncio.create_task(_wait_until_gone(receive))
+        self._stats["active"] += 1
+        waiting: list[bytes] = []
+        for due_s, event in sent:
+            pause = begun + due_s - time.monotonic()
+            if waiting and (pause > 0 or len(waiting) >= _MOST_AT_ONCE):
+                await send({"type": "http.response.body", "body": b"".join(waiting), "more_body": True})
+                waiting.clear()
+            if pause > 0:
+                await asyncio.wait({gone}, timeout=pause)
+            if made.cancelled or gone.done():
+                break
+            waiting.append(event)
+        self._stats["active"] -= 1
+        self._stats["disconnected"] += gone.done()
+        if gone.done() and not made.background and isinstance(made, ResponsesReply):
+            self._kept.pop(made.response_id, None)
+        gone.cancel()
+        await send({"type": "http.response.body", "body": b"".join(waiting), "more_body": drop})
 
 
-def _json(value: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status_code=status, media_type="application/json")
+async def _wait_until_gone(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
-def _model_card(name: str) -> dict[str, object]:
-    return {"id": name, "object": "model", "created": _STARTED, "owned_by": "nbagent-demo"}
+async def _read_json(receive: Any) -> dict[str, Any]:
+    body, message = b"", {"more_body": True}
+    while message.get("more_body") and len(body) <= _MOST_BYTES:
+        message = await receive()
+        body += message.get("body", b"")
+    with contextlib.suppress(orjson.JSONDecodeError):
+        if isinstance(value := orjson.loads(body), dict):
+            return value
+    raise BadRequestError("the body is not a JSON object")
 
 
-async def _list_models(_: HttpRequest) -> Response:
-    return _json({"object": "list", "data": [_model_card(name) for name in PERSONAS]})
+async def _send_json(
+    send: Any, value: Any, status: int = 200, extra: Headers | None = None, *, half: bool = False
+) -> None:
+    body = orjson.dumps(value)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        *(extra or []),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send(
+        {"type": "http.response.body", "body": body[: len(body) // 2] if half else body, "more_body": half}
+    )
 
 
-async def _show_model(request: HttpRequest) -> Response:
-    return _json(_model_card(find_persona(request.path_params["model"]).name))
-
-
-async def _refuse(request: HttpRequest, error: Exception) -> Response:
-    """Write any error in OpenAI's form, unknown addresses included."""
-    if isinstance(error, HTTPException):
-        said = f"{request.method} {request.url.path}: {error.detail}"
-        error = BadRequestError(said, status=error.status_code, code="unknown_url")
-    assert isinstance(error, BadRequestError)
-    return _json(wire.error_body(error), error.status)
+def serve(app: App, listener: socket.socket) -> None:
+    """Serve until stopped."""
+    times: dict[str, Any] = {"timeout_keep_alive": 120, "timeout_graceful_shutdown": 1, "backlog": BACKLOG}
+    quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False}
+    plain: dict[str, Any] = {"loop": "asyncio", "ws": "none", "lifespan": "off", "server_header": False}
+    uvicorn.Server(uvicorn.Config(app, **times, **quiet, **plain)).run(sockets=[listener])

@@ -87,7 +87,7 @@ def types_of(events: list[Any]) -> list[str]:
 
 
 def test_a_whole_response_fits_the_types(url: str) -> None:
-    """A response has its text, usage that adds up, and can be retrieved, listed and deleted."""
+    """A response has its text, usage that adds up, and can be retrieved."""
 
     async def scenario(client: AsyncOpenAI) -> None:
         response = await client.responses.create(model="assistant", input=CAPITAL, instructions="Be brief.")
@@ -103,11 +103,8 @@ def test_a_whole_response_fits_the_types(url: str) -> None:
         assert response.usage.output_tokens_details.reasoning_tokens == 0
         again = await client.responses.retrieve(response.id)
         assert again == response
-        items = await client.responses.input_items.list(response.id)
-        assert items.data[0].model_dump()["content"][0]["text"] == CAPITAL
-        await client.responses.delete(response.id)
         with pytest.raises(openai.NotFoundError):
-            await client.responses.retrieve(response.id)
+            await client.responses.retrieve("resp_of_another")
 
     play(url, scenario)
 
@@ -140,14 +137,10 @@ def test_tool_calls_are_streamed_and_answered(url: str) -> None:
 
     async def scenario(client: AsyncOpenAI) -> None:
         question: Any = [{"role": "user", "content": "Compare AAPL and MSFT"}]
-        effort: Any = {"effort": "low"}
         events = await collect(
-            await client.responses.create(
-                model="assistant", input=question, tools=[PRICE_TOOL], stream=True, reasoning=effort
-            )
+            await client.responses.create(model="assistant", input=question, tools=[PRICE_TOOL], stream=True)
         )
-        assert types_of(events)[2:4] == ["response.output_item.added", "response.output_item.done"]
-        assert types_of(events)[4:8] == [
+        assert types_of(events)[2:6] == [
             "response.output_item.added",
             "response.function_call_arguments.delta",
             "response.function_call_arguments.done",
@@ -162,13 +155,7 @@ def test_tool_calls_are_streamed_and_answered(url: str) -> None:
         ]
         replayed: Any = [*question, *(item.model_dump(exclude_none=True) for item in output), *results]
         answer = await client.responses.create(model="assistant", input=replayed, tools=[PRICE_TOOL])
-        said = "The price for AAPL is 223. The price for MSFT is 415. MSFT has the highest value."
-        assert answer.output_text == said
-        previous: Any = results
-        linked = await client.responses.create(
-            model="assistant", input=previous, tools=[PRICE_TOOL], previous_response_id=events[-1].response.id
-        )
-        assert linked.output_text == said
+        assert answer.output_text == "The price for AAPL is 223. The price for MSFT is 415."
 
     play(url, scenario)
 
@@ -323,27 +310,16 @@ def test_flaky_drops_the_stream_of_a_background_response(url: str) -> None:
     play(url, scenario)
 
 
-def test_responses_expire() -> None:
-    """After the resume window streaming again is refused and polling works; later the response is gone."""
-    server = DemoProcess(speed=10, keep_s=1.0, resume_s=0.2)
+def test_an_old_stream_cannot_be_taken_up_again() -> None:
+    """After the resume window streaming again is refused, and polling works."""
+    server = DemoProcess(speed=10, resume_s=0)
 
     async def scenario(client: AsyncOpenAI) -> None:
-        created = await client.responses.create(
-            model="assistant", input=CAPITAL, background=True, stream=True
-        )
-        events = await collect(created)
-        response_id = events[0].response.id
-        deadline = time.monotonic() + 5
-
-        async def repeat(again: Callable[[], Awaitable[Any]]) -> None:
-            while time.monotonic() < deadline:
-                await again()
-
-        with pytest.raises(openai.BadRequestError, match="no longer be streamed"):
-            await repeat(lambda: client.responses.retrieve(response_id, stream=True))
+        stream = await client.responses.create(model="assistant", input=CAPITAL, background=True, stream=True)
+        response_id = (await collect(stream))[0].response.id
+        with pytest.raises(openai.BadRequestError, match="cannot be streamed again"):
+            await client.responses.retrieve(response_id, stream=True)
         assert (await client.responses.retrieve(response_id)).status == "completed"
-        with pytest.raises(openai.NotFoundError):
-            await repeat(lambda: client.responses.retrieve(response_id))
 
     play(server.start(), scenario)
     server.stop()
@@ -358,11 +334,11 @@ def test_responses_expire() -> None:
         ({"input": [{"type": "message", "role": "king"}]}, 400, "input[0].role"),
         ({"input": [{"type": "function_call_output", "output": "x"}]}, 400, "input[0].call_id"),
         ({"input": [{"type": "teapot"}]}, 400, "input[0].type"),
-        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, 404, "input[0]"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, 400, "input[0].type"),
         ({"previous_response_id": "resp_1"}, 400, "previous_response_id"),
         ({"tools": [{"type": "web_search"}]}, 400, "tools[0].type"),
         ({"tool_choice": {"type": "function", "name": "nope"}}, 400, "tool_choice"),
-        ({"text": {"format": {"type": "json_schema"}}}, 400, "text.format"),
+        ({"text": {"format": {"type": "json_schema"}}}, 400, "text.format.name"),
         ({"max_output_tokens": 0}, 400, "max_output_tokens"),
     ],
 )

@@ -475,7 +475,7 @@ def test_nothing_is_cancelled_that_has_ended(provider):
 @pytest.fixture(scope="module")
 def demo():
     """A demo server whose streams can be taken up for half a second, after a moment in the queue."""
-    server = DemoProcess(speed=2, resume_s=0.5, queued_s=0.2, keep_s=30)
+    server = DemoProcess(speed=2, resume_s=0.5)
     yield server.start()
     server.stop()
 
