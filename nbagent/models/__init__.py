@@ -1,6 +1,7 @@
 """The models: one protocol, the wire formats behind it, and the table of providers.
 
-aiohttp is imported here and nowhere else, at the first request; `openai` at the first batch file. Where things are:
+aiohttp is imported here and nowhere else, at the first request; `openai` at the first batch file. Where
+things are:
 
     protocol.py         ModelRequest, the ModelEvents and the Model protocol: what the loop sees
     providers.py        the table of facts about providers: a new provider is a row
@@ -14,7 +15,8 @@ aiohttp is imported here and nowhere else, at the first request; `openai` at the
     replies/            what every wire format's reply is read with
     transport/          HTTP: a request, the bytes of its answer, and what goes wrong on the way
 
-A new wire format is a folder beside `openai/` with a class of models, named by the rows that speak it (`Provider.wire`).
+A new wire format is a folder beside `openai/` with a class of models, named by the rows that speak it
+(`Provider.wire`).
 """
 
 from nbagent.models.openai.batch_api import MOST_BYTES, MOST_LINES, PRICE_SHARE, BatchClient, BatchJob

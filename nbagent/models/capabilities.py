@@ -1,7 +1,8 @@
 """What a provider turned out not to take, remembered for each server and model as long as the process lives.
 
-The adapters ask for a `RequestOptions` before each request and report a refusal; a refusal that names something which can
-be put otherwise changes the memory, and the request is sent once more. Used on the background thread only.
+The adapters ask for a `RequestOptions` before each request and report a refusal; a refusal that names
+something which can be put otherwise changes the memory, and the request is sent once more. Used on the
+background thread only.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ class RequestOptions:
 
     `include_encrypted` asks for reasoning items that can be replayed to a provider that keeps none;
     `background` is whether the provider is asked to run the response on its own side. `replays_reasoning` is
-    as in the provider's row, None where the row holds; `extra_content` says whether a provider's own fields go back.
-    `longest_description` is how many characters of a tool's description it takes, None for any,
+    as in the provider's row, None where the row holds; `extra_content` says whether a provider's own fields
+    go back. `longest_description` is how many characters of a tool's description it takes, None for any,
     `tool_files` whether it is shown the files that tools return.
     """
 

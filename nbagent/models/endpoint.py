@@ -1,7 +1,7 @@
 """Where a model is and which key opens it: from what the user gave, the environment and the provider's row.
 
-One `Endpoint` for each model object. The variables are read at each call, so that a key set in a later cell is
-found. `check` may run on any thread, `target` on the background thread.
+One `Endpoint` for each model object. The variables are read at each call, so that a key set in a later cell
+is found. `check` may run on any thread, `target` on the background thread.
 """
 
 from __future__ import annotations
@@ -98,17 +98,17 @@ class Endpoint:
         )
 
     def url_if_known(self) -> str | None:
-        """Return the base URL as it is set now; None where nothing says it, or its server has yet to be started."""
+        """Return the base URL as it is set now; None where none is, or its server has yet to be started."""
         return self.row.url_of(self.given_url, os.environ)
 
     def limit_parameter(self, url: str) -> LimitParameter:
-        """Return the name of the output limit at `url`: servers that imitate OpenAI know the older name best."""
+        """Return the name of the output limit at `url`: imitations of OpenAI know the older name best."""
         row = self.row
         elsewhere = row.base_url is not None and url != row.base_url
         return "max_tokens" if elsewhere else row.limit_parameter
 
     async def _auth_headers(self, key: str) -> dict[str, str]:
-        """Return the row's headers for a key, their names in lower case; what they hold is kept out of messages."""
+        """Return the row's headers for a key, names in lower case; their values are kept out of messages."""
         made = self.row.auth_headers(key)
         if inspect.isawaitable(made):
             made = await made

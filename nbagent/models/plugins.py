@@ -1,7 +1,8 @@
-"""Providers that other packages bring along: entry points of the group `nbagent.models`, loaded when first named.
+"""Providers of other packages: entry points of the group `nbagent.models`, loaded when first named.
 
-An entry point goes by its provider's name and gives a `Provider`, a class of models (as `Provider.wire` takes one), or
-a function without arguments that returns a `Provider`. Called on any thread where a name is in no row of the table.
+An entry point goes by its provider's name and gives a `Provider`, a class of models (as `Provider.wire` takes
+one), or a function without arguments that returns a `Provider`. Called on any thread where a name is in no
+row of the table.
 
     [project.entry-points."nbagent.models"]
     house = "nbagent_house:PROVIDER"
@@ -19,7 +20,7 @@ GROUP = "nbagent.models"
 
 
 def find_provider(name: str) -> Provider | None:
-    """Return the provider's row, from the table or from the package that brings it; None where nobody knows it.
+    """Return the provider's row, from the table or from an entry point; None where it is in neither.
 
     Raises:
         ConfigurationError: a package brings this provider, and it cannot be loaded.

@@ -1,8 +1,9 @@
 """What a model call cost, in dollars, or None where nobody knows.
 
 Called by the loop when a call ends, on the background thread, and at a launch. A provider's own figure counts
-before all others, then the user's own table (`%config NBAgent.prices`, `[tool.nbagent.prices]`), which is there to
-say more or better than the price list does, then the package `genai-prices`. Unknown is None, never 0.
+before all others, then the user's own table (`%config NBAgent.prices`, `[tool.nbagent.prices]`), which is
+there to say more or better than the price list does, then the package `genai-prices`. Unknown is None, never
+0.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from nbagent.events import Usage
 
 
 def price_usd(provider: str, model: str, usage: Usage) -> float | None:
-    """Return the dollars of one call: the provider's own figure, else the user's table, else the price list's."""
+    """Return a call's dollars: the provider's figure, else the user's table's, else the price list's."""
     if usage.cost_usd is not None:
         return usage.cost_usd
     if usage.input_tokens is None or usage.output_tokens is None:
@@ -68,7 +69,7 @@ def _own_prices() -> Mapping[str, Mapping[str, float]]:
 
 
 def _priced(prices: Mapping[str, float], usage: Usage) -> float:
-    """Price each kind of token once: cached tokens are part of the input, at the input's price unless they have one."""
+    """Price each kind of token once; cached tokens are part of the input, and cost the same by default."""
     read, written = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
     plain = max((usage.input_tokens or 0) - read - written, 0)
     dollars = (
@@ -81,7 +82,7 @@ def _priced(prices: Mapping[str, float], usage: Usage) -> float:
 
 
 async def prepare_prices(provider: str) -> None:
-    """Load the price list in a thread of its own, once: its import takes half a second, in which the loop goes on."""
+    """Load the price list in a thread, once: its import takes half a second."""
     if provider not in _FREE and not _prepared.is_set():
         await run_in_daemon_thread(_load_price_list, name="nbagent price list")
         _prepared.set()

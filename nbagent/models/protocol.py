@@ -1,8 +1,8 @@
 """What the agent loop asks of a model, and what a model answers: no vendor's words here.
 
-A `Model` turns one `ModelRequest` into a stream of `ModelEvent`s, always ended by exactly one `ReplyFinished`,
-or raises a `ModelError`. It makes one request: retries, tool calls and repairs belong to the loop. It runs on
-the background thread's event loop; cancelling the consuming task closes the connection.
+A `Model` turns one `ModelRequest` into a stream of `ModelEvent`s, always ended by exactly one
+`ReplyFinished`, or raises a `ModelError`. It makes one request: retries, tool calls and repairs belong to the
+loop. It runs on the background thread's event loop; cancelling the consuming task closes the connection.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ResumePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """One question to a model. `messages` hold the whole history, the system's message first where there is one."""
+    """One question to a model. `messages` hold the whole history, a system message first if there is one."""
 
     messages: tuple[Message, ...]
     tools: tuple[ToolDefinition, ...] = ()
@@ -61,7 +61,7 @@ class ModelRequest:
     def for_agent(
         cls, spec: AgentSpec, messages: Iterable[Message], *, resume: ResumePoint | None = None
     ) -> ModelRequest:
-        """Return what an agent asks after `messages`: its instructions before them, its tools, schema and settings."""
+        """Return an agent's request: its instructions before `messages`, its tools, schema and settings."""
         system = (Message(role="system", content=spec.instructions),) if spec.instructions else ()
         schema = spec.output_schema
         return cls(
@@ -81,7 +81,7 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReplyStarted:
-    """The first text, reasoning or tool call of the reply is here; comes once, before the piece it announces."""
+    """The first text, reasoning or tool call has come; sent once, before the piece itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class ReasoningDelta:
 
 @dataclass(frozen=True, slots=True)
 class TextReclassified:
-    """All text so far was reasoning: its closing tag came, its opening one never did. It follows as reasoning."""
+    """All text so far was reasoning: a closing tag came without an opening one. It follows as reasoning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class ResponseAttached:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyFinished:
-    """The terminal event: the whole reply and what it cost. `server_finish_reason` is the server's own word for its end."""
+    """The last event: the whole reply and its usage. `server_finish_reason` is the server's own word."""
 
     text: str
     finish_reason: FinishReason
@@ -143,8 +143,8 @@ ModelEvent = (
 async def prepare(model: Model) -> None:
     """Make a model ready for its next request; times of the request are taken after this.
 
-    A model may have `async def prepare(self) -> None` for what is done once and belongs to no call, such as importing
-    a client. It raises nothing: the call itself says what is wrong.
+    A model may have `async def prepare(self) -> None` for what is done once and belongs to no call, such as
+    importing a client. It raises nothing: the call itself says what is wrong.
     """
     make_ready = getattr(model, "prepare", None)
     if make_ready is not None:

@@ -1,8 +1,8 @@
 """What each provider can do, as rows of data; no code elsewhere knows a provider by name.
 
-Read by the adapters when they build a request and read a reply, and by `resolve_model`. A user adds a row with
-`register_provider`. A row holds the name of the key's variable, never a key. Any thread may read; rows are
-added from the main thread.
+Read by the adapters when they build a request and read a reply, and by `resolve_model`. A user adds a row
+with `register_provider`. A row holds the name of the key's variable, never a key. Any thread may read; rows
+are added from the main thread.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nbagent.models.protocol import Model
 
 WireName = Literal["chat", "responses"]
 WIRE_NAMES: tuple[str, ...] = get_args(WireName)
-# a wire format: the name of one of ours, or a class (any callable) that makes a model of `id=` and `provider=`
+# the name of one of ours, or a class (any callable) that makes a model of `id=` and `provider=`
 Wire: TypeAlias = WireName | Callable[..., Model]
 Rung = Literal["json_schema", "json_object_schema", "json_object", "prompt"]
 UsageHabit = Literal["include_usage", "always", "never"]
@@ -53,17 +53,18 @@ class Provider:
     """One provider of models.
 
     - `base_url`: None means that the user says where it is, through `base_url_variable` or `base_url=`;
-      `find_base_url` is for a server that has to be started first: it may block and is called off the event loop;
-      `find_key` gives that server's own key.
-    - `auth_headers`: the headers that carry the key, made of it for each request: by default `Authorization: Bearer`.
+      `find_base_url` is for a server that has to be started first: it may block and is called off the event
+      loop; `find_key` gives that server's own key.
+    - `auth_headers`: makes the headers that carry the key, for each request; default: `Authorization: Bearer`.
       A coroutine function may fetch a token; it runs on the background loop.
     - `wires`: the wire formats that it speaks, the first being what "name:model" means: "chat", "responses", or a
-      class whose instances are models, called as `Class(id=..., provider=row)`. `wire` puts one before the others.
+      class whose instances are models, called as `Class(id=..., provider=row)`. `wire` puts one before the
+      others.
     - `schema_rungs`: the ways to ask for JSON, best first; `schema_with_tools` says whether the first ones work
       while tools are offered.
     - `replays_reasoning`: whether reasoning goes back with the tool results that it led to. True where the provider
-      refuses a tool turn without it, False where it refuses one with it, None sends what came in a field of its own,
-      there; `reasoning_field` is the field for what came from elsewhere.
+      refuses a tool turn without it, False where it refuses one with it, None sends what came in a field of
+      its own, there; `reasoning_field` is the field for what came from elsewhere.
     - `native_background`: it can run a response on its own side; `keeps_responses`: it keeps the items of earlier
       responses, so that they need not be sent back whole.
     - `sends_finish_reason`: False for a server whose streams may end with their mark and no word on why.
@@ -106,7 +107,7 @@ class Provider:
         object.__setattr__(self, "wires", tuple(wires) or ("chat",))
 
     def url_of(self, given: str | None, env: Mapping[str, str]) -> str | None:
-        """Return the base URL: the one given, else the variable's, else the row's own; None if there is none."""
+        """Return the base URL: the given one, else the variable's, else the row's own; None without any."""
         named = env.get(self.base_url_variable, "").strip() if self.base_url_variable else ""
         url = given or named or self.base_url
         if not url:
@@ -249,7 +250,8 @@ def register_provider(row: Provider) -> None:
     """Add a provider, or replace the one of that name, for `"name:model"` strings from now on.
 
     Raises:
-        ConfigurationError: the name is empty or holds a colon, nothing says where the provider is, or a wire format
+        ConfigurationError: the name is empty or holds a colon, nothing says where the provider is, or a wire
+        format
             is none.
 
     >>> register_provider(Provider(name="house", base_url="http://localhost:8000/v1", key_required=False))
@@ -303,7 +305,7 @@ def provider_row(name: str) -> Provider | None:
 
 
 def row_at(url: str) -> Provider | None:
-    """Return the row of the provider whose own host `url` names: also a server given by its address has its habits."""
+    """Return the row of the provider whose own host `url` names."""
     host = urlsplit(url).hostname
     if not host or is_loopback(url):
         return None

@@ -1,7 +1,8 @@
-"""Models by name: "provider:id" strings, what tells one model from another, the names and providers known here.
+"""Models by name: "provider:id" strings, model identity, the names and providers known here.
 
-Called by `agent.py` and the magics on the main thread; it makes no request, starts nothing and shows no key. Names are
-those of the price list, of the user's own prices and of the configured model: for completion, never for refusing one.
+Called by `agent.py` and the magics on the main thread; it makes no request, starts nothing and shows no key.
+Names are those of the price list, of the user's own prices and of the configured model: for completion, never
+for refusing one.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ def resolve_model(name: str | Model) -> Model:
     """Return the model that `name` names; a model object is returned as it is.
 
     Raises:
-        UnknownModelError: no such provider, no model id, or no provider before a colon.
-        ConfigurationError: the package that brings the provider cannot be loaded, or its wire format makes no model.
+        UnknownModelError: no such provider, no model id, or no provider before a colon. ConfigurationError:
+        the package that brings the provider cannot be loaded, or its wire format makes no model.
     """
     if not isinstance(name, str):
         if isinstance(name, OpenAICompatibleModel) or isinstance(name, Model):  # noqa: SIM101 - the protocol's check is slow
@@ -91,9 +92,9 @@ def _without_colon(name: str, *, is_provider: bool) -> UnknownModelError:
 def model_identity(model: Model) -> list[str | None]:
     """Return provider, id, kind and address: two servers that call their model alike are two models.
 
-    The kind is the wire format that it speaks, or the class of a model of somebody else's. The address is the base URL
-    without user and password, with a deployment's path or query; None where the provider's own server is started on
-    this machine, and for models that tell none (`address`).
+    The kind is the wire format that it speaks, or the class of a model of somebody else's. The address is the
+    base URL without user and password, with a deployment's path or query; None where the provider's own
+    server is started on this machine, and for models that tell none (`address`).
     """
     wire = getattr(getattr(model, "wire", None), "name", None)
     address = getattr(model, "address", None)
@@ -135,9 +136,10 @@ def provider_status() -> list[dict[str, Any]]:
     """Return one dict for each provider, in the table's order.
 
     Keys: `provider`, `label`, `wire_formats` (the first is what "provider:model" means), `key_variable` (None where
-    there is none), `configured` (True where a call can be tried: its key is set or not needed, and it is known where
-    the server is), `base_url` (None where it is not known or not started yet), `schema_rungs` (the ways to ask for
-    JSON, best first), `native_background`, `usage` (`include_usage`, `always`, `never`), `notes`.
+    there is none), `configured` (True where a call can be tried: its key is set or not needed, and it is
+    known where the server is), `base_url` (None where it is not known or not started yet), `schema_rungs`
+    (the ways to ask for JSON, best first), `native_background`, `usage` (`include_usage`, `always`, `never`),
+    `notes`.
     """
     rows = (provider_row(name) for name in provider_names())
     return [_entry(row) for row in rows if row is not None]

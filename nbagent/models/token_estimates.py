@@ -1,9 +1,9 @@
 """The tokens of a text where nobody has counted them, by one rule: a token for each four bytes of its UTF-8.
 
-What is sent (messages, the tools offered, the schema) is input, what came (text, reasoning, tool calls) is output;
-files are not counted. English text comes out about right, other languages within a factor of two. Estimates bound
-limits where a server reports no usage, pace requests before their usage is known and cut histories to a size; they
-are never taken for reported counts. Pure; on any thread.
+What is sent (messages, the tools offered, the schema) is input, what came (text, reasoning, tool calls) is
+output; files are not counted. English text comes out about right, other languages within a factor of two.
+Estimates bound limits where a server reports no usage, pace requests before their usage is known and cut
+histories to a size; they are never taken for reported counts. Pure; on any thread.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ESTIMATED = "provider {provider!r} reports no usage: limits hold by an estimate,
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What one call is taken to have used, where its server did not say; the cost is None where there is no price."""
+    """A call's estimated usage, where its server reported none; the cost is None without a price."""
 
     input_tokens: int
     output_tokens: int
@@ -48,7 +48,7 @@ def tokens_of_messages(messages: Iterable[Message]) -> int:
 def estimate_of(
     request: ModelRequest, reply: ReplyFinished, provider: str, *models: str | None
 ) -> Estimate | None:
-    """Return what a call is taken to have used, what was reported of it kept; None where nothing came or all is known.
+    """Return a call's estimated usage beside what was reported; None where nothing came or all is known.
 
     It costs what the first of `models` costs that has a price.
     """

@@ -13,13 +13,20 @@ import pytest
 
 from nbagent.errors import ConfigurationError, ModelError, ProviderRefusedError, ProviderUnreachableError
 from nbagent.events import Message
-from nbagent.models import OpenAIChat, OpenAIResponses, Provider, ReplyFinished, close_connections
-from nbagent.models.transport.client import _proxy_for, send
+from nbagent.models import (
+    BatchClient,
+    OpenAIChat,
+    OpenAIResponses,
+    Provider,
+    ReplyFinished,
+    close_connections,
+)
+from nbagent.models.transport.client import proxy_for, send
 from nbagent.models.transport.errors import RequestTarget
 from tests.models.single_call import chat, request, stream
 from tests.provider import responses_wire
 from tests.provider.chat_wire import text_reply
-from tests.provider.steps import Head, answer, error
+from tests.provider.steps import Drop, Head, answer, error
 
 LATER = (Message(role="user", content="And of Österreich? " + "x" * 500),)
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -230,7 +237,7 @@ def test_which_proxy(monkeypatch, env, url, proxy):
     """The environment's, by scheme, but for what NO_PROXY names and this machine's own servers."""
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    found = _proxy_for(urlsplit(url))
+    found = proxy_for(urlsplit(url))
     assert (found.geturl() if found else None) == proxy
 
 
@@ -298,3 +305,53 @@ def test_auth_headers_that_are_none(provider, answers):
     with pytest.raises(ConfigurationError, match="auth_headers of provider 'house'") as caught:
         stream(OpenAIChat(id="m", provider=row, api_key="house-key"))
     assert len(str(caught.value).splitlines()) == 2
+
+
+BATCH = {
+    "id": "batch_1",
+    "object": "batch",
+    "status": "in_progress",
+    "created_at": 1,
+    "endpoint": "/v1/responses",
+    "input_file_id": "file_1",
+    "completion_window": "24h",
+}
+
+
+def looked(provider, **row):
+    """Look at a batch of a provider with this row."""
+    house = Provider(name="house", base_url=provider.base_url, **row)
+    return asyncio.run(BatchClient(OpenAIChat(id="m", provider=house, api_key="house-key")).look("batch_1"))
+
+
+@pytest.mark.parametrize(("make", "sent", "absent"), AUTH.values(), ids=AUTH)
+def test_batches_carry_the_same_key(provider, make, sent, absent):
+    """Files and batches, asked for through the SDK, have the row's headers and no others for the key."""
+    provider.reply(answer(200, BATCH))
+    assert looked(provider, auth_headers=make).status == "in_progress"
+    (asked,) = provider.requests
+    assert (asked.method, asked.path) == ("GET", "/v1/batches/batch_1")
+    assert sent.items() <= asked.headers.items()
+    assert not absent & asked.headers.keys()
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        (error(404, "No batch found with id 'batch_1'."), "(404): No batch found"),
+        (error(429, "slow down"), "limits how much model 'm' may be asked (429)"),
+        (
+            answer(307, "", headers={"location": "http://elsewhere.invalid/v1"}),
+            "another server: it was not asked",
+        ),
+        ((Drop(),), "dropped the connection"),
+    ],
+    ids=["missing", "limited", "sent elsewhere", "dropped"],
+)
+def test_faults_of_batches(provider, script, says):
+    """What goes wrong there is the same two lines as for a model call, without the key."""
+    provider.otherwise(script)
+    with pytest.raises(ModelError) as caught:
+        looked(provider)
+    assert says in caught.value.what
+    assert "house-key" not in str(caught.value)

@@ -1,8 +1,9 @@
-"""One response that lives at its provider: created once, followed until it ends, cancelled there when it is not wanted.
+"""A response that lives at its provider: created once, followed to its end, cancelled there on cancel.
 
-Used by `responses.py` on the background thread, one `BackgroundResponse` for one model call. A connection that drops is
-taken up again after the last event; where that is no longer possible the response is polled. It is never created
-twice: a create whose outcome is unknown is an error that says so, and the loop tries none of this file's errors again.
+Used by `responses.py` on the background thread, one `BackgroundResponse` for one model call. A connection
+that drops is taken up again after the last event; where that is no longer possible the response is polled. It
+is never created twice: a create whose outcome is unknown is an error that says so, and the loop tries none of
+this file's errors again.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ T = TypeVar("T")
 
 
 def not_in_background(request: ModelRequest, provider: str) -> tuple[Notice, ...]:
-    """Return what the person is told, on a run's first step, where the provider runs nothing on its own side."""
+    """Return the notice for a run's first step where the provider has no background mode."""
     if not request.messages or request.messages[-1].role != "user":
         return ()
     return (
@@ -163,7 +164,7 @@ class BackgroundResponse:
     # ---------------------------------------------------------------- follow
 
     async def _more(self) -> list[ModelEvent]:
-        """Return what comes next: of the stream, of the stream taken up again, or of a look at the response."""
+        """Return the next events: of the stream, of the resumed stream, or of a poll."""
         if self._reading is None:
             return await (self._poll() if self._polling else self._take_up())
         try:
@@ -299,7 +300,7 @@ class BackgroundResponse:
 
 
 def _echoed(reply: ResponsesStreamParser) -> bool:
-    """True where the reply shows that the provider runs it on its own side; some take the wish and ignore it."""
+    """True where the reply shows that the provider runs it on its own side; some ignore the request."""
     return reply.background is True or (reply.background is None and reply.status == "queued")
 
 

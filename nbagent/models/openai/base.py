@@ -1,7 +1,7 @@
 """What both wire formats share: one request, put as the provider takes it, and its answer read as it comes.
 
-`OpenAICompatibleModel` is the body of `OpenAIChat` and `OpenAIResponses`; a `WireFormat` is all in which they differ. Used on
-the background thread; `check` on any.
+`OpenAICompatibleModel` is the body of `OpenAIChat` and `OpenAIResponses`; a `WireFormat` is all in which they
+differ. Used on the background thread; `check` on any.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TAIL_S = 2.0  # how long the usage may come after the model's last word, where 
 
 
 class StreamedReply(Protocol):
-    """A reply on its way: payloads in, events out. `ended`: the model has; `done`: nothing more is to come."""
+    """Folds payloads into events. `ended`: the model has ended; `done`: nothing more is to come."""
 
     @property
     def done(self) -> bool:
@@ -155,7 +155,7 @@ class OpenAICompatibleModel:
 
     @property
     def address(self) -> str | None:
-        """Where the model is: its base URL without user and password; None where its server is started when asked."""
+        """The base URL without user and password; None where the server is started when asked."""
         return self._endpoint.address
 
     @property
@@ -182,7 +182,7 @@ class OpenAICompatibleModel:
         return await self._endpoint.target()
 
     async def prepare(self) -> None:
-        """Import the client and the price list, and start the provider's own server, at the first request's start."""
+        """Import the client and the price list, start the provider's own server, before the first request."""
         if self._ready:
             return
         with contextlib.suppress(Exception):  # the request meets the same and says it
@@ -200,8 +200,8 @@ class OpenAICompatibleModel:
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Send `request` and yield what comes; the last event is a `ReplyFinished`.
 
-        A refusal that names what can be put otherwise (stream_options, response_format) is answered by one more
-        request, said in a `Notice` the first time.
+        A refusal that names what can be put otherwise (stream_options, response_format) is answered by one
+        more request, said in a `Notice` the first time.
 
         Raises:
             ModelError: whatever goes wrong at the provider or on the way to it.
@@ -241,7 +241,7 @@ class OpenAICompatibleModel:
     async def _in_one_piece(
         self, request: ModelRequest, target: RequestTarget, plan: RequestOptions, why: ModelError | None
     ) -> AsyncGenerator[ModelEvent, None]:
-        """Ask once more without a stream: some servers have errors, such as a context exceeded, only outside of one.
+        """Ask once more without a stream: some servers send errors such as a full context only then.
 
         Raises:
             ModelError: what the server says now; `why` the stream was empty where it says nothing at all.
@@ -316,7 +316,7 @@ class OpenedStream:
 
 
 def sdk_headers() -> dict[str, str]:
-    """Return the headers that OpenAI's SDK takes from the environment, so that what is set for it holds here too."""
+    """Return the headers that OpenAI's SDK takes from the environment: what is set for it holds here too."""
     headers = {name: os.environ.get(variable, "").strip() for name, variable in _FROM_ENVIRONMENT.items()}
     for line in os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n"):
         name, colon, value = line.partition(":")

@@ -1,8 +1,8 @@
-"""A provider's own batches, in the form of OpenAI's Batch API: a file of requests, answered within a day at half the price.
+"""OpenAI's Batch API: a file of requests, answered within a day at half the price.
 
-Used by a batch with `mode="provider-batch"`, on the background thread: upload, create, look now and then, read the
-files of answers and of errors. A line's `custom_id` says which request it answers. Files and batches are asked for
-through OpenAI's SDK, which is imported here and nowhere else, at the first of them.
+Used by a batch with `mode="provider-batch"`, on the background thread: upload, create, look now and then,
+read the files of answers and of errors. A line's `custom_id` says which request it answers. Files and batches
+are asked for through OpenAI's SDK, which is imported here and nowhere else, at the first of them.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class BatchJob:
 
 
 class BatchClient:
-    """The batches of one model's provider. Every method raises ModelError for what the provider or the way to it does."""
+    """The batches of one model's provider; every method raises ModelError for what goes wrong there."""
 
     def __init__(self, model: Model) -> None:
         if not isinstance(model, OpenAICompatibleModel):
@@ -138,20 +138,22 @@ class BatchClient:
 
 
 def _sdk_for(target: RequestTarget) -> AsyncOpenAI:
-    """Return a client for one call; importing the SDK and reading certificates take a while, so not on the loop."""
+    """Return a client for one call. It imports the SDK and reads certificates: call it off the loop."""
     import openai
 
     parts = urlsplit(target.base_url)
     user, _, host = parts.netloc.rpartition("@")
-    headers: dict[str, Any] = {"authorization": openai.omit, **target.headers}
-    if user:
-        headers["authorization"] = basic_authorization(user)
+    headers = {**target.headers, **({"authorization": basic_authorization(user)} if user else {})}
+
+    async def authorize(request: Any) -> None:
+        request.headers.pop("authorization", None)  # the SDK's own
+        request.headers.update(headers)
+
     # a proxy named in the environment cannot reach this machine's own servers
     http: Any = openai.DefaultAioHttpClient(trust_env=not is_loopback(target.base_url))
-    http.event_hooks = {"response": [_guard]}
+    http.event_hooks = {"request": [authorize], "response": [_guard]}
     return openai.AsyncOpenAI(
         base_url=parts._replace(netloc=host, query="", fragment="").geturl(),
-        default_headers=headers,
         default_query=dict(parse_qsl(parts.query, keep_blank_values=True)) or None,
         api_key=target.key,
         max_retries=0,  # the batch looks again itself

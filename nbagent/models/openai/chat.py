@@ -134,7 +134,7 @@ def _add_turn(
 
 
 def _kept_of(message: Message, row: Provider, plan: RequestOptions) -> Mapping[str, Any]:
-    """Return the provider's own fields, of whichever of its models: Gemini's signatures go from one to the other."""
+    """Return the provider's own fields, of any of its models: Gemini's signatures go between them."""
     return _made_by(message, f"{row.name}:") if plan.extra_content else {}
 
 

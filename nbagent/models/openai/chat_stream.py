@@ -1,7 +1,7 @@
 """The chunks of one Chat Completions reply, folded into pieces as they come and into the whole at the end.
 
-Used by `chat.py`, one `ChatStreamParser` for one response, on the background thread; it does no I/O. The path of a
-plain text chunk is kept short: it runs for every token of every run.
+Used by `chat.py`, one `ChatStreamParser` for one response, on the background thread; it does no I/O. The path
+of a plain text chunk is kept short: it runs for every token of every run.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class _OpenCall:
 
 
 class ChatStreamParser:
-    """Takes payloads in order; `finish_reason` is set once the model has ended, `done` with the mark or an error."""
+    """Takes payloads in order; sets `finish_reason` at the model's end, `done` at the mark or an error."""
 
     def __init__(self, target: RequestTarget) -> None:
         self.done = False
@@ -102,7 +102,7 @@ class ChatStreamParser:
         return not self._chunks and self._fault is None
 
     def take(self, payloads: list[bytes]) -> list[ModelEvent]:
-        """Return what the payloads of one read hold, all of its text as one piece; nothing once it is `done`."""
+        """Return the events of the payloads of one read, its text as one piece; nothing once `done`."""
         if self.done:
             return []
         texts: list[str] = []
@@ -130,9 +130,9 @@ class ChatStreamParser:
         """Return the whole reply.
 
         Raises:
-            ModelError: an error object came, something that is no JSON, or a finish reason that is no good end.
-            EarlyEndError: the stream ended before the model did.
-            ProviderProtocolError: there was nothing in it at all.
+            ModelError: an error object came, something that is no JSON, or a finish reason that is no good
+            end. EarlyEndError: the stream ended before the model did. ProviderProtocolError: there was
+            nothing in it at all.
         """
         if self._fault is not None:
             raise self._fault
@@ -229,7 +229,7 @@ class ChatStreamParser:
             self._take_message(message, texts, thoughts)
 
     def _is_repeated(self, content: Any, texts: list[str]) -> bool:
-        """True where the last piece is all that came before it once more, and too long for that to be the text."""
+        """True where the last piece repeats all that came before it, and is too long for that to be text."""
         return (
             type(content) is str
             and len(content) >= _SHORTEST_REPEAT
@@ -295,7 +295,7 @@ class ChatStreamParser:
             call.arguments.append(arguments)
 
     def _call_of(self, index: int | None, call_id: str, name: str) -> _OpenCall:
-        """Find the call that a part belongs to: by index, else by id, else the last open one; begin it where there is none."""
+        """Return the call of a part: by index, else by id, else the last open one, else a new one."""
         found: _OpenCall | None = None
         if index is not None:
             found = self._by_index.get(index)
@@ -391,9 +391,10 @@ def _plain_text(payload: bytes) -> str | None:
 
 
 def _is_another(found: _OpenCall, call_id: str, name: str, *, counted: bool) -> bool:
-    """True where a part with a name begins a call of its own, though its index, or nothing, says that it is `found`.
+    """True where a named part begins a call of its own, though its index says that it is `found`.
 
-    Some servers count every call as the first, and some give no ids: a call whose arguments are whole is over.
+    Some servers count every call as the first, and some give no ids: a call whose arguments are whole is
+    over.
     """
     if not name or not found.name:
         return False

@@ -60,10 +60,10 @@ def data_url(part: FilePart) -> str:
 def kept_fields(
     provider: str, model: str, *, reasoning: str | None, extra: Mapping[str, Any], calls: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], ...]:
-    """Return what a message keeps of a reply's own fields, with who made them, so that they go back as they came.
+    """Return a reply's provider-specific fields as a message keeps them: with who made them.
 
-    `reasoning` is the field in which reasoning text came; `extra` are fields of the message, such as the thought
-    signature of Gemini in `extra_content`, `calls` those of single tool calls by their ids.
+    `reasoning` is the field in which reasoning text came; `extra` are fields of the message, such as the
+    thought signature of Gemini in `extra_content`, `calls` those of single tool calls by their ids.
     """
     fields = {"reasoning_field": reasoning, "extra": dict(extra), "calls": dict(calls)}
     kept = {name: value for name, value in fields.items() if value}
@@ -84,7 +84,7 @@ def schema_prompt(schema: SchemaDefinition) -> str:
 
 
 def sent_description(tool: ToolDefinition, longest: int | None) -> str:
-    """Return a tool's description, without its middle where the provider takes no more than so many characters."""
+    """Return a tool's description, its middle cut out where the provider limits its length."""
     return tool.description if longest is None else truncate(tool.description, longest)
 
 
@@ -95,10 +95,11 @@ def sent_result(message: Message, *, shows_files: bool) -> str:
 
 
 def sent_arguments(text: str) -> str:
-    """Return a tool call's arguments as a request's history holds them: JSON text of an object, whatever came.
+    """Return a tool call's arguments as they are sent back: JSON text of an object, whatever came.
 
-    vLLM, llama.cpp and others parse the arguments that they once wrote, and refuse the whole request where they
-    cannot. What is no object stands in one under `unreadable_arguments`, so that the model sees what it wrote.
+    vLLM, llama.cpp and others parse the arguments that they once wrote, and refuse the whole request where
+    they cannot. What is no object stands in one under `unreadable_arguments`, so that the model sees what it
+    wrote.
     """
     body = text.strip()
     if not body or body == "null":
@@ -117,7 +118,7 @@ def sent_arguments(text: str) -> str:
 
 
 def _leniently(text: str) -> object:
-    """Return JSON data that strict parsers refuse: NaN, raw line ends in text, half an emoji; None for what is none."""
+    """Return JSON data read leniently (NaN, raw line ends in text, half an emoji); None for no JSON."""
     try:
         return load_json(text)
     except (ValueError, TypeError):
@@ -129,7 +130,7 @@ def _leniently(text: str) -> object:
 
 
 def _plain(data: object) -> object:
-    """Return JSON data without what strict parsers refuse: infinite numbers are null, half an emoji is a mark."""
+    """Return JSON data that strict parsers take: infinite numbers are null, half an emoji is a mark."""
     if isinstance(data, dict):
         return {_plain(key): _plain(item) for key, item in data.items()}
     if isinstance(data, list):

@@ -38,7 +38,7 @@ def tool_requests_in(items: Iterable[Mapping[str, Any]]) -> tuple[ToolRequest, .
 
 
 def same_item(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Say whether two items are the same thing told twice: of one type, and by an id or, without ids, by what they say."""
+    """True where two items are the same one sent twice: by type, and by id or, without ids, content."""
     if one.get("type") != other.get("type"):
         return False
     for name in ("call_id", "id"):

@@ -2,9 +2,10 @@
 
 A user makes one, or `resolve_model` does; the runtime calls `check` at launch (any thread), the loop iterates
 `stream` on the background thread. Whoever leaves the iterator early closes it (`contextlib.aclosing`), as for
-`OpenAIChat`; a response that lives at the provider (`background.py`) is then cancelled there. `responses_body` is
-pure: the history always goes as explicit input items, as a previous response's id would tie a session to one
-provider's memory, and fails at some after a background response. `responses_stream.py` reads the reply.
+`OpenAIChat`; a response that lives at the provider (`background.py`) is then cancelled there.
+`responses_body` is pure: the history always goes as explicit input items, as a previous response's id would
+tie a session to one provider's memory, and fails at some after a background response. `responses_stream.py`
+reads the reply.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def responses_body(request: ModelRequest, model: str, row: Provider, plan: Reque
 
 
 def left_out(request: ModelRequest) -> tuple[str, ...]:
-    """Return what a person should know of settings that this wire format has no word for; on a run's first step."""
+    """Return notices, on a run's first step, for settings that this wire format does not have."""
     if request.settings.seed is None or not request.messages or request.messages[-1].role != "user":
         return ()
     return ("the Responses API takes no seed: it is left out",)
@@ -191,7 +192,8 @@ class OpenAIResponses(OpenAICompatibleModel):
         provider: the name of a row in the table of providers, or a row.
         background: whether the provider is asked to run each response on its own side, where it outlives this
             kernel. A provider that cannot is said once, and the run is in the notebook then.
-        queued_timeout_s: how long a background response may wait at the provider before it begins; None waits.
+        queued_timeout_s: how long a background response may wait at the provider before it begins; None
+        waits.
 
     Raises:
         UnknownModelError: no such provider, or an empty id.
@@ -219,8 +221,8 @@ class OpenAIResponses(OpenAICompatibleModel):
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Send `request` and yield what comes; the last event is a `ReplyFinished`.
 
-        With `background`, or where `request.resume` names a response that lives at the provider, `ResponseAttached`
-        events say where it stands, and a dropped connection is taken up again.
+        With `background`, or where `request.resume` names a response that lives at the provider,
+        `ResponseAttached` events say where it stands, and a dropped connection is taken up again.
 
         Raises:
             ModelError: whatever goes wrong at the provider or on the way to it.

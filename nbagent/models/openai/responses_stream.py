@@ -1,8 +1,8 @@
 """The events of one response, folded into pieces as they come and into the whole at the end.
 
-Used by `responses.py` and `background.py`, one `ResponsesStreamParser` for one response, on the background thread; it
-does no I/O. A response that is streamed again or polled goes into the same reply: what came before is not
-repeated. The path of a text delta is kept short: it runs for every token of every run.
+Used by `responses.py` and `background.py`, one `ResponsesStreamParser` for one response, on the background
+thread; it does no I/O. A response that is streamed again or polled goes into the same reply: what came before
+is not repeated. The path of a text delta is kept short: it runs for every token of every run.
 """
 
 from __future__ import annotations
@@ -97,14 +97,14 @@ class ResponsesStreamParser:
         return self.status is None and not self._started and self._fault is None
 
     def again(self) -> None:
-        """Prepare for events that may repeat what was taken: after a cursor, or from the start where there is none."""
+        """Prepare for a resumed stream, whose events may repeat what was taken."""
         self.done, self._fault = False, None
         self._after = self.sequence_number
         if self.sequence_number is None:
             self._skip = sum(map(len, self._text))
 
     def take(self, payloads: list[bytes]) -> list[ModelEvent]:
-        """Return what the payloads of one read hold, all of its text as one piece; nothing once it is `done`."""
+        """Return the events of the payloads of one read, its text as one piece; nothing once `done`."""
         if self.done:
             return []
         texts: list[str] = []
@@ -129,9 +129,9 @@ class ResponsesStreamParser:
         """Return the whole reply.
 
         Raises:
-            ModelError: the response failed, was cancelled at the provider, or something came that is no event.
-            EarlyEndError: the stream ended before the response did.
-            ProviderProtocolError: there was no event of a response in it.
+            ModelError: the response failed, was cancelled at the provider, or something came that is no
+            event. EarlyEndError: the stream ended before the response did. ProviderProtocolError: there was
+            no event of a response in it.
         """
         if self._fault is not None:
             raise self._fault
@@ -242,14 +242,14 @@ class ResponsesStreamParser:
         return False
 
     def _place_of(self, item: Mapping[str, Any], index: int | None) -> int:
-        """Return where an item belongs; one that is not the same thing as what stands there goes to the end."""
+        """Return an item's index; one that differs from what stands there goes to the end."""
         there = self._items.get(index) if index is not None else None
         if index is None or (there is not None and not same_item(there, item)):
             return max(self._items, default=-1) + 1
         return index
 
     def _take_response(self, response: Mapping[str, Any], texts: list[str], kind: str) -> bool:
-        """Take a whole response object, of an event of that kind or retrieved; append text not seen so far."""
+        """Take a whole response object, of an event or retrieved; append text not seen so far."""
         self.response_id = name_in(response.get("id")) or self.response_id
         self._model = name_in(response.get("model")) or self._model
         if response.get("background") is not None:
@@ -277,7 +277,7 @@ class ResponsesStreamParser:
         return bool(tool_requests_in(output))
 
     def _add_missing(self, whole: str, texts: list[str]) -> None:
-        """Append what of the whole text has not come: deltas that were never sent, or sent while nobody read."""
+        """Append the part of the whole text that has not come as deltas."""
         whole = whole_text(whole)
         here = "".join(self._text) + self._pairing.join("".join(texts))
         if whole.startswith(here) and not self._pairing.half:

@@ -1,8 +1,9 @@
 """JSON Schema in the strict subset that providers enforce token by token.
 
-Used when a request body is built; pure. Strict mode wants every object closed and every property required, and
-knows few keywords. What it does not know and what only narrows a value is left out here, for the answer is
-validated against the whole schema anyway; what would change the answer's shape makes a schema "not strict".
+Used when a request body is built; pure. Strict mode wants every object closed and every property required,
+and knows few keywords. What it does not know and what only narrows a value is left out here, for the answer
+is validated against the whole schema anyway; what would change the answer's shape makes a schema "not
+strict".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Ids of tool calls that tell the calls of one reply apart, whatever the server sent. Pure.
 
-Some servers give every call the same id, or none. Two calls are two calls: each is run, approved and answered by
-itself, and the model is told of both by the ids that they have here.
+Some servers give every call the same id, or none. Two calls are two calls: each is run, approved and answered
+by itself, and the model is told of both by the ids that they have here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ID_CHARACTERS = 64  # what OpenAI takes
 
 
 def distinct_requests(requests: tuple[ToolRequest, ...]) -> tuple[ToolRequest, ...]:
-    """Return the calls of one reply, those whose id is empty or comes a second time under one of their own."""
+    """Return the calls of one reply with distinct ids: an empty or repeated one is replaced."""
     ids = [request.tool_call_id for request in requests]
     if all(ids) and len(set(ids)) == len(ids):
         return requests

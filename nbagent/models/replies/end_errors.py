@@ -18,7 +18,7 @@ from nbagent.models.transport.errors import RequestTarget
 
 
 def error_from_end(reply: ReplyFinished, target: RequestTarget) -> ModelError | None:
-    """Return the error that a server's finish reason is, None where the reply ended in a way that the run can use."""
+    """Return the error that a server's finish reason means, None where the run can use the reply."""
     word, who = reply.server_finish_reason, f"provider {target.provider!r}"
     meaning = meaning_of(word) if word is not None else None
     if meaning == "broken_off":

@@ -1,8 +1,9 @@
 """The words that servers end a reply with, as one table: what each means for the run.
 
-Read by both wire formats on the background thread; pure. Servers write a word in any case, with the kind of filter
-before it (`content_filter: SAFETY`) or as the name of an enum's member (`FinishReason.MAX_TOKENS`). What is in no
-row is `unknown`: it is kept and told to the person, and an empty text that ends so is no answer.
+Read by both wire formats on the background thread; pure. Servers write a word in any case, with the kind of
+filter before it (`content_filter: SAFETY`) or as the name of an enum's member (`FinishReason.MAX_TOKENS`).
+What is in no row is `unknown`: it is kept and told to the person, and an empty text that ends so is no
+answer.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ _MEANINGS: dict[str, Meaning] = {word: meaning for meaning, words in _WORDS.item
 
 
 def finish_word(said: Any) -> str | None:
-    """Return the server's own word of what stands in the place of a finish reason; None where that is none."""
+    """Return the server's own word in the place of a finish reason; None where there is none."""
     if isinstance(said, Mapping):
         said = said.get("reason") or said.get("type")
     if not isinstance(said, str):
@@ -70,7 +71,7 @@ def meaning_of(word: str) -> Meaning:
 
 
 def finish_reason_of(word: str | None) -> FinishReason:
-    """Return our word for a server's; what ends no reply of ours (`end_errors.py` raises for it) is an `error`."""
+    """Return our word for a server's; what `end_errors.py` raises for is an `error`."""
     if word is None:
         return "missing"
     meaning = meaning_of(word)

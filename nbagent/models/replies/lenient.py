@@ -1,4 +1,4 @@
-"""Parts of a reply that a server sends in another form than the API has them, read for what they plainly mean.
+"""Parts of a reply that a server sends in another form than the API's, read for what they mean.
 
 Used by both wire formats where a value is not of the type that it should be; pure. What means nothing is a
 `ProviderProtocolError` that names it: no server's mistake becomes an error about our own code.
@@ -47,7 +47,8 @@ def objects_in(value: Any, name: str, target: RequestTarget) -> list[Mapping[str
 def take_text(value: Any, texts: list[str], thoughts: list[str], target: RequestTarget) -> None:
     """Append the text of `value` to `texts`, and what it marks as reasoning to `thoughts`.
 
-    It may be text, a list of parts, one part, or a number; a part without text, such as a picture, holds none.
+    It may be text, a list of parts, one part, or a number; a part without text, such as a picture, holds
+    none.
 
     Raises:
         ProviderProtocolError: it is an object that says neither its type nor any text.

@@ -1,8 +1,8 @@
-"""Reasoning that a server without a reasoning parser leaves in the text, told apart from the answer as it streams.
+"""Reasoning in tags, left in the text by servers without a reasoning parser: split off as it streams.
 
-Used by both wire formats, one `ThinkTags` for one reply; it does no I/O. A block at the very start is reasoning, also
-where a chat template has put its opening tag into the prompt, so that only the closing one comes. A block in the
-middle of a text is text.
+Used by both wire formats, one `ThinkTags` for one reply; it does no I/O. A block at the very start is
+reasoning, also where a chat template has put its opening tag into the prompt, so that only the closing one
+comes. A block in the middle of a text is text.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class ThinkTags:
     def rest(self, *, whole: bool) -> list[ModelEvent]:
         """Return what was held back at the end of the text; `whole` says that the model ended it by itself.
 
-        A block that was never closed is then the answer, as everything there is; else it is reasoning cut short.
+        A block that was never closed is then the answer, as everything there is; else it is reasoning cut
+        short.
         """
         events = self._take("", over=True)
         if self._state == "thought" and whole:
@@ -153,7 +154,7 @@ def apart(text: str, *, whole: bool) -> tuple[str, str]:
 
 
 def _is_meant(before: str, after: str) -> bool:
-    """Tell a tag that closes reasoning from one that a text speaks of: quoted, in code, or amid a sentence."""
+    """True for a tag that closes reasoning; False for one quoted, in code, or amid a sentence."""
     if (before[-1:] in _QUOTES and before) or (after[:1] in _QUOTES and after) or before.count("```") % 2:
         return False
     if not before or before[-1] not in " \t":

@@ -41,10 +41,10 @@ def merged(before: Mapping[str, Any] | None, usage: Mapping[str, Any]) -> Mappin
 
 
 def usage_of(usage: Mapping[str, Any] | None) -> Usage:
-    """Return the counts of a `usage` object of either wire format, whichever names the provider gives its parts.
+    """Return the counts of a `usage` object, whatever names the provider gives its parts.
 
-    Cached tokens that a provider counts beside its input are added to it, and thoughts that are in its total alone to
-    its output: both are inclusive here.
+    Cached tokens that a provider counts beside its input are added to it, and thoughts that are in its total
+    alone to its output: both are inclusive here.
     """
     if not usage:
         return _NOTHING

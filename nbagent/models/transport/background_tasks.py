@@ -1,7 +1,7 @@
 """Background tasks that outlive their caller, such as cancelling a response at its provider.
 
-Used by `openai/background.py` and `client.py` on the background thread. The event loop itself keeps no tasks alive:
-they are held here.
+Used by `openai/background.py` and `client.py` on the background thread. The event loop itself keeps no tasks
+alive: they are held here.
 """
 
 from __future__ import annotations

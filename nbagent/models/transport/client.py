@@ -1,8 +1,8 @@
-"""HTTP requests to providers: one aiohttp session for each event loop, shared by all models, so that connections last.
+"""HTTP requests to providers: one aiohttp session for each event loop, shared by all models.
 
-Used by `stream.py` on the background thread. aiohttp is imported at the first request, in a thread of its own, and so
-are the certificates read: both take a while, in which the loop must go on. Cookies are not kept: what one key was given
-is none of another's business.
+Used by `stream.py` on the background thread. aiohttp is imported at the first request, in a thread of its
+own, and so are the certificates read: both take a while, in which the loop must go on. Cookies are not kept:
+what one key was given is none of another's business.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ async def connect(base_url: str) -> None:
 
 
 async def close_connections() -> None:
-    """Close the running loop's session, after what still has to be said; for the end of the background thread."""
+    """Close the running loop's session, after its background tasks; for the end of the thread."""
     await drain(_TASKS_S)
     client = _clients.pop(asyncio.get_running_loop(), None)
     if client is not None:
@@ -169,7 +169,7 @@ async def _meet(client: _Client, base_url: str) -> _Server:
     if parts.scheme == "https":
         places = os.environ.get("SSL_CERT_FILE") or None, os.environ.get("SSL_CERT_DIR") or None
         options["ssl"] = await asyncio.to_thread(_certificates, *places)
-    proxy = _proxy_for(parts)
+    proxy = proxy_for(parts)
     if proxy is not None:
         remember_url(proxy.geturl())
         credentials, _, proxy_host = proxy.netloc.rpartition("@")
@@ -190,8 +190,8 @@ def _address(server: _Server, path: str) -> str:
     return f"{server.url}{path}{'&' if '?' in path else '?'}{server.query}"
 
 
-def _proxy_for(parts: SplitResult) -> SplitResult | None:
-    """Return the proxy that the environment (or the system) names for an address; none reaches this machine's own."""
+def proxy_for(parts: SplitResult) -> SplitResult | None:
+    """Return the proxy for an address, as the environment or the system has it; none for loopback."""
     host = parts.hostname or ""
     if is_loopback(parts.geturl()) or proxy_bypass(host) or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
@@ -204,7 +204,7 @@ def _proxy_for(parts: SplitResult) -> SplitResult | None:
 
 @cache
 def _certificates(file: str | None, folder: str | None) -> ssl.SSLContext:
-    """Return what servers' certificates are checked against: what SSL_CERT_FILE or SSL_CERT_DIR names, else the system's."""
+    """Return the trusted certificates: of SSL_CERT_FILE or SSL_CERT_DIR, else the system's."""
     if file or folder:
         try:
             return ssl.create_default_context(cafile=file, capath=None if file else folder)

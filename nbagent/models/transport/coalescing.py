@@ -1,11 +1,10 @@
-"""Fewer, larger reads while many streams run at once.
+"""Batch socket reads: of many concurrent streams each is read less often, in larger pieces.
 
-A provider sends a token at a time, and each read costs the loop the same whether it brings one token or ten. With
-one stream every piece is read as it comes. With many, the socket of a stream that brings pieces faster than anyone
-can watch is left alone for some milliseconds, and then read in one go; nobody but the socket waits for that. A rest is
-longer the more streams run and the longer this one has lasted, so that a short answer is hardly later. Rests end
-together, at marks of the loop's clock, so that one timer and one look at the sockets serve many of them. Used on the
-background thread.
+A provider sends a token at a time, and each read costs the loop the same whether it brings one token or ten. One
+stream is read as its pieces come. Among many, the next read of a fast stream is delayed by 2 ms for each other stream,
+at most 200 ms and at most a fifth of the stream's age, so that a short answer is hardly later. Delays end together, at
+multiples of 10 or 50 ms of the loop's clock, so that one timer and one poll of the sockets serve many streams. Used on
+the background thread.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ class ReadCoalescer:
         self._response = response
 
     def rest(self, pieces: int, waited_s: float) -> bool:
-        """Leave the socket alone for a while if that will gather several pieces for the next read; True if so.
+        """Pause reading for a while if that will gather several pieces for the next read; True if so.
 
         `pieces` is how many the last read brought, `waited_s` how long it waited for them.
         """

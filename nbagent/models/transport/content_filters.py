@@ -1,4 +1,4 @@
-"""How providers say that their content filter stopped a request, in the body of an error. Pure; read by `errors.py`."""
+"""How errors say that a content filter stopped the request. Pure; read by `errors.py`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SENTENCES = ("content exists risk", "content management policy", "flagged by mo
 
 
 def is_filtered(body: Any) -> bool:
-    """True where an error's body (or the error object itself) says that a content filter stopped the request."""
+    """True where an error's body (or error object) says that a content filter stopped the request."""
     error = _error(body)
     if isinstance(error, Mapping):
         inner = error.get("innererror")

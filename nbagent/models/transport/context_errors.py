@@ -1,7 +1,8 @@
-"""How servers say that a request is larger than the model's context, in the body of an error. Pure; read by `errors.py`.
+"""How errors say that a request is larger than the model's context. Pure; read by `errors.py`.
 
-Some have a code for it, most a sentence; the sentences are matched by what they have in common, so that a server that
-words it a little otherwise is understood too. A limit on tokens in a minute is none of the context.
+Some have a code for it, most a sentence; the sentences are matched by what they have in common, so that a
+server that words it a little otherwise is understood too. A limit on tokens in a minute is none of the
+context.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ _READ_CHARS = 2000  # of each text: what an echoed prompt says is nobody's error
 
 
 def is_context_exceeded(body: Any) -> bool:
-    """True where an error's body (or the error object itself) says that the request does not fit the model's context."""
+    """True where an error's body (or error object) says that the request does not fit the context."""
     texts = [text[:_READ_CHARS] for text in _texts(body)]
     if any(text.strip().lower() in _CODES for text in texts):
         return True

@@ -1,4 +1,4 @@
-"""What an error's body and headers say: a line for the person, its code, parameter and wait; keys kept out of it all.
+"""What an error's body and headers say: a line for the person, code, parameter, wait; without keys.
 
 Used by `errors.py`; pure. Providers quote the key they refuse, in part or whole.
 """
@@ -29,7 +29,7 @@ def redact(text: str, key: str | None) -> str:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the wait that a provider asks for, in seconds: `retry-after-ms`, or `retry-after` as seconds or a date."""
+    """Return the requested wait in seconds: `retry-after-ms`, or `retry-after` as seconds or a date."""
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return max(milliseconds / 1000, 0.0)

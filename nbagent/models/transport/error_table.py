@@ -1,6 +1,7 @@
 """What can go wrong at a provider or on the way to it, as two tables: by HTTP status, and by exception.
 
-Read by `errors.py`. A row is the class of the error and its two sentences; the names in braces are filled in there.
+Read by `errors.py`. A row is the class of the error and its two sentences; the names in braces are filled in
+there.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class BadHeaderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ErrorTemplate:
-    """One row: the error's class, what happened, and what to do; `sent` is False where nothing left this machine."""
+    """The error's class, what happened, what to do; `sent` is False where nothing left this machine."""
 
     kind: type[ModelError]
     what: str
@@ -215,7 +216,7 @@ UNEXPECTED = ErrorTemplate(
 
 @cache
 def transport_faults() -> tuple[tuple[tuple[type[BaseException], ...], ErrorTemplate], ...]:
-    """Return the rows for exceptions; the first that has a class of the exception, or of one of its causes, decides."""
+    """Return the rows for exceptions; the first with a class of the exception or of a cause decides."""
     import aiohttp  # loaded by now
 
     return (

@@ -1,8 +1,8 @@
 """Whatever goes wrong between us and a provider, as one ModelError that says what happened and what to do.
 
-Used by the wire formats on the background thread. Four ways in: an HTTP status, an exception of aiohttp or of the
-socket below it, an error object inside a reply, and a reply that is no reply. Of an exception and its causes the
-first row of the table that has one of their classes decides. A key never gets into a message.
+Used by the wire formats on the background thread. Four ways in: an HTTP status, an exception of aiohttp or of
+the socket below it, an error object inside a reply, and a reply that is no reply. Of an exception and its
+causes the first row of the table that has one of their classes decides. A key never gets into a message.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ CHAT_COMPLETIONS = Api("Chat Completions")
 class RequestTarget:
     """Who is asked: what requests carry (`base_url`, `headers`), and the values that messages name.
 
-    `key` is here only to be cut out of what is shown. `sends_finish_reason` is False for a server whose streams end
-    without one, as its row says.
+    `key` is here only to be cut out of what is shown. `sends_finish_reason` is False for a server whose
+    streams end without one, as its row says.
     """
 
     provider: str
@@ -170,7 +170,7 @@ def error_from_exception(
 
 
 def error_from_reply(why: str, target: RequestTarget) -> ProviderProtocolError:
-    """Return the error for a reply that breaks the wire format; `why` is a clause such as `its stream ended early`."""
+    """Return the error for a reply that breaks the wire format; `why`: `its stream ended early`."""
     return ProviderProtocolError(
         redact(
             f"provider {target.provider!r} broke off its reply for model {target.model!r}: {why}", target.key
@@ -220,7 +220,7 @@ def error_from_body(block: bytes, content_type: str, target: RequestTarget) -> P
 
 
 def is_ollamas_own(block: bytes) -> bool:
-    """True where a body begins with a line of Ollama's own API: JSON lines that say whether they are the last."""
+    """True where a body begins with a line of Ollama's own API: JSON with `done` in it."""
     line = block.lstrip().partition(b"\n")[0]
     if b'"done"' not in line:
         return False

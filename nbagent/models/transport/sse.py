@@ -1,8 +1,8 @@
 """Server-sent events from blocks of bytes, cut anywhere: bytes in, a list of data payloads out.
 
-Used by both wire formats, one decoder for one response, on the background thread. It does no I/O, and raises nothing
-but that an event is too large, which is never kept whole. Comments, ids, retry hints and the names of events but
-`error` are dropped: the providers say everything in the data.
+Used by both wire formats, one decoder for one response, on the background thread. It does no I/O, and raises
+nothing but that an event is too large, which is never kept whole. Comments, ids, retry hints and the names of
+events but `error` are dropped: the providers say everything in the data.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _DONE = b"[DONE]"
 class SSEDecoder:
     """Takes blocks in order; a payload comes out with the blank line that ends its event.
 
-    Lines may end in LF, CRLF or CR. Several `data:` lines of one event are joined by LF, as the
-    specification has it, but for servers that part their events by one line end: where a line begins another JSON
-    object, or is the mark of the end, the object before it is a payload of its own. An event of more than `limit`
+    Lines may end in LF, CRLF or CR. Several `data:` lines of one event are joined by LF, as the specification
+    has it, but for servers that part their events by one line end: where a line begins another JSON object,
+    or is the mark of the end, the object before it is a payload of its own. An event of more than `limit`
     bytes is a MessageTooLargeError.
     """
 
@@ -119,7 +119,7 @@ class SSEDecoder:
 
 
 def _begins_another(data: list[bytes], text: bytes) -> bool:
-    """True where `text` cannot go on with the JSON in `data`: a whole object and one more are never one value."""
+    """True where `text` cannot continue the JSON in `data`: two whole objects are never one value."""
     return (
         text.startswith((b"{", _DONE))
         and data[0].lstrip().startswith(b"{")

@@ -1,8 +1,8 @@
 """One request to a provider and the bytes of its answer, with every failure as a ModelError.
 
-Used by the wire formats on the background thread; it knows HTTP and nothing of what the bytes mean. A body is read in
-blocks as they arrive (`coalescing.py` lets them gather where many streams run); reading it to its end lets the
-connection serve the next request, closing it before that closes the connection.
+Used by the wire formats on the background thread; it knows HTTP and nothing of what the bytes mean. A body is
+read in blocks as they arrive (`coalescing.py` lets them gather where many streams run); reading it to its end
+lets the connection serve the next request, closing it before that closes the connection.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class ResponseStream:
             return b""
 
     def is_stream(self, start: bytes) -> bool:
-        """True where the body is a stream of events, by its type, or by its first block where that says nothing."""
+        """True where the body is an event stream, by its type, or by its first block without one."""
         if "event-stream" in self._content_type:
             return True
         if "json" in self._content_type or "html" in self._content_type:
@@ -179,7 +179,7 @@ async def fetch_json(target: RequestTarget, path: str, body: bytes | None, timeo
 async def open_stream(
     target: RequestTarget, path: str, body: bytes | None, idle_timeout_s: float | None
 ) -> ResponseStream:
-    """Post `body` (JSON) to `path` below the base URL, or get it without one; return the answer, its body to come.
+    """Post `body` (JSON) to `path` below the base URL, or get it without one; return the open response.
 
     Raises:
         ModelError: no connection, or an HTTP status that is no success.

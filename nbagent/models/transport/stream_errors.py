@@ -1,7 +1,8 @@
-"""Errors that servers write into a stream that began well: which events are one, whatever form they have. Pure.
+"""Errors in a stream that began well: which events are one, whatever form they have. Pure.
 
-A stream answers 200 before the server knows whether it will get through. What goes wrong later is an `error` object,
-an event named `error`, a line `error: ...` of no event at all, or the body of a framework's error page.
+A stream answers 200 before the server knows whether it will get through. What goes wrong later is an `error`
+object, an event named `error`, a line `error: ...` of no event at all, or the body of a framework's error
+page.
 """
 
 from __future__ import annotations
