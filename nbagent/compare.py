@@ -105,7 +105,7 @@ def _contenders(given: Any) -> dict[str, Any]:
 
 
 def _agent(one: Any) -> Any:
-    """An agent for a model; whatever can start runs is one already."""
+    """Return an agent for a model; whatever can start runs is one already."""
     if hasattr(one, "start"):
         return one
     if isinstance(one, str | Model):
@@ -150,6 +150,6 @@ _MEASURED = (
 
 
 def _fields(output: RunOutput) -> dict[str, Any]:
-    """The fields of a typed answer that is one record, as columns; others have none."""
+    """Return the fields of a typed answer that is one record, as columns; others have none."""
     rows = rows_of(output.content) if output.output_valid else []
     return {f"answer.{name}": value for name, value in rows[0].items()} if len(rows) == 1 else {}

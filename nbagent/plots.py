@@ -156,7 +156,7 @@ def plot_latency(by: str = "model", **filters: Any) -> Figure:
 
 
 def _bars(runs: pd.DataFrame, steps: pd.DataFrame, begin: Any) -> tuple[list[_Bar], list[str]]:
-    """The bars of all runs, and the names of the lanes they lie in; overlapping calls take further lanes."""
+    """Return the bars of all runs, and the names of the lanes they lie in; overlapping calls take further lanes."""
     bars: list[_Bar] = []
     lanes: list[str] = []
     for depth, run in _tree(runs.to_dict("records")):
@@ -205,7 +205,7 @@ def _frame(by: str, filters: dict[str, Any], *, but_not: str = "") -> pd.DataFra
 
 
 def _canvas(*, height: float) -> tuple[Figure, Axes]:
-    """An empty picture on a clear ground; its size is in inches."""
+    """Return an empty picture on a clear ground; its size is in inches."""
     figure = _picture_class()(figsize=(8, min(height, 14)), layout="constrained", facecolor="none")
     axes = figure.add_subplot(facecolor="none")
     axes.tick_params(colors=INK, labelcolor=INK)
@@ -221,7 +221,7 @@ def _canvas(*, height: float) -> tuple[Figure, Axes]:
 
 @functools.cache
 def _picture_class() -> type[Figure]:
-    """A Figure that shows itself as a PNG in a notebook in which nothing has set matplotlib up."""
+    """Return a Figure that shows itself as a PNG in a notebook in which nothing has set matplotlib up."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -314,5 +314,5 @@ def _seconds(at: Any, begin: Any) -> float | None:
 
 
 def _short(name: str) -> str:
-    """A long name's end tells more than its beginning: ids differ there."""
+    """Return the end of a long name, which tells more than its beginning: ids differ there."""
     return name if len(name) <= _LONGEST else "..." + name[3 - _LONGEST :]

@@ -105,7 +105,7 @@ class Batch:
         return [*self._results.notices, cut]
 
     def done(self) -> bool:
-        """True once every row has its end and each run's end is committed."""
+        """Return True once every row has its end and each run's end is committed."""
         return self._active.finished.done()
 
     # --------------------------------------------------------------- waiting
@@ -287,7 +287,7 @@ class Batch:
         return self
 
     def _plan_for(self, changes: RowChanges) -> BatchPlan:
-        """The plan by which rows are asked again. Raises ConfigurationError."""
+        """Return the plan by which rows are asked again. Raises ConfigurationError."""
         plan = self._plan
         if plan is None:
             if not self._definition.get("spec"):

@@ -54,7 +54,7 @@ class RowChanges:
         return replace(changed, group=1, is_variant=changed.key != batch_key)
 
     def _schema(self, plan: BatchPlan) -> Any:
-        """The batch's own schema: its frame has one kind of answers, whoever gives them."""
+        """Return the batch's own schema: its frame has one kind of answers, whoever gives them."""
         schema = plan.output_schema
         return None if schema is None else schema
 
@@ -127,7 +127,7 @@ class RowsAgain:
         return requests
 
     def _rows_to(self, positions: Sequence[int], given: Any) -> list[Numbered]:
-        """The rows by position up to the last of these, of the table that is given or of the batch's own."""
+        """Return the rows by position up to the last of these, of the table that is given or of the batch's own."""
         source = source_of(given) if given is not None else self._own()
         if source is None:
             raise ConfigurationError(
@@ -144,7 +144,7 @@ class RowsAgain:
         return rows[: max(positions) + 1]
 
     def _own(self) -> RowSource | None:
-        """The rows that the batch was given: records, or the values of one column."""
+        """Return the rows that the batch was given: records, or the values of one column."""
         if self.source is None or self.source.frame is None:
             return None
         frame = self.source.frame()

@@ -57,12 +57,12 @@ def index_of(rows: Any) -> dict[str, Any]:
 
 
 def _label(name: Any) -> Any:
-    """A column's name again: a tuple is a list in JSON."""
+    """Return a column's name again: a tuple is a list in JSON."""
     return tuple(name) if isinstance(name, list) else name
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a variable reads back from JSON as it was."""
+    """Say whether a variable reads back from JSON as it was."""
     try:
         return bool(load_json(dump_json(value, default=None)) == value)
     except (TypeError, ValueError):

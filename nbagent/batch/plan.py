@@ -153,7 +153,7 @@ class BatchPlan:
 
 
 def _answer_spec(spec: AgentSpec) -> dict[str, Any]:
-    """What of a spec makes an answer; limits end a run, and change no answer that was given."""
+    """Return what of a spec makes an answer; limits end a run, and change no answer that was given."""
     data = {name: value for name, value in spec.to_data().items() if name != "limits"}
     if isinstance(spec, TeamSpec):
         data["members"] = [_answer_spec(member) for member in spec.members]

@@ -30,7 +30,7 @@ def bar_of(progress: Callable[[], BatchProgress]) -> Iterator[Callable[[], None]
 
 
 def _postfix(now: BatchProgress) -> str:
-    """What the bar itself does not say."""
+    """Return what the bar itself does not say."""
     parts = [f"{now.failed} failed"] if now.failed else []
     parts += [f"{now.cancelled} cancelled"] if now.cancelled else []
     parts += [f"{now.not_asked} not asked"] if now.not_asked else []

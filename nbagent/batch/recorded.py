@@ -1,6 +1,6 @@
 """A batch as the record has it: its rows folded from their runs and entries, and followed while another kernel works.
 
-`rows_of` is pure. `Follower` is to a batch of another kernel what `Feed` is to one of this kernel, on the
+`rows_of` is pure. `Follower` is to a batch of another kernel what `BatchRunner` is to one of this kernel, on the
 background loop: what it finds in the record are the outcomes.
 """
 
@@ -49,11 +49,6 @@ class Rows:
     keys: list[Any] = field(default_factory=list)
     outcomes: list[RowOutcome | None] = field(default_factory=list)
     budget: BatchBudget
-
-    @property
-    def running(self) -> int:
-        """Rows that have no outcome yet."""
-        return sum(one is None for one in self.outcomes)
 
 
 def rows_of(stored: StoredBatch, answers: Answers) -> Rows:

@@ -165,7 +165,7 @@ def messages(run: Any = None, *, session: Any = None) -> pd.DataFrame:
 
 
 def family(run: Any) -> pd.DataFrame:
-    """A run and all runs below it, in launch order: agent, status and times.
+    """Return a run and all runs below it, in launch order: agent, status and times.
 
     Raises UnknownNameError for a run that nobody launched, and UnknownOptionError for a batch.
     """

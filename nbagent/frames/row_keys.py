@@ -36,7 +36,7 @@ def key_data(key: Any) -> Any:
 
 
 def _of_library(key: Any) -> Any:
-    """A value of numpy or pandas, told by what it can do: neither is imported for it."""
+    """Return a value of numpy or pandas, told by what it can do: neither is imported for it."""
     if type(key).__name__ in ("NaTType", "NAType"):
         return None
     if type(key).__name__ == "datetime64":

@@ -40,7 +40,7 @@ def _decide(arguments: Line, decision: Decision, done: str) -> Run | None:
 
 
 def _only_paused(current: Runtime) -> str:
-    """The one run that waits for a person. Raises UnknownOptionError if there is none, or more than one."""
+    """Return the one run that waits for a person. Raises UnknownOptionError if there is none, or more than one."""
     from nbagent.store import list_runs
 
     waiting = list_runs(current.store, status="paused")

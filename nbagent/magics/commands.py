@@ -233,7 +233,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         return run
 
     def _agent(self, options: Line) -> Agent:
-        """The agent that the line names, with the line's own model, tools and instructions where given."""
+        """Return the agent that the line names, with the line's own model, tools and instructions where given."""
         from dataclasses import replace
 
         names = self._names

@@ -154,7 +154,7 @@ def _watched(batch: Batch, show: Any) -> Any:
 
 
 def batch_named(key: str) -> Batch | None:
-    """The batch that a word of the line means, of whatever kernel; None where it is no batch."""
+    """Return the batch that a word of the line means, of whatever kernel; None where it is no batch."""
     from nbagent.batch import batch_named as found
 
     return found(key)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def find_run(run_id: str) -> Run | None:
-    """The run of that id, or None."""
+    """Return the run of that id, or None."""
     from nbagent import runtime
 
     try:
@@ -22,7 +22,7 @@ def find_run(run_id: str) -> Run | None:
 
 
 def session(word: str | None, names: Mapping[str, Any]) -> Any:
-    """What `--session` names: a Session of the notebook, else an id."""
+    """Return what `--session` names: a Session of the notebook, else an id."""
     from nbagent.session import Session
 
     named = names.get(word) if word else None
@@ -33,7 +33,7 @@ _SHELLS_OWN = frozenset({"open", "exit", "quit", "get_ipython"})
 
 
 def evaluate(expression: str, names: Mapping[str, Any], what: str) -> Any:
-    """The value of a name or expression of the notebook, such as `City` or `list[City]`."""
+    """Return the value of a name or expression of the notebook, such as `City` or `list[City]`."""
     try:
         return eval(expression, dict(names))  # noqa: S307 - the user's own notebook, the user's own line
     except NameError as error:

@@ -38,7 +38,7 @@ def _metrics(_shell: InteractiveShell, arguments: Line) -> Any:
 
 
 def _filters(arguments: Line) -> dict[str, Any]:
-    """The filters that the line gives."""
+    """Return the filters that the line gives."""
     return {name: getattr(arguments, name) for name in ("session", "since", "label", "batch")}
 
 
@@ -136,7 +136,7 @@ def _show_again(shell: InteractiveShell, run: Run) -> None:
 
 
 def _named(arguments: Line, verb: str) -> list[str]:
-    """The runs that the line names. Raises UnknownOptionError if it names none."""
+    """Return the runs that the line names. Raises UnknownOptionError if it names none."""
     if not arguments.runs:
         raise UnknownOptionError(f"%agent {verb} names no run", "name runs by id or label")
     return list(arguments.runs)

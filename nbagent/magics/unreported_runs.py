@@ -1,4 +1,4 @@
-"""Whom `%agent wait` waits for, where it names nobody: the background runs that no cell has waited for yet. Main thread.
+"""The runs that a bare `%agent wait` waits for: background runs whose end has not been reported yet. Main thread.
 
 A run that ended before the cell came counts too. A run that is answered from an earlier one ends at once: the
 cell must say the same of it as it said of the run that was asked, or two executions of a notebook would

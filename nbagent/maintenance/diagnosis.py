@@ -90,7 +90,7 @@ def _record() -> dict[str, str]:
 
 
 def _content(store: Store) -> dict[str, str]:
-    """What the record holds, or why it cannot be read."""
+    """Return what the record holds, or why it cannot be read."""
     try:
         (row,) = store.read(_COUNTS, timeout_s=3.0)
     except NBAgentError as error:
@@ -110,7 +110,7 @@ def _files(path: Path) -> tuple[Path, Path]:
 
 
 def _options() -> dict[str, str]:
-    """The options that are not as they are by default, and where each comes from."""
+    """Return the options that are not as they are by default, and where each comes from."""
     found = {}
     for name in settings.OPTIONS:
         try:

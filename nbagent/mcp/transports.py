@@ -43,7 +43,7 @@ class ServerTransport(Protocol):
         ...
 
     def last_words(self) -> str:
-        """What the far end said last, on one line, or nothing."""
+        """Return what the far end said last, on one line, or nothing."""
         ...
 
 

@@ -59,7 +59,7 @@ def show_batch(batch_id: str) -> None:
 def flush_snapshots(runs: Iterable[Run]) -> None:
     """Write the static output of these runs' cards as it is now; called by cells that waited for them.
 
-    Executors without a front end (nbclient, `jupyter execute`) hear only the cell that runs: what the flusher
+    Executors without a front end (nbclient, `jupyter execute`) hear only the cell that runs: what the updater
     wrote after the launching cell had ended is lost there, and written again by this.
     """
     if kernel.in_kernel():

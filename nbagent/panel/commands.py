@@ -61,7 +61,7 @@ async def cancel_runs(run_ids: Iterable[str]) -> None:
 
 
 def _names_a_call(content: Mapping[str, Any]) -> bool:
-    """Whether a decision says what it is on: a click is for the one call that it stood beside."""
+    """Say whether a decision says what it is on: a click is for the one call that it stood beside."""
     return isinstance(content.get("tool_call_id"), str) and isinstance(content.get("step"), int)
 
 

@@ -47,7 +47,7 @@ class NumberedChannel:
         return message
 
     def resend_due(self, now_s: float) -> bool:
-        """True once, a second after the last message."""
+        """Return True once, a second after the last message."""
         if self._resend_at is None or now_s < self._resend_at:
             return False
         self._resend_at = None

@@ -1,7 +1,7 @@
 """`PanelWidget`: the one widget, over one script and one style sheet; `shows` says which of its two faces it has.
 
 `card/widget.py` makes it a run's card, `table/widget.py` the table of all runs. Made on the main thread;
-messages are sent on the background thread by the flusher and the ticker, and heard on the main or a subshell
+messages are sent on the background thread by the updater and the ticker, and heard on the main or a subshell
 thread. anywidget is imported only here. `panel.js` is an ES module as it stands: nothing is built or fetched.
 """
 
@@ -60,7 +60,7 @@ class PanelWidget(anywidget.AnyWidget):
             self._command(content)
 
     def _repr_mimebundle_(self, **_: Any) -> Any:
-        """The widget's view, with a text that is the same in every execution (nbval compares it)."""
+        """Return the widget's view, with a text that is the same in every execution (nbval compares it)."""
         data: dict[str, Any] = {"text/plain": self.first_line}
         if self._view_name is not None:
             view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}

@@ -148,7 +148,7 @@ class OutputSchema:
         return TypedAnswer(given.text, value)
 
     def _inner_schema(self) -> Mapping[str, Any]:
-        """The schema as the user wrote it, without our wrapper."""
+        """Return the schema as the user wrote it, without our wrapper."""
         if self.wrapper is None:
             return self.json_schema
         inner = dict(self.json_schema["properties"][self.wrapper])

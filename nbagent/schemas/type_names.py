@@ -53,7 +53,7 @@ def type_name(target: Any) -> str:  # noqa: PLR0911 - one for each form of a typ
 
 
 def _parts(target: Any) -> tuple[Any, tuple[Any, ...]]:
-    """A type's origin and arguments; a pydantic model's are its own."""
+    """Return a type's origin and arguments; a pydantic model's are its own."""
     made = getattr(target, "__pydantic_generic_metadata__", None) if isinstance(target, type) else None
     if made and made["args"]:
         return made["origin"], made["args"]
@@ -99,7 +99,7 @@ def _annotated_name(target: Any) -> str:
 
 
 def _changes_nothing(note: Any) -> bool:
-    """Whether a note only describes, or chooses among a union's members by a field."""
+    """Say whether a note only describes, or chooses among a union's members by a field."""
     if isinstance(note, FieldInfo):
         return note.default_factory is None and not note.metadata
     return isinstance(note, str)

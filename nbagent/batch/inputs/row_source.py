@@ -217,7 +217,7 @@ def _of_series(series: Any) -> RowSource:
 
 
 def _of_relation(relation: Any) -> RowSource:
-    """The relation's query is run here, once: what the user does with the connection later changes no row."""
+    """Run the relation's query here, once: what the user does with the connection later changes no row."""
     check_names(list(relation.columns))
     own = relation.project("*")  # the user may be fetching from the other
     return _of_typed_rows(list(own.columns), [str(one) for one in own.types], own.fetchall())

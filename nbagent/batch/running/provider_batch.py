@@ -164,7 +164,7 @@ class ProviderBatchRunner(BatchRunner):
         await self._record()
 
     async def _poll(self, job_id: str) -> BatchJob | None:
-        """A job as it stands, None where the provider cannot be reached just now."""
+        """Return a job as it stands, None where the provider cannot be reached just now."""
         try:
             return await self._files.look(job_id)
         except ModelError as error:
@@ -274,7 +274,7 @@ class ProviderBatchRunner(BatchRunner):
 
 
 def _end(outcome: RowOutcome, plan: Any) -> dict[str, Any]:
-    """A run's end as the store has it."""
+    """Return a run's end as the store has it."""
     good, schema = outcome.is_good, plan.output_schema
     return {
         "status": outcome.status,

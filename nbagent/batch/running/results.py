@@ -220,7 +220,7 @@ class Results:
         return stop
 
     def progress(self, budget: BatchBudget, *, running: int, pace_per_s: float | None) -> BatchProgress:
-        """Where the batch stands now."""
+        """Return where the batch stands now."""
         with self.changed:
             counts = {status: count for status, count in self._counts.items() if count}
             now_s = self._ended_s if self._ended_s is not None else time.monotonic()

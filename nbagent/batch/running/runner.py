@@ -270,7 +270,7 @@ class BatchRunner:
         live.ended.add_done_callback(lambda _: self._ended(request, live))
 
     def _row_of(self, request: RowRequest) -> dict[str, Any]:
-        """What the launch of a row, or of several, says of them."""
+        """Return what the launch of a row, or of several, says of them."""
         keys = [key_data(self._results.keys[position]) for position in request.positions]
         return {
             "position": request.positions[0] if len(request.positions) == 1 else list(request.positions),

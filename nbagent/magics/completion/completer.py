@@ -126,7 +126,7 @@ def _place(text: str, parser: LineParser, verb: str = "") -> CursorContext | Non
 
 
 def _argument(place: CursorContext, parser: LineParser, names: dict[str, Any]) -> Completions | None:
-    """What fits as the next argument: the value of the flag before it, else a flag or a positional's value."""
+    """Return what fits as the next argument: the value of the flag before it, else a flag or a positional's value."""
     option, used, positional = _read(place, parser)
     if option is not None:
         return _value(option, place.begun, names, place.verb)
@@ -147,7 +147,7 @@ def _argument(place: CursorContext, parser: LineParser, names: dict[str, Any]) -
 def _read(
     place: CursorContext, parser: LineParser
 ) -> tuple[argparse.Action | None, set[argparse.Action], list[str]]:
-    """The flag that waits for its value, the flags that cannot come again, and the words without a flag."""
+    """Return the flag that waits for its value, the flags that cannot come again, and the words without a flag."""
     option: argparse.Action | None = None
     used: set[argparse.Action] = set()
     positional: list[str] = []
@@ -165,7 +165,7 @@ def _read(
 
 
 def _positional(parser: LineParser, number: int) -> argparse.Action | None:
-    """The argument that the next word without a flag is for."""
+    """Return the argument that the next word without a flag is for."""
     for place, action in enumerate(parser.positionals):
         if number == place or action.nargs in ("*", "+"):
             return action

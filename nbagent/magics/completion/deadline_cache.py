@@ -1,4 +1,4 @@
-"""Questions that must not make a person wait: asked on a thread of their own, answered in time or at the next ask.
+"""Run a lookup in a thread with a deadline; on timeout return the previous answer and cache the new one.
 
 Called by completion on the kernel's main thread.
 """
@@ -16,7 +16,7 @@ WAIT_S = 0.05
 
 
 class DeadlineCache(Generic[T]):
-    """The last answer to each question, and the questions under way, by their keys."""
+    """The last answer of each lookup, and the lookups under way, by their keys."""
 
     def __init__(self) -> None:
         self._answers: dict[Hashable, Sequence[T]] = {}

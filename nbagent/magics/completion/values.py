@@ -99,7 +99,7 @@ def _values(request: CompletionRequest) -> list[str]:
 
 
 def _files(request: CompletionRequest) -> list[str]:
-    """The files beside what was begun, as they are written there; a folder ends with a slash."""
+    """Return the files beside what was begun, as they are written there; a folder ends with a slash."""
     begun = Path(request.begun)
     folder = begun if request.begun.endswith("/") else begun.parent
     try:

@@ -137,7 +137,7 @@ class DisplayedRun:
 
 
 class CardUpdater:
-    """The one flusher. Its methods run on the background loop, `add` on any thread."""
+    """The one updater of all cards. Its methods run on the background loop, `add` on any thread."""
 
     def __init__(self) -> None:
         self._displayed: list[DisplayedRun] = []

@@ -100,7 +100,7 @@ def _facts_line(row: CardRow) -> str:
 
 
 def _members(row: CardRow) -> str:
-    """The runs under it, a line each, indented by their depth."""
+    """Return the runs under it, a line each, indented by their depth."""
     lines = []
     for one in row["members"]:
         parts = [f"<strong>{escape(one['name'])}</strong>", escape(one["status"]), escape(one["tokens"])]
@@ -117,7 +117,7 @@ def _text(row: CardRow, text: str) -> str:
 
 
 def _tree(nodes: list[CardRow]) -> str:
-    """A structured answer in its own shape, as nested lists."""
+    """Return a structured answer in its own shape, as nested lists."""
     items = []
     for node in nodes:
         name = f"{escape(node['name'])}: " if node["name"] else ""

@@ -1,4 +1,4 @@
-"""The board: the line of every run in the store's view, and what of it changed since the last tick.
+"""The table's model: the row of every run in the store's view, and what changed since the last tick.
 
 Owned by `table/widget.py`, which ticks it on the background loop. This kernel's unfinished runs are looked at
 by the version of their record, which costs a comparison a run; all others come from the store and change when
@@ -20,7 +20,7 @@ ECHO_S = 1.0
 
 
 class TableModel:
-    """All lines by run id. Invariant: a run in `_watched` is this kernel's and its line is of that version.
+    """All rows by run id. Invariant: a run in `_watched` is this kernel's, and its row is of that version.
 
     With `batch_id` it holds that batch's runs only.
     """
@@ -51,7 +51,7 @@ class TableModel:
     def changes(self, stored: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
         """Return what changed since the last call: whole lines of new runs, single cells of known ones.
 
-        `stored` are rows of the store's `Overview` that may hold news; this kernel's runs are taken from
+        `stored` are rows of the store's `RunSummary` that may hold news; this kernel's runs are taken from
         itself.
         """
         new: list[TableRow] = []
@@ -76,7 +76,7 @@ class TableModel:
         return {name: value for name, value in (("new", new), ("cells", cells)) if value}
 
     def _put(self, row: TableRow, new: list[TableRow], cells: list[list[Any]]) -> None:
-        """Take a line up and note what of it is news. A cell's change is its column's number and its value."""
+        """Store a row and note what of it changed. A cell's change is its column's number and its value."""
         old = self._rows.get(row[0])
         if old == row:
             return
@@ -173,7 +173,7 @@ class TableModel:
         return len(self._watched)
 
     def unfinished(self, *, batch_id: str | None = None, elsewhere: bool = False) -> list[str]:
-        """The ids of unfinished runs: all, those of a batch, or only those of other kernels."""
+        """Return the ids of unfinished runs: all, those of a batch, or only those of other kernels."""
         with self._lock:
             return [
                 run_id
@@ -184,10 +184,10 @@ class TableModel:
             ]
 
     def has(self, run_id: str) -> bool:
-        """True if the run is on the board."""
+        """Return True if the table has the run."""
         return run_id in self._rows
 
     def rows(self) -> list[TableRow]:
-        """All lines, in no order."""
+        """Return all rows, in no order."""
         with self._lock:
             return list(self._rows.values())

@@ -1,7 +1,7 @@
-"""One run as one line of the table: short cells of plain data in a fixed order. Pure.
+"""One run as one row of the table: short cells of plain data in a fixed order. Pure.
 
 Made from a live record on the background loop at each tick, and from rows of the store for all other runs;
-both give the same line for the same run. Texts are plain and cut: the front end shows them as text.
+both give the same row for the same run. Texts are plain and cut: the front end shows them as text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from nbagent.core import last_line, one_line
 from nbagent.run import FINISHED, RunRecord, sum_known
 
-# the order of a line's cells; the front end is told it with the first message
+# the order of a row's cells; the first message tells it to the front end
 COLUMNS = (
     "id", "title", "agent", "model", "status", "reason", "session", "parent", "batch", "created_ms", "began_ms",
     "ended_ms", "tokens", "cost", "priced", "says", "prompt", "error", "attempt",
@@ -27,7 +27,7 @@ _STATUS, _BATCH, _ATTEMPT = (COLUMNS.index(name) for name in ("status", "batch",
 
 
 def row_of(record: RunRecord) -> TableRow:
-    """Return a run of this kernel as a line."""
+    """Return a run of this kernel as a row."""
     launch, end, calls = record.launch, record.end, tuple(record.model_calls)
     priced = sum(call.cost_usd is not None for call in calls)
     tokens = sum_known(
@@ -65,7 +65,7 @@ def row_of(record: RunRecord) -> TableRow:
 
 
 def row_of_stored(row: Mapping[str, Any]) -> TableRow:
-    """Return a run of the store's `Overview` as a line."""
+    """Return a run of the store's `RunSummary` as a row."""
     final = row["status"] in FINISHED
     text = row["content"] if row["content"] is not None else row["partial_text"]
     names = ("run_id", "label", "agent_name", "provider", "model", "status", "stop_reason", "session_id",
@@ -79,26 +79,26 @@ def row_of_stored(row: Mapping[str, Any]) -> TableRow:
     )
 
 
-def is_final(line: TableRow) -> bool:
-    """True if the line's run has ended."""
-    return line[_STATUS] in FINISHED
+def is_final(row: TableRow) -> bool:
+    """Return True if the row's run has ended."""
+    return row[_STATUS] in FINISHED
 
 
-def is_older(line: TableRow, known: TableRow | None) -> bool:
-    """True if a run's line is from before one that is known: an earlier attempt, or the same one not yet ended."""
-    if known is None or line[_ATTEMPT] != known[_ATTEMPT]:
-        return known is not None and bool(line[_ATTEMPT] < known[_ATTEMPT])
-    return is_final(known) and not is_final(line)
+def is_older(row: TableRow, known: TableRow | None) -> bool:
+    """True if a run's row is from before one that is known: an earlier attempt, or the same one not yet ended."""
+    if known is None or row[_ATTEMPT] != known[_ATTEMPT]:
+        return known is not None and bool(row[_ATTEMPT] < known[_ATTEMPT])
+    return is_final(known) and not is_final(row)
 
 
-def batch_of(line: TableRow) -> str | None:
-    """Return the batch that the line's run belongs to."""
-    found: str | None = line[_BATCH]
+def batch_of(row: TableRow) -> str | None:
+    """Return the batch that the row's run belongs to."""
+    found: str | None = row[_BATCH]
     return found
 
 
 def _row(**of: Any) -> TableRow:
-    """Build the line; the one place where its cells are put in their order."""
+    """Build the row; the one place where its cells are put in their order."""
     label, agent = of["label"], of["agent_name"]
     cached = of["cached_from"] is not None
     reason = of["stop_reason"] or ""

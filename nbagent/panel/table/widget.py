@@ -1,6 +1,6 @@
-"""The table of all runs in a kernel: one widget over the board, however often it is displayed, and its ticker.
+"""The table of all runs in a kernel: one widget over the model, however often it is displayed, and its ticker.
 
-`show` runs on the main thread; the ticker is a task on the background loop. It looks at the board at most ten
+`show` runs on the main thread; the ticker is a task on the background loop. It ticks the model at most ten
 times a second while a run of this kernel is unfinished, and once a second at the outside of the store's file
 otherwise: nothing is sent when nothing changed, and the file is read only when another process has written.
 """
@@ -66,14 +66,14 @@ class RunTable(PanelWidget):
 
 
 class Table:
-    """The board of one store with its widget, its displays and its ticker."""
+    """The model of one store with its widget, its displays and its ticker."""
 
     def __init__(self, store: Store, batch_id: str | None = None) -> None:
         self.store = store
         self.model = TableModel(batch_id)
         self.widget = RunTable(self.model)
         self._displays: list[tuple[str, contextvars.Context]] = []
-        self._written_seq = -1  # of the board, when the snapshots were last written
+        self._written_seq = -1  # of the model, when the snapshots were last written
         self._sending = threading.RLock()
         self._others_version = 0
         self._latest: datetime | None = None
@@ -179,7 +179,7 @@ class Table:
             self._write_static_in_cells()
 
     def _take(self, found: RunSummary | None) -> None:
-        """Give the board what was read, if anything was, and the front ends what that changed."""
+        """Give the model what was read, if anything was, and the front ends what that changed."""
         began = time.perf_counter()
         extras: dict[str, Any] = {
             "problem": self._problem or self._store_problem(),
@@ -247,10 +247,8 @@ def show(batch_id: str | None = None) -> None:
     With `batch_id` it is the table of that batch, which this kernel has started.
     """
     current = runtime.current()
-    for commands in (
-        "table.row_commands",
-        "details.view",
-    ):  # they act on tables: they are known once there is one
+    # their commands act on tables: they are known once there is one
+    for commands in ("table.row_commands", "details.view"):
         import_module(f"nbagent.panel.{commands}")
     if not _tables:
         current.registry.follow(_on_launch)
@@ -268,7 +266,7 @@ def show(batch_id: str | None = None) -> None:
 
 
 def tables() -> list[Table]:
-    """The tables that are on screen: one a store, and one for each batch that is shown by itself."""
+    """Return the tables that are on screen: one a store, and one for each batch that is shown by itself."""
     return [table for table in _tables.values() if not table.closed]
 
 
