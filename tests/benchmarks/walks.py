@@ -10,8 +10,8 @@ no first connection is counted:
 Each is walked three times; a function counts that two of them enter, once, however often it is called (whether a
 write goes alone or with the next one is a matter of milliseconds). Comprehensions are part of their functions. A
 call goes up a layer where a file's function calls one of a file in a room that `LAYERS` of the architecture test
-has above it, directly or through another library; each pair of files counts once. Functions of a room that merely
-start what they are handed on a thread (`TRAMPOLINES`) call nothing by themselves.
+has above it, directly or through another library; each pair of files counts once. Layer 0, which runs what it is
+handed on a thread or under a decorator, calls nothing by itself.
 
 `--walk launch` prints a walk file by file, in the order in which they are entered; `--tree FOLDER` walks in another
 checkout, for a comparison side by side: any since the first that has `tests/test_architecture.py`.
@@ -40,7 +40,6 @@ ROOT = Path(__file__).resolve().parents[2]
 WALKS = ("launch", "cancel", "tool")
 QUIET_S = 1.5  # a walk is over when nothing of nbagent has been entered for so long: the heartbeat comes each second
 TIMES = 3
-TRAMPOLINES = frozenset({"in_own_thread"})
 PARTS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<module>")
 
 T = TypeVar("T")
@@ -229,8 +228,8 @@ def calls_up(pairs: Iterable[Pair], layer_of: Mapping[str, int]) -> Iterator[tup
     def layer(file: str) -> int:
         return layer_of[file.partition("/")[0].removesuffix(".py")]
 
-    for caller, function, called in pairs:
-        if layer(called) > layer(caller) and function.partition(".")[0] not in TRAMPOLINES:
+    for caller, _, called in pairs:
+        if layer(called) > layer(caller) > 0:
             yield caller, called
 
 
