@@ -11,8 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.harness.environment import HARNESS_OPTIONS, is_private
+from tests.harness.watchdog import keep_stderr, pytest_runtest_protocol  # noqa: F401 - a hook
 
 _prepared: list[Path] = []
+
+
+def pytest_configure() -> None:
+    """Where a hung test's stacks are written."""
+    keep_stderr()
 
 
 @pytest.hookimpl(tryfirst=True)
