@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 
 from nbagent import runtime, settings
 from nbagent.batch import (
+    NAMES_TODO,
     Batch,
     BatchLimits,
     BatchPlan,
@@ -20,7 +21,7 @@ from nbagent.batch import (
     source_of,
     start_batch,
 )
-from nbagent.core import check_launch, check_mapping, how_to_set, say
+from nbagent.core import check_callable, check_launch, check_mapping, how_to_set, say
 from nbagent.errors import PromptError, UnknownOptionError, replace_traceback
 from nbagent.events import Event
 from nbagent.models import Model, default_model_name, resolve_model
@@ -129,8 +130,9 @@ class Agent:
         >>> [run.result(timeout=30).content for run in runs]
         ['The capital of Spain is Madrid.', 'The capital of Egypt is Cairo.']
         """
-        if not isinstance(prompt, str):
-            raise PromptError(f"the prompt is {prompt!r}", "give it as text; other values go in files=[...]")
+        _check_prompt(prompt)
+        check_callable("on_event", on_event)
+        check_callable("on_text", on_text)
         check_launch(label=label, cell_id=cell_id, tags=tags, run_id=run_id)
         contexts = attachments_of(files, max_bytes=settings.get("max_context_bytes"))
         run = runtime.current().launch(
@@ -172,6 +174,7 @@ class Agent:
         input of the first call: about 7 tokens
         ...
         """
+        _check_prompt(prompt)
         contexts = attachments_of(files, max_bytes=settings.get("max_context_bytes"))
         agent = self.resolved(output_schema=output_schema)
         turns = load_turns(runtime.current().store, session_id) if session_id else ()
@@ -234,9 +237,7 @@ class Agent:
         row's prompt cannot be made; never for what a row does later.
         """
         check_launch(label=label, cell_id=cell_id, tags=tags)
-        check_mapping(
-            "names", names, 'give the template\'s variables as a mapping, as in names={"tone": "kind"}'
-        )
+        check_mapping("names", names, NAMES_TODO)
         plan = BatchPlan(
             crew=self._approving(on_approval).resolved(output_schema=output_schema, timeout=timeout),
             prompts=Prompts.of(template, names or {}, files),
@@ -408,6 +409,11 @@ class Agent:
         if self._made_tools is None or self._made_tools[0] != sources:
             self._made_tools = sources, tools_of(sources)
         return self._made_tools[1]
+
+
+def _check_prompt(prompt: Any) -> None:
+    if not isinstance(prompt, str):
+        raise PromptError(f"the prompt is {prompt!r}", "give it as text; other values go in files=[...]")
 
 
 def _say_demo() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,6 +104,36 @@ def test_a_wait_refuses_what_is_no_time(value: Any) -> None:
         refused(lambda wait=wait: wait(timeout=value), "timeout is ")
     refused(lambda: nb.gather(run, batch, timeout=value), "timeout is ")
     assert nb.gather(run, batch, timeout=30)
+
+
+@pytest.mark.parametrize("value", [5, None, ["hi"], b"hi"])
+def test_a_prompt_is_text(value: Any) -> None:
+    """A launch and a forecast refuse anything else."""
+    for call in (agent().start, agent().run, agent().forecast):
+        refused(lambda call=call: call(value), "the prompt is ")
+
+
+@pytest.mark.parametrize("value", [5, "print", [print]])
+@pytest.mark.parametrize("name", ["on_event", "on_text"])
+def test_a_listener_is_a_function(name: str, value: Any) -> None:
+    """One that cannot be called is refused at the launch, not at the first event."""
+    refused(lambda: agent().start("hi", **{name: value}), f"{name} is ")
+
+
+@pytest.mark.parametrize("value", [5, 2.5, ("a",)])
+def test_a_choice_of_another_type_is_no_choice(value: Any, tmp_path: Path) -> None:
+    """An option that is one of several names refuses what is no name."""
+    path = tmp_path / "runs.csv"
+    refused(lambda: nb.export_runs(path, table=value), f"{value!r}")
+    refused(lambda: nb.export_runs(path, format=value), f"{value!r}")
+    refused(lambda: nb.plot_cost(value), f"{value!r}")
+    refused(lambda: agent().map(["a"], "{{ row }}", on_error=value), f"{value!r}")
+
+
+def test_names_of_another_type_are_refused_where_rows_are_asked_again() -> None:
+    """Also where no row has failed."""
+    batch = agent().map(["a"], "{{ row }}")
+    refused(lambda: batch.retry_failed(names=5), "names is 5")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("value", [3, None, 2.5, object()])

@@ -15,7 +15,7 @@ running/         the rows in flight: runner.py, row_queue.py, earlier_answers.py
 from nbagent.batch.api import batch_named, cancel_run, gather, get, resume
 from nbagent.batch.batch import Batch, batches
 from nbagent.batch.definition import index_of
-from nbagent.batch.inputs.prompts import Prompts, files_with, key_columns
+from nbagent.batch.inputs.prompts import NAMES_TODO, Prompts, files_with, key_columns
 from nbagent.batch.inputs.row_source import RowSource, source_of
 from nbagent.batch.plan import BatchLimits, BatchPlan, Mode, OnError
 from nbagent.batch.row_outcome import RowResult
@@ -23,6 +23,7 @@ from nbagent.batch.running.results import BatchProgress
 from nbagent.batch.start import recorded_batch, start_batch
 
 __all__ = [
+    "NAMES_TODO",
     "Batch",
     "BatchLimits",
     "BatchPlan",

@@ -14,12 +14,14 @@ from nbagent.batch.active_batch import ActiveBatch
 from nbagent.batch.changes import RowChanges, RowsAgain, changed_limits
 from nbagent.batch.definition import plan_of
 from nbagent.batch.frame import checked, frame_of, given_rows
+from nbagent.batch.inputs.prompts import NAMES_TODO
 from nbagent.batch.inputs.row_source import RowSource
 from nbagent.batch.plan import BatchIdentity, BatchPlan
 from nbagent.batch.recorded import Follower
 from nbagent.batch.row_outcome import CANCELLED, NOT_ASKED, RowResult
 from nbagent.batch.running.results import BatchProgress, Results
 from nbagent.batch.waiting import arrived_rows, arriving_rows, await_end, wait_for_end
+from nbagent.core import check_mapping
 from nbagent.errors import ConfigurationError
 from nbagent.run import RunMetrics, RunStatus
 from nbagent.runtime import catch_up_prices, check_models, current
@@ -238,6 +240,7 @@ class Batch:
         nothing is asked again. Raises the ConfigurationErrors of a launch where this kernel has not what the
         batch's agent needs.
         """
+        check_mapping("names", names, NAMES_TODO)
         if not self.done():
             return self
         failed = [

@@ -8,6 +8,7 @@ hints.py          what to do, by how nbagent is used         argument_checks.py 
 """
 
 from nbagent.core.argument_checks import (
+    check_callable,
     check_count,
     check_launch,
     check_mapping,
@@ -77,6 +78,7 @@ __all__ = [
     "bound_json_body",
     "by_place",
     "call_when_done",
+    "check_callable",
     "check_count",
     "check_launch",
     "check_mapping",

@@ -39,6 +39,12 @@ def check_mapping(name: str, value: Any, todo: str) -> None:
         raise UnknownOptionError(f"{name} is {value!r:.80}", todo)
 
 
+def check_callable(name: str, value: Any) -> None:
+    """Refuse what is neither a function nor None."""
+    if value is not None and not callable(value):
+        raise UnknownOptionError(f"{name} is {value!r:.80}", "give a function, or leave it out")
+
+
 def check_tags(value: Any) -> None:
     """Refuse what is no mapping of tags."""
     check_mapping("tags", value, 'give it as a mapping, as in tags={"project": "q3"}')

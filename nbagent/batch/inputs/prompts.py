@@ -29,6 +29,7 @@ from nbagent.prompts import (
 )
 
 ROW, INDEX = "row", "index"
+NAMES_TODO = 'give the template\'s variables as a mapping, as in names={"tone": "kind"}'
 _MISSING = re.compile(r"has no attribute '([^']*)'|no element '([^']*)'")
 
 
