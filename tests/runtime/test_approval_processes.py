@@ -17,6 +17,7 @@ from nbagent import Agent, ConfigurationError, OpenAIChat, RunStatus, cancel_run
 from nbagent.loop import Decision
 from nbagent.runtime import Runtime, current
 from nbagent.store import load_stopped
+from tests.harness.waiting import until
 from tests.provider.chat_wire import text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 
@@ -107,8 +108,7 @@ def test_a_paused_run_stays_paused_and_who_approves_it_adopts_it(
     provider.reply(text_reply("All done."))
     agent = agent_on(provider.base_url)
     run.approve("call_1", agent=agent)
-    while [call.tool_call_id for call in run.pending_approvals] != ["call_3"]:
-        time.sleep(0.005)
+    until(lambda: [call.tool_call_id for call in run.pending_approvals] == ["call_3"])
     assert run.status is RunStatus.paused
     run.deny("once is enough")
     output = run.result(timeout=60)
@@ -144,8 +144,7 @@ def test_calls_of_one_id_are_decided_one_by_one_from_another_kernel(
         assert first.tool_call_id != second.tool_call_id
         agent = agent_on(provider.base_url) if then is KILL else None
         run.approve(second.tool_call_id, agent=agent)
-        while [call.tool_call_id for call in run.pending_approvals] != [first.tool_call_id]:
-            time.sleep(0.005)
+        until(lambda: [call.tool_call_id for call in run.pending_approvals] == [first.tool_call_id])
         run.deny("not this one", first.tool_call_id)
         assert run.wait(timeout=60).content == "All done."
         assert ran() == ["look", "pay 7"]

@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 import threading
-import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +27,7 @@ from nbagent.models.protocol import (
 )
 from nbagent.runtime import Runtime, current
 from nbagent.store import Finish, Launch, NewAttempt, Store
+from tests.harness.waiting import until
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Drop, Gate, Silence, Wait, error
@@ -500,8 +500,7 @@ def test_an_owner_that_wakes_up_too_late_writes_nothing(agent: Agent, provider: 
     waited = run.future()
     gate.open()
     request.answered.wait(60)
-    while run._live is not None:
-        time.sleep(0.005)
+    until(lambda: run._live is None)
     assert run.output.attempt == 2
     assert not waited.done()
     end = {"status": "completed", "stop_reason": "end", "content": "from the other"}
@@ -538,8 +537,7 @@ def test_a_quiet_run_has_a_heartbeat(agent: Agent, provider: ScriptedProvider) -
     run = agent.start("Write")
     live = current().live(run.run_id)
     assert live is not None
-    while run.text != "Once":
-        time.sleep(0.005)
+    until(lambda: run.text == "Once")
     current().thread.submit(_call(live.persister.progress)).result(60)
     assert not live.persister.progress_due()
     live.persister._written_at -= 61
