@@ -21,6 +21,7 @@ Where things are, from the top down; each module imports only from below itself:
     models              the wire formats, the table of providers
     spec                what one run needs to start anywhere
     tools schemas       function to tool, type to JSON Schema
+    template            a prompt filled outside of a run
     prompts             templates, attachments, instructions: what a model is told, as text
     demo                the local demo model: a real server on loopback, no key needed
     events run          the facts a run emits; status, metrics, snapshot: folds over them

@@ -27,7 +27,7 @@ LAYERS: dict[int, tuple[str, ...]] = {
     5: ("agent", "team", "session", "batch", "frames", "plots", "compare"),
     4: ("runtime",),
     3: ("loop", "mcp", "store", "models", "tracing"),
-    2: ("spec", "tools", "schemas", "prompts", "demo"),
+    2: ("spec", "tools", "schemas", "template", "prompts", "demo"),
     1: ("events", "run"),
     0: ("errors", "core", "settings"),
 }
@@ -40,6 +40,7 @@ SIBLINGS: dict[tuple[str, str], str] = {
     ("core", "errors"): "a wrong argument is an error of ours",
     ("run", "events"): "a run is a fold over events",
     ("tools", "schemas"): "arguments are validated like structured output",
+    ("template", "prompts"): "what a person fills a template with is what a run does",
     ("tools", "prompts"): "defaults and results are shown as text",
     ("schemas", "prompts"): "a schema's JSON is rendered like a value",
     ("loop", "models"): "the loop asks the Model protocol, and prices the answer",
