@@ -135,6 +135,7 @@ class Agent:
         check_callable("on_text", on_text)
         check_launch(label=label, cell_id=cell_id, tags=tags, run_id=run_id)
         contexts = attachments_of(files, max_bytes=settings.get("max_context_bytes"))
+        callbacks = Callbacks(on_event=on_event, on_text=on_text)
         run = runtime.current().launch(
             self._approving(on_approval).resolved(output_schema=output_schema, timeout=timeout),
             LaunchRequest(
@@ -149,7 +150,7 @@ class Agent:
                 detached=detached,
                 tags=tags or {},
             ),
-            callbacks=Callbacks(on_event=on_event, on_text=on_text),
+            callbacks=callbacks if callbacks != Callbacks() else None,
         )
         self._last_session = run.session_id
         if self.model is None and settings.get("model") is None:

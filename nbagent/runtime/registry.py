@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.execution.history import turn_of
@@ -20,7 +21,7 @@ class RunRegistry:
         self._lock = threading.Lock()
         self._unfinished: dict[str, ActiveRun] = {}
         self._finished: OrderedDict[str, ActiveRun] = OrderedDict()
-        self._followers: tuple[Callable[[ActiveRun], None], ...] = ()
+        self.followers: tuple[Callable[[ActiveRun], None], ...] = ()
 
     # ------------------------------------------------------------------ keep
 
@@ -32,9 +33,9 @@ class RunRegistry:
                 self._finished.pop(live.run_id, None)
             else:
                 self._unfinished.setdefault(live.run_id, live)
-        live.done.add_done_callback(lambda _: self.remember(live))
+        live.done.add_done_callback(partial(self.remember, live))
 
-    def remember(self, live: ActiveRun) -> None:
+    def remember(self, live: ActiveRun, _done: object = None) -> None:
         """Move a run from the unfinished to the finished ones."""
         run_id = live.run_id
         with self._lock:
@@ -67,8 +68,7 @@ class RunRegistry:
 
     def show_to_parent(self, live: ActiveRun, *, detached: bool = False) -> None:
         """Link a run to the one that started it, if this kernel has that; it stops with it unless `detached`."""
-        parent_id = live.record.launch.parent_run_id
-        parent = self.live(parent_id) if parent_id is not None else None
+        parent = self.live(live.record.launch.parent_run_id or "")
         if parent is not None and parent.store is live.store:
             parent.node.add_child(live.node, detached=detached)
 
@@ -80,12 +80,7 @@ class RunRegistry:
         Called on the background loop before the run begins to work, perhaps twice; it must return at once and
         raise nothing.
         """
-        self._followers = (*self._followers, listener)
-
-    def announce(self, live: ActiveRun) -> None:
-        """Tell the followers of a run that is about to begin; on the background loop."""
-        for listener in self._followers:
-            listener(live)
+        self.followers = (*self.followers, listener)
 
     # ---------------------------------------------------------------- lookup
 

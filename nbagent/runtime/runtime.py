@@ -123,7 +123,8 @@ class Runtime:
         self, agent: ResolvedAgent, request: LaunchRequest, *, callbacks: Callbacks | None = None
     ) -> Run:
         """Launch a run and return its handle; see `start`."""
-        return self.handle(self.start(agent, request, callbacks=callbacks))
+        live = self.start(agent, request, callbacks=callbacks)
+        return Run(live.run_id, live.record.launch.session_id, runtime=self, live=live)
 
     def start(
         self, agent: ResolvedAgent, request: LaunchRequest, *, callbacks: Callbacks | None = None
@@ -157,7 +158,7 @@ class Runtime:
         finally:
             self.thread.soon(begin)
         self._warn_of(live.store)
-        if not live.session_turn.is_waiting:
+        if request.cache in READING and not live.session_turn.is_waiting:
             live.cache.wait_for_decision(live.ended)
         return live
 
@@ -204,12 +205,14 @@ class Runtime:
             cache=request.cache if request.member_of_turn is None else None,
         )  # fmt: skip
         self.registry.add(live)
-        self.registry.show_to_parent(live, detached=request.detached)
+        if request.parent_run_id is not None:
+            self.registry.show_to_parent(live, detached=request.detached)
         if request.on_busy != "parallel":
             live.session_turn.enter(claim, after=elsewhere)
         for one in reversed(busy):  # the last first, so that none of them begins
             self.thread.soon(one.stop, "cancelled")
-        cancel_elsewhere(store, elsewhere)
+        if elsewhere:
+            cancel_elsewhere(store, elsewhere)
         if launch.run_id in self._cancelled_early:
             self._cancelled_early.discard(launch.run_id)
             live.node.stop_reason = "cancelled"
@@ -218,7 +221,8 @@ class Runtime:
     def begin_row(self, live: ActiveRun) -> None:
         """Let a run begin that a batch has made; on the background loop. It changes no limits."""
         self.registry.add(live)
-        self.registry.show_to_parent(live)
+        if live.record.launch.parent_run_id is not None:
+            self.registry.show_to_parent(live)
         self._begin(live, None)
 
     def _begin(self, live: ActiveRun, limits: CallLimits | None) -> None:
@@ -226,7 +230,8 @@ class Runtime:
         if limits is not None and not live.has_begun:
             self.slots.limit(limits)
         if not live.rejected:
-            self.registry.announce(live)
+            for listener in self.registry.followers:
+                listener(live)
         live.begin()
         self._heartbeat.start()
 

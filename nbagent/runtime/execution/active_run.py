@@ -53,6 +53,7 @@ from nbagent.runtime.recovery.resume_state import ResumeState
 from nbagent.runtime.scheduling.concurrency import RunGate
 from nbagent.runtime.scheduling.session_turn import SessionTurn, launch_result
 from nbagent.runtime.timeouts import COMMIT_WAIT_S, GRACE_S
+from nbagent.spec import TeamSpec
 from nbagent.store import LaunchResult
 from nbagent.tracing import start_trace
 
@@ -92,9 +93,10 @@ class ActiveRun:
         self.persister = RunPersister(record, services.store, self._lose)
         self._approvals = PendingApprovals(record.waiting, resumed.decided if resumed is not None else None)
         self._clock = PausableTimeout(self._limits.timeout_s, partial(self.stop, "timeout"))
+        budget = Budget(agent.spec) if isinstance(agent.spec, TeamSpec) else None
         self.node = RunNode(
             record,
-            budget=Budget(agent.spec),
+            budget=budget,
             clock=self._clock,
             stop=self.stop,
             child_ended=self._child_ended,
@@ -266,7 +268,7 @@ class ActiveRun:
                 self.node.stop_reason = "cancelled"
                 return
         before = await self.session_turn.take()
-        files = self._files or _files_of_prompt(self.record.messages)
+        files = self._files if self._resumed is None else _files_of_prompt(self.record.messages)
         own = before.own if self.has_history else None
         keys = self.persister.answer_keys = await self.cache.keys(before.shown, own, files)
         state, earlier = self._initial_state(before)

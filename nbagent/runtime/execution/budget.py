@@ -1,4 +1,4 @@
-"""Tokens and dollars of a run and of everything under it, against its limits. Pure; on the background loop.
+"""Tokens and dollars of a team and of everything under it, against its limits. Pure; on the background loop.
 
 A team's limits bound the sum over its leader and members. They count from the attempt: a resumed team begins
 anew.
@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from nbagent.events import ModelCall
 from nbagent.loop import Finish
-from nbagent.spec import AgentSpec, TeamSpec
+from nbagent.spec import TeamSpec
 
 
 class Budget:
-    """Counts the model calls of one run's tree; only a team's limits hold here, an agent's are its loop's."""
+    """Counts the finished model calls of one team's tree; an agent's own limits are its loop's."""
 
-    def __init__(self, spec: AgentSpec) -> None:
+    def __init__(self, spec: TeamSpec) -> None:
         self.total_tokens = 0
         self.cost_usd = 0.0
         self._name = spec.name
-        self._limits = spec.limits if isinstance(spec, TeamSpec) else None
+        self._limits = spec.limits
 
     def charge(self, call: ModelCall) -> None:
         """Add a finished call, by its estimate where its server reports no usage; unknown adds nothing."""
@@ -28,8 +28,6 @@ class Budget:
     def exceeded(self) -> Finish | None:
         """Return the end that an exceeded limit means, None while there is something left."""
         limits = self._limits
-        if limits is None:
-            return None
         if limits.max_total_tokens is not None and self.total_tokens >= limits.max_total_tokens:
             return Finish(
                 stop_reason="max_total_tokens",

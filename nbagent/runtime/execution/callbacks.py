@@ -35,8 +35,6 @@ class Callbacks:
         notice: Callable[[str], None],
     ) -> None:
         """Listen from now on, on a new thread in the calling context; on the background loop."""
-        if self.on_event is None and self.on_text is None:
-            return
         wake = threading.Event()
         box = EventBuffer(wake.set)
         listen(box)

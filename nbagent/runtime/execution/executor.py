@@ -53,7 +53,8 @@ class KernelExecutor:
         self, work: Work, agent: ResolvedAgent, context: LoopContext, start_member: StartChild
     ) -> None:
         """Work on one attempt here. Raises ConfigurationError for a kind that nothing installed can run."""
-        await runner_of(work.kind)(agent, work.state, context, start_member)
+        runner = _RUNNERS.get(work.kind) or runner_of(work.kind)
+        await runner(agent, work.state, context, start_member)
 
 
 def runner_of(kind: str) -> Runner:

@@ -29,7 +29,7 @@ class RunNode:
         self,
         record: RunRecord,
         *,
-        budget: Budget,
+        budget: Budget | None,
         clock: PausableTimeout,
         stop: Callable[[StopReason, str | None], None],
         child_ended: Callable[[], None],
@@ -93,6 +93,8 @@ class RunNode:
         """
         path = list(self._upwards())
         for node in path:
+            if node.budget is None:
+                continue
             node.budget.charge(call)
             if (exceeded := node.budget.exceeded()) is not None:
                 node.stop_all_but(path, exceeded)
@@ -107,8 +109,10 @@ class RunNode:
 
     def limit_reached(self) -> Finish | None:
         """Return the end that an exceeded limit of this run's team, or of one above, means, or None."""
-        ends = (node.budget.exceeded() for node in self._upwards())
-        return next((end for end in ends if end is not None), None)
+        for node in self._upwards():
+            if node.budget is not None and (exceeded := node.budget.exceeded()) is not None:
+                return exceeded
+        return None
 
     def pause_clocks(self) -> None:
         """Pause the time limits of this run and those above it: a person is waited for. Pauses nest."""
