@@ -43,9 +43,9 @@ from nbagent.store.commands import (
     Progress,
     Write,
 )
+from nbagent.store.duckdb.arrow_tables import arrow_rows
 from nbagent.store.duckdb.read import metrics_sql
 from nbagent.store.duckdb.read.adhoc_sql import FORMATS, overwrite, write_table
-from nbagent.store.duckdb.read.arrow_tables import arrow_rows
 from nbagent.store.duckdb.read.batches import (
     CompletedRows,
     Named,
@@ -70,7 +70,6 @@ from nbagent.store.duckdb.read.listings import (
     pick_runs,
 )
 from nbagent.store.duckdb.read.metrics_sql import Query, RunFilter
-from nbagent.store.duckdb.read.recorded_answers import recorded_output
 from nbagent.store.duckdb.read.run_names import RunNames, run_names
 from nbagent.store.duckdb.read.runs import (
     StoredRun,
@@ -93,6 +92,7 @@ from nbagent.store.duckdb.read.sessions import (
 )
 from nbagent.store.duckdb.read.summaries import RunSummary, newest_runs, runs_since
 from nbagent.store.duckdb.read.totals import batch_metrics, session_metrics
+from nbagent.store.duckdb.recorded_answers import recorded_output
 from nbagent.store.duckdb.write.costs import unpriced
 from nbagent.store.duckdb.write.delete import DeletableRuns, find_deletable
 from nbagent.store.process_id import is_alive, process_name

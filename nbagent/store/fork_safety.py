@@ -8,16 +8,16 @@ import weakref
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nbagent.store.duckdb.write.writer import Writer
+    from nbagent.store.ports import Flushable
 
 FORK_WAIT_S = 2.0  # a turn ends sooner than that
 EXIT_S = 2.0  # what Jupyter gives a kernel to end
 
-_writers: weakref.WeakSet[Writer] = weakref.WeakSet()
-_held_for_fork: list[Writer] = []
+_writers: weakref.WeakSet[Flushable] = weakref.WeakSet()
+_held_for_fork: list[Flushable] = []
 
 
-def watch(writer: Writer) -> None:
+def watch(writer: Flushable) -> None:
     """Look after a writer until it is gone. Any thread."""
     _writers.add(writer)
 
@@ -31,12 +31,12 @@ def _stop_all() -> None:
 
 def _before_fork() -> None:
     """Let no file be open at a fork: the child's DuckDB would go on believing that it has the file."""
-    _held_for_fork[:] = [writer for writer in list(_writers) if writer.file.held.acquire(timeout=FORK_WAIT_S)]
+    _held_for_fork[:] = [writer for writer in list(_writers) if writer.held.acquire(timeout=FORK_WAIT_S)]
 
 
 def _after_fork_in_parent() -> None:
     while _held_for_fork:
-        _held_for_fork.pop().file.held.release()
+        _held_for_fork.pop().held.release()
 
 
 def _after_fork_in_child() -> None:

@@ -10,6 +10,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -21,8 +22,9 @@ from nbagent.store.commands import CancelSeen, DecisionRequest, DecisionSeen, La
 from nbagent.store.duckdb.codec import naive
 from nbagent.store.duckdb.database_file import damage_in
 from nbagent.store.duckdb.read.adhoc_sql import query_frame
-from nbagent.store.duckdb.read.private_copy import MOST_THREADS, PrivateCopy
+from nbagent.store.duckdb.read.private_copy import MOST_THREADS, PrivateCopy, private_copy
 from nbagent.store.duckdb.write.writer import Writer
+from nbagent.store.ports import Ask
 from nbagent.store.session_claim import SessionClaims
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 Found = TypeVar("Found")
-Ask = Callable[..., list[dict[str, Any]]]
 
 MUCH_BYTES = 10_000_000
 LOOK_EVERY_S = 1.0  # how often other processes' wishes are looked for
@@ -79,11 +80,6 @@ class Store:
         """What a person should be told once: a damaged file that was set aside, a row that was refused."""
         notices, self._writer.file.notices[:] = list(self._writer.file.notices), []
         return notices
-
-    @property
-    def writer(self) -> Writer:
-        """The thread that writes, for what makes copies of the file."""
-        return self._writer
 
     def submit(self, write: Write) -> Future[Any]:
         """Hand over a write and return at once; the future is resolved when it is durable. See `writes.py`."""
@@ -148,6 +144,10 @@ class Store:
         """A connection for SQL that nobody knows: on a private copy (`readcopy.py`), with all that was submitted before."""
         with self._telling_damage(), self._read_copy.connection(timeout_s) as cursor:
             yield cursor
+
+    def private_copy(self) -> AbstractContextManager[DuckDBPyConnection]:
+        """Open a copy of the record that may be written to and is deleted afterwards: for queries of ours to files."""
+        return private_copy(self._writer)
 
     @contextlib.contextmanager
     def _telling_damage(self) -> Iterator[None]:

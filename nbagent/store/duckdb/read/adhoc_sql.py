@@ -18,13 +18,12 @@ from nbagent.core import by_place
 from nbagent.errors import ConfigurationError, QueryError
 from nbagent.store.duckdb.codec import naive
 from nbagent.store.duckdb.database_file import damage_in
-from nbagent.store.duckdb.read.private_copy import private_copy
 
 if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
-    from nbagent.store.store import Store
+    from nbagent.store.ports import CopyReader
 
 FORMATS: Mapping[str, str] = {
     "parquet": "format parquet",
@@ -38,7 +37,7 @@ _REFUSED = ("read-only mode", "configuration has been locked", "disabled by conf
 
 
 def query_frame(
-    store: Store, sql: str, params: Sequence[Any] | Mapping[str, Any] = (), *, timeout_s: float = 10.0
+    store: CopyReader, sql: str, params: Sequence[Any] | Mapping[str, Any] = (), *, timeout_s: float = 10.0
 ) -> pd.DataFrame:
     """Run one query on a copy that can only be read and give a DataFrame, times as DuckDB has them.
 
@@ -83,7 +82,7 @@ def _with_whole_numbers(frame: pd.DataFrame, positions: Iterable[int]) -> pd.Dat
     return frame
 
 
-def write_table(store: Store, query: tuple[str, Sequence[Any]], path: Path, form: str) -> int:
+def write_table(store: CopyReader, query: tuple[str, Sequence[Any]], path: Path, form: str) -> int:
     """Write what a query of ours gives to a file, whole or not at all, in one of `FORMATS`; return its rows.
 
     Raises ConfigurationError where the file cannot be written, StoreError where the record cannot be read.
@@ -95,7 +94,7 @@ def write_table(store: Store, query: tuple[str, Sequence[Any]], path: Path, form
         raise ConfigurationError(
             f"the folder of {str(path)!r} does not exist", "make it first, or give another path"
         )
-    with private_copy(store.writer) as con:
+    with store.private_copy() as con:
         con.execute(f"create temp table exported as {sql}", list(params))
         times = _with_zones(con, form)
         (found,) = con.execute("select count(*) from exported").fetchall()

@@ -16,7 +16,7 @@ from nbagent.store.duckdb.read.runs import answer_json, content_of
 from nbagent.store.duckdb.write.orphans import nobody_works_on
 
 if TYPE_CHECKING:
-    from nbagent.store.store import Store
+    from nbagent.store.ports import Reader
 
 _ANSWERED = """
 with asked as (
@@ -80,7 +80,7 @@ class Named:
     is_batch: bool
 
 
-def named(store: Store, key: str) -> Named | None:
+def named(store: Reader, key: str) -> Named | None:
     """What has this id, else what had this label last, a run or a batch; None for neither. Raises StoreError."""
     with store.reader() as ask:
         if ask(_NAMED_RUN, [key]):
@@ -109,7 +109,7 @@ class CompletedRows:
     said: str | None = None
 
 
-def answered_rows(store: Store, batch_key: str) -> list[CompletedRows]:
+def answered_rows(store: Reader, batch_key: str) -> list[CompletedRows]:
     """Every run of the batches with this key that has a whole answer, oldest first. Raises StoreError."""
     with store.reader() as ask:
         rows = [row for row in ask(_ANSWERED, [batch_key]) if row["row_key"]]
@@ -118,7 +118,7 @@ def answered_rows(store: Store, batch_key: str) -> list[CompletedRows]:
     return [_answered(row, said.get(row["run_id"])) for row in rows]
 
 
-def batch_details(store: Store, batch_key: str) -> list[Mapping[str, Any]]:
+def batch_details(store: Reader, batch_key: str) -> list[Mapping[str, Any]]:
     """The `details` of every batch with this key, oldest first. Raises StoreError."""
     return [load_json(row["details"] or "{}") for row in store.read(_DETAILS, [batch_key])]
 
@@ -158,7 +158,7 @@ class StoredBatch:
         )
 
 
-def load_batch(store: Store, batch_id: str) -> StoredBatch | None:
+def load_batch(store: Reader, batch_id: str) -> StoredBatch | None:
     """The batch with this id, None where there is none. Raises StoreError."""
     with store.reader() as ask:
         found = ask(_BATCH, [batch_id])

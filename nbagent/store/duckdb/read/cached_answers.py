@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from nbagent.run import RunOutput, RunStatus, in_asked_order
 from nbagent.store.commands import AnswerKeys, ImportAnswers
 from nbagent.store.duckdb.codec import message_of, tool_call_of
-from nbagent.store.duckdb.read.recorded_answers import Recording, recorded_output, recording_of
 from nbagent.store.duckdb.read.runs import answer_json, content_of, read_run
+from nbagent.store.duckdb.recorded_answers import Recording, recorded_output, recording_of
 
 if TYPE_CHECKING:
-    from nbagent.store.store import Ask, Store
+    from nbagent.store.ports import Ask, Reader, ReaderAndSubmitter
 
 COMMIT_WAIT_S = 10.0
 _NEWEST = """
@@ -49,7 +49,7 @@ class CachedAnswer:
     output: RunOutput
 
 
-def find_answer(store: Store, keys: AnswerKeys, *, timeout_s: float = 10.0) -> RunOutput | None:
+def find_answer(store: Reader, keys: AnswerKeys, *, timeout_s: float = 10.0) -> RunOutput | None:
     """The newest answer under a key, as far as a run is given it; None if there is none. Raises StoreError.
 
     One to exactly the same comes before one to the same turn of a session that has gone on since.
@@ -87,7 +87,7 @@ def _briefly(ask: Ask, run_id: str) -> RunOutput | None:
     return output.with_answer_json(answer_json(end))
 
 
-def all_answers(store: Store, *, owner: str | None = None) -> list[CachedAnswer]:
+def all_answers(store: Reader, *, owner: str | None = None) -> list[CachedAnswer]:
     """The newest answer of each key: of the runs that `owner` launched, or of all.
 
     A run that was itself answered from an earlier one stands for that one. Raises StoreError.
@@ -105,7 +105,7 @@ def recordings_of(answers: Iterable[CachedAnswer]) -> list[Recording]:
     return sorted(made, key=lambda one: (one["agent_name"] or "", one["prompt"] or "", one["cache_key"]))
 
 
-def import_recordings(store: Store, recordings: Sequence[Recording]) -> int:
+def import_recordings(store: ReaderAndSubmitter, recordings: Sequence[Recording]) -> int:
     """Make recordings the newest answers under their keys, all or none; return how many there are.
 
     Those of the same key and run that were imported before are replaced. Returns once they are durable. Raises

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nbagent.store.store import Store
+    from nbagent.store.ports import Reader
 
 _NEWEST = """
     select run_id from launches where parent_run_id is null order by created_at desc, run_id desc limit ?
@@ -36,7 +36,7 @@ class RunNames:
     batch_id: str | None = None
 
 
-def run_names(store: Store, *, limit: int = 100, timeout_s: float = 10.0) -> list[RunNames]:
+def run_names(store: Reader, *, limit: int = 100, timeout_s: float = 10.0) -> list[RunNames]:
     """The newest runs, newest first, without those that runs started; none, and no new file, where there is none.
 
     Waits for no row of this process, and `timeout_s` at most for the file. Raises StoreError.

@@ -22,7 +22,7 @@ from nbagent.store.duckdb.write.orphans import nobody_works_on
 
 if TYPE_CHECKING:
     from nbagent.events import PendingApproval
-    from nbagent.store.store import Ask, Store
+    from nbagent.store.ports import Ask, Reader
 
 _SIMPLE = tuple(
     name
@@ -53,7 +53,7 @@ _LAUNCH_FILTERS = ("session_id", "label", "parent_run_id", "batch_id", "agent_na
 _RUN_FILTERS = ("status", "provider", "model", "kind", "cell_id", "row_key")
 
 
-def load_run(store: Store, key: str, *, members: bool = True) -> RunOutput | None:
+def load_run(store: Reader, key: str, *, members: bool = True) -> RunOutput | None:
     """The run with this id, or the latest with this label; None if there is none. Raises StoreError.
 
     `content` is text or plain data. With `members` the runs that it started come with it.
@@ -91,7 +91,7 @@ class StoredRun:
         return not self.output.is_final and nobody_works_on(self.row["owner"], last_seen)
 
 
-def load_stopped(store: Store, key: str) -> StoredRun | None:
+def load_stopped(store: Reader, key: str) -> StoredRun | None:
     """The run with this id, or the latest with this label, with what a resume needs; None if there is none."""
     with store.reader() as ask:
         found = ask(_BY_ID, [key]) or ask(_BY_LABEL, [key])
@@ -116,7 +116,7 @@ def _call_of(stored: str) -> tuple[int, str]:
     return step, tool_call_id
 
 
-def list_runs(store: Store, *, limit: int = 100, **filters: Any) -> list[dict[str, Any]]:
+def list_runs(store: Reader, *, limit: int = 100, **filters: Any) -> list[dict[str, Any]]:
     """The newest runs as rows of the view `runs`, newest first.
 
     Filters are columns by name (`session_id="s"`, `status="running"`, a list for any of several); None is no

@@ -21,7 +21,7 @@ from nbagent.store.duckdb.codec import message_of
 from nbagent.store.duckdb.write.orphans import nobody_works_on
 
 if TYPE_CHECKING:
-    from nbagent.store.store import Ask, Store
+    from nbagent.store.ports import Ask, Reader, ReaderAndSubmitter
 
 PARALLEL = "parallel"  # `on_busy` of a run that takes no turn
 CARRIED = 0  # the attempt of messages that came from another record
@@ -98,7 +98,7 @@ class SessionState:
         )
 
 
-def load_turns(store: Store, session_id: str, before_turn: int | None = None) -> list[StoredTurn]:
+def load_turns(store: Reader, session_id: str, before_turn: int | None = None) -> list[StoredTurn]:
     """The ended runs of a session in turn order, of the turns before `before_turn`; no child run, none without messages.
 
     A run that goes on, in whatever kernel, is no history yet.
@@ -109,7 +109,7 @@ def load_turns(store: Store, session_id: str, before_turn: int | None = None) ->
 
 
 def load_session(
-    store: Store,
+    store: Reader,
     session_id: str,
     *,
     before_turn: int | None = None,
@@ -130,7 +130,7 @@ def load_session(
     return SessionState(turns=_turns(said, ended), own=own, unfinished=unfinished)
 
 
-def load_unfinished(store: Store, session_id: str, *, timeout_s: float = 10.0) -> tuple[UnfinishedRun, ...]:
+def load_unfinished(store: Reader, session_id: str, *, timeout_s: float = 10.0) -> tuple[UnfinishedRun, ...]:
     """What other processes have not ended in a session. Raises StoreError."""
     with store.reader(timeout_s=timeout_s) as ask:
         ids = [row["run_id"] for row in ask(_RUN_IDS, [session_id])]
@@ -193,12 +193,14 @@ def _few_of(ids: list[str]) -> Iterator[list[str]]:
         yield ids[start : start + _FEW]
 
 
-def session_runs(store: Store, session_id: str) -> list[str]:
+def session_runs(store: Reader, session_id: str) -> list[str]:
     """The ids of a session's runs in turn order; those that runs of it started are not among them."""
     return [row["run_id"] for row in store.read(_RUN_IDS, [session_id])]
 
 
-def carry_over(store: Store, session_id: str, parts: Sequence[tuple[str, Sequence[Message]]]) -> int:
+def carry_over(
+    store: ReaderAndSubmitter, session_id: str, parts: Sequence[tuple[str, Sequence[Message]]]
+) -> int:
     """Put runs' messages, each with its run's id, at the end of a session; return how many runs were new to it.
 
     A run whose messages the session has is left out. Returns once they are durable. Raises StoreError.

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbagent.store.store import Store
+    from nbagent.store.ports import Reader
 
 HEAD_CHARS = 400  # of prompt, answer and error: what a line of a table can show, and be searched for
 LAST = 100  # launches that are always looked at: their clock may have been set back
@@ -56,7 +56,7 @@ class RunSummary:
     latest: datetime | None
 
 
-def newest_runs(store: Store, limit: int, *, timeout_s: float = 10.0) -> RunSummary:
+def newest_runs(store: Reader, limit: int, *, timeout_s: float = 10.0) -> RunSummary:
     """The newest runs of the file, in no order; nothing, and no new file, where there is none. Raises StoreError."""
     if store.untouched:
         return RunSummary(rows=(), total=0, latest=None)
@@ -67,7 +67,7 @@ def newest_runs(store: Store, limit: int, *, timeout_s: float = 10.0) -> RunSumm
     return RunSummary(rows=rows, total=counts["runs"], latest=counts["latest"])
 
 
-def runs_since(store: Store, since: datetime, unfinished: Sequence[str]) -> RunSummary:
+def runs_since(store: Reader, since: datetime, unfinished: Sequence[str]) -> RunSummary:
     """The runs that somebody wrote to after `since` (an earlier `latest`), and these unfinished ones as they are.
 
     Waits for no row of this process. Raises StoreError.

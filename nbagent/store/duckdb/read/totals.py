@@ -9,7 +9,7 @@ from nbagent.run import TOKEN_FIELDS, RunMetrics
 from nbagent.store.duckdb.read.metrics_sql import PAID, RunFilter, by_model, by_tool, in_all
 
 if TYPE_CHECKING:
-    from nbagent.store.store import Store
+    from nbagent.store.ports import Reader
 
 _FIRST_TOKEN = f"""
     select ttft_s from model_calls c join launches l using (run_id)
@@ -36,7 +36,7 @@ _UNKNOWN: Mapping[str, int] = {}
 _OF_A_TOOL = {"name": "tool_name", "calls": "tool_calls", "errors": "errors", "duration_s": "duration_s"}
 
 
-def session_metrics(store: Store, session_id: str) -> RunMetrics:
+def session_metrics(store: Reader, session_id: str) -> RunMetrics:
     """The sum over a session's runs, all attempts included; zero calls for a session nobody used. Raises StoreError.
 
     Equal to the session's row of `nb.metrics.by_session()`: what a copied answer cost counts where it was paid, and
@@ -45,12 +45,12 @@ def session_metrics(store: Store, session_id: str) -> RunMetrics:
     return _sum(store, RunFilter(sessions=[session_id]))
 
 
-def batch_metrics(store: Store, batch_id: str) -> RunMetrics:
+def batch_metrics(store: Reader, batch_id: str) -> RunMetrics:
     """The sum over the runs of a batch and those below them; one that asked nothing cost nothing. Raises StoreError."""
     return _sum(store, RunFilter(batches=[batch_id]), of_none=dict.fromkeys((*TOKEN_FIELDS, "cost_usd"), 0))
 
 
-def _sum(store: Store, chosen: RunFilter, of_none: Mapping[str, int] = _UNKNOWN) -> RunMetrics:
+def _sum(store: Reader, chosen: RunFilter, of_none: Mapping[str, int] = _UNKNOWN) -> RunMetrics:
     where, params = chosen.where()
     with store.reader() as ask:
         found = ask(*in_all(chosen))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from nbagent.store.commands import CallCost
-    from nbagent.store.store import Store
+    from nbagent.store.ports import Reader
 
 _COUNTS = ", ".join(f"c.{name}" for name in TOKEN_FIELDS)
 # a row of a file that a provider works off costs less than a request of its own
@@ -35,7 +35,7 @@ where model_calls.run_id = p.run_id and model_calls.attempt = p.attempt and mode
   and model_calls.try_no = p.try_no and model_calls.cost_usd is null and model_calls.{column} is null"""
 
 
-def unpriced(store: Store, models: Sequence[str] | None = None) -> list[dict[str, Any]]:
+def unpriced(store: Reader, models: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """The calls without a cost whose tokens are known or estimated; of these models ("provider:name"), or of all."""
     names = None if models is None else list(models)
     return store.read(_UNPRICED, [names, names, names])

@@ -18,7 +18,7 @@ from nbagent.store.duckdb.write.orphans import nobody_works_on
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from nbagent.store.store import Store
+    from nbagent.store.ports import Reader
 
 # a run that was given messages of another record keeps them (attempt 0): no run of this one wrote them
 _TABLES = {
@@ -83,7 +83,7 @@ class DeletableRuns:
     last_at: datetime | None = None
 
 
-def find_deletable(store: Store, chosen: RunFilter, *, before: datetime | None = None) -> DeletableRuns:
+def find_deletable(store: Reader, chosen: RunFilter, *, before: datetime | None = None) -> DeletableRuns:
     """Which runs, launched before a time, could be deleted; whole teams, never a member alone. Raises StoreError."""
     where, params = chosen.where()
     until = naive(before) or _FAR  # DuckDB compares an aware time with a stored one by the machine's zone

@@ -144,6 +144,11 @@ class Writer:
             self._readers.done()
 
     @property
+    def held(self) -> threading.Lock:
+        """Held while the file is open, by whichever thread opened it."""
+        return self.file.held
+
+    @property
     def has_begun(self) -> bool:
         """Whether a turn of this process has gone well: the file is there, in this release's schema."""
         return self.others_wrote > 0
