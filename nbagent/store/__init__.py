@@ -1,25 +1,49 @@
-"""The record of all runs: one DuckDB file that many notebooks share. The only place that imports duckdb.
+"""The record of all runs: one DuckDB file that many notebooks share. The only room that imports duckdb.
 
-store.py        `Store`, what the rest of nbagent uses
-writes.py       what can be written          rows.py         records to rows and back
-columns.py      each table's columns         memory.py       what is known without asking
-writer.py       thread and turns             transaction.py  a batch of writes, all or each alone
-jobs.py         what waits, and until when   readers.py      who waits to read
-launchlog.py    launches durable at once     otherlogs.py    those of other processes
-troubles.py     why turns fail
-file.py         one turn with the file       lockfile.py     who may open it
-queries.py      runs and messages read back  orphans.py      runs whose process is gone
-names.py        what runs are called by
-measures.py     counts, for the frames       listings.py     runs, steps, messages, for the frames
-statements.py   inserting rows               migrations.py   schema.sql and what follows it
-owner.py        which process is which       process.py      this one's forks and end
-overview.py     runs as rows of a table      totals.py       a session's metrics
-answers.py      answers to be given again    recordings.py   such an answer as data
-forgetting.py   which runs to delete         asking.py       a person's SQL, tables to files
-readcopy.py     the copy that SQL is asked of  salvage.py     damaged files carried over
-batches.py      what batches have answered   sessions.py     what sessions hold
-access.py       modes, records that can only be read
-session_claim.py which process may let a run of a session work
+The rest of nbagent hands commands to a `Store`, and asks it through the functions below.
+
+store.py           `Store`: hand over a command, read, flush, close
+commands.py        what can be written: frozen commands
+ports.py           what this room's files need of a store, as Protocols
+access.py          file modes; records that can only be read
+process_id.py      the name of a process, and whether it lives
+fork_safety.py     flush at the process's end, no open file at a fork
+session_claim.py   which process may let a run of a session work
+
+duckdb/            all that is DuckDB's
+  database_file.py   one lease: open the file under its lock, close it
+  lock_file.py       the lock beside the file, and who waits for it
+  schema.py          make a new file's tables, migrate an earlier file (schema.sql, step_6.sql)
+  salvage.py         carry over what can be read of a damaged file
+  tables.py          the columns of each table
+  codec.py           records to rows and back
+  recorded_answers.py  a cached answer as data in a file, and back
+  arrow_tables.py    rows of tables of other packages
+  write/             the one thread that writes
+    writer.py          the thread: leases, commits, connections for readers
+    write_queue.py     which command is due when
+    transaction.py     several commands in one transaction, or each alone
+    insert.py          insert rows
+    known_state.py     what the thread knows of the file between leases
+    health.py          the last error and the backoff
+    journal.py         make launches durable before the database has them
+    journal_recovery.py  journals of other processes
+    orphans.py         end attempts of dead processes
+    delete.py          choose and delete runs
+    costs.py           calls without a cost, and their costs
+  read/              queries, on any thread but the writer's
+    read_queue.py      readers that wait for a connection
+    runs.py            a run, a stopped run, a list of runs
+    sessions.py        the turns of a session
+    metrics_sql.py     the SQL of all counts
+    totals.py          the metrics of a session or a batch
+    listings.py        the SQL of runs, steps and messages for the frames
+    summaries.py       short rows for the panel
+    run_names.py       labels and ids to complete
+    batches.py         batches, and the rows that they have answers for
+    cached_answers.py  answers by their key
+    private_copy.py    a copy that can only be read
+    adhoc_sql.py       a person's SQL on such a copy; tables to files
 """
 
 from nbagent.store.commands import (

@@ -1,6 +1,6 @@
 """What can be written: one frozen record each. A write is atomic, whatever it is batched with.
 
-Built by the runtime, turned into rows by `rows.py`. Times are aware UTC datetimes.
+Built by the runtime, turned into rows by `duckdb/codec.py`. Times are aware UTC datetimes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class LaunchResult:
 
 @dataclass(frozen=True, slots=True)
 class JournaledLaunch:
-    """A launch that the log holds (`launchlog.py`): its row of `launches`, for the database. Made by the store itself.
+    """A launch that the log holds (`duckdb/write/journal.py`): its row of `launches`, for the database. Made by the store itself.
 
     It may be there already: then nothing is written. Result: `LaunchResult`.
     """
@@ -106,7 +106,7 @@ class AppendRows:
 
 @dataclass(frozen=True, slots=True)
 class AnswerKeys:
-    """What an answer is found by: the key of all that was asked, and that of a session's turn (`cachekey.py`)."""
+    """What an answer is found by: the key of all that was asked, and that of a session's turn (`runtime/launch/cache_key.py`)."""
 
     cache_key: str
     session_key: str | None = None
@@ -136,7 +136,7 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class ImportAnswers:
-    """Recorded answers (see `recordings.py`) become the newest of their keys, all or none. Result: how many."""
+    """Recorded answers (see `duckdb/recorded_answers.py`) become the newest of their keys, all or none. Result: how many."""
 
     recordings: tuple[Mapping[str, Any], ...]
 

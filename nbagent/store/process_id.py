@@ -1,7 +1,7 @@
 """Who works on a run: a process, named so that no later one can be mistaken for it.
 
 An owner is `host boot pid start`: the host's name, its boot id and pid namespace, the pid and when that
-process began. `file.py` asks whether the owner of an unfinished attempt is still there. Pure but for reads
+process began. `duckdb/write/orphans.py` asks whether the owner of an unfinished attempt is still there. Pure but for reads
 of the process table; any thread.
 """
 

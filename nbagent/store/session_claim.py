@@ -4,7 +4,7 @@ A claim is the `flock` of a small file in `<database>.sessions/`, one for each s
 for: a process that dies lets go of it, and it needs nothing of the database. Who has the claim leaves a note in the
 file for those who wait; who waits holds a shared lock of a second file beside it, so that the holder can see it.
 Files go with the last who used them. The claim excludes and nothing more: in which order runs work is for the
-record to say (`sessions.py`) and for `runtime/session_turns.py` to keep.
+record to say (`duckdb/read/sessions.py`) and for `runtime/scheduling/session_queue.py` to keep.
 
 Where a file cannot be locked (a file system without `flock`, a folder that cannot be written), everybody gets a claim
 that excludes nobody, and `trouble` says so. Any thread; nothing here waits.
@@ -38,7 +38,7 @@ _FLAGS = os.O_RDWR | OPEN_FLAGS | getattr(os, "O_NONBLOCK", 0)  # nothing that i
 class ClaimNote:
     """What the holder of a claim says to those who wait: its run, its process, since when (seconds since 1970).
 
-    `owner` is the process as `owner.py` names it.
+    `owner` is the process as `process_id.py` names it.
 
     `over`: the run has ended, and whoever is next may take the claim.
     """

@@ -82,7 +82,7 @@ class Store:
         return notices
 
     def submit(self, write: Write) -> Future[Any]:
-        """Hand over a write and return at once; the future is resolved when it is durable. See `writes.py`."""
+        """Hand over a write and return at once; the future is resolved when it is durable. See `commands.py`."""
         return self._writer.submit(write)
 
     def launch(self, write: Launch) -> Future[Any]:
@@ -141,7 +141,7 @@ class Store:
 
     @contextlib.contextmanager
     def read_only(self, timeout_s: float = 10.0) -> Iterator[DuckDBPyConnection]:
-        """A connection for SQL that nobody knows: on a private copy (`readcopy.py`), with all that was submitted before."""
+        """A connection for SQL that nobody knows: on a private copy (`private_copy.py`), with all that was submitted before."""
         with self._telling_damage(), self._read_copy.connection(timeout_s) as cursor:
             yield cursor
 
@@ -163,7 +163,7 @@ class Store:
     def frame(
         self, sql: str, params: Sequence[Any] | Mapping[str, Any] = (), *, timeout_s: float = 10.0
     ) -> pd.DataFrame:
-        """Run a person's query and give a DataFrame, times as UTC; see `asking.py`. Sees all that was submitted before."""
+        """Run a person's query and give a DataFrame, times as UTC; see `adhoc_sql.py`. Sees all that was submitted before."""
         found = self._after_repair(lambda: query_frame(self, sql, params, timeout_s=timeout_s))
         for name, kind in found.dtypes.items():
             if kind.kind == "M" and getattr(kind, "tz", None) is None:

@@ -1,6 +1,6 @@
 """Between records and rows: both ways of turning one into the other.
 
-A row is a tuple in the order of `columns.py`. Times are stored without a zone, in UTC; `_utc` and `aware` are the
+A row is a tuple in the order of `tables.py`. Times are stored without a zone, in UTC; `_utc` and `aware` are the
 only places that know. Pure; called on the writer thread (to rows) and on a reader's (from rows).
 """
 

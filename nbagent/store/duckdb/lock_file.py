@@ -3,7 +3,7 @@
 DuckDB 2.0 loses committed rows when two processes open one file in turn, so every open of ours happens
 inside this lock. Two files do it: `<store>.lock` is held for a turn; `<store>.gate` is held while waiting
 for it. The gate keeps the order of those who wait (a process that lets go and asks again at once stands
-behind them) and lets the holder see that somebody waits. Used by `file.py`, on the writer thread.
+behind them) and lets the holder see that somebody waits. Used by `database_file.py`, on the writer thread.
 """
 
 from __future__ import annotations

@@ -1,31 +1,31 @@
-"""Bring a file's schema up to date: numbered steps, each applied once and never edited.
+"""The schema of the file: `schema.sql` makes a new one; numbered steps bring an earlier one up to date.
 
-Called by `file.py` at the start of each turn, on the writer thread: a file may be swapped, deleted, or
-migrated by a newer release between two turns.
+Called by `database_file.py` at the start of each lease, on the writer thread: a file may be swapped, deleted, or
+migrated by a newer release between two leases.
+
+A change of the schema: edit `schema.sql`, raise `VERSION`, and add a step that brings a file of the version before to
+the same tables. A step alters tables and is never edited; what it need not alter, new tables and the views, `schema.sql`
+makes after it.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbagent.errors import StoreForeignError, StoreTooNewError
+from nbagent.errors import StoreError, StoreForeignError, StoreTooNewError
 from nbagent.store.duckdb.codec import utc_now
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# beside this module; the first is number 1. A table that is altered cannot be written in the same transaction
-MIGRATIONS: Sequence[str] = (
-    "schema.sql",
-    "answers.sql",
-    "first_days.sql",
-    "first_days_filled.sql",
-    "batches.sql",
-    "fuller_rows.sql",
-)
+VERSION = 6
+# the version that a step leads to -> its file beside this module. A table that is altered cannot be written in the
+# same transaction
+STEPS: Mapping[int, str] = {6: "step_6.sql"}
+OLDEST = min(STEPS) - 1
 
 
 @functools.cache
@@ -34,25 +34,43 @@ def _script(name: str) -> str:
 
 
 def migrate(con: DuckDBPyConnection, path: Path) -> None:
-    """Apply what is missing. Raises StoreTooNewError, and writes nothing, for a newer release's file."""
+    """Make the tables of a new file, or apply what an earlier one lacks; each step is one transaction.
+
+    Raises StoreTooNewError for a newer release's file, StoreError for one of before the first release; both are left
+    untouched.
+    """
     have = version_of(con)
-    if have > len(MIGRATIONS):
+    if have == VERSION:
+        return
+    if have > VERSION:
         raise StoreTooNewError(
-            f"the record {str(path)!r} has schema {have}, this nbagent knows {len(MIGRATIONS)}; it is left untouched",
+            f"the record {str(path)!r} has schema {have}, this nbagent knows {VERSION}; it is left untouched",
             "update nbagent-jupyter, or set NBAGENT_STORE to another file",
         )
     if not have:
         _check_empty(con, path)
-    for number in range(have + 1, len(MIGRATIONS) + 1):
-        script = _script(MIGRATIONS[number - 1])
-        con.execute("begin")
-        try:
-            con.execute(script)
-            con.execute("insert into schema_version values (?, ?)", [number, utc_now()])
-            con.execute("commit")
-        except BaseException:
-            con.execute("rollback")
-            raise
+        _apply(con, VERSION, "schema.sql")
+        return
+    if have < OLDEST:
+        raise StoreError(
+            f"the record {str(path)!r} has schema {have}, this nbagent reads {OLDEST} to {VERSION}; it is left untouched",
+            "move it away, or set NBAGENT_STORE to another file",
+        )
+    for number in range(have + 1, VERSION + 1):
+        _apply(con, number, STEPS[number], *(["schema.sql"] if number == VERSION else []))
+
+
+def _apply(con: DuckDBPyConnection, number: int, *scripts: str) -> None:
+    """Run scripts and note the version that they lead to, all or nothing."""
+    con.execute("begin")
+    try:
+        for script in scripts:
+            con.execute(_script(script))
+        con.execute("insert into schema_version values (?, ?)", [number, utc_now()])
+        con.execute("commit")
+    except BaseException:
+        con.execute("rollback")
+        raise
 
 
 def _check_empty(con: DuckDBPyConnection, path: Path) -> None:
@@ -68,7 +86,7 @@ def _check_empty(con: DuckDBPyConnection, path: Path) -> None:
 
 
 def version_of(con: DuckDBPyConnection) -> int:
-    """The number of the last migration that the open file has; 0 for a new file."""
+    """Return the schema version of the open file; 0 for a new file."""
     import duckdb
 
     try:

@@ -1,12 +1,13 @@
--- Migration 1: the record of all runs. Numbered and never edited: a change is a new migration.
+-- The record of all runs, whole: a new file is made by this. A change is made here, and as a numbered step in `schema.py`
+-- for files that are there. A step adds columns at a table's end, so they stand last here too.
 --
 -- A reader (nb.sql, the duckdb command line, pandas) uses the views `runs` and `attempts` and the tables
 -- `model_calls`, `tool_calls` and `messages`; the other tables are how these come to be and may change.
 -- Rows are only inserted, `attempt_progress` excepted: a primary key then makes an end write-once.
 -- All `_at` columns are UTC, `_s` are seconds, `_usd` US dollars, `_tokens` counts. Unknown is NULL, never 0.
 
-create table schema_version (
-    version    integer primary key,   -- migrations applied, numbered from 1
+create table if not exists schema_version (
+    version    integer primary key,   -- that of the file when it was made, and of each step since
     applied_at timestamp not null     -- when, UTC
 );
 
@@ -14,7 +15,7 @@ create table schema_version (
 -- this file (`<file>.launches.*`); whoever of nbagent opens the file next commits those first. So only a program that
 -- opens this file by itself can miss a launch: of the last moments, or of a process that was killed in them.
 -- What is only shown, never searched, is in `details`: the row may be waited for, and each column costs time.
-create table launches (
+create table if not exists launches (
     run_id        varchar primary key,
     session_id    varchar not null,
     turn          integer not null,   -- place in its session, from 1
@@ -30,7 +31,7 @@ create table launches (
 );
 
 -- One row for each attempt after the first, which `launches` itself is.
-create table attempt_starts (
+create table if not exists attempt_starts (
     run_id     varchar not null,
     attempt    integer not null,      -- from 2
     owner      varchar not null,
@@ -39,7 +40,7 @@ create table attempt_starts (
 );
 
 -- The only rows that change: written over at most once a second while an attempt goes on.
-create table attempt_progress (
+create table if not exists attempt_progress (
     run_id               varchar not null,
     attempt              integer not null,
     status               varchar not null,   -- pending, running or paused
@@ -50,11 +51,12 @@ create table attempt_progress (
     last_sequence_number bigint,             -- where in its stream
     mode_effective       varchar,
     pending_approvals    json,               -- tool calls that wait for a person: [{step, tool_call_id, name, arguments}]
+    paused_s             double,             -- in which a person was waited for; NULL in rows of before this column
     primary key (run_id, attempt)
 );
 
 -- How each attempt ended; its primary key is what makes a final status final.
-create table attempt_ends (
+create table if not exists attempt_ends (
     run_id               varchar not null,
     attempt              integer not null,
     status               varchar not null,   -- completed, error, cancelled, timeout or interrupted
@@ -71,10 +73,16 @@ create table attempt_ends (
     mode_effective       varchar,
     response_id          varchar,
     last_sequence_number bigint,
+    -- 'answer' where the content of a typed answer is its JSON as the model wrote it. NULL for text, and in rows of
+    -- before this column: their typed content is a dump of the value that was validated, in the type's own field names
+    content_source       varchar,
+    -- of an invalid answer: each field that does not fit and how, as in "items[].price (missing); label (string_type)"
+    error_fields         varchar,
+    paused_s             double,             -- in which a person was waited for; NULL in rows of before this column
     primary key (run_id, attempt)
 );
 
-create table model_calls (
+create table if not exists model_calls (
     run_id             varchar not null,
     attempt            integer not null,     -- the run's attempt, from 1
     step               integer not null,     -- from 1
@@ -99,10 +107,17 @@ create table model_calls (
     cost_usd           double,               -- what it cost, by the price table or by the provider
     provider_cost_usd  double,               -- what the provider itself said that it cost
     error_type         varchar,
-    error              varchar
+    error              varchar,
+    large_counts       json,                 -- token counts that no bigint holds, by column
+    server_finish_reason varchar,            -- the server's own word for the end of its reply
+    -- of a call whose server reported no usage (usage_source is 'estimated'): a token for each four bytes, and its
+    -- price. Limits are bound by these; the columns without estimated_ in their names hold what is known alone
+    estimated_input_tokens  bigint,
+    estimated_output_tokens bigint,
+    estimated_cost_usd double                -- USD
 );
 
-create table tool_calls (
+create table if not exists tool_calls (
     run_id       varchar not null,
     attempt      integer not null,           -- the run's attempt, from 1
     step         integer not null,           -- the step that asked for it, from 1
@@ -117,7 +132,7 @@ create table tool_calls (
     duration_s   double not null
 );
 
-create table messages (
+create table if not exists messages (
     session_id     varchar not null,
     turn           integer not null,
     run_id         varchar not null,
@@ -134,13 +149,13 @@ create table messages (
 );
 
 -- Wishes of other processes, also for runs not launched yet. They go when used, or after a day.
-create table cancel_requests (
+create table if not exists cancel_requests (
     run_id     varchar not null,
     created_at timestamp not null            -- UTC
 );
 
 -- What a person decided, in another process than the run's, on a call that waits. They go when heard, or after a day.
-create table decision_requests (
+create table if not exists decision_requests (
     run_id       varchar not null,
     step         integer not null,
     tool_call_id varchar not null,
@@ -150,7 +165,44 @@ create table decision_requests (
     created_at   timestamp not null          -- UTC
 );
 
-create view attempts as
+-- Which runs' answers can be given again, by the key of what was asked (see runtime/launch/cache_key.py).
+-- One row a completed run that has a key, written with its end; the newest of a key is its answer. An imported
+-- recording is a row too: its run is of another record, and all that is known of it is in `recording`.
+create table if not exists answers (
+    cache_key   varchar not null,    -- SHA-256 of everything that decides the answer, hex
+    session_key varchar,             -- of a run in a named session: the same with only its own kernel's turns as history
+    run_id      varchar not null,    -- the run that was asked
+    since       timestamp not null,  -- since when this record has it: the run's end, or the import, UTC
+    recording   json                 -- an imported answer, as one line of its file; NULL for a run of this record
+);
+
+-- Batches: many runs that were asked for at once, one for each row of a table. Their runs have its `batch_id`.
+create table if not exists batches (
+    batch_id   varchar primary key,
+    batch_key  varchar not null,      -- the same for batches of one agent, template and schema: they share answers
+    created_at timestamp not null,    -- UTC
+    owner      varchar not null,      -- the process that works, or has worked, on it
+    label      varchar,               -- the variable's name that the user gave (-o)
+    agent_name varchar,
+    total      bigint,                -- rows asked for; NULL while a generator still gives more
+    reused     bigint not null,       -- of these, answered by runs of earlier batches with the same key
+    details    json,                  -- where it lives: {"mode": "notebook"}, or a provider's own batches
+    finished_at timestamp,            -- UTC; NULL while its process works on it, or has died over it
+    definition json                   -- what was asked: template, agent, limits, the rows' keys
+);
+
+-- What a batch's rows have beside runs of their own: an answer from earlier or of another row with the same prompt, or
+-- why they were not asked. A row's latest entry counts; a run of this batch with its position that is later counts more.
+create table if not exists batch_rows (
+    batch_id   varchar not null,
+    position   bigint not null,       -- its place in the table, from 0
+    created_at timestamp not null,    -- UTC
+    row_key    json,                  -- the row's own key, as the user wrote it
+    answer_key varchar,               -- of its prompt, by which its answer is found; NULL where it has none
+    outcome    json not null          -- how it ended; `run_id` names the run with its answer
+);
+
+create or replace view attempts as
 with started as (
     select run_id, 1 as attempt, owner, created_at from launches
     union all
@@ -175,12 +227,15 @@ select
     coalesce(e.partial_text, case when e.status is null then p.partial_text end) as partial_text,
     coalesce(e.mode_effective, p.mode_effective)                      as mode_effective,
     coalesce(e.response_id, p.response_id)                            as response_id,
-    coalesce(e.last_sequence_number, p.last_sequence_number)          as last_sequence_number
+    coalesce(e.last_sequence_number, p.last_sequence_number)          as last_sequence_number,
+    e.content_source,
+    coalesce(e.paused_s, p.paused_s)                                  as paused_s,
+    e.error_fields
 from started s
 left join attempt_ends e on e.run_id = s.run_id and e.attempt = s.attempt
 left join attempt_progress p on p.run_id = s.run_id and p.attempt = s.attempt;
 
-create view runs as
+create or replace view runs as
 select
     l.run_id,
     l.label,
@@ -219,7 +274,10 @@ select
     coalesce(e.last_sequence_number, p.last_sequence_number)          as last_sequence_number,
     l.cached_from,
     l.details -> '$.tags'                                             as tags,
-    l.details -> '$.spec'                                             as spec
+    l.details -> '$.spec'                                             as spec,
+    e.content_source,
+    coalesce(e.paused_s, p.paused_s)                                  as paused_s,
+    e.error_fields
 from launches l
 left join (
     select run_id, max(attempt) as attempt, arg_max(owner, attempt) as owner

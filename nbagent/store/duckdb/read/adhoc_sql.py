@@ -1,6 +1,6 @@
 """A person's SQL, and tables written to files: nobody waits for either. On the caller's thread.
 
-Both are asked of private copies of the record (`readcopy.py`), so that other notebooks can write meanwhile, and a
+Both are asked of private copies of the record (`private_copy.py`), so that other notebooks can write meanwhile, and a
 person's SQL cannot write at all.
 """
 

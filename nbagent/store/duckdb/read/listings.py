@@ -1,4 +1,4 @@
-"""What the frames list: runs, steps and messages one row each; the counts are those of `measures.py`.
+"""What the frames list: runs, steps and messages one row each; the counts are those of `metrics_sql.py`.
 
 Built by `frames/` on the caller's thread; pure text, run by `Store.arrays`.
 """

@@ -2,7 +2,7 @@
 
 A launch that nobody need ask the database about is a line of JSON in `<database>.launches.<token>`, synced; it needs
 no turn with the database, so that no other process is waited for. The log is emptied once its rows are committed.
-Whoever begins a turn puts the rows of all logs into the database first (`otherlogs.py`): others find each launch
+Whoever begins a turn puts the rows of all logs into the database first (`journal_recovery.py`): others find each launch
 from then on, and what a killed process left is not lost. A line is 0.1 ms of CPU, a row with a commit of its own
 1 to 2 ms. `append`, `sync` and `is_open` are for the launching thread, the rest for the writer's; all but `sync`
 under the writer's lock.

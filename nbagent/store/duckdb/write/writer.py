@@ -1,8 +1,8 @@
 """The one thread that writes: it batches what is handed over, and opens the file in turns.
 
 `submit`, `launch` and `reading` may be called on any thread but this one; everything else here runs on the writer
-thread. What is due when is said by `jobs.py`. A turn lasts as long as there is work, or for a commit or two while
-other processes wait. Once a turn has gone well, launches go into the launch log (`launchlog.py`) on the launching thread.
+thread. What is due when is said by `write_queue.py`. A turn lasts as long as there is work, or for a commit or two while
+other processes wait. Once a turn has gone well, launches go into the journal (`journal.py`) on the launching thread.
 """
 
 from __future__ import annotations
