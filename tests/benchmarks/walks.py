@@ -11,7 +11,7 @@ Each is walked three times; a function counts that two of them enter, once, howe
 write goes alone or with the next one is a matter of milliseconds). Comprehensions are part of their functions. A
 call goes up a layer where a file's function calls one of a file in a room that `LAYERS` of the architecture test
 has above it, directly or through another library; each pair of files counts once. Layer 0, which runs what it is
-handed on a thread or under a decorator, calls nothing by itself.
+handed on a thread or under a decorator, calls nothing by itself, nor does an event loop.
 
 `--walk launch` prints a walk file by file, in the order in which they are entered; `--tree FOLDER` walks in another
 checkout, for a comparison side by side: any since the first that has `tests/test_architecture.py`.
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import asyncio
 import json
 import sys
 import tempfile
@@ -108,7 +109,8 @@ class Recorder:
             return
         caller = frame.f_back
         while caller is not None and not caller.f_code.co_filename.startswith(self.package):
-            caller = caller.f_back
+            # what an event loop calls, whoever asked for it has not called
+            caller = None if caller.f_code is asyncio.Handle._run.__code__ else caller.f_back
         file = path.removeprefix(self.package)
         if caller is not None:
             code = caller.f_code
