@@ -293,7 +293,7 @@ def _cost_text(cost: Any, known: Any) -> str:
         return "no model call"
     if dollars is None:
         return "unknown"
-    text = format_usd(dollars)
+    text = f"${dollars:.4f}" if dollars < 1 else format_usd(dollars)  # bars of one picture have equal digits
     return text if share == 1 else f"{text}, {1 - share:.0%} of the calls unknown"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 LINE_CHARS = 500
-LINE_CHARS = 500
 _DIME = 0.1
 _KB = 1_000
 
