@@ -182,7 +182,7 @@ def test_the_lock_is_handed_to_the_one_who_waits(path: Path) -> None:
 
 def test_a_turn_ends_with_its_last_reader(store: Store, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for the file has it as soon as a reader is done: reading often keeps nobody out."""
-    monkeypatch.setattr("nbagent.store.duckdb.write.writer.TURN_S", 60.0)  # far more than the wait below
+    monkeypatch.setattr("nbagent.store.duckdb.write.writer.LEASE_S", 60.0)  # far more than the wait below
     other = LockFile(path)
     with ThreadPoolExecutor(1) as pool:
         with store.reader() as ask:

@@ -34,7 +34,7 @@ from nbagent.store.session_claim import SessionClaims
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-TURN_S = 0.2  # how long a turn waits for more to write while a reader has the file
+LEASE_S = 0.2  # how long a turn waits for more to write while a reader has the file
 ALONE_S = 0.5  # the longest turn: programs that do not take turns cannot say that they wait
 LINGER_S = 0.03  # how long an idle turn waits for more: a turn costs 3 ms, launches come in series
 LOOK_AT_DAMAGE_S = 60.0
@@ -244,7 +244,7 @@ class Writer:
     def _run(self) -> None:
         while True:
             while self._wait_for_work(None):
-                error = self._turn()
+                error = self._lease()
                 with self._cond:
                     self._troubles.note(error)
                     if error is not None:
@@ -295,7 +295,7 @@ class Writer:
         due = 0.0 if self._readers.asking else self._jobs.due()
         return 0.0 if due is not None and self._stopping else due
 
-    def _turn(self) -> StoreError | None:
+    def _lease(self) -> StoreError | None:
         """Open the file, work while there is work, close it. Gives the trouble that ended it, if any."""
         try:
             with self._troubles.waiting(self.file.lock.mark()):
@@ -391,7 +391,7 @@ class Writer:
         """Wait for more to do in this turn, while readers have the file or launches come. False if nothing does."""
         begin = monotonic()
         if self._readers.reading:
-            if self._wait_for_work(TURN_S, while_read=True):
+            if self._wait_for_work(LEASE_S, while_read=True):
                 return True
             if self._readers.reading:
                 return False
