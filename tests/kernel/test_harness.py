@@ -57,7 +57,7 @@ def test_a_kernel_has_done_its_imports_and_shares_no_state(forked, kernel_python
         seen = "[name in where for name, where in (('x', globals()), ('x', vars(nbagent)), ('X', os.environ), ('x', sys.modules))]"
         assert other.run(seen).text == "[True, True, True, True]"
         assert forked.run(seen).text == "[False, False, False, False]"
-        assert forked.run("{'nbagent.runtime', 'openai', 'pandas'} <= set(sys.modules)").text == "True"
+        assert forked.run("{'nbagent.runtime', 'aiohttp', 'pandas'} <= set(sys.modules)").text == "True"
 
 
 def test_a_kernel_is_what_jupyter_starts(forked, cold_kernel):
