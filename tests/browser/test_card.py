@@ -230,6 +230,7 @@ def test_hostile_text_runs_nothing_and_breaks_no_layout(lab):
     notebook.run_cell(0)
     notebook.run_cell(1)
     cards = card(notebook, 1)
+    cards.nth(2).wait_for()
     assert cards.count() == 3
     live = notebook.output(1)
     assert live.locator("img, script, svg[onload], a").count() == 0
