@@ -100,8 +100,8 @@ def test_cost_says_what_is_unknown() -> None:
     run("c", "none", call(1))
     run("d", "idle")
     said = texts(nb.plot_cost("agent"))
-    assert "$0.50" in said
-    assert "$0.25, 50% of the calls unknown" in said
+    assert "$0.5000" in said
+    assert "$0.2500, 50% of the calls unknown" in said
     assert "\nunknown\n" in said
     assert "no model call" in said
 
