@@ -13,8 +13,9 @@ call goes up a layer where a file's function calls one of a file in a room that 
 has above it, directly or through another library; each pair of files counts once. Layer 0, which runs what it is
 handed on a thread or under a decorator, calls nothing by itself, nor does an event loop.
 
-`--walk launch` prints a walk file by file, in the order in which they are entered; `--tree FOLDER` walks in another
-checkout, for a comparison side by side: any since the first that has `tests/test_architecture.py`.
+`--walk launch` prints a walk file by file, in the order in which they are entered, and which of them the walks of
+CONTRIBUTING.md do not name; `--tree FOLDER` walks in another checkout, for a comparison side by side: any that has
+`tests/test_architecture.py`.
 """
 
 from __future__ import annotations
@@ -281,6 +282,11 @@ def main() -> None:
             for file, entered in by_file.items():
                 print(f"\n{file}\n    {', '.join(entered)}")
             print("", *(f"up: {caller} calls {called}" for caller, called in up), sep="\n")
+            text = (tree / "CONTRIBUTING.md").read_text() if (tree / "CONTRIBUTING.md").exists() else ""
+            print(
+                *(f"not in CONTRIBUTING.md: {file}" for file in by_file if Path(file).name not in text),
+                sep="\n",
+            )
 
 
 if __name__ == "__main__":
