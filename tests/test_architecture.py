@@ -331,6 +331,38 @@ def test_no_imports_go_in_circles():
     )
 
 
+@cache
+def names_in(module: str) -> set[str]:
+    """Return the names that a module of ours has at its top level: defined, imported, assigned."""
+    nodes = [one for top in tree_of(PATH_OF[module]).body for one in (top, *ast.iter_child_nodes(top))]
+    named = {
+        node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    aliases = [
+        alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names
+    ]
+    assigned = (one for node in nodes for one in ast.walk(node) if isinstance(one, ast.Name))
+    return named | {alias.asname or alias.name for alias in aliases} | {one.id for one in assigned}
+
+
+def test_tests_and_benchmarks_import_what_there_is():
+    """A name that a test or a benchmark imports from nbagent is still there: a benchmark would only tell when it is run."""
+    gone = [
+        f"{path.relative_to(ROOT).as_posix()}: {node.module}.{alias.name}"
+        for path in TESTS
+        if path.name != "earlier_record.py"  # it runs in the checkout that the record is of
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "nbagent"
+        for alias in node.names
+        if f"{node.module}.{alias.name}" not in PATH_OF
+        and (
+            node.module not in PATH_OF
+            or alias.name not in {"*", *names_in(node.module), *exports_of(node.module)}
+        )
+    ]
+    expect_none("what is imported is there", gone)
+
+
 def test_rooms_import_rooms():
     """What another room uses is exported by the room: `from nbagent.x import y`, never one of its files."""
     inner = [

@@ -16,7 +16,7 @@ from typing import Any
 import nbagent as nb
 from nbagent import Agent, Limits, OpenAIChat, tool
 from nbagent.errors import NBAgentError
-from nbagent.panel.card.data import RunSnapshot, row_of
+from nbagent.panel.card.data import RunSnapshot, card_row
 from nbagent.runtime import current
 from tests.provider.chat_wire import text_reply, tool_reply
 from tests.provider.server import Request
@@ -117,7 +117,7 @@ class Orders:
     def look(self, run_id: str) -> dict[str, Any]:
         """A run as its card shows it."""
         run = current().get(run_id)
-        waiting = row_of(RunSnapshot.of_record(run.record))["waiting"] if run.record is not None else ""
+        waiting = card_row(RunSnapshot.of_record(run.record))["waiting"] if run.record is not None else ""
         return {"status": run.status.value, "waiting": waiting, "notices": self._notices(run)}
 
     def _notices(self, run: nb.Run) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 import nbagent as nb
 from nbagent import Agent, RunStatus
 from nbagent.errors import SessionBusyError
-from nbagent.panel.card.data import RunSnapshot, row_of
+from nbagent.panel.card.data import RunSnapshot, card_row
 from nbagent.runtime import current
 from tests.provider.server import ScriptedProvider
 from tests.runtime.session_kernels import Gates, Kernel, agent_on, prompts_seen
@@ -54,7 +54,7 @@ def kernel(provider: ScriptedProvider) -> Iterator[Start]:
 def waiting(run: nb.Run) -> str:
     """What a card says instead of the text."""
     assert run.record is not None
-    return str(row_of(RunSnapshot.of_record(run.record))["waiting"])
+    return str(card_row(RunSnapshot.of_record(run.record))["waiting"])
 
 
 def histories(provider: ScriptedProvider) -> list[list[str]]:

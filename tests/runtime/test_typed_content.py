@@ -27,7 +27,7 @@ from typing_extensions import TypedDict
 
 import nbagent as nb
 from nbagent import Agent, RunStatus, runtime
-from nbagent.panel import RunSnapshot, row_of
+from nbagent.panel import RunSnapshot, card_row
 from nbagent.run import RunOutput
 from nbagent.schemas import deadline
 from tests.provider.chat_wire import text_reply
@@ -330,7 +330,7 @@ def test_nothing_that_looks_at_a_run_raises_over_its_class(agent: Agent, provide
     assert run.to_frame().to_dict("list") == {"n": [2], "bad": [None]}
     assert run.record is not None
     for seen in (RunSnapshot.of_record(run.record), RunSnapshot.of_output(stored)):
-        assert row_of(seen)["table"]["cells"] == [["2", ""]]
+        assert card_row(seen)["table"]["cells"] == [["2", ""]]
     frame = agent.map(["a"], "{{ row }}", output_schema=Hostile).result(60)
     assert list(frame["n"]) == [2]
 
@@ -341,7 +341,7 @@ def test_secrets_are_masked_where_a_value_is_shown(agent: Agent, provider: Scrip
     run = agent.start("Who?", output_schema=Login)
     assert run.result(timeout=60).content.password.get_secret_value() == "hunter2"
     assert run.record is not None
-    row = row_of(RunSnapshot.of_record(run.record))
+    row = card_row(RunSnapshot.of_record(run.record))
     shown = [run.to_frame(), agent.map(["a"], "{{ row }}", output_schema=Login).result(60)]
     assert all(list(frame["password"]) == ["**********"] for frame in shown)
     assert "hunter2" not in f"{run!r} {run.output!r} {row['table']} {row['tree']}"
