@@ -39,6 +39,7 @@ ALONE_S = 0.5  # the longest turn: programs that do not take turns cannot say th
 LINGER_S = 0.03  # how long an idle turn waits for more: a turn costs 3 ms, launches come in series
 LOOK_AT_DAMAGE_S = 60.0
 SWEEP_EVERY_S = 5.0  # a kernel that dies beside this one is noticed by a look within this time
+_JOIN_S = 1.0  # what a stopped thread gets to come out of what it is at
 
 _AWAKE, _ASLEEP = float("-inf"), float("inf")
 
@@ -195,7 +196,8 @@ class Writer:
             self._stopping = True
             self._wake(start=False)
         if thread is not None:
-            thread.join(max(0.0, deadline - monotonic()))
+            # also where nothing could be written: a thread that the interpreter ends inside of DuckDB takes the process along
+            thread.join(max(_JOIN_S, deadline - monotonic()))
         return done
 
     def trouble(self) -> StoreError | None:
