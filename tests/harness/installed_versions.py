@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib.metadata import distribution, version
+from importlib.metadata import distribution, metadata, version
 
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -17,10 +17,13 @@ NAME = "nbagent-jupyter"
 
 
 def promised() -> Iterator[Requirement]:
-    """Give each library that the project or one of its extras names."""
+    """Give each library that the project or one of its extras names for this platform and Python."""
+    extras = ["", *(metadata(NAME).get_all("Provides-Extra") or ())]
     for line in distribution(NAME).requires or ():
         requirement = Requirement(line)
-        if requirement.name != NAME:
+        marker = requirement.marker
+        here = marker is None or any(marker.evaluate({"extra": extra}) for extra in extras)
+        if here and requirement.name != NAME:
             yield requirement
 
 
