@@ -50,13 +50,14 @@ def test_a_run_goes_on_while_a_cell_is_busy(
     gate = Gate()
     provider.reply((Wait(gate), *text_reply(*["word "] * 40)))
     result = kernel.execute_async(
-        "run = agent.start('Well?')\nassert not run.done()\nend = time.monotonic() + 100\n"
+        "run = agent.start('Well?')\nassert not run.done()\nprint('busy', flush=True)\nend = time.monotonic() + 100\n"
         + BUSY[busy]
         + "\nprint(run.done(), run.status.value, len(run.content))"
     )
     provider.wait_for_requests(2)
+    kernel.wait_for(lambda: "busy" in result.result.stdout, "the cell to have looked at the run")
     gate.open()
-    assert result.wait(150).stdout.strip() == "True completed 200"
+    assert result.wait(150).stdout.split() == ["busy", "True", "completed", "200"]
 
 
 def _stop(kernel: RealKernel, cell: Execution) -> ExecResult:
