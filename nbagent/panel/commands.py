@@ -49,7 +49,7 @@ async def cancel_runs(run_ids: Iterable[str]) -> None:
     elsewhere, ends = [], []
     for run_id in run_ids:
         live = current.live(run_id)
-        if live is None:
+        if live is None or live.lost or live.store is not current.store:
             elsewhere.append(run_id)
         else:
             live.stop("cancelled")

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, cast
 
-from nbagent.core import mask
+from nbagent.core import mask, run_in_daemon_thread
 from nbagent.errors import ConfigurationError
 from nbagent.loop import LoopContext, LoopState, StartChild, run_loop, run_team
 from nbagent.runtime.launch.request import ResolvedAgent
@@ -53,14 +54,14 @@ class KernelExecutor:
         self, work: Work, agent: ResolvedAgent, context: LoopContext, start_member: StartChild
     ) -> None:
         """Work on one attempt here. Raises ConfigurationError for a kind that nothing installed can run."""
-        runner = _RUNNERS.get(work.kind) or runner_of(work.kind)
+        runner = _RUNNERS.get(work.kind)
+        if runner is None:  # a package is imported: not on the loop that all runs share
+            runner = await run_in_daemon_thread(partial(runner_of, work.kind))
         await runner(agent, work.state, context, start_member)
 
 
 def runner_of(kind: str) -> Runner:
     """Return what runs specs of this kind. Raises ConfigurationError."""
-    if kind in _RUNNERS:
-        return _RUNNERS[kind]
     for entry in entry_points(group=GROUP, name=kind):
         return _RUNNERS.setdefault(kind, _load(entry))
     raise ConfigurationError(
