@@ -5,6 +5,7 @@ clock.py          the time in UTC, ids that sort by time     threads.py         
 json_codec.py     JSON to bytes and back                     message_limits.py   how large a message may be
 redaction.py      keys out of texts                          terminal_text.py    text that no terminal obeys
 hints.py          what to do, by how nbagent is used         argument_checks.py  arguments of public functions
+entry_points.py   what other packages bring
 """
 
 from nbagent.core.argument_checks import (
@@ -20,6 +21,12 @@ from nbagent.core.argument_checks import (
 )
 from nbagent.core.clock import seconds_between, utc_now, uuid7
 from nbagent.core.console import in_notebook, say
+from nbagent.core.entry_points import (
+    broken_entry_point,
+    entry_point_names,
+    find_entry_point,
+    load_entry_point,
+)
 from nbagent.core.hints import by_place, how_to_set, magics_loaded, says_magic, show_runs
 from nbagent.core.json_codec import dump_json, load_json
 from nbagent.core.message_limits import (
@@ -76,6 +83,7 @@ __all__ = [
     "PrintablePieces",
     "Soon",
     "bound_json_body",
+    "broken_entry_point",
     "by_place",
     "call_when_done",
     "check_callable",
@@ -89,6 +97,8 @@ __all__ = [
     "check_text",
     "cut_error_body",
     "dump_json",
+    "entry_point_names",
+    "find_entry_point",
     "format_bytes",
     "format_seconds",
     "format_usd",
@@ -97,6 +107,7 @@ __all__ = [
     "is_number",
     "is_secret_name",
     "last_line",
+    "load_entry_point",
     "load_json",
     "magics_loaded",
     "main_thread_soon",

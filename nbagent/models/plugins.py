@@ -10,9 +10,7 @@ row of the table.
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
-
-from nbagent.core import mask
+from nbagent.core import broken_entry_point, entry_point_names, find_entry_point, load_entry_point
 from nbagent.errors import ConfigurationError
 from nbagent.models.providers import Provider, provider_names, provider_row, register_provider
 
@@ -26,44 +24,33 @@ def find_provider(name: str) -> Provider | None:
         ConfigurationError: a package brings this provider, and it cannot be loaded.
     """
     row = provider_row(name)
-    if row is None and name:
-        for entry in entry_points(group=GROUP, name=name):
-            row = _load(entry)
-            break
-    return row
+    return row if row is not None or not name else _load(name)
 
 
 def all_provider_names() -> tuple[str, ...]:
     """Return the names of the table, then those of entry points that have not been loaded."""
-    return tuple(dict.fromkeys((*provider_names(), *(entry.name for entry in entry_points(group=GROUP)))))
+    return tuple(dict.fromkeys((*provider_names(), *entry_point_names(GROUP))))
 
 
-def _load(entry: EntryPoint) -> Provider:
-    row: object
+def _load(name: str) -> Provider | None:
+    entry = find_entry_point(GROUP, name)
+    if entry is None:
+        return None
+    otherwise = f", or add the provider yourself: register_provider(Provider(name={name!r}, ...))"
+    row = load_entry_point(entry, otherwise)
     try:
-        row = entry.load()
-        if not isinstance(row, type) and not isinstance(row, Provider) and callable(row):
+        if not isinstance(row, type | Provider) and callable(row):
             row = row()
     except Exception as error:  # the border to another package's code
-        raise _broken(entry, f"{type(error).__name__}: {error}") from error
+        raise broken_entry_point(entry, f"{type(error).__name__}: {error}", otherwise) from error
     if isinstance(row, type):
-        row = Provider(name=entry.name, wire=row, key_required=False)
+        row = Provider(name=name, wire=row, key_required=False)
     if not isinstance(row, Provider):
-        raise _broken(entry, f"it gives no Provider but {row!r:.80}")
-    if row.name != entry.name:
-        raise _broken(entry, f"its provider is named {row.name!r}")
+        raise broken_entry_point(entry, f"it gives no Provider but {row!r:.80}", otherwise)
+    if row.name != name:
+        raise broken_entry_point(entry, f"its provider is named {row.name!r}", otherwise)
     try:
         register_provider(row)
     except ConfigurationError as error:
-        raise _broken(entry, error.what) from error
+        raise broken_entry_point(entry, error.what, otherwise) from error
     return row
-
-
-def _broken(entry: EntryPoint, why: str) -> ConfigurationError:
-    package = entry.dist.name if entry.dist is not None else None
-    of_package = f" of package {package!r}" if package else ""
-    return ConfigurationError(
-        f"the entry point {entry.name!r} ({GROUP}: {entry.value}){of_package} cannot be used: {mask(why)}",
-        f"update or uninstall {package or 'the package that brings it'}, "
-        f"or add the provider yourself: register_provider(Provider(name={entry.name!r}, ...))",
-    )

@@ -13,10 +13,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, cast
 
-from nbagent.core import mask, run_in_daemon_thread
+from nbagent.core import broken_entry_point, find_entry_point, load_entry_point, run_in_daemon_thread
 from nbagent.errors import ConfigurationError
 from nbagent.loop import LoopContext, LoopState, StartChild, run_loop, run_team
 from nbagent.runtime.launch.request import ResolvedAgent
@@ -62,26 +61,16 @@ class KernelExecutor:
 
 def runner_of(kind: str) -> Runner:
     """Return what runs specs of this kind. Raises ConfigurationError."""
-    for entry in entry_points(group=GROUP, name=kind):
-        return _RUNNERS.setdefault(kind, _load(entry))
-    raise ConfigurationError(
-        f"nothing here runs {kind!r}", f"install the package that names it in its entry points, {GROUP}"
-    )
-
-
-def _load(entry: EntryPoint) -> Runner:
-    try:
-        runner = entry.load()
-        why = None if callable(runner) else f"it is {runner!r:.80} and no function"
-    except Exception as error:  # noqa: BLE001 - the border to another package's code
-        why = f"{type(error).__name__}: {error}"
-    if why is None:
-        return cast("Runner", runner)
-    package = entry.dist.name if entry.dist is not None else "the package that brings it"
-    raise ConfigurationError(
-        f"the entry point {entry.name!r} ({GROUP}: {entry.value}) of {package!r} cannot be used: {mask(why)}",
-        f"update or uninstall {package}",
-    )
+    entry = find_entry_point(GROUP, kind)
+    if entry is None:
+        raise ConfigurationError(
+            f"nothing here runs {kind!r}",
+            f"install the package that names it in its entry points, {GROUP}",
+        )
+    runner = load_entry_point(entry)
+    if not callable(runner):
+        raise broken_entry_point(entry, f"it is {runner!r:.80} and no function")
+    return _RUNNERS.setdefault(kind, cast("Runner", runner))
 
 
 async def _run_agent(
