@@ -48,8 +48,8 @@ async def cancel_runs(run_ids: Iterable[str]) -> None:
     current = runtime.current()
     elsewhere, ends = [], []
     for run_id in run_ids:
-        live = current.live(run_id)
-        if live is None or live.lost or live.store is not current.store:
+        live = current.live_here(run_id)
+        if live is None:
             elsewhere.append(run_id)
         else:
             live.stop("cancelled")

@@ -296,6 +296,11 @@ class Runtime:
         """Return the latest attempt of a run that this kernel worked on, in any store; None for others."""
         return self.registry.live(run_id)
 
+    def live_here(self, run_id: str) -> ActiveRun | None:
+        """Return the same where it is of the present store, and no other process has taken it over."""
+        live = self.live(run_id)
+        return live if live is not None and live.store is self.store and not live.lost else None
+
     def runs(self) -> list[ActiveRun]:
         """Return this kernel's runs in the present store, oldest first: the unfinished and the remembered."""
         return self.registry.runs(self.store)
@@ -337,8 +342,8 @@ class Runtime:
 
     def cancel(self, run_id: str) -> bool:
         """Cancel a run by id: here, in another kernel, or before it is launched. False if it has ended."""
-        store, live = self.store, self.live(run_id)
-        if live is not None and live.store is store and not live.lost:
+        store, live = self.store, self.live_here(run_id)
+        if live is not None:
             return self.stop(live)
         stopped = load_stopped(store, run_id)
         if stopped is not None and stopped.output.is_final:

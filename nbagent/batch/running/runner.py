@@ -302,8 +302,8 @@ class BatchRunner:
         live.done.add_done_callback(committed)
 
     def _settle_committed(self) -> None:
-        for _ in range(len(self._committed)):
-            request, outcome = self._committed[0]
+        while self._committed:
+            request, outcome = self._committed.popleft()
             schema = self._plan.output_schema
             if len(request.positions) > 1 and schema is not None and schema.runs_code:
                 splitting = asyncio.create_task(self._settle_off_loop(request, outcome))
@@ -312,9 +312,6 @@ class BatchRunner:
             else:
                 self._uncommitted -= 1
                 self._settle(request, outcome)
-            self._committed.popleft()
-        if self._committed:  # more came meanwhile, and saw that the list was not empty
-            asyncio.get_running_loop().call_soon(self._settle_committed)
         self._woken.set()
 
     # -------------------------------------------------------------- outcomes
