@@ -70,7 +70,8 @@ def _name(one: Any, what: str, attribute: str) -> str:
     name = getattr(one, attribute, one)
     if not isinstance(name, str) and what != "status":  # what no status is, `run_filter` says
         raise UnknownOptionError(
-            f"{what} is {one!r:.80}, which has no {attribute}", _GIVE.get(what, f"give a {what} by its name")
+            f"{what} is {one!r:.80}, which is no text and has no {attribute}",
+            _GIVE.get(what, f"give a {what} by its name"),
         )
     return str(name)
 

@@ -79,8 +79,12 @@ def test_what_has_no_script_is_said_with_the_lines_that_set_a_real_model(prompt:
     """An unknown prompt is not guessed at: the reply says what answers, and its last two lines set a real model."""
     text = say(prompt).text
     assert f'You asked: "{prompt}" I am nbagent\'s demo model' in text
-    assert "OPENAI_API_KEY" in text.splitlines()[-2]
-    assert text.splitlines()[-1] == '%config NBAgent.model = "openai:gpt-5-mini"'
+    blank, key, model = text.splitlines()[
+        -3:
+    ]  # in Markdown a block of code: it is not run together with the text
+    assert (blank, key[:4]) == ("", "    ")
+    assert "OPENAI_API_KEY" in key
+    assert model == '    %config NBAgent.model = "openai:gpt-5-mini"'
 
 
 @pytest.mark.parametrize(
