@@ -93,14 +93,11 @@ async def call_tool(
         text, files = note + told.text, told.files
         for notice in told.notices:
             emit(NoticeGiven(text=notice))
-    except asyncio.CancelledError as error:
-        if _cancelled_from_outside():
+    except BaseException as error:  # the border of user code: a tool's failure is the model's to read
+        if isinstance(error, asyncio.CancelledError) and _cancelled_from_outside():
             at_work = execution is not None and execution.begun and not execution.tool.is_async
             finished("abandoned" if at_work else "cancelled", None)
             raise
-        text = f"{note}Error: {tool_error_text(error)}"
-        finished("error", text, error)
-    except BaseException as error:  # noqa: BLE001 - the border of user code: a tool's failure is the model's to read
         text = f"{note}Error: {tool_error_text(error)}"
         finished("error", text, error)
     else:
