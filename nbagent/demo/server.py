@@ -20,6 +20,7 @@ import orjson
 import uvicorn
 
 from nbagent.demo.chat import ChatReply, Timed
+from nbagent.demo.facts import SCRIPT
 from nbagent.demo.replies import answer
 from nbagent.demo.request import BadRequestError, Message, Request, read_chat, read_responses
 from nbagent.demo.responses import ResponsesReply
@@ -83,6 +84,11 @@ class App:
                 await self._stream(found, events, found.begun, receive, send)
             case "POST", "v1", "responses", response_id, "cancel":
                 await _send_json(send, self._find(response_id).cancel())
+            case "GET", "v1", "models":
+                listed = [
+                    {"id": name, "object": "model", "owned_by": "nbagent"} for name in SCRIPT["personas"]
+                ]
+                await _send_json(send, {"object": "list", "data": listed})
             case "GET", "demo", "stats":
                 await _send_json(send, self._stats)
             case method, *_:

@@ -131,7 +131,8 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent resume RUN ...           go on with stopped runs from their last finished step [--from-partial]
         %agent retry RUN ...            start their work anew, as new runs
         %agent metrics [BY]             tokens, cost and speed by model (default), member, session, agent or tool
-        %agent models                   the providers: what is configured, and what each can do
+        %agent models [PROVIDER]        the providers: what is configured, and what each can do; or the models that one
+                                        serves: its own list, asked for now
         %agent record export|import FILE   the answers of this kernel's runs (or of --all) as a file, for --cache replay
         %agent clear [--older-than 7d] [--status S] [--session ID] [--all]   delete runs; asks first, or --yes
         %agent export FILE              a table of the record [--format parquet|csv|jsonl] [--table model_calls|...]

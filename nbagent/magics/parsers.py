@@ -190,9 +190,11 @@ def _verb(verb: str) -> LineParser:
         parser.add_argument("--call", metavar="ID")
     elif verb == "metrics":
         parser.add_argument("by", nargs="?", choices=METRICS, default="model")
+    elif verb == "models":
+        parser.add_argument("provider", nargs="?", metavar="PROVIDER")
     elif verb in _UPKEEP:
         _UPKEEP[verb](parser)
-    elif verb not in ("panel", "list", "models", "doctor", "sql"):
+    elif verb not in ("panel", "list", "doctor", "sql"):
         parser.add_argument("runs", nargs="*", metavar="RUN")
     if verb == "list":
         parser.add_argument("--here", action="store_true")

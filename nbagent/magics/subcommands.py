@@ -42,11 +42,19 @@ def _filters(arguments: Line) -> dict[str, Any]:
     return {name: getattr(arguments, name) for name in ("session", "since", "label", "batch")}
 
 
-def _models(_shell: InteractiveShell, _arguments: Line) -> Any:
-    from nbagent.models import provider_status
+def _models(_shell: InteractiveShell, arguments: Line) -> Any:
+    from nbagent import runtime
+    from nbagent.models import provider_status, served_models
     from nbagent.schemas import to_frame
 
-    return to_frame(provider_status())
+    if not arguments.provider:
+        return to_frame(provider_status())
+    provider = arguments.provider.strip().removesuffix(":")
+    served = runtime.current().thread.submit(served_models(provider)).result()
+    if not served:
+        print(f"provider {provider!r} answers, and says that it serves no models")
+        return None
+    return to_frame(served)
 
 
 def _show(_shell: InteractiveShell, arguments: Line) -> Any:

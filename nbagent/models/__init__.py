@@ -7,6 +7,7 @@ things are:
     providers.py        the table of facts about providers: a new provider is a row
     plugins.py          providers that other packages bring, by entry point
     registry.py         "provider:id" -> a model; the names and providers known here
+    model_list.py       what a provider itself says it serves
     endpoint.py         where a model is, its key, the headers that carry it
     capabilities.py     what a provider turned out not to take, remembered; how a request is put
     pricing.py          what a call cost
@@ -19,6 +20,7 @@ A new wire format is a folder beside `openai/` with a class of models, named by 
 (`Provider.wire`).
 """
 
+from nbagent.models.model_list import served_models
 from nbagent.models.openai.batch_api import MOST_BYTES, MOST_LINES, PRICE_SHARE, BatchClient, BatchJob
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
@@ -91,5 +93,6 @@ __all__ = [
     "provider_status",
     "register_provider",
     "resolve_model",
+    "served_models",
     "tokens_of_messages",
 ]

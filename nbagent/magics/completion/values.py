@@ -126,6 +126,12 @@ def _models(request: CompletionRequest) -> list[str]:
     return [*used, *_listed.ask(provider, lambda: known_models(provider))]
 
 
+def _providers(_request: CompletionRequest) -> Iterable[str]:
+    from nbagent.models import provider_names
+
+    return provider_names()
+
+
 def _sessions(request: CompletionRequest) -> list[str]:
     named = _instances(request, "nbagent.session", "Session")
     return [*named, *(run.session_id for run in recent_runs() if run.session_id)]
@@ -166,6 +172,7 @@ _VALUES: dict[str, Callable[[CompletionRequest], Iterable[str]]] = {
     "map": _values,
     "file": _files,
     "model": _models,
+    "provider": _providers,
     "session": _sessions,
     "label": _labels,
     "batch": _batches,
