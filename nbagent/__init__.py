@@ -184,7 +184,10 @@ _prepare_kernel()
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Set the magics up; `%load_ext nbagent` calls this. Silent and idempotent; starts nothing."""
+    """Set the magics up; `%load_ext nbagent` calls this. Silent and idempotent.
+
+    Opens no file and no connection; while no cell runs one thread imports what a first run needs.
+    """
     from nbagent.magics import load
 
     load(shell)

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nbagent.core import set_main_thread_scheduler
+from nbagent.core import IdleImports, set_main_thread_scheduler
 
 REQUEST, REPLY = "nbagent_request", "nbagent_reply"
 
@@ -31,6 +31,16 @@ Command = Mapping[str, Any]
 
 _command_handler: Callable[[Command], bool] | None = None
 _cell_end_callbacks: list[Callable[[], None]] = []
+
+# what a first run with its card needs, in an order in which each costs little more than itself
+_FIRST_RUN = (
+    "nbagent.tools", "nbagent.schemas", "nbagent.models.protocol", "nbagent.models", "nbagent.loop",
+    "nbagent.store.commands", "nbagent.store", "nbagent.runtime", "nbagent.batch", "nbagent.agent",
+    "_duckdb", "duckdb", "attr", "yarl", "aiohttp.http", "aiohttp", "jinja2", "nbagent.prompts",
+    "ipywidgets", "anywidget", "nbagent.panel", "nbagent.panel.card.widget",
+    "genai_prices.types", "httpx2", "genai_prices", "genai_prices.data",
+)  # fmt: skip
+_idle_imports: IdleImports | None = None
 
 
 # ------------------------------------------------------------------- looking
@@ -66,16 +76,20 @@ def current_cell_id() -> str | None:
 
 
 def load(ip: Any) -> None:
-    """Install the control handler, the display of runs and the cell-end hook; a second call does nothing more.
+    """Install the control handler, the display of runs and the hooks on cells; a second call does nothing more.
 
-    Starts no thread, opens no file, imports no widget.
+    Opens no file, imports no widget; after the cell one thread imports what a first run needs, while no cell runs.
     """
+    global _idle_imports  # noqa: PLW0603 - once for a process
     kernel = kernel_of(ip)
     if kernel is not None and hasattr(kernel, "control_handlers"):
         kernel.control_handlers[REQUEST] = _answer
     display_where_printed(ip)
     _unhook(ip)
     ip.events.register("post_run_cell", _cell_ended)
+    _idle_imports = _idle_imports or IdleImports(_FIRST_RUN)
+    ip.events.register("pre_execute", _idle_imports.cell_begins)  # these two tell of silent cells, too
+    ip.events.register("post_execute", _idle_imports.cell_ended)
     for mime, target in _FORMATTERS.items():
         for module, name in _SHOWN_CLASSES:
             ip.display_formatter.formatters[mime].for_type_by_name(module, name, _lazy(target))
@@ -100,9 +114,13 @@ def unload(ip: Any) -> None:
 
 
 def _unhook(ip: Any) -> None:
-    """Take the cell-end hook out, if it is in."""
-    if _cell_ended in ip.events.callbacks.get("post_run_cell", ()):
-        ip.events.unregister("post_run_cell", _cell_ended)
+    """Take the hooks on cells out, where they are in."""
+    hooks: list[tuple[str, Callable[..., None]]] = [("post_run_cell", _cell_ended)]
+    if _idle_imports is not None:
+        hooks += [("pre_execute", _idle_imports.cell_begins), ("post_execute", _idle_imports.cell_ended)]
+    for event, hook in hooks:
+        if hook in ip.events.callbacks.get(event, ()):
+            ip.events.unregister(event, hook)
 
 
 def _lazy(target: str) -> Callable[..., Any]:

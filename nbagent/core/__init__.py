@@ -5,7 +5,7 @@ clock.py          the time in UTC, ids that sort by time     threads.py         
 json_codec.py     JSON to bytes and back                     message_limits.py   how large a message may be
 redaction.py      keys out of texts                          terminal_text.py    text that no terminal obeys
 hints.py          what to do, by how nbagent is used         argument_checks.py  arguments of public functions
-entry_points.py   what other packages bring
+entry_points.py   what other packages bring            idle_imports.py     imports while no cell runs
 """
 
 from nbagent.core.argument_checks import (
@@ -28,6 +28,7 @@ from nbagent.core.entry_points import (
     load_entry_point,
 )
 from nbagent.core.hints import by_place, how_to_set, magics_loaded, says_magic, show_runs
+from nbagent.core.idle_imports import IdleImports
 from nbagent.core.json_codec import dump_json, load_json
 from nbagent.core.message_limits import (
     ERROR_BODY,
@@ -79,6 +80,7 @@ __all__ = [
     "LARGE",
     "MASK",
     "BadCompressionError",
+    "IdleImports",
     "MessageTooLargeError",
     "PrintablePieces",
     "Soon",

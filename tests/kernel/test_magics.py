@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from nbagent.store import Store
 from tests.harness.kernel import RealKernel
+from tests.harness.waiting import until
 from tests.provider.chat_wire import json_reply, text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Silence, Wait, answer
@@ -300,16 +302,39 @@ def test_a_launched_cell_survives_sigkill(shell: RealKernel, provider: ScriptedP
     }
 
 
-def test_loading_is_silent_idempotent_and_starts_nothing(tmp_path: Path) -> None:
-    """`%load_ext` twice prints nothing, starts no thread, opens no file, and imports nothing heavy."""
+WATCH = """
+import os, sys, threading, time
+heavy = {'pandas', 'duckdb', 'aiohttp', 'ipywidgets', 'jinja2', 'starlette'}
+def opened():
+    links = [f'/proc/self/fd/{one}' for one in os.listdir('/proc/self/fd')]
+    return {os.readlink(one) for one in links if os.path.lexists(one)}
+before, files = set(threading.enumerate()), opened()
+%load_ext nbagent
+%reload_ext nbagent
+print(set(threading.enumerate()) - before, heavy & set(sys.modules))
+def watch():
+    while not (found := [one for one in threading.enumerate() if one.name == 'nbagent-imports']):
+        time.sleep(0.001)
+    begun = set(threading.enumerate()) - before - {threading.current_thread()}
+    [one.join() for one in found]
+    left = set(threading.enumerate()) - before - {threading.current_thread()}
+    open('watched', 'w').write(repr((begun == set(found), left, heavy & set(sys.modules))))
+threading.Thread(target=watch).start()
+"""
+
+
+def test_loading_is_silent_idempotent_and_starts_nothing_but_imports(tmp_path: Path) -> None:
+    """`%load_ext` twice prints nothing and imports nothing heavy; when idle, one thread imports, and ends. No file, no socket."""
     with RealKernel(tmp_path / "kernel", cold=True) as kernel:
-        kernel.run("import sys, threading\nbefore = set(threading.enumerate())")
-        loaded = kernel.run("%load_ext nbagent\n%reload_ext nbagent")
-        assert loaded.outputs == ()
-        heavy = "{'pandas', 'duckdb', 'openai', 'ipywidgets', 'jinja2', 'starlette'} & set(sys.modules)"
-        assert (
-            kernel.run(f"print(set(threading.enumerate()) - before, {heavy})").stdout.strip() == "set() set()"
+        loaded = kernel.run(WATCH)
+        assert loaded.stdout.strip() == "set() set()"
+        until((kernel.project / "watched").exists, "the end of the imports")
+        only, left, imported = ast.literal_eval(
+            until((kernel.project / "watched").read_text).replace("set()", "()")
         )
+        assert (only, left) == (True, ())
+        assert imported == {"duckdb", "aiohttp", "ipywidgets", "jinja2"}
+        assert kernel.run("print(opened() - files)").stdout.strip() == "set()"
         assert not kernel.store.exists()
         assert "timeout" in kernel.run("%config NBAgent").stdout
 
