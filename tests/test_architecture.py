@@ -70,7 +70,7 @@ ONLY: dict[str, frozenset[str]] = {
 ANYWHERE = frozenset({"orjson", "pydantic", "pydantic_core", "typing_extensions"})
 THIRD_PARTY: dict[str, frozenset[str]] = {
     "IPython": frozenset({"magics", "kernel", "panel"}),
-    "aiohttp": frozenset({"models"}),
+    "aiohttp": frozenset({"demo", "models"}),
     "anyio": frozenset({"mcp"}),
     "anywidget": frozenset({"panel"}),
     "docstring_parser": frozenset({"tools"}),
@@ -95,7 +95,6 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "tqdm": frozenset({"batch"}),
     "truststore": frozenset({"models"}),
     "traitlets": frozenset({"magics", "kernel", "panel"}),
-    "uvicorn": frozenset({"demo"}),
 }
 
 BANNED_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "misc"})

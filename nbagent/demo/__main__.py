@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.child:
         threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     _raise_descriptor_limit()
-    from nbagent.demo.server import BACKLOG, App, serve
+    from nbagent.demo.server import BACKLOG, App
 
     # a child's token is not on its command line, which all users of the machine can read
     token = options.token or os.environ.pop(TOKEN_VARIABLE, None)
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(nothing, 1)
         os.dup2(nothing, 2)
     with contextlib.suppress(KeyboardInterrupt):
-        serve(App(token=token, speed=options.speed, resume_s=options.resume_s), listener)
+        App(token=token, speed=options.speed, resume_s=options.resume_s).serve(listener)
 
 
 def _end_with_parent(parent: int) -> None:

@@ -21,13 +21,11 @@ from nbagent.demo.request import ToolResult, Turn
 Schema = dict[str, Any]
 _FIELDS: Final[dict[str, Any]] = SCRIPT["fields"]
 _LABELS: Final[dict[str, Any]] = SCRIPT["labels"]
-_KINDS: Final = {
-    "properties": "object",
-    "required": "object",
-    "items": "array",
-    "minimum": "number",
-    "maximum": "number",
-}
+_KINDS: Final = (
+    dict.fromkeys(("properties", "required"), "object")
+    | {"items": "array"}
+    | dict.fromkeys(("minimum", "maximum"), "number")
+)
 _DEEPEST: Final = 8  # levels that are filled: recursive schemas end there
 _MOST_ITEMS: Final = 200
 
@@ -109,9 +107,7 @@ class Known:
 
 def _records(result: ToolResult) -> list[Record]:
     """Turn a tool's result into records, each with the call's arguments beside its own fields."""
-    arguments = {
-        key: value for key, value in result.arguments.items() if isinstance(value, str | int | float)
-    }
+    arguments = {key: v for key, v in result.arguments.items() if isinstance(v, str | int | float)}
     values = result.value if isinstance(result.value, list) else [result.value]
     words = words_of(result.name) or ("value",)
     plain = {"_".join(words): result.value, words[-1]: result.value, "result": result.value}
@@ -163,9 +159,8 @@ class _Filler:
                 return found
         if kind == "array" and index is not None:
             return self._array(node, [], 0, depth)
-        examples = [
-            value for value in node.get("enum") or _examples(node, kind) if fits(value, node, self.root)
-        ]
+        offered = node.get("enum") or _examples(node, kind)
+        examples = [value for value in offered if fits(value, node, self.root)]
         if index is None or not examples:
             raise NoExampleError(name)
         return examples[index % len(examples)]
@@ -181,24 +176,21 @@ class _Filler:
                     raise
         for extra in range(len(value), min(node.get("minProperties", 0), _MOST_ITEMS)):
             value[f"key_{extra + 1}"] = self.value(
-                node.get("additionalProperties"), "", None, depth + 1, extra
+                node.get("additionalProperties"), depth=depth + 1, index=extra
             )
         return value
 
     def _array(self, node: Schema, about: list[Record], least: int, depth: int) -> list[Any]:
         """Give an item for each thing known; a list of plain things that are not known stays empty."""
-        count = min(
-            max(node.get("minItems", 0), len(about), least), node.get("maxItems", _MOST_ITEMS), _MOST_ITEMS
-        )
+        wanted = max(node.get("minItems", 0), len(about), least)
+        count = min(wanted, node.get("maxItems", _MOST_ITEMS), _MOST_ITEMS)
         subjects = [*about, *[None] * count][:count]
         return [self.value(node.get("items"), "", record, depth + 1, i) for i, record in enumerate(subjects)]
 
     def _names(self, node: Schema) -> list[str]:
         """Name the properties of an object schema, through the branches of a union."""
-        branches = [
-            resolved(branch, self.root) for branch in (node, *node.get("anyOf", ()), *node.get("oneOf", ()))
-        ]
-        return [name for branch in branches for name in branch.get("properties", ())]
+        branches = (node, *node.get("anyOf", ()), *node.get("oneOf", ()))
+        return [name for branch in branches for name in resolved(branch, self.root).get("properties", ())]
 
 
 def _examples(node: Schema, kind: str) -> list[Any]:
@@ -241,9 +233,7 @@ def classify(text: str, labels: list[str]) -> str | None:
     if len(moods) >= 2:
         positive, negative, negators = (_LABELS[key].split() for key in ("positive", "negative", "negators"))
         signs = [(word in positive) - (word in negative) for word in words]
-        total = sum(
-            -sign if {*words[max(0, i - 2) : i]} & {*negators} else sign for i, sign in enumerate(signs)
-        )
+        total = sum(-s if {*words[max(0, i - 2) : i]} & {*negators} else s for i, s in enumerate(signs))
         return next((label for label, mood in moods.items() if mood == (total > 0) - (total < 0)), None)
     named = [label for label in labels if stems(label) and stems(label) <= stems(text)]
     return next(iter(named + [label for label in labels if label.lower() in _LABELS["fallback"]]), None)
@@ -262,13 +252,8 @@ def values_in(text: str, name: str, node: Schema) -> list[Any]:
     if "string" in kinds and node.get("format", "date") == "date":
         kind = next((kind for kind in ("ticker", "city", "country") if words & stems(_FIELDS[kind])), "")
         dated = words & stems(_FIELDS["date"]) or "format" in node
-        if (
-            found := names_in(text, kind)
-            if kind
-            else re.findall(r"\b\d{4}-\d\d-\d\d\b", text)
-            if dated
-            else []
-        ):
+        dates = re.findall(r"\b\d{4}-\d\d-\d\d\b", text) if dated else []
+        if found := names_in(text, kind) if kind else dates:
             return found
     spoken = r"[\s_-]+".join(words_of(name))
     said = re.search(

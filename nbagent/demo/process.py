@@ -13,9 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-import weakref
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from nbagent.core import is_secret_name
 from nbagent.errors import ProviderUnreachableError
@@ -47,17 +46,19 @@ class DemoProcess:
         self._arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
         self._start_timeout_s = start_timeout_s
         self.token = token
-        self._forget()
-        _alive.add(self)
+        self._reset()
+        atexit.register(self.stop)
 
-    def _forget(self) -> None:
-        self._lock = threading.Lock()
+    def _reset(self) -> None:
+        self._owner, self._lock = os.getpid(), threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._url = ""
 
     @property
     def pid(self) -> int | None:
         """The server's process id, or None where it does not run."""
+        if self._owner != os.getpid():  # forked: the server, and a lock that may be held, are the parent's
+            self._reset()
         process = self._process
         return None if process is None or process.poll() is not None else process.pid
 
@@ -69,27 +70,21 @@ class DemoProcess:
         Raises:
             DemoProcessError: it did not come up.
         """
-        with self._lock:
-            if self.pid is None:
-                if self._process is not None:
-                    _end(self._process)
-                process = self._spawn()
-                self._url = _await_ready(process, self._start_timeout_s)
-                self._process = process
-            return self._url
+        if self.pid is None:
+            with self._lock:
+                if self.pid is None:
+                    if self._process is not None:
+                        _end(self._process)
+                    process = self._spawn()
+                    self._url = _await_ready(process, self._start_timeout_s)
+                    self._process = process
+        return self._url
 
     def stop(self) -> None:
-        """End the server; nothing happens where it does not run.
-
-        Waits a second at most for a start on another thread: at exit the pipe ends that server too.
-        """
-        if self._lock.acquire(timeout=1):
-            try:
-                if self._process is not None:
-                    _end(self._process)
-                self._process = None
-            finally:
-                self._lock.release()
+        """End the server; nothing happens where it does not run, or not yet: at exit the pipe ends that one too."""
+        if self.pid is not None and self._process is not None:
+            _end(self._process)
+            self._process = None
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         # the server asks nobody, and needs no key
@@ -114,28 +109,23 @@ class DemoProcess:
 def _await_ready(process: subprocess.Popen[bytes], timeout_s: float) -> str:
     """Read what the child says until its "ready URL" line, for at most `timeout_s`; end it where none comes."""
     assert process.stdout is not None
-    said = ["it said nothing"]
-    reader = threading.Thread(target=_read_until_ready, args=(process.stdout, said), daemon=True)
     begun = time.monotonic()
-    reader.start()
-    reader.join(timeout_s)
+    late = threading.Timer(timeout_s, process.kill)  # its output ends with it
+    late.start()
+    said = "it said nothing"
+    with process.stdout:
+        for line in process.stdout:
+            said = line.decode(errors="replace").strip() or said
+            if said.startswith("ready "):
+                late.cancel()
+                return said.removeprefix("ready ")
     waited = time.monotonic() - begun
-    if said[-1].startswith("ready "):
-        process.stdout.close()
-        return said[-1].removeprefix("ready ")
+    late.cancel()
     _end(process)
-    reader.join(_STOP_S)
-    process.stdout.close()
     raise DemoProcessError(
-        f"the demo model's server did not come up within {waited:.1f} s: {said[-1]}",
+        f"the demo model's server did not come up within {waited:.1f} s: {said}",
         f"run `{sys.executable} -m nbagent.demo` in a terminal to see more",
     )
-
-
-def _read_until_ready(pipe: IO[bytes], said: list[str]) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        while not said[-1].startswith("ready ") and (line := pipe.readline()):
-            said += [line.decode(errors="replace").strip()] if line.strip() else []
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -149,26 +139,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.kill()
         process.wait(_STOP_S)
 
-
-_alive: weakref.WeakSet[DemoProcess] = weakref.WeakSet()
-_inherited: list[subprocess.Popen[bytes] | None] = []  # kept, so that a forked child does not reap them
-
-
-def _after_fork_in_child() -> None:
-    """Let go of the parent's servers."""
-    for owner in list(_alive):
-        _inherited.append(owner._process)  # noqa: SLF001 - this module's own class
-        owner._forget()  # noqa: SLF001
-
-
-@atexit.register
-def _stop_all() -> None:
-    for owner in list(_alive):
-        owner.stop()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 _shared = DemoProcess(token=secrets.token_urlsafe(24))
 

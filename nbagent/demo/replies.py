@@ -10,7 +10,7 @@ import itertools
 import json
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from nbagent.demo.facts import SCRIPT, find_fact, names_in, record_of, sentences, stems, words_of
@@ -20,9 +20,7 @@ from nbagent.demo.tools import choose_calls
 
 _HONEST: Final[dict[str, str]] = SCRIPT["honest"]
 _LONGEST: Final = 600  # characters quoted of a tool's result
-_OPERATORS: Final[dict[str, Callable[[float, float], float]]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
-}  # fmt: skip
+_OPERATORS: Final = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 _SUM: Final = re.compile(
     r"(?<![\d.-])(-?\d+(?:\.\d+)?)\s*(\*|/|\+|(?<=\s)-(?=\s))\s*(-?\d+(?:\.\d+)?)(?!\.?\d|\s*[*/+-]\s*\d)"
 )
@@ -46,10 +44,9 @@ def _answer(request: Request, turn: Turn) -> Reply:
     if request.schema is not None:
         try:
             value = fill(request.schema, Known(turn, known))
-            text = _dump(value)
+            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
             if request.persona == "badjson" and not turn.repairs:
-                broken = wrong_type(value)
-                text = _dump(broken) if broken != value else text[: max(1, len(text) * 2 // 3)]
+                text = _spoiled(text)
         except NoExampleError as error:
             text = f"{_HONEST['no_example']} {error}"
     text = text.removeprefix(turn.partial)
@@ -57,18 +54,10 @@ def _answer(request: Request, turn: Turn) -> Reply:
     return Reply(text=text, cut=cut)
 
 
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def wrong_type(value: Any) -> Any:
-    """Replace the first number of a JSON value by words."""
-    if isinstance(value, dict):
-        changed = next((key for key, item in value.items() if wrong_type(item) != item), None)
-        return value if changed is None else value | {changed: wrong_type(value[changed])}
-    if isinstance(value, list):
-        return [wrong_type(value[0]), *value[1:]] if value else value
-    return "not a number" if isinstance(value, int | float) else value
+def _spoiled(text: str) -> str:
+    """Replace the first number of a JSON object by words; cut off the end of one that has none."""
+    spoiled, count = re.subn(r'(?:(?<=":)|\A)-?\d[\d.]*', '"not a number"', text, count=1)
+    return spoiled if count else text[: max(1, len(text) * 2 // 3)]
 
 
 def known_answer(turn: Turn) -> str | None:
@@ -93,9 +82,8 @@ def _ruled(turn: Turn) -> str | None:
         if "recall" in rule:
             pattern = rule["recall"].replace("{1}", re.escape(groups[1]) if found.re.groups else "")
             told = [turn.prompt[: found.start()], *reversed(asked)]
-            groups = next(
-                (list(m) for text in told for m in [["", *re.findall(pattern, text, re.I)[-1:]]] if m[1:]), []
-            )
+            found_again = (re.findall(pattern, text, re.I)[-1:] for text in told)
+            groups = next((["", *values] for values in found_again if values), [])
         fields = {name: value[0] for name, value in values.items() if value}
         try:
             return str(rule["say"].format(*groups, **fields))
@@ -111,9 +99,7 @@ def _written(prompt: str) -> str | None:
     asks = re.search(script["asks"], prompt, re.I | re.S)
     if asks is None or (length is None and asks[2].lower() == "words"):
         return None
-    wanted = (
-        script["words"] if length is None else int(length[1].replace(",", "")) * (1000 if length[2] else 1)
-    )
+    wanted = int(length[1].replace(",", "")) * (1000 if length[2] else 1) if length else script["words"]
     wanted = max(1, min(wanted, script["most_words"]))
     found = re.search(script["topic"], prompt, re.I)
     topic = re.split(r"\s+(?:in|with|using|that)\s+", found[1].strip())[0] if found else script["no_topic"]
@@ -145,10 +131,8 @@ def _sentence(sentence: str) -> Iterator[str]:
         said = template.format_map(record).replace("..", ".") if known else ""
         yield said[:1].upper() + said[1:]
     if not rows:
-        plain = re.search(SCRIPT["places"]["about"], sentence, re.I)
-        yield from (
-            (("" if plain else SCRIPT["places"]["unasked"]) + record["description"]) for record in records
-        )
+        before = "" if re.search(SCRIPT["places"]["about"], sentence, re.I) else SCRIPT["places"]["unasked"]
+        yield from (before + record["description"] for record in records)
 
 
 def _sum(text: str) -> str | None:

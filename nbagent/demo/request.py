@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jsonschema_rs
 import orjson
@@ -47,8 +46,12 @@ class BadRequestError(Exception):
         self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-@dataclass(frozen=True)
-class ToolCall:
+def failure() -> BadRequestError:
+    """Make the error of the model that always fails."""
+    return BadRequestError("the demo model failed, as this one always does", status=500, code="server_error")
+
+
+class ToolCall(NamedTuple):
     """One call of a tool; `arguments` is JSON text as on the wire."""
 
     call_id: str
@@ -56,8 +59,7 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """One message of a conversation; a tool's result names its call in `tool_call_id`."""
 
     role: str
@@ -66,8 +68,7 @@ class Message:
     tool_call_id: str = ""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What a client asks for: `body` is all of it as it came, `tools` are functions, `schema` is a JSON Schema."""
 
     body: dict[str, Any]
@@ -87,8 +88,7 @@ class Request:
         return float(pace["first_s"] + piece / pace["per_s"])
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """What the demo model answers: a text, or tool calls; `cut` where a limit ended the text."""
 
     text: str = ""
@@ -110,9 +110,8 @@ def read_responses(body: dict[str, Any]) -> Request:
     said: list[dict[str, Any]] = []
     if body.get("instructions"):
         said.append({"role": "system", "content": body["instructions"]})
-    for item in (
-        [{"role": "user", "content": body["input"]}] if isinstance(body["input"], str) else body["input"]
-    ):
+    asked = body["input"]
+    for item in [{"role": "user", "content": asked}] if isinstance(asked, str) else asked:
         match item.get("type"):  # each as the message that it is in Chat Completions
             case "function_call":
                 said.append({"role": "assistant", "tool_calls": [{"id": item["call_id"], "function": item}]})
@@ -123,9 +122,7 @@ def read_responses(body: dict[str, Any]) -> Request:
     return _request(body, said, body.get("tools") or [], form.get("schema"), body.get("max_output_tokens"))
 
 
-def _request(
-    body: dict[str, Any], said: list[Any], tools: list[Any], schema: Any, limit: int | None
-) -> Request:
+def _request(body: dict[str, Any], said: list[Any], tools: list[Any], schema: Any, limit: Any) -> Request:
     functions = [{key: tool[key] for key in tool if tool[key] is not None} for tool in tools]
     offered = tuple({"description": "", "parameters": {}} | function for function in functions)
     return Request(body, tuple(map(_message, said)), offered, schema, limit)
@@ -148,17 +145,13 @@ def _check(body: dict[str, Any], wire: str) -> bool:
 
 def _message(message: dict[str, Any]) -> Message:
     """Read a message; media that the demo cannot look at become a note."""
-    content, role = message.get("content") or "", message["role"]
+    content, role = message.get("content") or "", message["role"].replace("developer", "system")
     if not isinstance(content, str):
-        parts = (
-            part.get("text") or part.get("refusal") or f"[{part.get('type')}: not read]" for part in content
-        )
+        parts = (p.get("text") or p.get("refusal") or f"[{p.get('type')}: not read]" for p in content)
         content = "\n".join(map(str, parts))
     functions = [(call["id"], call["function"]) for call in message.get("tool_calls") or []]
     calls = tuple(ToolCall(call_id, f["name"], f["arguments"] or "{}") for call_id, f in functions)
-    return Message(
-        "system" if role == "developer" else role, content, calls, message.get("tool_call_id") or ""
-    )
+    return Message(role, content, calls, message.get("tool_call_id") or "")
 
 
 def count_tokens(text: str) -> int:
@@ -179,20 +172,17 @@ def split_pieces(text: str) -> list[str]:
 
 def usage(request: Request, reply: Reply) -> tuple[int, int]:
     """Count the input's tokens (messages, tool calls, tools on offer, schema) and the output's."""
-    parts = [tool["parameters"] for tool in request.tools] + [request.schema or {}]
-    asked = [text for message in request.messages for text in (message.text, *_texts(message.tool_calls))]
-    asked += [f"{tool['name']} {tool['description']}" for tool in request.tools]
-    asked += [orjson.dumps(part).decode() for part in parts if part]
-    said = (reply.text, *_texts(reply.tool_calls))
-    return sum(map(count_tokens, asked)) + _PER_MESSAGE * len(request.messages), sum(map(count_tokens, said))
+    asked = sum(_size(message) + _PER_MESSAGE for message in request.messages)
+    offered = [*request.tools, *([request.schema] if request.schema else [])]
+    return asked + sum(count_tokens(orjson.dumps(part).decode()) for part in offered), _size(reply)
 
 
-def _texts(calls: tuple[ToolCall, ...]) -> list[str]:
-    return [text for call in calls for text in (call.name, call.arguments)]
+def _size(said: Message | Reply) -> int:
+    calls = (f"{call.name} {call.arguments}" for call in said.tool_calls)
+    return count_tokens(said.text) + sum(map(count_tokens, calls))
 
 
-@dataclass(frozen=True)
-class ToolResult:
+class ToolResult(NamedTuple):
     """What a tool said: its name, the call's arguments, the JSON value (the text if it is none), the error in it."""
 
     name: str
@@ -201,8 +191,7 @@ class ToolResult:
     error: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Turn:
+class Turn(NamedTuple):
     """What is asked in `prompt`, with a follow-up such as "And Germany?" spelled out.
 
     `history` are the messages before this turn, `results` the tools' results in it, `called` every tool call of it,
@@ -218,8 +207,8 @@ class Turn:
     partial: str = ""
 
 
-def load_json(text: str) -> Any:
-    """Parse JSON; a text that is none comes back as it is."""
+def load_json(text: str | bytes) -> Any:
+    """Parse JSON; what is none comes back as it is."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -260,10 +249,9 @@ def _is_repair(before: Message, message: Message) -> bool:
 
 def _result(call: ToolCall, text: str) -> ToolResult:
     arguments, value = load_json(call.arguments), load_json(text)
+    arguments = arguments if isinstance(arguments, dict) else {}
     error = value.get("error") if isinstance(value, dict) else text if _ERROR.match(text) else None
-    return ToolResult(
-        call.name, arguments if isinstance(arguments, dict) else {}, value, str(error) if error else None
-    )
+    return ToolResult(call.name, arguments, value, str(error) if error else None)
 
 
 def _spelled_out(prompt: str, history: tuple[Message, ...]) -> str:

@@ -15,14 +15,14 @@ from typing import Any, Final, Literal
 import orjson
 
 from nbagent.demo.chat import Timed
-from nbagent.demo.request import WIRE, BadRequestError, Reply, Request, split_pieces, usage
+from nbagent.demo.request import WIRE, BadRequestError, Reply, Request, failure, split_pieces, usage
 
 Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
 Item = dict[str, Any]
 Event = tuple[int, str, dict[str, Any]]  # the piece that it comes with, type, fields
 _QUEUED_S: Final = 0.2  # a background response waits first
 _AT_START: Final = -1  # comes when work begins, not with a piece
-_ERROR: Final = {"code": "server_error", "message": "the demo model failed, as this one always does"}
+_ERROR: Final = {"code": "server_error", "message": str(failure())}
 
 
 class ResponsesReply:
@@ -32,9 +32,7 @@ class ResponsesReply:
         body, (asked, said) = request.body, usage(request, reply)
         self._request, self._reply, self._speed = request, reply, speed
         self.background, self.stream = bool(body.get("background")), bool(body.get("stream"))
-        self.response_id = f"resp_{uuid.uuid4().hex}"
-        self.begun = time.monotonic()
-        self.cancelled = False
+        self.response_id, self.begun, self.cancelled = f"resp_{uuid.uuid4().hex}", time.monotonic(), False
         outcome: Status = "incomplete" if reply.cut else "completed"
         self._outcome: Status = "failed" if request.persona == "failing" else outcome
         self._usage = {"input_tokens": asked, "output_tokens": said, "total_tokens": asked + said} | {
@@ -74,10 +72,8 @@ class ResponsesReply:
         """Give the timed events of the stream after a sequence number."""
         for number, (piece, kind, fields) in islice(enumerate(self._events()), after + 1, None):
             event = {"type": f"response.{kind}", "sequence_number": number} | fields
-            yield (
-                self._due_s(piece),
-                b"event: response.%s\ndata: %s\n\n" % (kind.encode(), orjson.dumps(event)),
-            )
+            lines = b"event: response.%s\ndata: %s\n\n" % (kind.encode(), orjson.dumps(event))
+            yield self._due_s(piece), lines
 
     def _due_s(self, piece: int) -> float:
         if piece < _AT_START:
@@ -103,9 +99,8 @@ class ResponsesReply:
         items: list[tuple[Item, str, Item]] = []
         for number, call in enumerate(self._reply.tool_calls):
             item = {"id": f"fc_{own}{number:02x}", "type": "function_call", "call_id": call.call_id}
-            items.append(
-                (item | {"name": call.name, "arguments": ""}, call.arguments, {"arguments": call.arguments})
-            )
+            item |= {"name": call.name, "arguments": ""}
+            items.append((item, call.arguments, {"arguments": call.arguments}))
         message = {"id": f"msg_{own}00", "type": "message", "role": "assistant", "content": []}
         return items or [(message, self._reply.text, {"content": [_part(self._reply.text)]})]
 

@@ -1,38 +1,36 @@
-"""The demo server: routes, the work of a request, and running uvicorn on a loopback socket.
+"""The demo server: routes, the work of a request, and running it on a loopback socket.
 
-Plain ASGI, so that one stream costs little and ends as soon as its client has gone. Called by `__main__.py` in the
-demo's own process; uvicorn is imported only there.
+Called by `__main__.py` in the demo's own process. A stream ends as soon as its client has gone: its handler is
+cancelled then.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import socket
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from functools import partial
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import orjson
-import uvicorn
+from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from nbagent.demo.chat import ChatReply, Timed
+from nbagent.demo.chat import ChatReply
 from nbagent.demo.facts import SCRIPT
 from nbagent.demo.replies import answer
-from nbagent.demo.request import BadRequestError, Message, Request, read_chat, read_responses
+from nbagent.demo.request import BadRequestError, Message, Request, load_json, read_chat, read_responses
 from nbagent.demo.responses import ResponsesReply
 
 Made = ChatReply | ResponsesReply
-Headers = list[tuple[bytes, bytes]]
 BACKLOG: Final = 4096
 _HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _MOST_BYTES: Final = 64 * 1024 * 1024  # of a request
 _MOST_AT_ONCE: Final = 64  # events in one write
 _MOST_KEPT: Final = 5_000  # responses, and conversations that flaky failed
-_RETRY_AFTER: Final = [(b"retry-after", b"0.2"), (b"retry-after-ms", b"200")]
+_RETRY_AFTER: Final = {"retry-after": "0.2", "retry-after-ms": "200"}
 
 
 class App:
@@ -45,73 +43,82 @@ class App:
         self._flaky: Counter[tuple[Message, ...]] = Counter()
         self._stats = Counter({"requests": 0, "active": 0, "disconnected": 0})
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one HTTP request."""
-        try:
-            self._guard(dict(scope["headers"]))
-            await self._route(scope, receive, send)
-        except BadRequestError as error:
-            await _send_json(send, error.body, error.status, _RETRY_AFTER if error.status == 429 else [])
+    def serve(self, listener: socket.socket) -> None:
+        """Serve until stopped."""
+        border: Any = self._answer_errors  # of a type that no method has
+        app = web.Application(client_max_size=_MOST_BYTES, middlewares=[border])
+        app.router.add_post("/v1/chat/completions", partial(self._create, read_chat, ChatReply))
+        app.router.add_post("/v1/responses", partial(self._create, read_responses, ResponsesReply))
+        app.router.add_get("/v1/responses/{id}", self._retrieve)
+        app.router.add_post("/v1/responses/{id}/cancel", self._cancel)
+        app.router.add_get("/v1/models", self._list_models)
+        app.router.add_get("/demo/stats", self._give_stats)
+        times: dict[str, Any] = {"keepalive_timeout": 120, "shutdown_timeout": 1, "backlog": BACKLOG}
+        web.run_app(app, sock=listener, print=None, access_log=None, handler_cancellation=True, **times)
 
-    def _guard(self, headers: dict[bytes, bytes]) -> None:
+    @web.middleware
+    async def _answer_errors(self, asked: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer a request, or say in OpenAI's form why not."""
+        try:
+            self._guard(asked)
+            return await handler(asked)
+        except BadRequestError as error:
+            refused = error
+        except web.HTTPException as error:
+            said = f"{asked.method} {asked.path}: {error.reason}"
+            refused = BadRequestError(said, status=error.status, code="unknown_url")
+        return _json(refused.body, refused.status, _RETRY_AFTER if refused.status == 429 else None)
+
+    def _guard(self, asked: web.Request) -> None:
         """Refuse what names another host than this machine, as a page in a browser might, or lacks the token."""
-        host = headers.get(b"host", b"").decode("latin-1")
+        host = asked.headers.get("host", "")
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
         if name.lower() not in _HOSTS:
             raise BadRequestError(f"no host {name!r} here", status=421, code="misdirected_request")
-        given = headers.get(b"authorization", b"")
+        given = asked.headers.get("authorization", "").encode(errors="replace")
         if self._expected is not None and not secrets.compare_digest(given, self._expected):
             raise BadRequestError("Incorrect API key provided", status=401, code="invalid_api_key")
 
-    async def _route(self, scope: Any, receive: Any, send: Any) -> None:
-        match scope["method"], *scope["path"].strip("/").split("/"):
-            case "POST", "v1", "chat", "completions":
-                await self._create(read_chat(await _read_json(receive)), ChatReply, receive, send)
-            case "POST", "v1", "responses":
-                await self._create(read_responses(await _read_json(receive)), ResponsesReply, receive, send)
-            case "GET", "v1", "responses", response_id:
-                found, query = (
-                    self._find(response_id),
-                    dict(parse_qsl(scope["query_string"].decode("latin-1"))),
-                )
-                if query.get("stream") != "true":
-                    await _send_json(send, found.whole())
-                    return
-                if not (found.background and found.stream) or found.age_s > self._resume_s:
-                    said = "This response cannot be streamed again: not of background and stream, or too old."
-                    raise BadRequestError(said, param="stream")
-                events = found.events(int(query.get("starting_after", -1)))
-                await self._stream(found, events, found.begun, receive, send)
-            case "POST", "v1", "responses", response_id, "cancel":
-                await _send_json(send, self._find(response_id).cancel())
-            case "GET", "v1", "models":
-                listed = [
-                    {"id": name, "object": "model", "owned_by": "nbagent"} for name in SCRIPT["personas"]
-                ]
-                await _send_json(send, {"object": "list", "data": listed})
-            case "GET", "demo", "stats":
-                await _send_json(send, self._stats)
-            case method, *_:
-                raise BadRequestError(f"{method} {scope['path']}: Not Found", status=404, code="unknown_url")
+    async def _give_stats(self, _: web.Request) -> web.StreamResponse:
+        return _json(self._stats)
 
-    def _find(self, response_id: str) -> ResponsesReply:
+    async def _list_models(self, _: web.Request) -> web.StreamResponse:
+        listed = [{"id": name, "object": "model", "owned_by": "nbagent"} for name in SCRIPT["personas"]]
+        return _json({"object": "list", "data": listed})
+
+    async def _cancel(self, asked: web.Request) -> web.StreamResponse:
+        return _json(self._find(asked).cancel())
+
+    async def _retrieve(self, asked: web.Request) -> web.StreamResponse:
+        """Give a response as it is now, or stream it again."""
+        found = self._find(asked)
+        if asked.query.get("stream") != "true":
+            return _json(found.whole())
+        if not (found.background and found.stream) or found.age_s > self._resume_s:
+            said = "This response cannot be streamed again: not of background and stream, or too old."
+            raise BadRequestError(said, param="stream")
+        return await self._stream(asked, found, int(asked.query.get("starting_after", -1)))
+
+    def _find(self, asked: web.Request) -> ResponsesReply:
+        response_id = asked.match_info["id"]
         if found := self._kept.get(response_id):
             return found
         raise BadRequestError(f"Response with id {response_id!r} not found.", status=404, param="id")
 
-    async def _create(self, request: Request, form: type[Made], receive: Any, send: Any) -> None:
+    async def _create(self, read: Any, form: Any, asked: web.Request) -> web.StreamResponse:
+        """Make a reply of one wire format, whole or as a stream; flaky's second try breaks off."""
+        request: Request = read(await _read_json(asked))
         self._stats["requests"] += 1
         drop = request.persona == "flaky" and self._fails(request)
-        made = form(request, answer(request), self._speed)
+        made: Made = form(request, answer(request), self._speed)
         if isinstance(made, ResponsesReply):
             self._kept[made.response_id] = made
         if len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
         if request.body.get("stream"):
-            await self._stream(made, made.events(), time.monotonic(), receive, send, drop=drop)
-        else:
-            await asyncio.sleep(0 if made.background else made.ends_s)
-            await _send_json(send, made.whole(), half=drop)
+            return await self._stream(asked, made, drop=drop)
+        await asyncio.sleep(0 if made.background else made.ends_s)
+        return _drop(asked) if drop else _json(made.whole())
 
     def _fails(self, request: Request) -> bool:
         """Refuse a conversation's first try for its rate, say whether this is the second, which is dropped."""
@@ -126,79 +133,55 @@ class App:
         return request.messages in self._flaky
 
     async def _stream(
-        self,
-        made: Made,
-        events: Iterable[Timed],
-        begun: float,
-        receive: Any,
-        send: Any,
-        *,
-        drop: bool = False,
-    ) -> None:
-        """Send each event when it is due after `begun` (a monotonic time); those due together go in one write.
+        self, asked: web.Request, made: Made, after: int = -1, *, drop: bool = False
+    ) -> web.StreamResponse:
+        """Send each event after number `after` when it is due; those due together go in one write.
 
-        Stops when the client has gone or the response is cancelled. Where it is to be dropped half is sent: the server
-        then closes the connection.
+        Stops when the client has gone or the response is cancelled. Where it is to be dropped half is sent.
         """
-        sent = list(events)
+        sent = list(made.events(after))
         sent = sent[: len(sent) // 2] if drop else sent
-        headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        gone = asyncio.create_task(_wait_until_gone(receive))
+        headers = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(asked)
         self._stats["active"] += 1
         waiting: list[bytes] = []
-        for due_s, event in sent:
-            pause = begun + due_s - time.monotonic()
-            if waiting and (pause > 0 or len(waiting) >= _MOST_AT_ONCE):
-                await send({"type": "http.response.body", "body": b"".join(waiting), "more_body": True})
-                waiting.clear()
-            if pause > 0:
-                await asyncio.wait({gone}, timeout=pause)
-            if made.cancelled or gone.done():
-                break
-            waiting.append(event)
-        self._stats["active"] -= 1
-        self._stats["disconnected"] += gone.done()
-        if gone.done() and not made.background and isinstance(made, ResponsesReply):
-            self._kept.pop(made.response_id, None)
-        gone.cancel()
-        await send({"type": "http.response.body", "body": b"".join(waiting), "more_body": drop})
+        try:
+            for due_s, event in sent:
+                pause = made.begun + due_s - time.monotonic()
+                if waiting and (pause > 0 or len(waiting) >= _MOST_AT_ONCE):
+                    await response.write(b"".join(waiting))
+                    waiting.clear()
+                if pause > 0:
+                    await asyncio.sleep(pause)
+                if made.cancelled:
+                    break
+                waiting.append(event)
+            if waiting:
+                await response.write(b"".join(waiting))
+        except (asyncio.CancelledError, ConnectionError):  # its client has gone
+            self._stats["disconnected"] += 1
+            if not made.background and isinstance(made, ResponsesReply):
+                self._kept.pop(made.response_id, None)
+            raise
+        finally:
+            self._stats["active"] -= 1
+        return _drop(asked) if drop else response
 
 
-async def _wait_until_gone(receive: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _drop(asked: web.Request) -> web.StreamResponse:
+    """Close the connection in the middle of a reply."""
+    if asked.transport is not None:
+        asked.transport.close()
+    return web.Response()
 
 
-async def _read_json(receive: Any) -> dict[str, Any]:
-    body, message = b"", {"more_body": True}
-    while message.get("more_body") and len(body) <= _MOST_BYTES:
-        message = await receive()
-        body += message.get("body", b"")
-    with contextlib.suppress(orjson.JSONDecodeError):
-        if isinstance(value := orjson.loads(body), dict):
-            return value
+async def _read_json(asked: web.Request) -> dict[str, Any]:
+    if isinstance(value := load_json(await asked.read()), dict):
+        return value
     raise BadRequestError("the body is not a JSON object")
 
 
-async def _send_json(
-    send: Any, value: Any, status: int = 200, extra: Headers | None = None, *, half: bool = False
-) -> None:
+def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     body = orjson.dumps(value)
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        *(extra or []),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send(
-        {"type": "http.response.body", "body": body[: len(body) // 2] if half else body, "more_body": half}
-    )
-
-
-def serve(app: App, listener: socket.socket) -> None:
-    """Serve until stopped."""
-    times: dict[str, Any] = {"timeout_keep_alive": 120, "timeout_graceful_shutdown": 1, "backlog": BACKLOG}
-    quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False}
-    plain: dict[str, Any] = {"loop": "asyncio", "ws": "none", "lifespan": "off", "server_header": False}
-    uvicorn.Server(uvicorn.Config(app, **times, **quiet, **plain)).run(sockets=[listener])
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")

@@ -359,8 +359,8 @@ def test_a_server_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) ->
 def test_files_beside_the_notebook_do_not_shadow_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A user's own uvicorn.py or json.py in the working directory does no harm."""
-    for name in ("uvicorn.py", "json.py", "nbagent.py"):
+    """A user's own aiohttp.py or json.py in the working directory does no harm."""
+    for name in ("aiohttp.py", "json.py", "nbagent.py"):
         (tmp_path / name).write_text("raise RuntimeError('the wrong module')")
     monkeypatch.chdir(tmp_path)
     server = DemoProcess()
@@ -426,8 +426,8 @@ def test_a_forked_child_has_a_server_of_its_own() -> None:
 
 
 def test_importing_the_demo_loads_no_server() -> None:
-    """`import nbagent.demo` starts nothing and does not load uvicorn."""
-    code = "import sys, nbagent.demo; print([m for m in sys.modules if m in ('uvicorn', 'jsonschema_rs', 'nbagent.demo.server')])"
+    """`import nbagent.demo` starts nothing and does not load its server."""
+    code = "import sys, nbagent.demo; print([m for m in sys.modules if m in ('aiohttp', 'jsonschema_rs', 'nbagent.demo.server')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
 
