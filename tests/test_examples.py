@@ -15,7 +15,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import nbagent as nb
-from nbagent.models import providers
+from nbagent.models.catalog import table as providers
 from nbagent.store import Store
 from tests.magics.shell import loaded_shell
 

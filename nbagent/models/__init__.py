@@ -4,7 +4,8 @@ aiohttp is imported here and nowhere else, at the first request; `openai` at the
 things are:
 
     protocol.py         ModelRequest, the ModelEvents and the Model protocol: what the loop sees
-    providers.py        the table of facts about providers: a new provider is a row
+    providers.py        what a provider's row can say
+    catalog/            the providers known by name: a new provider is a row
     plugins.py          providers that other packages bring, by entry point
     registry.py         "provider:id" -> a model; the names and providers known here
     model_list.py       what a provider itself says it serves
@@ -20,6 +21,7 @@ A new wire format is a folder beside `openai/` with a class of models, named by 
 (`Provider.wire`).
 """
 
+from nbagent.models.catalog.table import provider_names, provider_row, register_provider
 from nbagent.models.model_list import served_models
 from nbagent.models.openai.batch_api import MOST_BYTES, MOST_LINES, PRICE_SHARE, BatchClient, BatchJob
 from nbagent.models.openai.chat import OpenAIChat
@@ -41,7 +43,7 @@ from nbagent.models.protocol import (
     ToolDefinition,
     prepare,
 )
-from nbagent.models.providers import Provider, provider_names, provider_row, register_provider
+from nbagent.models.providers import Provider
 from nbagent.models.registry import (
     default_model_name,
     known_models,

@@ -90,7 +90,7 @@ class CapabilityMemory:
         self.row = row
         self._step = 0  # of the row's ladder, for every schema
         self._steps: dict[bytes, int] = {}  # further down, for single ones
-        self._refuses_usage = row.usage == "never"
+        self._refuses_usage = row.usage != "include_usage"
         self._limit_parameter = limit_parameter or row.limit_parameter
         self._limit_changed = False
         self._include_encrypted = not row.keeps_responses

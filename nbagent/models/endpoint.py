@@ -14,8 +14,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from nbagent.core import masked_url, remember, remember_url
 from nbagent.errors import ConfigurationError, MissingKeyError, UnknownModelError, did_you_mean
+from nbagent.models.catalog.table import row_at
 from nbagent.models.plugins import all_provider_names, find_provider
-from nbagent.models.providers import LimitParameter, Provider, is_loopback, row_at
+from nbagent.models.providers import LimitParameter, Provider, is_loopback
 from nbagent.models.transport.errors import CHAT_COMPLETIONS, Api, RequestTarget
 
 NO_KEY = "not-needed"  # what is sent where no key is
@@ -104,7 +105,7 @@ class Endpoint:
     def limit_parameter(self, url: str) -> LimitParameter:
         """Return the name of the output limit at `url`: imitations of OpenAI know the older name best."""
         row = self.row
-        elsewhere = row.base_url is not None and url != row.base_url
+        elsewhere = row.base_url is not None and url != row.own_url(os.environ)
         return "max_tokens" if elsewhere else row.limit_parameter
 
     async def _auth_headers(self, key: str) -> dict[str, str]:
@@ -125,11 +126,7 @@ class Endpoint:
     def _url(self) -> str:
         url = self.row.url_of(self.given_url, os.environ)
         if url is None:
-            variable = self.row.base_url_variable
-            raise ConfigurationError(
-                f"no base URL for provider {self.row.name!r}",
-                f"set {variable} or pass base_url=" if variable else "pass base_url=",
-            )
+            raise ConfigurationError(*self.row.why_no_url(os.environ))
         remember_url(url)
         return url
 

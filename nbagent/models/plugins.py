@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from nbagent.core import broken_entry_point, entry_point_names, find_entry_point, load_entry_point
 from nbagent.errors import ConfigurationError
-from nbagent.models.providers import Provider, provider_names, provider_row, register_provider
+from nbagent.models.catalog.table import provider_names, provider_row, register_provider
+from nbagent.models.providers import Provider
 
 GROUP = "nbagent.models"
 

@@ -17,6 +17,7 @@ from nbagent import settings
 from nbagent.core import how_to_set, run_in_daemon_thread
 from nbagent.errors import ConfigurationError
 from nbagent.events import Usage
+from nbagent.models.catalog.table import provider_row
 
 
 def price_usd(provider: str, model: str, usage: Usage) -> float | None:
@@ -35,20 +36,22 @@ def _from_tables(provider: str, model: str, usage: Usage) -> float | None:
     own = _own_prices().get(f"{provider}:{model}")
     if own is not None:
         return _priced(own, usage)
-    if provider in _FREE:
+    if is_free(provider):
         return None
     listed = _price_list()
-    return listed(provider, model, usage) if listed is not None else None
+    return listed(*price_key(provider, model), usage) if listed is not None else None
 
 
 def is_free(provider: str) -> bool:
     """Return whether nothing that this provider answers costs anything."""
-    return provider in _FREE
+    row = provider_row(provider)
+    return row is not None and row.is_free
 
 
 def has_price(provider: str, model: str) -> bool:
     """Return whether a call's cost will be known: free, reported by the provider itself, or on a table."""
-    if provider in _FREE or provider in _SAYING_ITS_PRICE:
+    row = provider_row(provider)
+    if row is not None and (row.is_free or row.tells_cost):
         return True
     return price_usd(provider, model, Usage(input_tokens=1, output_tokens=1)) is not None
 
@@ -83,14 +86,15 @@ def _priced(prices: Mapping[str, float], usage: Usage) -> float:
 
 async def prepare_prices(provider: str) -> None:
     """Load the price list in a thread, once: its import takes half a second."""
-    if provider not in _FREE and not _prepared.is_set():
+    if not is_free(provider) and not _prepared.is_set():
         await run_in_daemon_thread(_load_price_list, name="nbagent price list")
         _prepared.set()
 
 
-def price_key(provider: str) -> str:
-    """Return the price list's name for a provider of ours."""
-    return _LISTED_AS.get(provider, provider)
+def price_key(provider: str, model: str) -> tuple[str, str]:
+    """Return the price list's names for a model of a provider of ours."""
+    row = provider_row(provider)
+    return (provider, model) if row is None else row.listed_as(model)
 
 
 def _load_price_list() -> None:
@@ -118,7 +122,7 @@ def _price_list() -> Callable[[str, str, Usage], float | None] | None:
             cache_write_tokens=usage.cache_write_tokens,
         )
         try:
-            price = genai_prices.calc_price(counts, model_ref=model, provider_id=price_key(provider))
+            price = genai_prices.calc_price(counts, model_ref=model, provider_id=provider)
         except LookupError:
             unlisted.add((provider, model))
             return None
@@ -128,7 +132,4 @@ def _price_list() -> Callable[[str, str, Usage], float | None] | None:
 
 
 _MILLION = 1_000_000
-_FREE = frozenset({"demo"})
-_SAYING_ITS_PRICE = frozenset({"openrouter"})
 _prepared = threading.Event()
-_LISTED_AS = {"openai-chat": "openai", "gemini": "google"}

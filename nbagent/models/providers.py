@@ -1,20 +1,20 @@
-"""What each provider can do, as rows of data; no code elsewhere knows a provider by name.
+"""What can be said of a provider, as a row of data; no code knows a provider by name.
 
-Read by the adapters when they build a request and read a reply, and by `resolve_model`. A user adds a row
-with `register_provider`. A row holds the name of the key's variable, never a key. Any thread may read; rows
-are added from the main thread.
+The rows stand in `catalog/`, a user adds one with `register_provider`. They are read when a model is made, a
+request is built, a reply is read and a call is priced; any thread may. A row holds the name of the key's
+variable, never a key.
 """
 
 from __future__ import annotations
 
-import inspect
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
-from nbagent.errors import ConfigurationError, did_you_mean
+from nbagent.errors import did_you_mean
 from nbagent.models.protocol import Model
 
 WireName = Literal["chat", "responses"]
@@ -28,24 +28,12 @@ LimitParameter = Literal["max_completion_tokens", "max_tokens"]
 
 AuthHeaders = Callable[[str], Mapping[str, str] | Awaitable[Mapping[str, str]]]
 
+_REGION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # one label of a host's name, no more
+
 
 def bearer(key: str) -> Mapping[str, str]:
     """Return the header that most providers take a key in."""
     return {"authorization": f"Bearer {key}"}
-
-
-def _demo_key() -> str:
-    """Return the key that the demo server of this process takes."""
-    from nbagent.demo import demo_key
-
-    return demo_key()
-
-
-def _demo_base_url() -> str:
-    """Start the demo server's process where it does not run yet; blocks for up to a few seconds."""
-    from nbagent.demo import demo_base_url
-
-    return demo_base_url()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +43,8 @@ class Provider:
     - `base_url`: None means that the user says where it is, through `base_url_variable` or `base_url=`;
       `find_base_url` is for a server that has to be started first: it may block and is called off the event
       loop; `find_key` gives that server's own key.
+    - `{region}` in `base_url` is what the first of `region_variables` that is set says, else `region`. Where there
+      are `regions`, it is one of their names, and what stands beside the name goes into the address.
     - `auth_headers`: makes the headers that carry the key, for each request; default: `Authorization: Bearer`.
       A coroutine function may fetch a token; it runs on the background loop.
     - `wires`: the wire formats that it speaks, the first being what "name:model" means: "chat", "responses", or a
@@ -68,7 +58,14 @@ class Provider:
     - `native_background`: it can run a response on its own side; `keeps_responses`: it keeps the items of earlier
       responses, so that they need not be sent back whole.
     - `sends_finish_reason`: False for a server whose streams may end with their mark and no word on why.
+    - `usage`: "include_usage" is told with a stream that is asked for it, "always" with every stream, unasked, and
+      "never" with none.
+    - `setting_names`: what it calls a setting where that is another name than ours; `chat_fields`: what every Chat
+      Completions request to it holds; `call_ids`: gives a tool call's id in the form that it takes back.
     - `requests_at_once`: how many requests it takes at a time, None any number.
+    - `models_path`: where it lists its models, below the base URL or as a whole address; None where it lists none.
+    - `price_key`: gives the price list's "provider:model" for a model's id, by default the one that it has here;
+      `is_free`: nothing costs anything; `tells_cost`: it says with each reply what that cost.
     - `label` and `notes`: shown beside the name.
 
     >>> Provider(name="house", base_url="http://localhost:8000/v1", key_required=False).wires
@@ -82,6 +79,9 @@ class Provider:
     base_url: str | None = field(default=None, repr=False)  # it may hold a password
     base_url_variable: str | None = None
     base_url_path: str = ""
+    region_variables: tuple[str, ...] = ()
+    regions: Mapping[str, str] = field(default_factory=dict)
+    region: str | None = None
     find_base_url: Callable[[], str] | None = None
     find_key: Callable[[], str] | None = None
     key_variable: str | None = None
@@ -96,7 +96,14 @@ class Provider:
     native_background: bool = False
     keeps_responses: bool = False
     sends_finish_reason: bool = True
+    setting_names: Mapping[str, str] = field(default_factory=dict)
+    chat_fields: Mapping[str, Any] = field(default_factory=dict)
+    call_ids: Callable[[str], str] | None = None
     requests_at_once: int | None = None
+    models_path: str | None = "/models"
+    price_key: Callable[[str], str] | None = None
+    is_free: bool = False
+    tells_cost: bool = False
     notes: str = ""
 
     def __post_init__(self) -> None:
@@ -109,214 +116,47 @@ class Provider:
     def url_of(self, given: str | None, env: Mapping[str, str]) -> str | None:
         """Return the base URL: the given one, else the variable's, else the row's own; None without any."""
         named = env.get(self.base_url_variable, "").strip() if self.base_url_variable else ""
-        url = given or named or self.base_url
+        url = given or named or self.own_url(env)
         if not url:
             return None
         url = url.rstrip("/")
         return url if not self.base_url_path or url.endswith(self.base_url_path) else url + self.base_url_path
 
+    def own_url(self, env: Mapping[str, str]) -> str | None:
+        """Return the row's own base URL with its region; None without one, or where no region is known."""
+        if self.base_url is None or not self.region_variables:
+            return self.base_url
+        name = self.region_name(env)
+        region = self.regions.get(name or "") if self.regions else name
+        if not region or not (self.regions or _REGION.fullmatch(region)):
+            return None
+        return self.base_url.replace("{region}", region)
 
-_JSON_OBJECT_ONLY: tuple[Rung, ...] = ("json_object", "prompt")
+    def region_name(self, env: Mapping[str, str]) -> str | None:
+        """Return the region that is set, else the row's own; None without any."""
+        said = (env.get(variable, "").strip() for variable in self.region_variables)
+        return next(filter(None, said), None) or self.region
 
-_BUILT_IN = (
-    Provider(
-        name="openai",
-        label="OpenAI",
-        wires=("responses", "chat"),
-        base_url="https://api.openai.com/v1",
-        base_url_variable="OPENAI_BASE_URL",
-        key_variable="OPENAI_API_KEY",
-        limit_parameter="max_completion_tokens",
-        native_background=True,
-        keeps_responses=True,
-    ),
-    Provider(
-        name="openai-chat",
-        label="OpenAI-compatible server",
-        base_url="https://api.openai.com/v1",
-        base_url_variable="OPENAI_BASE_URL",
-        key_variable="OPENAI_API_KEY",
-        limit_parameter="max_completion_tokens",
-    ),
-    Provider(
-        name="azure",
-        label="Azure OpenAI",
-        wires=("responses", "chat"),
-        base_url_variable="AZURE_OPENAI_ENDPOINT",
-        base_url_path="/openai/v1",
-        key_variable="AZURE_OPENAI_API_KEY",
-        limit_parameter="max_completion_tokens",
-        native_background=True,
-        keeps_responses=True,
-    ),
-    Provider(
-        name="gemini",
-        label="Google Gemini",
-        base_url="https://generativelanguage.googleapis.com/v1beta/openai",
-        key_variable="GEMINI_API_KEY",
-        sends_finish_reason=False,
-        notes="its streams may end without saying why",
-    ),
-    Provider(
-        name="deepseek",
-        label="DeepSeek",
-        wires=("chat", "responses"),
-        base_url="https://api.deepseek.com",
-        key_variable="DEEPSEEK_API_KEY",
-        schema_rungs=_JSON_OBJECT_ONLY,
-        replays_reasoning=True,
-        notes="wants its reasoning back on tool turns",
-    ),
-    Provider(
-        name="siliconflow",
-        label="SiliconFlow",
-        base_url="https://api.siliconflow.cn/v1",
-        base_url_variable="SILICONFLOW_BASE_URL",
-        key_variable="SILICONFLOW_API_KEY",
-        schema_rungs=_JSON_OBJECT_ONLY,
-        usage="always",
-    ),
-    Provider(
-        name="ollama",
-        label="Ollama",
-        wires=("chat", "responses"),
-        base_url="http://localhost:11434/v1",
-        base_url_variable="OLLAMA_BASE_URL",
-        key_variable="OLLAMA_API_KEY",
-        key_required=False,
-        reasoning_field="reasoning",
-    ),
-    Provider(
-        name="vllm",
-        label="vLLM",
-        wires=("chat", "responses"),
-        base_url="http://localhost:8000/v1",
-        base_url_variable="VLLM_BASE_URL",
-        key_variable="VLLM_API_KEY",
-        key_required=False,
-        reasoning_field="reasoning",
-        native_background=True,
-        notes="native background only where the server was started with its response store",
-    ),
-    Provider(
-        name="llama-cpp",
-        label="llama.cpp server",
-        base_url="http://localhost:8000/v1",
-        base_url_variable="LLAMA_CPP_BASE_URL",
-        key_variable="LLAMA_CPP_API_KEY",
-        key_required=False,
-        schema_rungs=("json_object_schema", "json_object", "prompt"),
-        usage="never",
-        requests_at_once=1,
-        notes="asked one thing at a time: by its default a new request ends the one before it",
-    ),
-    Provider(
-        name="groq",
-        label="Groq",
-        wires=("chat", "responses"),
-        base_url="https://api.groq.com/openai/v1",
-        key_variable="GROQ_API_KEY",
-        schema_with_tools=False,
-        notes="no schema together with tools: it goes into the prompt then",
-        reasoning_field="reasoning",
-        replays_reasoning=False,
-        limit_parameter="max_completion_tokens",
-    ),
-    Provider(
-        name="openrouter",
-        label="OpenRouter",
-        wires=("chat", "responses"),
-        base_url="https://openrouter.ai/api/v1",
-        key_variable="OPENROUTER_API_KEY",
-        reasoning_field="reasoning",
-        usage="always",
-    ),
-    Provider(
-        name="demo",
-        label="demo model on this machine, its answers are canned",
-        wires=("chat", "responses"),
-        find_base_url=_demo_base_url,
-        find_key=_demo_key,
-        key_required=False,
-        native_background=True,
-        keeps_responses=True,
-    ),
-)
+    def why_no_url(self, env: Mapping[str, str]) -> tuple[str, str]:
+        """Return the two lines for a provider of which it is not known where it is."""
+        if not self.region_variables:
+            variable = self.base_url_variable
+            return (
+                f"no base URL for provider {self.name!r}",
+                f"set {variable} or pass base_url=" if variable else "pass base_url=",
+            )
+        variable, name = self.region_variables[0], self.region_name(env)
+        known = f"one of {', '.join(self.regions)}" if self.regions else "its name, such as us-east-1"
+        if name is None:
+            return f"no region for provider {self.name!r}", f"set {variable} to {known}"
+        meant = did_you_mean(name, self.regions)
+        return f"provider {self.name!r} has no region {name!r:.80}{meant}", f"set {variable} to {known}"
 
-_rows: dict[str, Provider] = {row.name: row for row in _BUILT_IN}
-
-
-def register_provider(row: Provider) -> None:
-    """Add a provider, or replace the one of that name, for `"name:model"` strings from now on.
-
-    Raises:
-        ConfigurationError: the name is empty or holds a colon, nothing says where the provider is, or a wire
-        format
-            is none.
-
-    >>> register_provider(Provider(name="house", base_url="http://localhost:8000/v1", key_required=False))
-    >>> agent = Agent(model="house:qwen3")
-    """
-    if not row.name or ":" in row.name or row.name != row.name.strip():
-        raise ConfigurationError(
-            f"a provider cannot be named {row.name!r}",
-            "take a name without colons and spaces: it stands before the colon in 'provider:model'",
-        )
-    for wire in row.wires:
-        _check_wire(wire, row)
-    if isinstance(row.wires[0], str) and not (row.base_url or row.base_url_variable or row.find_base_url):
-        raise ConfigurationError(
-            f"the row of provider {row.name!r} does not say where it is",
-            "set base_url, or base_url_variable to the name of an environment variable",
-        )
-    _rows[row.name] = row
-
-
-def _check_wire(wire: object, row: Provider) -> None:
-    """Raise a ConfigurationError for what is neither a wire format of ours nor a class that makes models."""
-    if isinstance(wire, str) and wire in WIRE_NAMES:
-        return
-    if not callable(wire):
-        meant = did_you_mean(wire, WIRE_NAMES) if isinstance(wire, str) else ""
-        raise ConfigurationError(
-            f"provider {row.name!r} has an unknown wire format: {wire!r:.80}{meant}",
-            f"name one of {', '.join(map(repr, WIRE_NAMES))}, or give a class of models: Class(id=..., provider=row)",
-        )
-    try:
-        inspect.signature(wire).bind(id="", provider=row)
-    except TypeError as error:
-        name = wire_label(wire)
-        raise ConfigurationError(
-            f"the wire format {name} of provider {row.name!r} cannot be called with id= and provider=: {error}",
-            f"let it take both by name: {name}(id=..., provider=row)",
-        ) from None
-    except ValueError:  # a callable without a signature, as some that are written in C
-        pass
-
-
-def wire_label(wire: Wire) -> str:
-    """Return a wire format's name as it is shown: of ours its name, else that of the class."""
-    return wire if isinstance(wire, str) else getattr(wire, "__qualname__", repr(wire))
-
-
-def provider_row(name: str) -> Provider | None:
-    """Return the row of that name."""
-    return _rows.get(name)
-
-
-def row_at(url: str) -> Provider | None:
-    """Return the row of the provider whose own host `url` names."""
-    host = urlsplit(url).hostname
-    if not host or is_loopback(url):
-        return None
-    return next(
-        (row for row in _rows.values() if row.base_url and urlsplit(row.base_url).hostname == host), None
-    )
-
-
-def provider_names() -> tuple[str, ...]:
-    """Return all names, in the table's order."""
-    return tuple(_rows)
+    def listed_as(self, model: str) -> tuple[str, str]:
+        """Return the provider and the model by which the price list knows `model`."""
+        key = self.price_key(model) if self.price_key is not None else f"{self.name}:{model}"
+        provider, _, name = key.partition(":")
+        return provider, name
 
 
 def is_loopback(url: str) -> bool:

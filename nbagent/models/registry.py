@@ -14,13 +14,14 @@ from typing import Any
 from nbagent import settings
 from nbagent.core import masked_url
 from nbagent.errors import ConfigurationError, UnknownModelError, did_you_mean
+from nbagent.models.catalog.table import provider_names, provider_row, wire_label
 from nbagent.models.openai.base import OpenAICompatibleModel
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
 from nbagent.models.plugins import all_provider_names, find_provider
 from nbagent.models.pricing import price_key
 from nbagent.models.protocol import Model
-from nbagent.models.providers import Provider, is_loopback, provider_names, provider_row, wire_label
+from nbagent.models.providers import Provider, is_loopback
 
 DEMO_MODEL = "demo:assistant"
 _OURS: Mapping[str, type[OpenAIChat | OpenAIResponses]] = {"chat": OpenAIChat, "responses": OpenAIResponses}
@@ -128,7 +129,7 @@ def _on_the_list(provider: str) -> list[str]:
         from genai_prices.data_snapshot import get_snapshot
     except ImportError:
         return []
-    found = (one for one in get_snapshot().providers if one.id == price_key(provider))
+    found = (one for one in get_snapshot().providers if one.id == price_key(provider, "")[0])
     return [model.id for one in found for model in one.models if not model.deprecated]
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nbagent-tests"
 
-_SECRET_ENDINGS = ("_API_KEY", "_BASE_URL", "_API_TOKEN")
-_OPTION_STARTS = ("NBAGENT_", "OPENAI_", "JUPYTER", "IPYTHON")
+_SECRET_ENDINGS = ("_API_KEY", "_BASE_URL", "_TOKEN", "_REGION")
+_OPTION_STARTS = ("NBAGENT_", "OPENAI_", "AWS_", "JUPYTER", "IPYTHON")
 HARNESS_OPTIONS = frozenset(
     {
         "NBAGENT_BINDER_PYTHON",

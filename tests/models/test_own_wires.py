@@ -22,7 +22,7 @@ from nbagent.models import (
     register_provider,
     resolve_model,
 )
-from nbagent.models import providers as providers_module
+from nbagent.models.catalog import table as providers_module
 
 
 class Parrot:

@@ -14,7 +14,7 @@ from nbagent.models import (
     provider_status,
     resolve_model,
 )
-from nbagent.models import providers as providers_module
+from nbagent.models.catalog import table as providers_module
 
 
 def entry(name: str):

@@ -18,7 +18,7 @@ from nbagent.models import (
     register_provider,
     resolve_model,
 )
-from nbagent.models import providers as providers_module
+from nbagent.models.catalog import table as providers_module
 from nbagent.models.providers import is_loopback
 
 
@@ -39,7 +39,7 @@ def test_a_model_object_is_itself():
 @pytest.mark.parametrize(
     ("name", "what", "todo"),
     [
-        ("opnai:gpt-5-mini", "no provider 'opnai' in model 'opnai:gpt-5-mini' (did you mean 'openai'?)", "openai-chat, azure"),
+        ("opnai:gpt-5-mini", "no provider 'opnai' in model 'opnai:gpt-5-mini' (did you mean 'openai'?)", "openai-chat, anthropic"),
         ("nowhere:m", "no provider 'nowhere' in model 'nowhere:m'", "register_provider"),
         ("openai:", "model 'openai:' names no model of provider 'openai'", '"openai:NAME"'),
         ("openai", "model 'openai' names a provider and no model", '"openai:NAME"'),

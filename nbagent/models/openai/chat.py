@@ -37,7 +37,12 @@ _SAME_NAME = ("temperature", "top_p", "reasoning_effort", "seed")
 
 def chat_body(request: ModelRequest, model: str, row: Provider, plan: RequestOptions) -> dict[str, Any]:
     """Return the request's body as JSON data; the user's `extra_body` has the last word."""
-    body: dict[str, Any] = {"model": model, "messages": _messages(request, model, row, plan), "stream": True}
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": _messages(request, model, row, plan),
+        "stream": True,
+        **row.chat_fields,
+    }
     if plan.include_usage:
         body["stream_options"] = {"include_usage": True}
     if request.tools:
@@ -58,7 +63,7 @@ def chat_body(request: ModelRequest, model: str, row: Provider, plan: RequestOpt
     settings = request.settings
     for name in _SAME_NAME:
         if (value := getattr(settings, name)) is not None:
-            body[name] = value
+            body[row.setting_names.get(name, name)] = value
     if settings.max_output_tokens is not None:
         body[plan.limit_parameter] = settings.max_output_tokens
     if settings.parallel_tool_calls is not None and request.tools:
@@ -99,7 +104,7 @@ def _message(message: Message, maker: str, row: Provider, plan: RequestOptions) 
         ]
     elif message.role == "tool":
         wire["content"] = sent_result(message, shows_files=plan.tool_files)
-        wire["tool_call_id"] = message.tool_call_id
+        wire["tool_call_id"] = _sent_id(message.tool_call_id or "", row)
     elif message.role == "assistant":
         _add_turn(wire, message, maker, row, plan)
     return wire
@@ -118,7 +123,7 @@ def _add_turn(
     wire["content"] = message.content if message.content.strip() else None
     calls = kept.get("calls", {})
     wire["tool_calls"] = [
-        _tool_call(request) | calls.get(request.tool_call_id, {}) for request in message.tool_requests
+        _tool_call(request, row) | calls.get(request.tool_call_id, {}) for request in message.tool_requests
     ]
     mine = _made_by(message, maker)
     replays = row.replays_reasoning if plan.replays_reasoning is None else plan.replays_reasoning
@@ -149,9 +154,13 @@ def _made_by(message: Message, maker: str) -> Mapping[str, Any]:
     return {}
 
 
-def _tool_call(request: ToolRequest) -> dict[str, Any]:
+def _sent_id(call_id: str, row: Provider) -> str:
+    return call_id if row.call_ids is None else row.call_ids(call_id)
+
+
+def _tool_call(request: ToolRequest, row: Provider) -> dict[str, Any]:
     return {
-        "id": request.tool_call_id,
+        "id": _sent_id(request.tool_call_id, row),
         "type": "function",
         "function": {"name": request.name, "arguments": sent_arguments(request.arguments)},
     }
