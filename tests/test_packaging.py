@@ -137,7 +137,7 @@ def test_the_readme_is_short_and_points_at_what_there_is():
 def test_where_contributing_says_that_a_button_goes_is_where_buttons_are():
     """The function that CONTRIBUTING.md names decides on a row's button, in the file that it names."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    found = re.search(r"`(\w+)` in `(nbagent/panel/\w+\.js)`", text)
+    found = re.search(r"`(\w+)` in `(frontend/src/[\w/]+\.ts)`", text)
     assert found
     assert f"function {found[1]}(" in (ROOT / found[2]).read_text()
 

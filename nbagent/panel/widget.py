@@ -2,7 +2,8 @@
 
 `card/widget.py` makes it a run's card, `table/widget.py` the table of all runs. Made on the main thread;
 messages are sent on the background thread by the updater and the ticker, and heard on the main or a subshell
-thread. anywidget is imported only here. `panel.js` is an ES module as it stands: nothing is built or fetched.
+thread. anywidget is imported only here. Script and styles are built from `frontend/` and committed in `static/`:
+nothing is built or fetched where the package is installed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import traitlets
 
 from nbagent import kernel
 
-HERE = Path(__file__).parent
+STATIC = Path(__file__).parent / "static"
 
 
 class PanelWidget(anywidget.AnyWidget):
@@ -27,8 +28,8 @@ class PanelWidget(anywidget.AnyWidget):
     closed.
     """
 
-    _esm = (HERE / "panel.js").read_text(encoding="utf-8")
-    _css = (HERE / "panel.css").read_text(encoding="utf-8")
+    _esm = (STATIC / "panel.js").read_text(encoding="utf-8")
+    _css = (STATIC / "panel.css").read_text(encoding="utf-8")
     shows = traitlets.Unicode().tag(sync=True)
     key = traitlets.Unicode().tag(sync=True)
     first_line = ""

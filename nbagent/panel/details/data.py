@@ -1,6 +1,6 @@
 """What an opened run shows beside its card: steps, tool calls, messages, traceback, names. Plain, bounded data. Pure.
 
-Built from a `RunOutput` when the run is opened and whenever it has got further; read by `panel.js`, which
+Built from a `RunOutput` when the run is opened and whenever it has got further; read by `frontend/src/details/`, which
 shows every text as text. The answer itself stands on the card.
 """
 

@@ -1,0 +1,83 @@
+/* A run below the table: a bar of what can be done with it, its card, and its details. */
+
+import { html, nothing, render, type TemplateResult } from "lit-html";
+import { copyButton } from "../dom";
+import type { Command, Details } from "../protocol";
+import { actionOf, cancels } from "../table/actions";
+import type { TableData } from "../table/model";
+import { treeOf } from "../table/tree";
+import { sections } from "./details";
+import type { OpenedRun } from "./model";
+
+export interface OpenedServices {
+  state: TableData;
+  run: OpenedRun;
+  command(name: Command, id: string): void;
+  close(): void;
+}
+
+export interface OpenedView {
+  /** Draw after each change of the table or the run. */
+  update(): void;
+  end(): void;
+}
+
+/** Show a run in `home`. */
+export function openedView(home: HTMLElement, id: string, services: OpenedServices): OpenedView {
+  const { run, close } = services;
+  const root = document.createElement("article");
+  root.className = "nbagent-opened";
+  root.setAttribute("aria-label", "opened run");
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") close();
+  });
+  const place = document.createElement("div");
+  place.className = "nbagent-opened-card";
+  let endCard: (() => void) | null = null;
+  home.append(root);
+
+  const update = (): void => {
+    render(openedTemplate(id, place, services), root);
+    if (run.card && !endCard) endCard = run.renderCard(place);
+  };
+  const unfollow = run.follow(update);
+  update();
+  requestAnimationFrame(() => root.scrollIntoView({ block: "nearest", behavior: "auto" }));
+  return {
+    update,
+    end() {
+      unfollow();
+      endCard?.();
+      root.remove();
+    },
+  };
+}
+
+function openedTemplate(id: string, place: HTMLElement, { state, run, command, close }: OpenedServices): TemplateResult {
+  const line = state.rows.get(id);
+  const [node] = line ? treeOf(new Map([[id, line]]), new Map()) : [];
+  const { command: name, word } = node?.line ? actionOf(node, state) : { command: null, word: "" };
+  const again = word && !cancels(name) && word !== "cancelling…";
+  const waiting = state.gone ? "It cannot be opened: the kernel is gone." : "Opening…";
+  return html`<div class="nbagent-opened-bar">
+      <p class="nbagent-opened-id">${line ? line.row.prompt || line.row.title : id}</p>
+      <button
+        type="button"
+        class="nbagent-button nbagent-again"
+        ?hidden=${!again}
+        aria-disabled=${!name}
+        @click=${() => name && command(name, id)}
+      >${word}</button>
+      ${copies(run.details)}
+      <button type="button" class="nbagent-button nbagent-shut" @click=${close}>Close</button>
+    </div>
+    <p class="nbagent-waiting" ?hidden=${run.card !== null}>${waiting}</p>
+    ${place}
+    <div class="nbagent-sections">${run.details ? sections(run.details) : nothing}</div>`;
+}
+
+function copies(details: Details | null): TemplateResult | typeof nothing {
+  if (!details) return nothing;
+  const answer = details.answer ? copyButton(details.answer, "", "Copy answer") : nothing;
+  return html`${answer}${copyButton(details.code, `Copy ${details.code}`, "Copy code")}`;
+}

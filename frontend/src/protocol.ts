@@ -1,0 +1,265 @@
+/* What the kernel and the page tell each other. The kernel's side: nbagent/panel/protocol.py (a card's messages),
+ * nbagent/panel/table/row.py (a row's cells), nbagent/panel/card/data.py (a card's row), nbagent/panel/details/data.py.
+ *
+ * A card's state comes as the trait `card`, its changes as custom messages with a number and what to append. The table's
+ * comes as the trait `table`, its changes as new lines and single cells. Who misses a number asks for the whole.
+ *
+ * Everything that a model or a person wrote goes into the page as text. `CardRow.html` alone is markup: the kernel made
+ * it of Markdown and sanitised it.
+ */
+
+import type { AnyModel } from "@anywidget/types";
+
+export type Status =
+  | "pending"
+  | "running"
+  | "paused"
+  | "completed"
+  | "error"
+  | "cancelled"
+  | "timeout"
+  | "interrupted"
+  | "incomplete"; // of a batch alone
+
+const ENDED: ReadonlySet<Status> = new Set(["completed", "error", "cancelled", "timeout", "interrupted", "incomplete"]);
+const FAILED: ReadonlySet<Status> = new Set(["error", "timeout", "interrupted"]);
+
+export const hasEnded = (status: Status): boolean => ENDED.has(status);
+export const hasFailed = (status: Status): boolean => FAILED.has(status);
+
+/* ----------------------------------------------------------------------- card */
+
+export interface Approval {
+  run_id: string;
+  by: string;
+  step: number;
+  tool_call_id: string;
+  call: string;
+}
+
+export interface Member {
+  name: string;
+  status: Status | "";
+  tokens: string;
+  depth: number;
+}
+
+export interface AnswerTable {
+  columns: string[];
+  numeric: boolean[];
+  cells: string[][];
+}
+
+export interface TreeNode {
+  name: string;
+  kind: string;
+  text?: string;
+  note?: string;
+  kids?: TreeNode[];
+}
+
+export interface CardRow {
+  run_id: string;
+  title: string;
+  agent: string;
+  model: string;
+  banner: string;
+  status: Status;
+  reason: string;
+  final: boolean;
+  began_ms: number | null;
+  waiting: string;
+  approvals: Approval[];
+  calls: string[];
+  called: string;
+  members: Member[];
+  retry: string;
+  notices: string[];
+  error: string[];
+  table: AnswerTable | null;
+  tree: TreeNode | null;
+  more: string;
+  form: "" | "table" | "tree";
+  html: string | null;
+  took: string;
+  facts: [string, string][];
+  code: string;
+}
+
+export interface CardState {
+  seq: number;
+  now_ms: number;
+  row: CardRow;
+  text: string;
+}
+
+export interface CardChange {
+  seq: number;
+  now_ms: number;
+  row?: CardRow;
+  append: string;
+}
+
+/* ---------------------------------------------------------------------- table */
+
+export type Cell = string | number | boolean | null;
+
+/** One run in the table; the names are the columns that the kernel tells with the whole state. */
+export interface RunRow {
+  id: string;
+  title: string;
+  agent: string;
+  model: string;
+  status: Status;
+  reason: string;
+  session: string | null;
+  parent: string | null;
+  batch: string | null;
+  created_ms: number | null;
+  began_ms: number | null;
+  ended_ms: number | null;
+  tokens: number | null;
+  cost: number | null;
+  priced: boolean | null;
+  says: string;
+  prompt: string;
+  error: string;
+  attempt: number;
+}
+
+export type Column = keyof RunRow;
+
+export interface BatchState {
+  total: number | null;
+  done: number;
+  failed: number;
+  not_asked: number;
+  rate: number | null;
+  finished: boolean;
+}
+
+export interface TableState {
+  seq: number;
+  now_ms: number;
+  columns: Column[];
+  lines: string; // JSON: the rows as lists of cells
+  loaded: boolean;
+  total: number;
+  trouble: string[];
+  batches: Record<string, BatchState>;
+  only: string | null;
+}
+
+/** A run's changed cells: its id, then column number and value in turn. */
+export type CellChange = [string, ...Cell[]];
+
+export interface TableChange {
+  seq: number;
+  now_ms: number;
+  new?: Cell[][];
+  cells?: CellChange[];
+  loaded?: boolean;
+  total?: number;
+  trouble?: string[];
+  batches?: Record<string, BatchState>;
+}
+
+/** What a command came to, where the rows do not show it. */
+export interface Said {
+  run_id: string;
+  error?: [string, string];
+  new_id?: string;
+}
+
+/* ----------------------------------------------------------------- opened run */
+
+export interface StepRow {
+  step: number;
+  status: string;
+  at_ms: number;
+  ms: number;
+  kind: "model" | "tool";
+  name: string;
+  note: string;
+}
+
+export interface ToolRow {
+  call: string;
+  arguments: string;
+  result: string;
+  status: string;
+  error: string;
+  took: string;
+}
+
+export interface MessageRow {
+  role: string;
+  name: string;
+  text: string;
+  calls: string[];
+  files: string[];
+}
+
+export interface Details {
+  answer: string;
+  steps: { span_ms: number; rows: StepRow[] };
+  tools: ToolRow[];
+  messages: MessageRow[];
+  left: number;
+  prompt: string;
+  traceback: string;
+  about: [string, string][];
+  code: string;
+}
+
+/** About one opened run: its card whole, a change of its card, or its details. */
+export type OpenedMessage = { run: string } & ({ card: CardState } | { details: Details } | CardChange);
+
+export type TableMessage = OpenedMessage | { said: Said } | TableChange;
+
+/* --------------------------------------------------------------------- widget */
+
+/** The widget's traits; a card has the first, the table the second. */
+export interface Traits extends Record<string, unknown> {
+  shows: "card" | "table";
+  key: string;
+  card: CardState;
+  table: TableState;
+}
+
+/** The part of Jupyter's kernel connection that is used, where the front end has one. */
+export interface KernelConnection {
+  clientId?: string;
+  username?: string;
+  sendControlMessage?: (message: unknown, expectReply: boolean, disposeOnDone: boolean) => ControlFuture;
+  statusChanged?: { connect(slot: (sender: unknown, status: string) => void): void };
+  disposed?: { connect(slot: () => void): void };
+}
+
+export interface ControlFuture {
+  done?: Promise<unknown>;
+  onReply: (reply: { content?: { status?: string; heard?: boolean } }) => void;
+}
+
+/** What is asked of a widget's model: an opened run gives its card one that reads the table's. */
+export interface Model {
+  get<Name extends keyof Traits & string>(name: Name): Traits[Name];
+  on(event: string, listener: (message: never) => void): void;
+  send(content: unknown): void;
+  readonly widget_manager: unknown;
+}
+
+export type WidgetModel = AnyModel<Traits>;
+
+export type Command =
+  | "approve"
+  | "cancel"
+  | "cancel_all"
+  | "cancel_batch"
+  | "deny"
+  | "open"
+  | "resend"
+  | "resend_table"
+  | "resume"
+  | "retry"
+  | "retry_batch";

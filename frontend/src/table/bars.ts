@@ -1,0 +1,150 @@
+/* What stands above the rows: totals, troubles, filters. */
+
+import { html, nothing, render, type TemplateResult } from "lit-html";
+import { count, counted, dollars, short } from "../format";
+import type { Command } from "../protocol";
+import { CHOICES, GROUPS, totalsOf, valuesOf, type Choice, type Totals, type Wanted } from "./filters";
+import type { TableData } from "./model";
+import type { Filter } from "./sort";
+
+export interface BarsActions {
+  /** The wanted runs have changed. */
+  refilter(): void;
+  command(name: Command, id: string): void;
+}
+
+export interface Bars {
+  el: HTMLElement;
+  /** Sum up anew what the filter lets through. */
+  sum(filter: Filter): void;
+  /** Find anew what can be chosen: rows came or went. */
+  choose(): void;
+  draw(): void;
+}
+
+const GONE = ["This panel’s kernel is gone; what it showed last is below.", "Run the cell again for a live one."];
+
+export function barsView(state: TableData, want: Wanted, on: BarsActions): Bars {
+  const el = document.createElement("div");
+  el.className = "nbagent-bars";
+  let totals: Totals | null = null;
+  let narrow = false;
+  let values: Record<Choice, string[]> = { agent: [], model: [], session: [] };
+
+  const draw = (): void => {
+    const running = totals?.counts.running ?? 0;
+    render(html`${head(state, totals, narrow, running, on)}${trouble(state)}${filters(state, want, totals, values, on)}`, el);
+    el.parentElement?.toggleAttribute("data-gone", state.gone);
+  };
+  return {
+    el,
+    sum(filter) {
+      totals = totalsOf(state.rows.values(), filter);
+      narrow = filter.narrow;
+    },
+    choose() {
+      values = { agent: [], model: [], session: [] };
+      for (const name of CHOICES) values[name] = valuesOf(state.rows.values(), name, want[name]);
+    },
+    draw,
+  };
+}
+
+function head(
+  state: TableData,
+  totals: Totals | null,
+  narrow: boolean,
+  running: number,
+  on: BarsActions,
+): TemplateResult {
+  const asked = state.asked.has("");
+  const stops = running > 0 && !state.gone && state.only === null; // a batch's own row has its Cancel
+  const word = asked ? "cancelling…" : running > 1 ? `Cancel all ${count(running)}` : "Cancel it";
+  return html`<div class="nbagent-panel-head">
+    <p class="nbagent-totals" role="status">${totals ? totalsText(state, totals, narrow) : "nbagent"}</p>
+    <button
+      type="button"
+      class="nbagent-button nbagent-cancel-all"
+      ?hidden=${!stops}
+      aria-disabled=${asked}
+      @click=${() => on.command("cancel_all", "")}
+    >${word}</button>
+  </div>`;
+}
+
+function totalsText(state: TableData, totals: Totals, narrow: boolean): string {
+  if (!state.rows.size) return "nbagent";
+  const all = narrow ? state.rows.size : Math.max(state.total, state.rows.size);
+  return [
+    totals.running ? `${count(totals.running)} running` : "",
+    totals.runs < all ? `${count(totals.runs)} of ${count(all)} runs` : counted(all, "run"),
+    totals.tokens === null ? "" : `${short(totals.tokens)} tokens`,
+    totals.cost === null ? "" : dollars(totals.cost),
+    totals.priced < totals.called ? `cost known for ${count(totals.priced)} of ${count(totals.called)}` : "",
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+function trouble(state: TableData): TemplateResult {
+  const said = [
+    ...(state.gone ? [GONE] : []),
+    ...(state.trouble.length && !state.gone ? [state.trouble] : []),
+    ...state.said,
+  ];
+  return html`<div class="nbagent-trouble" role="alert" ?hidden=${!said.length}>
+    ${said.map(
+      ([what, todo]) =>
+        html`<div class="nbagent-one-trouble"><p class="nbagent-what">${what}</p><p class="nbagent-todo">${todo}</p></div>`,
+    )}
+  </div>`;
+}
+
+/** The filters' own state; a choice between one thing is none and is not shown. */
+function filters(
+  state: TableData,
+  want: Wanted,
+  totals: Totals | null,
+  values: Record<Choice, string[]>,
+  on: BarsActions,
+): TemplateResult {
+  const choose = <Name extends keyof Wanted>(name: Name, value: Wanted[Name]): void => {
+    want[name] = value;
+    on.refilter();
+  };
+  return html`<div class="nbagent-filters" role="search" ?hidden=${!state.rows.size || state.only !== null}>
+    <div class="nbagent-groups" role="group" aria-label="Status">
+      ${GROUPS.map(
+        ([name, word]) =>
+          html`<button
+            type="button"
+            class="nbagent-group"
+            aria-pressed=${want.group === name}
+            @click=${() => choose("group", name)}
+          >${word}<span class="nbagent-count"> ${count(totals?.counts[name] ?? 0)}</span></button>`,
+      )}
+    </div>
+    <input
+      type="search"
+      class="nbagent-search"
+      placeholder="Search runs"
+      spellcheck="false"
+      aria-label="Search runs by text"
+      .value=${want.text}
+      @input=${(event: Event) => choose("text", (event.target as HTMLInputElement).value)}
+    />
+    ${CHOICES.map(
+      (name) =>
+        html`<select
+          class="nbagent-select"
+          aria-label=${`Filter by ${name}`}
+          ?hidden=${values[name].length < 2 && !want[name]}
+          @change=${(event: Event) => choose(name, (event.target as HTMLSelectElement).value)}
+        >
+          <option value="" ?selected=${!want[name]} .selected=${!want[name]}>Any ${name}</option>
+          ${values[name].map((value) => html`<option value=${value} .selected=${value === want[name]}>${value}</option>`)}
+          ${nothing}
+        </select>`,
+    )}
+  </div>`;
+}

@@ -1,0 +1,199 @@
+/* All runs: their rows and messages, and the commands of the table. One model serves all views of it; sorting, filters
+ * and folding are a view's own. */
+
+import { hideSnapshot } from "../dom";
+import { openedRun, type OpenedRun } from "../details/model";
+import { HONOUR_MS, send, watchKernel } from "../kernel";
+import type {
+  BatchState, Cell, CellChange, Column, Command, Model, RunRow, Said, TableChange, TableMessage, TableState,
+} from "../protocol";
+import { Replica } from "../replica";
+import { tableView, type TableView } from "./table";
+
+const SAID_MS = 12_000;
+const FORGET_MS = 30_000; // then what has no other answer than the rows' own change may be asked again
+
+/** One run with what is computed of it on demand. */
+export interface Line {
+  row: RunRow;
+  hay: string | null; // what a search looks through
+}
+
+export interface Asked {
+  name: Command;
+  how: "heard" | "waiting";
+}
+
+/** "all": rows came or went; "time": a second has passed; "cells": something beside the rows; else the changed columns. */
+export type Change = "all" | "time" | "cells" | ReadonlySet<Column>;
+
+export interface TableData {
+  rows: Map<string, Line>;
+  batches: Map<string, BatchState>;
+  total: number;
+  loaded: boolean;
+  trouble: string[];
+  said: [string, string][];
+  asked: Map<string, Asked>; // by run or batch id, "" for all
+  only: string | null; // the batch whose table this is
+  gone: boolean;
+  skewMs: number; // the kernel's clock against the page's
+  stoppedMs: number | null; // of the kernel's clock, once the kernel is gone
+}
+
+/** The kernel's time now; where it is gone, the last that was known. */
+export const nowOf = (state: TableData): number => state.stoppedMs ?? Date.now() + state.skewMs;
+
+export interface TableWidget {
+  end(): void;
+  render(el: HTMLElement): () => void;
+}
+
+/** Make the state of a table and all of its views. */
+export function tableWidget(model: Model): TableWidget {
+  const state: TableData = {
+    rows: new Map(), batches: new Map(), total: 0, loaded: false, trouble: [], said: [], asked: new Map(), only: null,
+    gone: false, skewMs: 0, stoppedMs: null,
+  };
+  const views = new Set<TableView>();
+  const opened = new Map<string, OpenedRun>();
+  const replica = new Replica(() => void send(model, "resend_table", ""));
+  const changed = (how: Change): void => views.forEach((view) => view.update(how));
+  let columns: Column[] = [];
+
+  const restate = (table: TableState | undefined): void => {
+    if (!table?.columns) return;
+    columns = table.columns;
+    const lines = (JSON.parse(table.lines) as Cell[][]).map((cells) => lineOf(columns, cells));
+    state.rows = new Map(lines.map((line) => [line.row.id, line]));
+    state.batches = new Map(Object.entries(table.batches));
+    const { total, loaded, trouble, only } = table;
+    Object.assign(state, { total, loaded, trouble, only, gone: false, stoppedMs: null });
+    state.skewMs = table.now_ms - Date.now();
+    replica.restart(table.seq);
+    changed("all");
+  };
+
+  const hear = (message: TableMessage): void => {
+    if ("run" in message) opened.get(message.run)?.hear(message);
+    else if ("said" in message) hearSaid(message.said);
+    else if (replica.accept(message?.seq)) {
+      const how = apply(state, columns, message);
+      if (how === null) replica.resync();
+      else changed(how);
+    }
+  };
+
+  const hearSaid = (said: Said): void => {
+    state.asked.delete(said.run_id);
+    const { error } = said;
+    if (error) {
+      state.said = [...state.said.slice(-2), error];
+      setTimeout(() => {
+        state.said = state.said.filter((one) => one !== error);
+        changed("cells");
+      }, SAID_MS);
+    }
+    changed("cells");
+  };
+
+  const command = async (name: Command, id: string): Promise<void> => {
+    if (state.asked.has(id) || state.gone) return;
+    const asked: Asked = { name, how: "heard" };
+    state.asked.set(id, asked);
+    changed("cells");
+    const route = await send(model, name, id);
+    const still = (work: () => void, afterMs: number): void => {
+      setTimeout(() => {
+        if (state.asked.get(id) !== asked) return;
+        work();
+        changed("cells");
+      }, afterMs);
+    };
+    if (route === "none") leave();
+    if (route === "comm") still(() => (asked.how = "waiting"), HONOUR_MS);
+    still(() => state.asked.delete(id), FORGET_MS);
+    changed("cells");
+  };
+
+  const leave = (): void => {
+    if (state.gone) return;
+    state.stoppedMs = nowOf(state); // nothing is known of what came later
+    state.gone = true;
+    changed("all");
+  };
+
+  restate(model.get("table"));
+  model.on("change:table", () => restate(model.get("table")));
+  model.on("msg:custom", hear);
+  void watchKernel(model, leave);
+  const clock = setInterval(() => document.hidden || state.gone || changed("time"), 1000);
+
+  const openRun = (id: string): OpenedRun => {
+    const run = opened.get(id) ?? openedRun(model);
+    opened.set(id, run);
+    if (!state.gone) void send(model, "open", id);
+    return run;
+  };
+
+  return {
+    end: () => clearInterval(clock),
+    render(el) {
+      const view = tableView(el, { state, openRun, command: (name, id) => void command(name, id) });
+      const showSnapshot = hideSnapshot(model.get("key"));
+      views.add(view);
+      view.update("all");
+      return () => {
+        views.delete(view);
+        view.end();
+        showSnapshot();
+      };
+    },
+  };
+}
+
+/** Name the cells of a row. */
+export function lineOf(columns: Column[], cells: Cell[]): Line {
+  const row: Record<string, Cell> = {};
+  for (let at = 0; at < columns.length; at += 1) row[columns[at] as Column] = cells[at] ?? null;
+  return { row: row as unknown as RunRow, hay: null };
+}
+
+/** Apply a change to the state; return what it touched, null where it names a row that is not here. */
+export function apply(state: TableData, columns: Column[], message: TableChange): Change | null {
+  state.skewMs = message.now_ms - Date.now();
+  const { total, loaded, trouble } = message;
+  if (total !== undefined) state.total = total;
+  if (loaded !== undefined) state.loaded = loaded;
+  if (trouble !== undefined) state.trouble = trouble;
+  let all = Boolean(message.new) || trouble !== undefined || loaded !== undefined;
+  for (const [id, batch] of Object.entries(message.batches ?? {})) {
+    const known = state.batches.get(id); // the tree holds it
+    if (known) Object.assign(known, batch);
+    else {
+      state.batches.set(id, batch);
+      all = true;
+    }
+    if (batch.finished) state.asked.delete(id);
+  }
+  for (const cells of message.new ?? []) state.rows.set(String(cells[0]), lineOf(columns, cells));
+  const touched = new Set<Column>();
+  for (const change of message.cells ?? []) if (!applyCells(state, columns, change, touched)) return null;
+  return all || touched.has("status") || touched.has("created_ms") ? "all" : touched;
+}
+
+function applyCells(state: TableData, columns: Column[], change: CellChange, touched: Set<Column>): boolean {
+  const [id, ...pairs] = change;
+  const line = state.rows.get(id);
+  if (!line) return false;
+  line.hay = null;
+  const row = line.row as unknown as Record<string, Cell>;
+  for (let i = 0; i < pairs.length; i += 2) {
+    const column = columns[Number(pairs[i])];
+    if (column === undefined) continue;
+    row[column] = pairs[i + 1] ?? null;
+    touched.add(column);
+    if (column === "status") state.asked.delete(id);
+  }
+  return true;
+}

@@ -1,0 +1,119 @@
+/* One line of the table: a run, a team with its members, or a batch with its progress. */
+
+import { html, nothing, type TemplateResult } from "lit-html";
+import { count, dollars, duration, moment, took } from "../format";
+import { hasEnded, type RunRow } from "../protocol";
+import { actionOf } from "./actions";
+import { ROW_PX, type Seen } from "./grid";
+import type { TableData } from "./model";
+import type { Placed } from "./sort";
+import { factsOf, progressOf, type Facts } from "./tree";
+
+export const HEADS = [
+  ["status", "Status"],
+  ["title", "Run"],
+  ["model", "Model"],
+  ["says", "Answer"],
+  ["tokens", "Tokens"],
+  ["cost", "Cost"],
+  ["time", "Time"],
+  ["created", "Launched"],
+  ["action", ""],
+] as const;
+
+export interface RowContext {
+  seen: Seen;
+  state: TableData;
+  now: number;
+}
+
+export function rowTemplate({ node, depth }: Placed, id: string, number: number, context: RowContext): TemplateResult {
+  const { seen, state, now } = context;
+  const facts = factsOf(node);
+  const run = node.line?.row ?? null;
+  const action = actionOf(node, state);
+  const unknown = hasEnded(facts.status) ? "?" : "";
+  const kids = node.kids ? (run ? `+${node.kids.length}` : `× ${count(facts.of)}`) : "";
+  const cost = facts.cost === null ? unknown : `${facts.priced ? "" : "≥ "}${dollars(facts.cost)}`;
+  return html`<div
+    class="nbagent-line"
+    role="row"
+    id=${id}
+    style=${`transform: translateY(${number * ROW_PX}px); --nb-depth: ${depth}`}
+    data-key=${node.key}
+    data-status=${facts.status}
+    data-offer=${`${node.key} ${action.command}`}
+    aria-rowindex=${number + 2}
+    aria-level=${depth + 1}
+    aria-selected=${seen.openId === node.key}
+    aria-expanded=${node.kids ? node.unfolded : nothing}
+    ?data-active=${seen.active === node.key}
+    ?data-batch=${!run}
+  >
+    <div class="nbagent-cell nbagent-c-status" role="gridcell"
+      ><span class="nbagent-chip">${run?.reason ? `${facts.status}: ${run.reason}` : facts.status}</span></div
+    >
+    <div class="nbagent-cell nbagent-c-title" role="gridcell"
+      ><span class="nbagent-twist" data-part="twist" aria-hidden="true" ?hidden=${!node.kids}></span
+      ><span class="nbagent-title">${facts.title}</span><span class="nbagent-kids">${kids}</span></div
+    >
+    <div class="nbagent-cell nbagent-c-model" role="gridcell">${facts.model}</div>
+    ${run ? saysOf(run) : progress(facts, now)}
+    <div class="nbagent-cell nbagent-c-tokens" role="gridcell">${facts.tokens === null ? unknown : count(facts.tokens)}</div>
+    <div class="nbagent-cell nbagent-c-cost" role="gridcell">${cost}</div>
+    <div class="nbagent-cell nbagent-c-time" role="gridcell">${timeOf(facts, now)}</div>
+    <div class="nbagent-cell nbagent-c-created" role="gridcell">${facts.created === null ? "" : moment(facts.created, now)}</div>
+    <div class="nbagent-cell nbagent-c-action" role="gridcell"
+      ><button
+        type="button"
+        class="nbagent-button nbagent-act"
+        tabindex="-1"
+        data-part="action"
+        data-command=${action.command ?? ""}
+        aria-disabled=${!action.command}
+        aria-label=${`${action.word} ${facts.title}`}
+        ?hidden=${!action.word}
+      >${action.word}</button></div
+    >
+  </div>`;
+}
+
+function saysOf(run: RunRow): TemplateResult {
+  const said = run.error || run.says;
+  return html`<div
+    class="nbagent-cell nbagent-c-says"
+    role="gridcell"
+    ?data-prompt=${!said}
+    ?data-error=${Boolean(run.error)}
+  >${said || run.prompt}</div>`;
+}
+
+function progress(facts: Facts, now: number): TemplateResult {
+  const words = progressOf(facts, now);
+  const done = facts.of - facts.open;
+  const parts = [
+    ["completed", done - facts.failed - facts.cancelled],
+    ["failed", facts.failed],
+    ["cancelled", facts.cancelled],
+  ] as const;
+  return html`<div class="nbagent-cell nbagent-c-says" role="gridcell" title=${words.join(" · ")}
+    ><div
+      class="nbagent-progress"
+      role="progressbar"
+      aria-label=${`batch ${facts.title}`}
+      aria-valuemin="0"
+      aria-valuemax=${facts.of}
+      aria-valuenow=${done}
+      aria-valuetext=${words.join(", ")}
+    >${parts.map(
+      ([name, part]) =>
+        html`<div class=${`nbagent-progress-part nbagent-p-${name}`} style=${`width: ${(100 * part) / facts.of}%`}></div>`,
+    )}</div>${words.join(" · ")}</div
+  >`;
+}
+
+function timeOf(facts: Facts, now: number): string {
+  if (facts.began === null) return "";
+  if (facts.ended !== null) return took(facts.ended - facts.began);
+  return duration(hasEnded(facts.status) ? 0 : now - facts.began);
+}
