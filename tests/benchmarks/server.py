@@ -1,6 +1,7 @@
 """A fast provider in a process of its own: 50 chunks for each request, each on its own, as from a real one.
 
-It speaks both wire formats: Chat Completions, and the Responses API on paths that end in /responses.
+It speaks both wire formats: Chat Completions, and the Responses API on paths that end in /responses. A request with
+tools that holds no result of one yet is answered by a call of `look`, in as many chunks.
 
 `python tests/benchmarks/server.py [GAP_S [CHUNKS]]` prints its base URL and serves until its standard input closes.
 """
@@ -94,18 +95,80 @@ TYPED_END = (
 CHAT = (FIRST, [WORD] * CHUNKS, LAST + USAGE + CHAT_END)
 TYPED = (TYPED_FIRST, TYPED_WORDS, TYPED_END)
 
+# a call whose arguments come in as many chunks as a text has words: {"place": "xx..."}
+_PIECES = ['{"place": "', *["x"] * (CHUNKS - 2), '"}']
+_ARGUMENTS = "".join(_PIECES)
+
+
+def _escaped(text: str) -> str:
+    return text.replace('"', '\\"')
+
+
+def _call_delta(piece: str, name: str = "") -> str:
+    text = _escaped(piece)
+    head = f'"id":"call_1","type":"function","function":{{"name":"{name}",' if name else '"function":{'
+    return f'{{"tool_calls":[{{"index":0,{head}"arguments":"{text}"}}}}]}}'
+
+
+CHAT_CALL = (
+    FIRST + _event(_call_delta("", "look")),
+    [_event(_call_delta(piece)) for piece in _PIECES],
+    _event("{}", finish='"tool_calls"') + USAGE + CHAT_END,
+)
+
+
+def _call_item(status: str, arguments: str = "") -> str:
+    text = _escaped(arguments)
+    return f'{{"id":"fc_1","type":"function_call","status":"{status}","call_id":"call_1","name":"look","arguments":"{text}"}}'
+
+
+_CALL_AT = '"item_id":"fc_1","output_index":0'
+_CALL_TEXT = _escaped(_ARGUMENTS)
+TYPED_CALL = (
+    _typed("response.created", 0, _response("in_progress"))
+    + _typed("response.in_progress", 1, _response("in_progress"))
+    + _typed("response.output_item.added", 2, f'"output_index":0,"item":{_call_item("in_progress")}'),
+    [
+        _typed(
+            "response.function_call_arguments.delta",
+            number + 3,
+            f'{_CALL_AT},"delta":"{_escaped(piece)}","obfuscation":"aXbY"',
+        )
+        for number, piece in enumerate(_PIECES)
+    ],
+    _typed("response.function_call_arguments.done", CHUNKS + 3, f'{_CALL_AT},"arguments":"{_CALL_TEXT}"')
+    + _typed(
+        "response.output_item.done",
+        CHUNKS + 4,
+        f'"output_index":0,"item":{_call_item("completed", _ARGUMENTS)}',
+    )
+    + _typed(
+        "response.completed",
+        CHUNKS + 5,
+        _response("completed", output=_call_item("completed", _ARGUMENTS), usage=_COUNTS),
+    )
+    + b"0\r\n\r\n",
+)
+_RESULTS = (b'"role":"tool"', b'"role": "tool"', b'"function_call_output"')
+
+
+def _reply(head: bytes, body: bytes) -> tuple[bytes, list[bytes], bytes]:
+    typed = b"/responses " in head.partition(b"\r\n")[0]
+    if b'"tools"' in body and not any(result in body for result in _RESULTS):
+        return TYPED_CALL if typed else CHAT_CALL
+    return TYPED if typed else CHAT
+
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
-            first, words, last = TYPED if b"/responses " in head.partition(b"\r\n")[0] else CHAT
             length = next(
                 int(line.split(b":")[1])
                 for line in head.split(b"\r\n")
                 if line.lower().startswith(b"content-length:")
             )
-            await reader.readexactly(length)
+            first, words, last = _reply(head, await reader.readexactly(length))
             writer.write(HEAD + first)
             for word in words:
                 await asyncio.sleep(GAP_S)
