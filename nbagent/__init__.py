@@ -10,7 +10,7 @@ Where things are, from the top down; each module imports only from below itself:
     maintenance         recorded answers as files, deleting and exporting runs, what is installed and set
     agent team session  Agent, Team: what a user holds; Session: a conversation by its id, and as data
     batch               a prompt over a table: thousands of runs as one, and their answers as a DataFrame
-    compare             the same prompts to several agents or models, side by side
+    evaluation          the same prompts to several agents: side by side, or scored and compared with an earlier time
     plots               pictures of runs over time, of cost and latency
     frames              DataFrames from the store's SQL: runs, sql, metrics
     runtime             the background thread; launch, queue, cancel, time limits; the live Run
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
     from nbagent.agent import Agent
     from nbagent.batch import Batch, cancel_run, gather, get, resume
-    from nbagent.compare import compare
     from nbagent.errors import (
         BatchError,
         ConfigurationError,
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
         StoreError,
         WaitTimeout,
     )
+    from nbagent.evaluation import Evaluation, compare, contains, evaluate, exact, judge, regex, within
     from nbagent.frames import metrics, runs, sql
     from nbagent.maintenance import clear_runs, doctor, export_answers, export_runs, import_answers, reprice
     from nbagent.mcp import MCPServer
@@ -69,7 +69,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Agent": "agent",
     "Batch": "batch",
-    "compare": "compare",
+    "compare": "evaluation",
     "ConfigurationError": "errors",
     "ModelError": "errors",
     "NBAgentError": "errors",
@@ -78,6 +78,13 @@ _PUBLIC = {
     "RunIdInUseError": "errors",
     "StoreError": "errors",
     "WaitTimeout": "errors",
+    "Evaluation": "evaluation",
+    "contains": "evaluation",
+    "evaluate": "evaluation",
+    "exact": "evaluation",
+    "judge": "evaluation",
+    "regex": "evaluation",
+    "within": "evaluation",
     "metrics": "frames",
     "runs": "frames",
     "sql": "frames",
@@ -116,6 +123,7 @@ __all__ = [
     "Batch",
     "BatchError",
     "ConfigurationError",
+    "Evaluation",
     "Limits",
     "MCPServer",
     "ModelError",
@@ -138,22 +146,28 @@ __all__ = [
     "cancel_run",
     "clear_runs",
     "compare",
+    "contains",
     "doctor",
+    "evaluate",
+    "exact",
     "export_answers",
     "export_runs",
     "gather",
     "get",
     "import_answers",
+    "judge",
     "metrics",
     "plot_cost",
     "plot_latency",
     "plot_timeline",
+    "regex",
     "register_provider",
     "reprice",
     "resume",
     "runs",
     "sql",
     "tool",
+    "within",
 ]
 
 

@@ -175,6 +175,15 @@ class Batch:
         times = [n % repeat + 1 for n in range(len(outcomes))] if repeat > 1 else None
         return frame_of(outcomes, given, self._schema, explode=explode, raw_answers=raw_answers, repeat=times)
 
+    def row_results(self) -> list[RowResult | None]:
+        """Return each row's result so far in the order of the rows, each as often as it is asked; None for no end yet."""
+        outcomes = list(self._results.outcomes)
+        outcomes += [None] * ((self._results.total or 0) - len(outcomes))
+        return [
+            None if one is None else RowResult.of(self._results.labels[position], one)
+            for position, one in enumerate(outcomes)
+        ]
+
     def failed(self) -> pd.DataFrame:
         """Return the rows that have failed so far, with what the model said as `raw_answer`.
 

@@ -22,7 +22,7 @@ from nbagent.schemas.answer_columns import Column, Explode, Layout, layout_of
 from nbagent.schemas.deadline import Stored, check_text, from_plain, read_part, read_stored
 from nbagent.schemas.extract_json import InvalidOutputError
 from nbagent.schemas.output_schema import OutputSchema, named, to_plain
-from nbagent.schemas.rows import rows_of
+from nbagent.schemas.rows import fields_of, rows_of
 from nbagent.schemas.type_names import class_named, type_name
 from nbagent.schemas.typed_frames import column_of, columns_of, to_frame
 from nbagent.schemas.validation import SchemaChecker, WrongSchemaError
@@ -40,6 +40,7 @@ __all__ = [
     "class_named",
     "column_of",
     "columns_of",
+    "fields_of",
     "from_plain",
     "layout_of",
     "named",

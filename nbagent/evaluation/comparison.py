@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nbagent.agent import Agent
 from nbagent.core import check_count, check_seconds
-from nbagent.errors import PromptError, UnknownModelError
+from nbagent.errors import PromptError
+from nbagent.evaluation.contenders import contenders_of
 from nbagent.frames import COMPARISON, documented, frame_of_rows
-from nbagent.models import Model
 from nbagent.run import RunOutput
 from nbagent.runtime import Run, gather
 from nbagent.schemas import rows_of
@@ -53,7 +52,7 @@ def compare(
     0  demo:assistant  The capital of Italy is Rome.
     1       demo:slow  The capital of Italy is Rome.
     """
-    contenders = _contenders(agents_or_models)
+    contenders = contenders_of(agents_or_models, "compare")
     if not isinstance(prompts, Iterable):
         raise PromptError(f"compare was given the prompts {prompts!r:.80}", "give a text, or a list of texts")
     listed = [prompts] if isinstance(prompts, str) else list(prompts)
@@ -82,41 +81,6 @@ def compare(
     outputs = [cell.run.output for cell in cells]
     rows = [_row(cell, output) for cell, output in zip(cells, outputs, strict=True)]
     return frame_of_rows(COMPARISON, rows, more=[_fields(output) for output in outputs])
-
-
-def _contenders(given: Any) -> dict[str, Any]:
-    """Agents by the names under which they are shown; equal names are told apart by a number."""
-    if isinstance(given, Mapping):
-        return {str(name): _agent(one) for name, one in given.items()}
-    several = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
-    found: dict[str, Any] = {}
-    for one in several:
-        agent = _agent(one)
-        name = one if isinstance(one, str) else _name(one)
-        while name in found:
-            stem, _, number = name.rpartition("#")
-            name = f"{stem}#{int(number) + 1}" if stem and number.isdigit() else f"{name}#2"
-        found[name] = agent
-    if not found:
-        raise UnknownModelError(
-            "compare was given no agent and no model", 'give some, as in ["openai:gpt-5-mini"]'
-        )
-    return found
-
-
-def _agent(one: Any) -> Any:
-    """Return an agent for a model; whatever can start runs is one already."""
-    if hasattr(one, "start"):
-        return one
-    if isinstance(one, str | Model):
-        return Agent(model=one)
-    raise UnknownModelError(
-        f"compare cannot run {one!r}", 'give Agents, model objects or "provider:name" strings'
-    )
-
-
-def _name(one: Any) -> str:
-    return str(one.name) if hasattr(one, "start") else f"{one.provider}:{one.id}"
 
 
 def _row(cell: _Trial, output: RunOutput) -> dict[str, Any]:

@@ -1,0 +1,80 @@
+"""An answer's scores by the scorers' names, whatever a scorer does. Pure but for the scorers; caller's thread."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nbagent.errors import ConfigurationError
+from nbagent.evaluation.judging import Judge
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The scores of one answer by name (bool or float), and what scorers raised or gave that is no score."""
+
+    scores: dict[str, bool | float] = field(default_factory=dict)
+    error: str | None = None
+
+
+def named_scorers(given: Any) -> dict[str, Any]:
+    """Give scorers by their names: a mapping's own, else the functions'; equal names are told apart by a number.
+
+    Raises:
+        ConfigurationError: one cannot be called.
+    """
+    if isinstance(given, Mapping):
+        named = {str(name): one for name, one in given.items()}
+    else:
+        named = {}
+        for one in given if isinstance(given, list | tuple) else [given]:
+            name = one.name if isinstance(one, Judge) else getattr(one, "__name__", type(one).__name__)
+            name = "score" if name == "<lambda>" else name
+            number = sum(known.partition("#")[0] == name for known in named)
+            named[f"{name}#{number + 1}" if number else name] = one
+    for name, one in named.items():
+        if not callable(one) and not isinstance(one, Judge):
+            raise ConfigurationError(
+                f"the scorer {name!r} is {one!r:.80}",
+                "give functions of (answer, expected, row), or nb.judge",
+            )
+    return named
+
+
+def score(
+    scorers: Mapping[str, Callable[..., Any]], answer: Any, expected: Any, row: Mapping[Any, Any]
+) -> Scored:
+    """Score one answer. A scorer that raises or gives no score leaves none, and is told of."""
+    scores: dict[str, bool | float] = {}
+    errors: list[str] = []
+    for name, scorer in scorers.items():
+        try:
+            given = scorer(answer, expected, row)
+        except Exception as error:  # noqa: BLE001 - the user's own code: the other scores are none the worse
+            errors.append(f"{name}: {type(error).__name__}: {error!s:.200}")
+            continue
+        parts = (
+            {f"{name}.{key}": one for key, one in given.items()}
+            if isinstance(given, Mapping)
+            else {name: given}
+        )
+        for part, one in parts.items():
+            if (value := _score_of(one)) is None:
+                errors.append(f"{part}: {one!r:.80} is no score")
+            else:
+                scores[part] = value
+    return Scored(scores, "; ".join(errors) or None)
+
+
+def _score_of(given: Any) -> bool | float | None:
+    """Give a bool or a finite float; None for what is neither."""
+    if hasattr(given, "item") and getattr(given, "ndim", None) == 0:
+        given = given.item()  # numpy's scalars
+    if isinstance(given, bool):
+        return given
+    if isinstance(given, numbers.Real) and math.isfinite(given):
+        return float(given)
+    return None
