@@ -185,12 +185,21 @@ def __dir__() -> list[str]:
 
 
 def _prepare_kernel() -> None:
-    """In a kernel whose displays from threads land in the wrong cell, mend that, with or without the extension."""
+    """Let cells and lines of IPython show runs that they end in, with or without the extension.
+
+    In a kernel whose displays from threads land in the wrong cell, mend that, too.
+    """
+    if "IPython" not in sys.modules:
+        return
+    from nbagent import kernel
+
+    shell = kernel.shell()
+    if shell is None:
+        return
+    kernel.show_values(shell)
     ipykernel = sys.modules.get("ipykernel")
     if ipykernel is not None and ipykernel.version_info[0] < _DISPLAYS_BY_CONTEXT:
-        from nbagent import kernel
-
-        kernel.display_where_printed(kernel.shell())
+        kernel.display_where_printed(shell)
 
 
 _DISPLAYS_BY_CONTEXT = 7  # ipykernel's version

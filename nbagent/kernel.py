@@ -14,18 +14,21 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nbagent.core import IdleImports, set_main_thread_scheduler
+if TYPE_CHECKING:
+    from nbagent.core import IdleImports
 
 REQUEST, REPLY = "nbagent_request", "nbagent_reply"
 
 # who shows objects of a type, by the names of the modules that define them: nothing is imported until one is shown
-_FORMATTERS = {
-    "text/html": "nbagent.panel:summary_html",
-    "text/plain": "nbagent.panel:summary_plain",
-}
-_SHOWN_CLASSES = (("nbagent.runtime.run_handle", "Run"), ("nbagent.run.output", "RunOutput"))
+_RUN, _OUTPUT, _BATCH = (
+    ("nbagent.runtime.run_handle", "Run"),
+    ("nbagent.run.output", "RunOutput"),
+    ("nbagent.batch.batch", "Batch"),
+)
+_SUMMARIES = {"text/html": "nbagent.panel:summary_html", "text/plain": "nbagent.panel:summary_plain"}
+_LIVE = "nbagent.panel:show_value"
 
 Command = Mapping[str, Any]
 
@@ -64,12 +67,21 @@ def in_kernel() -> bool:
 
 def current_cell_id() -> str | None:
     """Return the front end's id of the cell that runs now, or None where it sends none."""
+    cell_id = (_current_parent().get("metadata") or {}).get("cellId")
+    return str(cell_id) if cell_id else None
+
+
+def current_request() -> str | None:
+    """Return the id of the request that runs now, one for each execution of a cell; None outside of a kernel."""
+    return (_current_parent().get("header") or {}).get("msg_id")
+
+
+def _current_parent() -> Mapping[str, Any]:
+    """Return the message whose cell runs now, empty outside of a kernel."""
     kernel = kernel_of(shell())
     if kernel is None or not hasattr(kernel, "get_parent"):
-        return None
-    parent = kernel.get_parent("shell") or {}
-    cell_id = (parent.get("metadata") or {}).get("cellId")
-    return str(cell_id) if cell_id else None
+        return {}
+    return kernel.get_parent("shell") or {}
 
 
 # ------------------------------------------------------------------- loading
@@ -87,12 +99,12 @@ def load(ip: Any) -> None:
     display_where_printed(ip)
     _unhook(ip)
     ip.events.register("post_run_cell", _cell_ended)
+    from nbagent.core import IdleImports, set_main_thread_scheduler
+
     _idle_imports = _idle_imports or IdleImports(_FIRST_RUN)
     ip.events.register("pre_execute", _idle_imports.cell_begins)  # these two tell of silent cells, too
     ip.events.register("post_execute", _idle_imports.cell_ended)
-    for mime, target in _FORMATTERS.items():
-        for module, name in _SHOWN_CLASSES:
-            ip.display_formatter.formatters[mime].for_type_by_name(module, name, _lazy(target))
+    show_values(ip)
     if threading.current_thread() is threading.main_thread():
         with contextlib.suppress(RuntimeError):  # a terminal has no event loop between its prompts
             set_main_thread_scheduler(asyncio.get_running_loop().call_soon_threadsafe)
@@ -105,12 +117,35 @@ def unload(ip: Any) -> None:
         kernel.control_handlers.pop(REQUEST, None)
     _unhook(ip)
     _display_by_itself(ip)
+    from nbagent.core import set_main_thread_scheduler
+
     set_main_thread_scheduler(None)
-    for mime in _FORMATTERS:
-        formatter = ip.display_formatter.formatters[mime]
-        for module, name in _SHOWN_CLASSES:
-            formatter.deferred_printers.pop((module, name), None)
-            formatter.type_printers.pop(getattr(sys.modules.get(module), name, None), None)
+    for formatter, known, _ in _value_formatters(ip):
+        module, name = known
+        formatter.deferred_printers.pop(known, None)
+        formatter.type_printers.pop(getattr(sys.modules.get(module), name, None), None)
+
+
+def show_values(ip: Any) -> None:
+    """Let runs and batches be shown as live cards where a cell ends in one, in a terminal as a line.
+
+    Called by `import nbagent`, and by `load` for who has unloaded. Imports nothing.
+    """
+    for formatter, (module, name), show in _value_formatters(ip):
+        formatter.for_type_by_name(module, name, show)
+
+
+def _value_formatters(ip: Any) -> list[tuple[Any, tuple[str, str], Callable[..., Any]]]:
+    """Return which formatter shows which class by what: a live card takes the place of every other form."""
+    display = ip.display_formatter
+    found = [
+        (display.formatters[mime], known, _lazy(target))
+        for mime, target in _SUMMARIES.items()
+        for known in (_RUN, _OUTPUT)
+    ]
+    if kernel_of(ip) is not None:
+        found += [(display.ipython_display_formatter, known, _lazy(_LIVE)) for known in (_RUN, _BATCH)]
+    return found
 
 
 def _unhook(ip: Any) -> None:

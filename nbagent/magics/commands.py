@@ -26,7 +26,7 @@ from nbagent.magics.completion import completer
 from nbagent.magics.launch_options import agent_overrides, contexts_named, launched_agent
 from nbagent.magics.namespace import evaluate, find_run, session
 from nbagent.magics.parsers import AGENT, AGENT_BG, Line, agent_line
-from nbagent.magics.streaming import stream
+from nbagent.magics.streaming import follow_on_card, stream
 from nbagent.magics.subcommands import VERBS
 from nbagent.magics.unreported_runs import mark_reported
 
@@ -140,8 +140,8 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent doctor                   versions, record, keys that are set, what the kernel can do
 
         RUN is a run id or a label (the NAME of `-o NAME`), TIME a local time or date, as in "2026-11-21
-        09:00". In the foreground the text streams in, Stop cancels the run, and a run that fails fails the
-        cell.
+        09:00". In the foreground the text streams into the run's card, in a terminal onto the screen; Stop
+        cancels the run, and a run that fails fails the cell.
 
         In [1]: %%agent -o italy
            ...: What is the capital of Italy?
@@ -257,15 +257,16 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
 
     def _foreground(self, options: Line, cell: str) -> None:
         run = self._launch(options, cell)
+        on_card = kernel.in_kernel() and not options.quiet
         try:
-            stream(run)
+            follow_on_card(run) if on_card else stream(run)
         except KeyboardInterrupt as stop:
             run.cancel()
             replace_traceback(stop, "the run was cancelled; what it had written is kept")
             raise
         mark_reported([run])
         output = run.result()
-        if not isinstance(output.content, str):
+        if not on_card and not isinstance(output.content, str):
             from IPython.display import display
 
             display(run.to_frame())  # type: ignore[no-untyped-call]

@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - a magic talks to the person by printing under its cell
-"""A run in the foreground: its text printed as it comes. On the kernel's main thread."""
+"""A run in the foreground: its text on its card as it comes, or printed. On the kernel's main thread."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ from nbagent.errors import WaitTimeout
 
 if TYPE_CHECKING:
     from nbagent.runtime import Run
+
+
+def follow_on_card(run: Run) -> None:
+    """Show the run's card and wait until the run ends; its last state is written by this cell."""
+    from nbagent.panel import flush_snapshots, show_card
+
+    show_card(run)
+    try:
+        run.wait()
+    finally:
+        flush_snapshots([run])
 
 
 def stream(run: Run) -> None:

@@ -19,15 +19,25 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nbagent import kernel
-from nbagent.panel.card import static_html
+from nbagent.panel.card import markdown, static_html
 from nbagent.panel.card.data import CardRow, RunSnapshot, card_row, shown_text
 from nbagent.panel.panel import Panel
+from nbagent.panel.table.static_html import batch_html
 from nbagent.run import RunOutput
 
 if TYPE_CHECKING:
+    from nbagent.batch import Batch
     from nbagent.runtime import Run
 
-__all__ = ["Panel", "flush_snapshots", "show_batch", "show_card", "summary_html", "summary_plain"]
+__all__ = [
+    "Panel",
+    "flush_snapshots",
+    "show_batch",
+    "show_card",
+    "show_value",
+    "summary_html",
+    "summary_plain",
+]
 
 
 def show_card(run: Run, *, quiet: bool = False) -> None:
@@ -43,6 +53,25 @@ def show_card(run: Run, *, quiet: bool = False) -> None:
     from nbagent.panel.card.display import show
 
     show(run)
+
+
+def show_value(value: Run | Batch) -> None:
+    """Display a run or a batch that a cell ends in: its live card, unless the cell shows that already.
+
+    Called by IPython in a kernel. A batch that another kernel holds is its counts.
+    """
+    from nbagent.panel.card import display
+    from nbagent.panel.table import batches, widget
+    from nbagent.runtime import Run
+
+    if isinstance(value, Run):
+        if not display.is_shown(value):
+            show_card(value)
+    elif value.batch_id not in batches.own_batches():
+        html = batch_html((), batches.state_of(value), key="")
+        kernel.publish({"text/plain": repr(value), "text/html": html})
+    elif not widget.is_shown(value.batch_id):
+        show_batch(value.batch_id)
 
 
 def show_batch(batch_id: str) -> None:
@@ -71,18 +100,22 @@ def flush_snapshots(runs: Iterable[Run]) -> None:
 def summary_html(run: Run | RunOutput) -> str:
     """Return a run at the end of a cell as static HTML, without what differs from one execution to the next."""
     row, text = _row_and_text(run)
+    markdown.lay_out(row, text)
     return static_html.html_of(static_html.timeless(row), text)
 
 
 def summary_plain(run: Run | RunOutput) -> str:
     """Return a run at the end of a cell as text.
 
-    In a kernel nbval compares it: a `Run`, which may be at any point, is its names alone; a `RunOutput`,
-    which a cell got by waiting, has its status and answer too.
+    In a terminal a `Run` is a line, a `RunOutput` its status and answer. In a kernel nbval compares it: a `Run`,
+    which may be at any point, is its names alone; a `RunOutput`, which a cell got by waiting, has its status
+    and answer too.
     """
     row, text = _row_and_text(run)
     if not kernel.in_kernel():
-        return static_html.terminal_text(row, text)
+        return (
+            static_html.terminal_text(row, text) if isinstance(run, RunOutput) else static_html.line_of(row)
+        )
     return static_html.answer_text(row, text) if isinstance(run, RunOutput) else static_html.plain_of(row)
 
 

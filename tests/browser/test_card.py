@@ -214,7 +214,7 @@ def test_the_snapshot_stands_in_only_where_no_card_lives(lab):
     notebook.run_cell(1)
     wait_for_status(notebook, 1, "completed")
     snapshot = notebook.output(1).locator(".nbagent-snapshot")
-    snapshot.locator("pre", has_text="The capital of France is Paris.").wait_for(state="attached")
+    snapshot.locator("p", has_text="The capital of France is Paris.").first.wait_for(state="attached")
     assert not snapshot.is_visible()
     assert "The capital of France is Paris." in notebook.outputs(1)[1]["data"]["text/html"]
     notebook.save()

@@ -89,13 +89,23 @@ def test_stop_on_a_waiting_cell_leaves_the_run_alone(kernel: RealKernel, provide
     assert kernel.run("print(run.result(timeout=60).content)").stdout.strip() == "so far"
 
 
+def _shown(kernel: RealKernel) -> str:
+    """The text of the newest card, as a front end has it."""
+    try:
+        card = kernel.comm(_anywidget_id="nbagent.panel.card.widget.RunCard")
+    except LookupError:  # not opened yet
+        return ""
+    told = [message.get("append", "") for message in card.received]
+    return str(card.state["card"]["text"]) + "".join(told)
+
+
 def test_stop_on_a_foreground_cell_cancels_its_run(kernel: RealKernel, provider: ScriptedProvider) -> None:
     """`%%agent` owns its run: Stop ends it, and the provider sees the connection close."""
     provider.reply(text_reply("ready"))
     kernel.run(SETUP.format(url=provider.base_url))
     provider.reply((*text("Once upon"), Silence()))
     cell = kernel.execute_async("%%agent agent -o story\nWrite a story")
-    kernel.wait_for(lambda: "Once upon" in cell.result.stdout, "the text to stream into the cell")
+    kernel.wait_for(lambda: "Once upon" in _shown(kernel), "the text to stream into the cell's card")
     kernel.interrupt()
     assert cell.wait(60).error is not None
     assert provider.requests[1].disconnected.wait(60)

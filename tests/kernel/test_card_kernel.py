@@ -154,14 +154,66 @@ def test_the_cell_that_waits_writes_the_final_snapshot(kernel):
     assert waiting.msg_id in parents
 
 
-def test_a_run_at_the_end_of_a_cell_is_a_static_summary(kernel):
-    """HTML for people, a constant text for nbval, and no widget."""
-    kernel.run(LOAD + SHORT)
-    cell = kernel.run("run.wait(); run")
-    assert cell.text == "nbagent run\ncapital: agent 'agent', model 'demo:assistant'"
-    data = next(o["data"] for o in cell.outputs if o["output_type"] == "execute_result")
-    assert "The capital of France is Paris." in data["text/html"]
-    assert set(data) == {"text/plain", "text/html"}
+@pytest.mark.parametrize(
+    "last_line",
+    [
+        "run",
+        "team = Team(model='demo:assistant', members=[agent])\nteam.start('What is the capital of Peru?')",
+        "agent.map(['Peru', 'Chile'], 'What is the capital of {{ row }}?', label='two')",
+        "nb.get(run.run_id)",
+    ],
+)
+def test_a_run_or_batch_that_a_cell_ends_in_is_its_live_card(kernel, last_line):
+    """The card that the magic shows: a widget and its static form, no dead text."""
+    kernel.run("%load_ext nbagent\n%load_ext nbagent\nimport nbagent as nb\nfrom nbagent import Agent, Team")
+    cell = kernel.run(
+        f"agent = Agent(model='demo:assistant')\nrun = agent.start('write 900 words about rivers')\n{last_line}"
+    )
+    assert cell.text is None
+    view, static = cell.displays
+    assert "application/vnd.jupyter.widget-view+json" in view
+    assert static["text/html"].startswith('<div class="nbagent-snapshot')
+
+
+def test_the_import_alone_makes_values_live(cold_kernel):
+    """`%load_ext nbagent` is not needed for a run to be its card, nor for another kernel's batch."""
+    cold_kernel.run("import nbagent as nb")
+    cell = cold_kernel.run("nb.Agent(model='demo:assistant').start('What is the capital of Peru?')")
+    assert cell.text is None
+    assert "application/vnd.jupyter.widget-view+json" in cell.displays[0]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "run",
+        "display(run); run",
+        "show_card(run); run",
+        "[display(run) for _ in range(3)]; run",
+        "show_batch(batch.batch_id); batch",
+    ],
+)
+def test_a_card_is_shown_once_in_a_cell(kernel, shown):
+    """Whatever displays it first: a run that the same cell ends in, or displays again, is not there twice."""
+    kernel.run(LOAD + "from nbagent.panel import show_batch")
+    kernel.run("run = Agent(model='demo:assistant').start('What is the capital of Peru?')")
+    kernel.run("batch = Agent(model='demo:assistant').map(['Peru'], 'The capital of {{ row }}?')")
+    first, second = kernel.run(shown), kernel.run(shown)
+    assert (len(first.displays), len(second.displays)) == (2, 2)
+
+
+def test_another_kernels_batch_is_its_counts(kernel, tmp_path: Path):
+    """A batch that was read from the record is a row of counts, not an object's address."""
+    kernel.run(LOAD)
+    kernel.run(
+        "batch = Agent(model='demo:assistant').map(['Peru', 'Chile'], 'Capital of {{ row }}?', label='two')"
+    )
+    kernel.run("batch.result(timeout=60)")
+    with RealKernel(tmp_path / "other", env={"NBAGENT_STORE": str(kernel.store)}) as other:
+        (shown,) = other.run("%load_ext nbagent\nimport nbagent as nb\nnb.get('two')").displays
+    assert "2 completed" in shown["text/html"]
+    assert "two: 2 rows" in shown["text/html"]
+    assert shown["text/plain"] == "<Batch two 2 of 2 done>"
 
 
 def test_a_result_at_the_end_of_a_cell_is_its_answer(kernel):

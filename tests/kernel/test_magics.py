@@ -127,9 +127,13 @@ def test_a_cell_run_again_supersedes_its_unfinished_run(
 
 
 def test_the_foreground_streams_and_fails_its_cell(shell: RealKernel, provider: ScriptedProvider) -> None:
-    """`%%agent` prints the text as it comes; a run that fails shows two lines in its cell."""
-    provider.reply(text_reply("Par", "is."), answer(500, "boom"))
-    assert shell.run("%%agent\nCapital of France?").stdout == "Paris.\n"
+    """`%%agent` has the text on its card as it comes, `-q` prints it; a run that fails shows two lines in its cell."""
+    provider.reply(text_reply("**Par", "is**."), text_reply("Par", "is."), answer(500, "boom"))
+    cell = shell.run("%%agent\nCapital of France?")
+    assert (cell.stdout, cell.text) == ("", None)
+    assert "<strong>Paris</strong>" in cell.displays[-1]["text/html"]
+    assert "tokens 11 in, 7 out" in cell.displays[-1]["text/html"]
+    assert shell.run("%%agent -q\nCapital of France?").stdout == "Paris.\n"
     lines = shown(shell, "%%agent\nWell?")
     assert len(lines) == 2
     assert lines[0].startswith("RunError: ")

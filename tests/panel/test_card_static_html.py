@@ -20,6 +20,7 @@ HOSTILE = "</pre></div><script>alert(1)</script><img src=x onerror='alert(1)'>\"
 ALLOWED = {"div", "p", "strong", "em", "br", "pre", "code", "table", "thead", "tbody", "tr", "th", "td"} | {
     "details",
     "summary",
+    "small",
     "ul",
     "li",
 }
@@ -135,7 +136,7 @@ def test_a_key_is_a_class_name_whatever_the_run_id():
 
 
 def test_a_terminal_gets_text(capsys: pytest.CaptureFixture[str]):
-    """Without a kernel a card is one line, and a run at the end of a cell is its status and answer."""
+    """Without a kernel a card is one line, so is a run that a line ends in; a result is status and answer."""
     record = a_record()
     record.apply(TextAdded("an answer", step=1))
     record.apply(RunFinished(stop_reason="end", content="an answer", finished_at=T0))
@@ -144,7 +145,8 @@ def test_a_terminal_gets_text(capsys: pytest.CaptureFixture[str]):
     show_card(run)
     printed = capsys.readouterr().out
     assert printed == "nbagent run 'facts' on demo:slow: completed; get it with nb.get(\"facts\")\n"
-    assert summary_plain(run).startswith("facts: completed\nan answer\n")
+    assert summary_plain(run) == printed.rstrip("\n")
+    assert summary_plain(run.output).startswith("facts: completed\nan answer\n")
     show_card(run, quiet=True)
     assert capsys.readouterr().out == ""
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nbagent.panel.card.markdown import LIMIT, TAGS, html_of
 
+SIDES = {"text-align:left", "text-align:center", "text-align:right"}
 HOSTILE = (
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
@@ -35,11 +36,13 @@ class Seen(HTMLParser):
         self.tags: set[str] = set()
         self.attributes: set[str] = set()
         self.links: list[str] = []
+        self.styles: set[str] = set()
 
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
         self.attributes.update(name for name, _ in attrs)
         self.links += [value for name, value in attrs if name == "href"]
+        self.styles.update(value for name, value in attrs if name == "style")
 
 
 def seen(text: str) -> Seen:
@@ -53,7 +56,8 @@ def test_hostile_markdown_becomes_harmless(text):
     """No script, handler, style, picture, form or odd address comes through."""
     found = seen(text)
     assert found.tags <= TAGS
-    assert found.attributes <= {"href", "rel", "target"}
+    assert found.attributes <= {"href", "rel", "target", "style"}
+    assert found.styles <= SIDES
     assert all(link.startswith(("http:", "https:", "mailto:")) for link in found.links)
 
 
@@ -62,7 +66,8 @@ def test_no_text_at_all_gets_a_tag_through_that_is_not_listed(text):
     """What holds for the corpus holds for noise."""
     found = seen(text)
     assert found.tags <= TAGS
-    assert found.attributes <= {"href", "rel", "target"}
+    assert found.attributes <= {"href", "rel", "target", "style"}
+    assert found.styles <= SIDES
 
 
 def test_what_people_write_is_laid_out():
@@ -78,6 +83,13 @@ def test_what_people_write_is_laid_out():
         'rel="noopener',
     ):
         assert part in html
+
+
+@pytest.mark.parametrize(("mark", "side"), [(":--", "left"), (":-:", "center"), ("--:", "right")])
+def test_a_column_keeps_its_side(mark, side):
+    """Numbers that were flush right in the answer are so in the card; no other style comes through."""
+    found = seen(f"| n |\n|{mark}|\n| 7 |\n\n<p style='text-align:right;color:red'>x</p>")
+    assert found.styles == {f"text-align:{side}"}
 
 
 def test_nothing_and_very_long_texts_stay_plain():

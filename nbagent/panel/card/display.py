@@ -43,6 +43,7 @@ class DisplayedRun:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.cell = kernel.current_request()
         self.display_id = uuid4().hex
         self.context = contextvars.copy_context()
         self.in_notebook = False  # True once the final snapshot was written from a cell
@@ -72,8 +73,7 @@ class DisplayedRun:
         row, text = card_row(snapshot_of_run), shown_text(snapshot_of_run.text)
         if self.decision_problem and not row["final"]:
             row["notices"].append(self.decision_problem)
-        if row["status"] == "completed" and not row["form"]:  # what was cut off stays as it came
-            row["html"] = markdown.html_of(text)
+        markdown.lay_out(row, text)
         self._current = version, row, text
         return row, text
 
@@ -192,6 +192,12 @@ def show(run: Run) -> None:
     while len(_by_run) > REMEMBERED:
         _by_run.popitem(last=False)
     _updater.add(displayed)
+
+
+def is_shown(run: Run) -> bool:
+    """Say whether the cell that runs now shows a card of the run already."""
+    here = kernel.current_request()
+    return here is not None and any(one.cell == here for one in _by_run.get(run.run_id, ()))
 
 
 def flush(runs: Iterable[Run]) -> None:

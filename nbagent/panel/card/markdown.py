@@ -1,14 +1,14 @@
 """A whole answer's Markdown as safe HTML. Pure; the libraries are imported at the first use.
 
 The one place where model output becomes markup: markdown-it-py writes no raw HTML, and nh3 (ammonia) then
-keeps only the tags listed here, without styles, classes, ids, pictures or addresses other than http, https
-and mailto.
+keeps only the tags listed here, without styles (but for the side that a table's column is flush with), classes,
+ids, pictures or addresses other than http, https and mailto.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -17,6 +17,15 @@ LIMIT = 60_000  # a longer text stays plain: laying it out would hold the page u
 TAGS = frozenset(
     "p br hr h1 h2 h3 h4 h5 h6 ul ol li blockquote pre code em strong s a table thead tbody tr th td".split()
 )
+
+
+_SIDES = frozenset({"text-align:left", "text-align:center", "text-align:right"})
+
+
+def lay_out(row: dict[str, Any], text: str) -> None:
+    """Put a row's answer in `html` where it is whole and no table or tree: what was cut off stays as it came."""
+    if row["status"] == "completed" and not row["form"]:
+        row["html"] = html_of(text)
 
 
 def html_of(text: str) -> str | None:
@@ -28,11 +37,17 @@ def html_of(text: str) -> str | None:
     return nh3.clean(
         _parser().render(text),
         tags=set(TAGS),
-        attributes={"a": {"href"}},
+        attributes={"a": {"href"}, "th": {"style"}, "td": {"style"}},
+        attribute_filter=_aligned,
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
         set_tag_attribute_values={"a": {"target": "_blank"}},
     )
+
+
+def _aligned(_tag: str, attribute: str, value: str) -> str | None:
+    """Return what an attribute may hold; of styles nothing but the side of a column."""
+    return value if attribute != "style" or value in _SIDES else None
 
 
 @functools.cache

@@ -4,21 +4,39 @@ The text/plain form is the same from launch to end and from one execution of a n
 status, no time. nbval compares it and ignores the later updates of an output, so a form that told the status
 would differ between the committed notebook (written at the end) and a fresh one (read at the launch). What
 varies is in the HTML, which nbval compares too: cells that launch carry the tag `nbval-ignore-output`, cells
-that wait show results of their own. The HTML reads well without styles, as GitHub shows it. Everything is
-escaped.
+that wait show results of their own.
+
+The HTML is complete and needs no script. It reads well where styles are taken out, as GitHub does; where they
+are kept it has the card's look, in styles of its elements alone, whose colours fit light and dark pages. Front
+ends set mathematics between dollar signs in what is shown: the classes of `UNTOUCHED` keep them away from
+prices. Everything is escaped, but for `row["html"]`, which `markdown.py` has sanitised.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
+import shlex
 from html import escape
 
 from nbagent.core import printable
-from nbagent.panel.card.data import CardRow
+from nbagent.panel.card.data import TEXT_LIMIT, CardRow
 from nbagent.panel.table.row import CACHED
 
 FIRST_LINE = "nbagent run"
-HTML_TEXT_LIMIT = 20_000
+HTML_TEXT_LIMIT = TEXT_LIMIT  # as much as the live card holds
+UNTOUCHED = "tex2jax_ignore mathjax_ignore"
+EDGES = {
+    "completed": "#2e9e5b",
+    "error": "#d64545",
+    "timeout": "#d64545",
+    "interrupted": "#d64545",
+    "running": "#2f7fd6",
+    "paused": "#c98a00",
+}
+# JupyterLab breaks the words of a <pre>, and everything else takes its page's fonts
+_WRAP = "white-space: pre-wrap; word-break: normal; overflow-wrap: break-word"
+LINE = 'style="margin: 4px 0"'
 
 
 def key_of(run_id: str) -> str:
@@ -56,7 +74,7 @@ def timeless(row: CardRow) -> CardRow:
     """
     reason = row["reason"].removesuffix(CACHED).removesuffix(", ")
     code = "" if row["run_id"] in row["code"] else row["code"]
-    return {**row, "took": "", "facts": [], "reason": reason, "code": code}
+    return {**row, "run_id": "", "took": "", "facts": [], "reason": reason, "code": code}
 
 
 def answer_text(row: CardRow, text: str) -> str:
@@ -69,21 +87,53 @@ def answer_text(row: CardRow, text: str) -> str:
 
 def html_of(row: CardRow, text: str, *, key: str = "") -> str:
     """Return a run as a block of HTML without script; `key` lets a live widget hide it."""
-    head = " · ".join(
-        escape(part) for part in (_status(row), row["agent"], row["model"], _facts_line(row)) if part
-    )
+    names = [f"<strong>{escape(row['title'])}</strong>"]
+    names += [escape(part) for part in (_status(row), row["agent"], row["model"]) if part]
+    facts = _facts_line(row)
     parts = [
-        f"<p><strong>{escape(row['title'])}</strong> · {head}</p>",
-        f"<p><em>{escape(row['banner'])}</em></p>" if row["banner"] else "",
-        *(f"<p>{escape(_waiter(one))}: <code>{escape(one['call'])}</code></p>" for one in row["approvals"]),
-        *(f"<p>note: {escape(notice)}</p>" for notice in row["notices"]),
-        "<p>" + "<br>".join(escape(line) for line in row["error"]) + "</p>" if row["error"] else "",
+        f"<p {LINE}>{' · '.join(names)}</p>",
+        f"<p {LINE}><small>{escape(facts)}</small></p>" if facts else "",
+        f"<p {LINE}><em>{escape(row['banner'])}</em></p>" if row["banner"] else "",
+        _lines([escape(row["waiting"])] if row["waiting"] else []),
+        *(
+            _lines([f"{escape(_waiter(one))}: <code>{escape(one['call'])}</code>"])
+            for one in row["approvals"]
+        ),
+        *(_lines([f"note: {escape(notice)}"]) for notice in row["notices"]),
+        _lines([escape(line) for line in row["error"]]),
         _members(row),
         _tree(row["tree"]["kids"]) if row["form"] == "tree" else _table(row),
         _text(row, text),
-        f"<p><code>{escape(row['code'])}</code></p>" if row["code"] else "",
+        _lines([escape(call) for call in row["calls"]] + ([escape(row["called"])] if row["called"] else [])),
+        _way_back(row),
     ]
-    return f'<div class="nbagent-snapshot {escape(key)}">' + "".join(parts) + "</div>"
+    return block("".join(parts), key=key, edge=EDGES.get(row["status"], "#808080"))
+
+
+def block(inner: str, *, key: str, edge: str = "#808080") -> str:
+    """Return HTML as a block that looks like a card where styles are kept."""
+    look = (
+        f"border: 1px solid rgba(128, 128, 128, 0.35); border-left: 4px solid {edge}; border-radius: 4px; "
+        "padding: 4px 12px; max-width: 960px; word-break: normal; overflow-wrap: break-word"
+    )
+    return f'<div class="nbagent-snapshot {escape(key)} {UNTOUCHED}" style="{look}">{inner}</div>'
+
+
+def _lines(lines: list[str]) -> str:
+    """Return lines of HTML as a paragraph."""
+    return f"<p {LINE}>{'<br>'.join(lines)}</p>" if lines else ""
+
+
+def _way_back(row: CardRow) -> str:
+    """Return the line that names the run and says how it is opened again, once its card is a part of a file."""
+    parts = []
+    if row["run_id"]:
+        parts.append(f"run <code>{escape(row['run_id'])}</code>")
+    if row["code"]:
+        parts.append(f"answer: <code>{escape(row['code'])}</code>")
+    if row["run_id"]:
+        parts.append(f"open: <code>%agent show {escape(shlex.quote(row['run_id']))}</code>")
+    return f"<p {LINE}><small>{' · '.join(parts)}</small></p>" if parts else ""
 
 
 def _status(row: CardRow) -> str:
@@ -105,15 +155,26 @@ def _members(row: CardRow) -> str:
     for one in row["members"]:
         parts = [f"<strong>{escape(one['name'])}</strong>", escape(one["status"]), escape(one["tokens"])]
         lines.append("&emsp;" * one["depth"] + " · ".join(filter(None, parts)))
-    return f"<p>{'<br>'.join(lines)}</p>" if lines else ""
+    return _lines(lines)
 
 
 def _text(row: CardRow, text: str) -> str:
+    """Return the answer: laid out where it is whole, else as it came, its line ends kept without styles too."""
+    if row["html"] and not row["form"]:
+        # what was laid out is sanitised and holds no attributes: a style is put on each block of code
+        return re.sub(r"<(pre|td|th)>", _styled, str(row["html"]))
     if not text.strip():
         return ""
-    cut = text if len(text) <= HTML_TEXT_LIMIT else text[:HTML_TEXT_LIMIT] + "\n[the rest is in the store]"
-    block = f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{escape(cut)}</pre>'
-    return f"<details><summary>raw answer</summary>{block}</details>" if row["form"] else block
+    cut = text if len(text) <= HTML_TEXT_LIMIT else text[:HTML_TEXT_LIMIT] + "\n[the rest is in the record]"
+    if row["form"]:
+        block = f'<pre style="{_WRAP}">{escape(cut)}</pre>'
+        return f"<details><summary>raw answer</summary>{block}</details>"
+    lines = escape(cut.strip("\n")).replace("\r\n", "\n").replace("\n", "<br>")
+    return f'<p style="margin: 4px 0; {_WRAP}">{lines}</p>'
+
+
+def _styled(tag: re.Match[str]) -> str:
+    return f'<{tag[1]} style="{_WRAP if tag[1] == "pre" else "text-align: left"}">'
 
 
 def _tree(nodes: list[CardRow]) -> str:

@@ -24,6 +24,19 @@ def batch_states() -> dict[str, Mapping[str, Any]]:
     return {batch_id: _state_of(batch.progress) for batch_id, batch in own_batches().items()}
 
 
+def static_state(batch_id: str) -> Mapping[str, Any]:
+    """Return a batch's state for its static form, with its names; what is known of one that was let go is its id."""
+    batch = own_batches().get(batch_id)
+    if batch is None:
+        return {"batch_id": batch_id}
+    return state_of(batch)
+
+
+def state_of(batch: Any) -> Mapping[str, Any]:
+    """Return where a batch stands, with its names."""
+    return {**_state_of(batch.progress), "batch_id": batch.batch_id, "label": batch.label}
+
+
 def _state_of(progress: Any) -> Mapping[str, Any]:
     return {
         "total": progress.total,

@@ -6,12 +6,15 @@ The HTML has no script, and everything in it is escaped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
 from nbagent.core import format_seconds, format_usd, one_line, printable
+from nbagent.panel.card.static_html import EDGES, LINE, block
 from nbagent.panel.table.row import COLUMNS, TableRow
 from nbagent.run import FINISHED
 
@@ -23,20 +26,88 @@ _SAYS_CHARS = 60
 
 
 def html_of(lines: Sequence[TableRow], total: int, *, key: str) -> str:
-    """Return the newest runs as an HTML table; `key` lets the live widget hide it."""
-    shown = ordered(lines)[:SHOWN]
-    head = "".join(f'<th style="text-align: left">{name}</th>' for name in _HEAD)
-    body = "".join(
-        "<tr>"
-        + "".join(f'<td style="text-align: left">{escape(cell)}</td>' for cell in _cells(line))
-        + "</tr>"
-        for line in shown
+    """Return the newest runs as an HTML table, those of a batch as one row; `key` lets the live widget hide it."""
+    folded = _folded(ordered(lines))
+    shown = folded[:SHOWN]
+    totals = totals_of(lines, total, 0 if len(shown) == len(folded) else len(shown))
+    more = "" if not shown else f"<p {LINE}><small>live again: <code>%agent</code></small></p>"
+    return block(
+        f"<p {LINE}><strong>runs</strong> · {escape(totals)}</p>{_table(shown)}{more}",
+        key=key,
     )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if shown else ""
-    return (
-        f'<div class="nbagent-snapshot {escape(key)}"><p><strong>runs</strong> · '
-        f"{escape(totals_of(lines, total, len(shown)))}</p>{table}</div>"
+
+
+def batch_html(lines: Sequence[TableRow], state: Mapping[str, Any], *, key: str) -> str:
+    """Return one batch as a row with its counts that opens to its rows, those that failed first."""
+    batch = _of_batch(lines, state)
+    failed_first = sorted(ordered(lines), key=lambda line: line[_AT["status"]] == "completed")
+    shown = failed_first[:SHOWN]
+    left = len(lines) - len(shown)
+    more = f"<p {LINE}>and {left:,} more</p>" if left > 0 else ""
+    rows = f"<details><summary>{len(lines):,} runs</summary>{_table([_cells(line) for line in shown])}{more}</details>"
+    name = state.get("label") or state.get("batch_id") or "batch"
+    again = f"nb.get({json.dumps(name, ensure_ascii=False)}).to_frame()"
+    way = f"<p {LINE}><small>batch <code>{escape(str(state.get('batch_id', '')))}</code> · rows: <code>{escape(again)}</code></small></p>"
+    return block(_table([batch]) + (rows if lines else "") + way, key=key, edge=_edge(lines, state))
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells as a table; numbers stand flush right."""
+    if not rows:
+        return ""
+    sides = ["right" if name in _NUMBERS else "left" for name in _HEAD]
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        made = (
+            f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>'
+            for side, cell in zip(sides, cells, strict=True)
+        )
+        return f"<tr>{''.join(made)}</tr>"
+
+    return f"<table><thead>{line('th', _HEAD)}</thead><tbody>{''.join(line('td', row) for row in rows)}</tbody></table>"
+
+
+def _folded(lines: Sequence[TableRow]) -> list[list[str]]:
+    """Return rows of cells, the runs of one batch as the row of its first."""
+    found: dict[str, list[TableRow]] = {}
+    for line in lines:
+        found.setdefault(line[_AT["batch"]] or line[_AT["id"]], []).append(line)
+    return [_of_batch(group, {}) if group[0][_AT["batch"]] else _cells(group[0]) for group in found.values()]
+
+
+def _of_batch(lines: Sequence[TableRow], state: Mapping[str, Any]) -> list[str]:
+    """Return a batch as one row of cells: its counts, what it cost, how long it took."""
+
+    def at(name: str) -> list[Any]:
+        return [line[_AT[name]] for line in lines if line[_AT[name]] is not None]
+
+    counts = Counter(at("status")) or Counter(
+        {"completed": state.get("done") or 0, "error": state.get("failed") or 0}
     )
+    open_ = sum(count for status, count in counts.items() if status not in FINISHED)
+    counts["not asked"] = state.get("not_asked") or 0
+    rows = state.get("total") or sum(counts.values())
+    tokens, costs, began, ended = at("tokens"), at("cost"), at("began_ms"), at("ended_ms")
+    title = state.get("label") or (at("title") or ["batch"])[0]
+    models = list(dict.fromkeys(at("model")))
+    unknown = "" if open_ else "?"
+    return [
+        "running" if open_ or not state.get("finished", True) else "ended",
+        f"{title}: {rows:,} row{'' if rows == 1 else 's'}",
+        ", ".join(models[:2]),
+        f"{sum(tokens):,}" if tokens else unknown,
+        (format_usd(sum(costs)) if costs else "") or unknown,
+        format_seconds((max(ended) - min(began)) / 1000) if began and ended else "",
+        _launched(min(at("created_ms"), default=None)),
+        ", ".join(f"{count:,} {name}" for name, count in counts.most_common() if count),
+    ]
+
+
+def _edge(lines: Sequence[TableRow], state: Mapping[str, Any]) -> str:
+    statuses = {line[_AT["status"]] for line in lines}
+    if statuses - FINISHED or not state.get("finished", True):
+        return EDGES["running"]
+    return EDGES["error"] if statuses & {"error", "timeout", "interrupted"} else EDGES["completed"]
 
 
 def terminal_text(lines: Sequence[TableRow], total: int) -> str:
@@ -72,12 +143,13 @@ def totals_of(lines: Sequence[TableRow], total: int, shown: int) -> str:
         f"{max(total, len(lines)):,} run{'' if max(total, len(lines)) == 1 else 's'}",
         f"{sum(tokens):,} tokens" if tokens else "",
         f"{format_usd(sum(costs))}{known}" if costs else "",
-        f"the newest {shown} are shown" if shown < max(total, len(lines)) else "",
+        f"the newest {shown} are shown" if 0 < shown < max(total, len(lines)) else "",
     ]
     return " · ".join(filter(None, parts))
 
 
 _HEAD = ("status", "run", "model", "tokens", "cost", "time", "launched", "answer")
+_NUMBERS = frozenset({"tokens", "cost", "time"})
 
 
 def _cells(line: TableRow) -> list[str]:
@@ -94,8 +166,12 @@ def _cells(line: TableRow) -> list[str]:
         unknown if at("tokens") is None else f"{at('tokens'):,}",
         format_usd(at("cost")) or unknown,
         "" if took is None else format_seconds(took / 1000),
-        ""
-        if at("created_ms") is None
-        else f"{datetime.fromtimestamp(at('created_ms') / 1000, UTC):%Y-%m-%d %H:%M} UTC",
+        _launched(at("created_ms")),
         one_line(says, _SAYS_CHARS),
     ]
+
+
+def _launched(created_ms: int | None) -> str:
+    return (
+        "" if created_ms is None else f"{datetime.fromtimestamp(created_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+    )

@@ -73,6 +73,7 @@ class Table:
         self.model = TableModel(batch_id)
         self.widget = RunTable(self.model)
         self._displays: list[tuple[str, contextvars.Context]] = []
+        self.cells: set[str | None] = set()  # the requests that displayed it
         self._written_seq = -1  # of the model, when the snapshots were last written
         self._sending = threading.RLock()
         self._others_version = 0
@@ -94,6 +95,7 @@ class Table:
         kernel.publish(self.widget._repr_mimebundle_())
         kernel.publish(self._static(), display_id=display_id)
         self._displays.append((display_id, contextvars.copy_context()))
+        self.cells.add(kernel.current_request())
         self._written_seq = self.model.seq
         pause_s = max(FASTEST_S, settings.get("refresh_s"))
         runtime.current().thread.soon(self._start, pause_s)
@@ -124,11 +126,12 @@ class Table:
                 kernel.publish(self._static(), display_id=display_id, update=True)
 
     def _static(self) -> dict[str, str]:
-        rows, total = self.model.rows(), self._total
-        return {
-            "text/plain": static_html.FIRST_LINE,
-            "text/html": static_html.html_of(rows, total, key=self.widget.key),
-        }
+        rows, key = self.model.rows(), self.widget.key
+        if self.model.batch_id is None:
+            html = static_html.html_of(rows, self._total, key=key)
+        else:
+            html = static_html.batch_html(rows, batches.static_state(self.model.batch_id), key=key)
+        return {"text/plain": static_html.FIRST_LINE, "text/html": html}
 
     @property
     def closed(self) -> bool:
@@ -263,6 +266,14 @@ def show(batch_id: str | None = None) -> None:
                 table.model.watch(live.record)
         table.load()
     table.display()
+
+
+def is_shown(batch_id: str) -> bool:
+    """Say whether the cell that runs now shows that batch already."""
+    here = kernel.current_request()
+    return here is not None and any(
+        here in table.cells for table in tables() if table.model.batch_id == batch_id
+    )
 
 
 def tables() -> list[Table]:
