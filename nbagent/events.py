@@ -19,13 +19,17 @@ UsageSource = Literal["reported", "estimated", "missing"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Token counts of one model call, inclusive: cached tokens are part of input, reasoning of output."""
+    """Token counts of one model call, inclusive: cached tokens are part of input, reasoning of output.
+
+    `cache_write_1h_tokens` are those of the written ones that are kept for an hour, where that costs more.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     total_tokens: int | None = None
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
     reasoning_tokens: int | None = None
     cost_usd: float | None = None  # only where the provider itself says what the call cost
 

@@ -62,6 +62,10 @@ class Limits:
 class ModelSettings:
     """What is passed through to the model. None leaves the provider's default.
 
+    `thinking` is "adaptive", "disabled", a budget in tokens, or what the provider's API takes, as data;
+    `prompt_cache` has a provider that keeps prompts only where it is told to (Anthropic) keep this one: True
+    for five minutes, "1h" for an hour. It is not the `cache=` of an agent, which gives recorded answers again.
+
     >>> exact = Agent(model="demo:assistant", settings=ModelSettings(temperature=0, seed=7))
     >>> exact.settings.given()
     {'temperature': 0, 'seed': 7}
@@ -73,10 +77,21 @@ class ModelSettings:
     reasoning_effort: str | None = None
     seed: int | None = None
     parallel_tool_calls: bool | None = None
+    thinking: str | int | Mapping[str, Any] | None = None
+    prompt_cache: bool | Literal["1h"] | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         remember_named(self.extra_body)
+        if self.prompt_cache not in (None, True, False, "1h"):
+            raise UnknownOptionError(
+                f"prompt_cache is {self.prompt_cache!r}", 'give True (five minutes), "1h" or False'
+            )
+        if isinstance(self.thinking, bool) or not isinstance(self.thinking, str | int | Mapping | None):
+            raise UnknownOptionError(
+                f"thinking is {self.thinking!r}",
+                'give "adaptive", "disabled", a budget in tokens, or what the provider takes as a dict',
+            )
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.shown().items())

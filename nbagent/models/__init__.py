@@ -14,6 +14,8 @@ things are:
     pricing.py          what a call cost
     token_estimates.py  how many tokens a text has, where nobody counted
     openai/             the wire formats of OpenAI: Chat Completions, Responses, batch files
+    anthropic/          the wire format of Anthropic: Messages
+    wire/               what every wire format is made of
     replies/            what every wire format's reply is read with
     transport/          HTTP: a request, the bytes of its answer, and what goes wrong on the way
 

@@ -8,7 +8,8 @@ background thread only.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from nbagent.core import dump_json
@@ -61,6 +62,23 @@ _ASKS_FOR = {
 }
 
 
+SCHEMA = "schema"  # the option of a refusal that is one step down the ladder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concession:
+    """A refusal of a wire format's own that is answered by putting the request otherwise.
+
+    `refusal` is searched in what the server says; `option` is then in the request's `conceded` options, with
+    the text of the first group, where there is one. `notice` is said once, `{provider!r}` and `{0}` (that
+    text) filled in. The option `SCHEMA` is a step down the ladder of ways to ask for JSON.
+    """
+
+    refusal: re.Pattern[str]
+    option: str
+    notice: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOptions:
     """How one request is put: the way to ask for JSON, the usage option, the name of the token limit.
@@ -69,7 +87,8 @@ class RequestOptions:
     `background` is whether the provider is asked to run the response on its own side. `replays_reasoning` is
     as in the provider's row, None where the row holds; `extra_content` says whether a provider's own fields
     go back. `longest_description` is how many characters of a tool's description it takes, None for any,
-    `tool_files` whether it is shown the files that tools return.
+    `tool_files` whether it is shown the files that tools return. `conceded` are the options of the wire
+    format's own concessions.
     """
 
     rung: Rung = "json_schema"
@@ -81,6 +100,7 @@ class RequestOptions:
     extra_content: bool = True
     longest_description: int | None = None
     tool_files: bool = True
+    conceded: Mapping[str, str] = field(default_factory=dict)
 
 
 class CapabilityMemory:
@@ -99,6 +119,7 @@ class CapabilityMemory:
         self._extra_content = True
         self._longest_description: int | None = None
         self._tool_files = True
+        self._conceded: Mapping[str, str] = {}
 
     def plan(self, request: ModelRequest, *, background: bool = False) -> RequestOptions:
         """Return how to put `request`."""
@@ -115,14 +136,20 @@ class CapabilityMemory:
             extra_content=self._extra_content,
             longest_description=self._longest_description,
             tool_files=self._tool_files,
+            conceded=self._conceded,
         )
 
     def concede(
-        self, refused: RequestOptions, request: ModelRequest, error: ModelError
+        self,
+        refused: RequestOptions,
+        request: ModelRequest,
+        error: ModelError,
+        own: Sequence[Concession] = (),
     ) -> tuple[RequestOptions, str | None] | None:
         """Learn from `error`: return the next plan and, the first time, what to tell the person.
 
-        None means that the error names nothing that could be put otherwise: it is the request's.
+        `own` are the concessions of the wire format. None means that the error names nothing that could be
+        put otherwise: it is the request's.
         """
         said = f"{error.what} {error.param or ''}"
         notice: str | None = None
@@ -137,7 +164,10 @@ class CapabilityMemory:
             return self.plan(request, background=refused.background), notice
         if error.status_code not in _CONCEDABLE:
             return None
-        if re.search(r"stream_options|include_usage", said) and not self._refuses_usage:
+        found = next(((one, match) for one in own if (match := one.refusal.search(said))), None)
+        if found is not None and (request.schema is not None or found[0].option != SCHEMA):
+            notice = self._concede_own(*found, refused, request)
+        elif re.search(r"stream_options|include_usage", said) and not self._refuses_usage:
             self._refuses_usage = True
             notice = f"provider {self.row.name!r} takes no stream_options: token counts may be missing"
         elif refused.background and re.search(r"\bbackground\b", said):
@@ -158,6 +188,18 @@ class CapabilityMemory:
             self._learn_of_history(refused, said)
         plan = self.plan(request, background=refused.background)
         return (plan, notice) if plan != refused else None
+
+    def _concede_own(
+        self, own: Concession, match: re.Match[str], refused: RequestOptions, request: ModelRequest
+    ) -> str | None:
+        """Do what a concession of the wire format says; the same refusal again changes nothing more."""
+        if own.option == SCHEMA:
+            return self._step_down(refused.rung, request, match.string)
+        value = match.group(1) if match.re.groups else ""
+        if self._conceded.get(own.option) == value:
+            return None
+        self._conceded = {**self._conceded, own.option: value}
+        return own.notice.format(value, provider=self.row.name) if own.notice else None
 
     def _learn_of_history(self, refused: RequestOptions, said: str) -> None:
         """Learn from a refusal of what goes back with the messages of earlier turns."""

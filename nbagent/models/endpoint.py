@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit, urlunsplit
 
-from nbagent.core import masked_url, remember, remember_url
+from nbagent.core import masked_url, remember, remember_named, remember_url
 from nbagent.errors import ConfigurationError, MissingKeyError, UnknownModelError, did_you_mean
 from nbagent.models.catalog.table import row_at
 from nbagent.models.plugins import all_provider_names, find_provider
@@ -92,7 +92,7 @@ class Endpoint:
             key_variable=None if self._given_key else self.row.key_variable,
             url_variable=None if self.given_url else self.row.base_url_variable,
             key=key,
-            headers={**await self._auth_headers(key), **self._headers()},
+            headers={**self.row.headers, **await self._auth_headers(key), **self._headers()},
             api=self._api,
             sends_finish_reason=self.row.sends_finish_reason
             and (row_at(url) or self.row).sends_finish_reason,
@@ -142,3 +142,14 @@ class Endpoint:
             f"no API key for provider {self.row.name!r}",
             f'set {variable} or use model="demo:assistant"' if variable else "pass api_key=",
         )
+
+
+def custom_headers(variable: str) -> dict[str, str]:
+    """Return the headers that a variable of a provider's SDK holds, one `Name: value` a line."""
+    headers: dict[str, str] = {}
+    for line in os.environ.get(variable, "").split("\n"):
+        name, colon, value = line.partition(":")
+        if colon and name.strip():
+            headers[name.strip().lower()] = value.strip()
+    remember_named(headers)
+    return {name: value for name, value in headers.items() if value}

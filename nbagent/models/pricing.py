@@ -74,11 +74,14 @@ def _own_prices() -> Mapping[str, Mapping[str, float]]:
 def _priced(prices: Mapping[str, float], usage: Usage) -> float:
     """Price each kind of token once; cached tokens are part of the input, and cost the same by default."""
     read, written = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+    an_hour = min(usage.cache_write_1h_tokens or 0, written)
+    write_price = prices.get("cache_write", prices["input"])
     plain = max((usage.input_tokens or 0) - read - written, 0)
     dollars = (
         plain * prices["input"]
         + read * prices.get("cache_read", prices["input"])
-        + written * prices.get("cache_write", prices["input"])
+        + (written - an_hour) * write_price
+        + an_hour * prices.get("cache_write_1h", write_price)
         + (usage.output_tokens or 0) * prices["output"]
     )
     return dollars / _MILLION
@@ -120,6 +123,7 @@ def _price_list() -> Callable[[str, str, Usage], float | None] | None:
             output_tokens=usage.output_tokens,
             cache_read_tokens=usage.cache_read_tokens,
             cache_write_tokens=usage.cache_write_tokens,
+            **_written_for_an_hour(usage),
         )
         try:
             price = genai_prices.calc_price(counts, model_ref=model, provider_id=provider)
@@ -129,6 +133,12 @@ def _price_list() -> Callable[[str, str, Usage], float | None] | None:
         return float(price.total_price)
 
     return look_up
+
+
+def _written_for_an_hour(usage: Usage) -> dict[str, int]:
+    """Return the count of a price of its own, which older price lists do not know: only where there is one."""
+    an_hour = min(usage.cache_write_1h_tokens or 0, usage.cache_write_tokens or 0)
+    return {"cache_write_1h_tokens": an_hour} if an_hour else {}
 
 
 _MILLION = 1_000_000

@@ -19,8 +19,9 @@ from nbagent.models.protocol import Model
 
 WireName = Literal["chat", "responses"]
 WIRE_NAMES: tuple[str, ...] = get_args(WireName)
-# the name of one of ours, or a class (any callable) that makes a model of `id=` and `provider=`
-Wire: TypeAlias = WireName | Callable[..., Model]
+# the name of one of OpenAI's, a class (any callable) that makes a model of `id=` and `provider=`, or where such a
+# class is: "package.module:Class", imported when the first model is made
+Wire: TypeAlias = WireName | str | Callable[..., Model]
 Rung = Literal["json_schema", "json_object_schema", "json_object", "prompt"]
 UsageHabit = Literal["include_usage", "always", "never"]
 LimitParameter = Literal["max_completion_tokens", "max_tokens"]
@@ -36,6 +37,11 @@ def bearer(key: str) -> Mapping[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
+def x_api_key(key: str) -> Mapping[str, str]:
+    """Return the header that some providers take a key in."""
+    return {"x-api-key": key}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """One provider of models.
@@ -46,10 +52,10 @@ class Provider:
     - `{region}` in `base_url` is what the first of `region_variables` that is set says, else `region`. Where there
       are `regions`, it is one of their names, and what stands beside the name goes into the address.
     - `auth_headers`: makes the headers that carry the key, for each request; default: `Authorization: Bearer`.
-      A coroutine function may fetch a token; it runs on the background loop.
-    - `wires`: the wire formats that it speaks, the first being what "name:model" means: "chat", "responses", or a
-      class whose instances are models, called as `Class(id=..., provider=row)`. `wire` puts one before the
-      others.
+      A coroutine function may fetch a token; it runs on the background loop. `headers` are sent with each.
+    - `wires`: the wire formats that it speaks, the first being what "name:model" means: "chat", "responses", a
+      class whose instances are models, called as `Class(id=..., provider=row)`, or where it is:
+      "package.module:Class". `wire` puts one before the others.
     - `schema_rungs`: the ways to ask for JSON, best first; `schema_with_tools` says whether the first ones work
       while tools are offered.
     - `replays_reasoning`: whether reasoning goes back with the tool results that it led to. True where the provider
@@ -87,6 +93,7 @@ class Provider:
     key_variable: str | None = None
     key_required: bool = True
     auth_headers: AuthHeaders = field(default=bearer, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
     schema_rungs: tuple[Rung, ...] = ("json_schema", "json_object", "prompt")
     schema_with_tools: bool = True
     limit_parameter: LimitParameter = "max_tokens"

@@ -7,21 +7,22 @@ for refusing one.
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nbagent import settings
 from nbagent.core import masked_url
 from nbagent.errors import ConfigurationError, UnknownModelError, did_you_mean
 from nbagent.models.catalog.table import provider_names, provider_row, wire_label
-from nbagent.models.openai.base import OpenAICompatibleModel
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
 from nbagent.models.plugins import all_provider_names, find_provider
 from nbagent.models.pricing import price_key
 from nbagent.models.protocol import Model
 from nbagent.models.providers import Provider, is_loopback
+from nbagent.models.wire.streamed_model import StreamedModel
 
 DEMO_MODEL = "demo:assistant"
 _OURS: Mapping[str, type[OpenAIChat | OpenAIResponses]] = {"chat": OpenAIChat, "responses": OpenAIResponses}
@@ -35,7 +36,7 @@ def resolve_model(name: str | Model) -> Model:
         the package that brings the provider cannot be loaded, or its wire format makes no model.
     """
     if not isinstance(name, str):
-        if isinstance(name, OpenAICompatibleModel) or isinstance(name, Model):  # noqa: SIM101 - the protocol's check is slow
+        if isinstance(name, StreamedModel) or isinstance(name, Model):  # noqa: SIM101 - the protocol's check is slow
             return name
         raise UnknownModelError(
             f"{type(name).__name__} is no model: {name!r:.80}",
@@ -59,9 +60,7 @@ def resolve_model(name: str | Model) -> Model:
 
 
 def _model_of(row: Provider, model_id: str) -> Model:
-    wire = row.wires[0]
-    if isinstance(wire, str):
-        return _OURS[wire](id=model_id, provider=row)
+    wire = _class_of(row)
     model = wire(id=model_id, provider=row)
     if not isinstance(model, Model):
         raise ConfigurationError(
@@ -69,6 +68,24 @@ def _model_of(row: Provider, model_id: str) -> Model:
             "a model has provider, id, check() and stream(request): see nbagent.models.Model",
         )
     return model
+
+
+def _class_of(row: Provider) -> Callable[..., Model]:
+    """Return what makes the models of a row's first wire format, imported where the row says where it is."""
+    wire = row.wires[0]
+    if not isinstance(wire, str):
+        return wire
+    if wire in _OURS:
+        return _OURS[wire]
+    place, _, name = wire.partition(":")
+    try:
+        made: Callable[..., Model] = getattr(importlib.import_module(place), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(
+            f"the wire format of provider {row.name!r} cannot be loaded from {wire!r}: {error}",
+            "install the package that brings it, or give the row a class of models as wire=",
+        ) from error
+    return made
 
 
 def default_model_name(configured: str | None, env: Mapping[str, str]) -> str:
@@ -149,7 +166,8 @@ def provider_status() -> list[dict[str, Any]]:
 def _entry(row: Provider) -> dict[str, Any]:
     url = row.url_of(None, os.environ)
     key = bool(row.key_variable and os.environ.get(row.key_variable, "").strip())
-    knows_where = not isinstance(row.wires[0], str)  # a class of models may know the address itself
+    # a class of models may know the address itself
+    knows_where = not isinstance(row.wires[0], str) or ":" in row.wires[0]
     reachable = url is not None or row.find_base_url is not None or knows_where
     keyless = not row.key_required or (url is not None and is_loopback(url))
     return {

@@ -49,7 +49,7 @@ _WORDS: Mapping[type, str] = {
     Path: "a path",
     dict: 'a table such as {"provider:model": {"input": 0.5, "output": 1.5}}, US dollars per million tokens',
 }
-PRICE_PARTS = ("input", "output", "cache_read", "cache_write")
+PRICE_PARTS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 
 _TABLE = (
     Option(name="model", type=str, default=None, optional=True, doc='The model, as "provider:name".'),

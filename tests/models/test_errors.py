@@ -235,7 +235,7 @@ def test_usage_that_never_comes_does_not_fail_the_reply(provider, monkeypatch):
     provider.reply((*BEGUN, *end(usage=None)[:1], Drop(reset=False)))
     finished = stream(chat(provider))[-1]
     assert (finished.text, finished.usage_source) == ("Par", "missing")
-    monkeypatch.setattr("nbagent.models.openai.base._TAIL_S", 0.05)
+    monkeypatch.setattr("nbagent.models.wire.streamed_model._TAIL_S", 0.05)
     provider.reply((*BEGUN, *end(usage=None)[:1], Silence()))
     finished = stream(chat(provider))[-1]
     assert (finished.text, finished.usage_source) == ("Par", "missing")

@@ -15,8 +15,8 @@ from nbagent.events import Message, ToolRequest
 from nbagent.models import ModelRequest, OpenAIChat, OpenAIResponses, provider_row
 from nbagent.models.capabilities import RequestOptions
 from nbagent.models.openai.chat import chat_body
-from nbagent.models.openai.content import sent_arguments
 from nbagent.models.openai.responses import responses_body
+from nbagent.models.wire.request_content import sent_arguments
 from tests.models.single_call import chat, reply_of, request, stream
 from tests.provider import responses_wire
 from tests.provider.chat_wire import chunk, end, text_reply

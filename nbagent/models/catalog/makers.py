@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from hashlib import blake2b
 
-from nbagent.models.providers import Provider, Rung
+from nbagent.models.providers import Provider, Rung, x_api_key
 
 JSON_OBJECT_ONLY: tuple[Rung, ...] = ("json_object", "prompt")
 
@@ -38,13 +38,19 @@ MAKERS = (
         limit_parameter="max_completion_tokens",
         price_key="openai:{}".format,
     ),
-    # https://platform.claude.com/docs/en/api/openai-sdk (2026-11-30): response_format is ignored there
+    # https://platform.claude.com/docs/en/api/messages/create and .../api/versioning (2026-11-30)
     Provider(
         name="anthropic",
         label="Anthropic",
-        base_url="https://api.anthropic.com/v1",
+        wire="nbagent.models.anthropic:AnthropicMessages",
+        base_url="https://api.anthropic.com",
+        base_url_variable="ANTHROPIC_BASE_URL",
+        base_url_path="/v1",
         key_variable="ANTHROPIC_API_KEY",
-        schema_rungs=("prompt",),
+        auth_headers=x_api_key,
+        headers={"anthropic-version": "2026-10-21"},
+        schema_rungs=("json_schema", "prompt"),
+        usage="always",
     ),
     # https://ai.google.dev/gemini-api/docs/openai (2026-11-30)
     # https://ai.google.dev/gemini-api/docs/thought-signatures (2026-11-30): extra_content goes back on tool turns

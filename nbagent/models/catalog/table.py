@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from urllib.parse import urlsplit
 
 from nbagent.errors import ConfigurationError, did_you_mean
@@ -15,6 +16,7 @@ from nbagent.models.catalog.local import LOCAL
 from nbagent.models.catalog.makers import MAKERS
 from nbagent.models.providers import WIRE_NAMES, Provider, Wire, is_loopback
 
+_PLACE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _rows: dict[str, Provider] = {row.name: row for row in (*MAKERS, *HOSTS, *LOCAL)}
 
 
@@ -45,7 +47,7 @@ def register_provider(row: Provider) -> None:
 
 def _check_wire(wire: object, row: Provider) -> None:
     """Raise a ConfigurationError for what is neither a wire format of ours nor a class that makes models."""
-    if isinstance(wire, str) and wire in WIRE_NAMES:
+    if isinstance(wire, str) and (wire in WIRE_NAMES or _PLACE.fullmatch(wire)):
         return
     if not callable(wire):
         meant = did_you_mean(wire, WIRE_NAMES) if isinstance(wire, str) else ""
@@ -67,7 +69,7 @@ def _check_wire(wire: object, row: Provider) -> None:
 
 def wire_label(wire: Wire) -> str:
     """Return a wire format's name as it is shown: of ours its name, else that of the class."""
-    return wire if isinstance(wire, str) else getattr(wire, "__qualname__", repr(wire))
+    return wire.rpartition(":")[2] if isinstance(wire, str) else getattr(wire, "__qualname__", repr(wire))
 
 
 def provider_row(name: str) -> Provider | None:

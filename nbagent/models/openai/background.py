@@ -25,12 +25,13 @@ from nbagent.errors import (
     QueueTimeoutError,
 )
 from nbagent.models.endpoint import Endpoint
-from nbagent.models.openai.base import OpenAICompatibleModel, OpenedStream, ResponseReader
+from nbagent.models.openai.base import OpenAICompatibleModel
 from nbagent.models.openai.responses_stream import ResponsesStreamParser
 from nbagent.models.protocol import ModelEvent, ModelRequest, Notice, ResponseAttached
 from nbagent.models.transport.background_tasks import spawn
 from nbagent.models.transport.errors import NOTHING_SENT, RequestTarget
 from nbagent.models.transport.stream import ResponseStream, fetch_json, open_stream
+from nbagent.models.wire.streamed_model import OpenedStream, ResponseReader
 
 KERNEL_DIED = "kernel_died"  # the cancellation's message when the kernel ends: the response is left to go on
 _PATIENCE_S = 120.0  # how long a response may be out of reach, where the request sets no idle time

@@ -13,9 +13,13 @@ from typing import Any
 
 from nbagent.events import FilePart, Message, ToolRequest
 from nbagent.models.capabilities import RequestOptions
-from nbagent.models.openai.base import OpenAICompatibleModel, WireFormat
+from nbagent.models.openai.base import OpenAICompatibleModel
 from nbagent.models.openai.chat_stream import ChatStreamParser
-from nbagent.models.openai.content import (
+from nbagent.models.openai.strict_schema import strict_schema
+from nbagent.models.protocol import ModelRequest, SchemaDefinition
+from nbagent.models.providers import Provider
+from nbagent.models.transport.errors import CHAT_COMPLETIONS
+from nbagent.models.wire.request_content import (
     FROM_TOOLS,
     NO_TEXT,
     data_url,
@@ -26,10 +30,7 @@ from nbagent.models.openai.content import (
     sent_result,
     text_of,
 )
-from nbagent.models.openai.strict_schema import strict_schema
-from nbagent.models.protocol import ModelRequest, SchemaDefinition
-from nbagent.models.providers import Provider
-from nbagent.models.transport.errors import CHAT_COMPLETIONS
+from nbagent.models.wire.streamed_model import WireFormat
 
 _DETAILS = "reasoning_details"  # go back with tool turns only, to the model that made them
 _SAME_NAME = ("temperature", "top_p", "reasoning_effort", "seed")

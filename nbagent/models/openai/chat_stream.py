@@ -16,7 +16,6 @@ import orjson
 
 from nbagent.errors import ModelError
 from nbagent.events import ToolRequest
-from nbagent.models.openai.content import kept_fields
 from nbagent.models.protocol import (
     ModelEvent,
     ReasoningDelta,
@@ -328,7 +327,7 @@ class ChatStreamParser:
     def _kept(self, requests: tuple[ToolRequest, ...]) -> tuple[Mapping[str, Any], ...]:
         """Return the fields that must go back with this turn, where any came."""
         called = [call for call in self._calls if call.name]
-        return kept_fields(
+        return _kept_fields(
             self._target.provider,
             self._target.model,
             reasoning=self._reasoning_field if requests else None,
@@ -403,3 +402,16 @@ def _is_another(found: _OpenCall, call_id: str, name: str, *, counted: bool) -> 
     if found.is_whole():
         return True
     return not counted and not (name == found.name and found.arguments)
+
+
+def _kept_fields(
+    provider: str, model: str, *, reasoning: str | None, extra: Mapping[str, Any], calls: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], ...]:
+    """Return a reply's provider-specific fields as a message keeps them: with who made them.
+
+    `reasoning` is the field in which reasoning text came; `extra` are fields of the message, such as the
+    thought signature of Gemini in `extra_content`, `calls` those of single tool calls by their ids.
+    """
+    fields = {"reasoning_field": reasoning, "extra": dict(extra), "calls": dict(calls)}
+    kept = {name: value for name, value in fields.items() if value}
+    return ({"maker": f"{provider}:{model}", "chat": kept},) if kept else ()

@@ -17,8 +17,13 @@ from typing import Any
 from nbagent.events import FilePart, Message
 from nbagent.models.capabilities import RequestOptions
 from nbagent.models.openai.background import BackgroundResponse, not_in_background
-from nbagent.models.openai.base import OpenAICompatibleModel, WireFormat
-from nbagent.models.openai.content import (
+from nbagent.models.openai.base import OpenAICompatibleModel
+from nbagent.models.openai.responses_stream import ResponsesStreamParser
+from nbagent.models.openai.strict_schema import strict_schema
+from nbagent.models.protocol import ModelEvent, ModelRequest, SchemaDefinition
+from nbagent.models.providers import Provider
+from nbagent.models.transport.errors import Api
+from nbagent.models.wire.request_content import (
     NO_TEXT,
     data_url,
     schema_name,
@@ -28,11 +33,7 @@ from nbagent.models.openai.content import (
     sent_result,
     text_of,
 )
-from nbagent.models.openai.responses_stream import ResponsesStreamParser
-from nbagent.models.openai.strict_schema import strict_schema
-from nbagent.models.protocol import ModelEvent, ModelRequest, SchemaDefinition
-from nbagent.models.providers import Provider
-from nbagent.models.transport.errors import Api
+from nbagent.models.wire.streamed_model import WireFormat
 
 _ENCRYPTED = "reasoning.encrypted_content"
 

@@ -1,4 +1,4 @@
-"""What both wire formats put into a request in the same words.
+"""What all wire formats put into a request in the same words.
 
 Files as text or data URLs, a schema as a prompt, arguments that can be parsed, a word where nothing was said.
 
@@ -12,7 +12,6 @@ import binascii
 import json
 import math
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -57,19 +56,6 @@ def data_url(part: FilePart) -> str:
     return f"data:{part.media_type};base64,{part.data}"
 
 
-def kept_fields(
-    provider: str, model: str, *, reasoning: str | None, extra: Mapping[str, Any], calls: Mapping[str, Any]
-) -> tuple[Mapping[str, Any], ...]:
-    """Return a reply's provider-specific fields as a message keeps them: with who made them.
-
-    `reasoning` is the field in which reasoning text came; `extra` are fields of the message, such as the
-    thought signature of Gemini in `extra_content`, `calls` those of single tool calls by their ids.
-    """
-    fields = {"reasoning_field": reasoning, "extra": dict(extra), "calls": dict(calls)}
-    kept = {name: value for name, value in fields.items() if value}
-    return ({"maker": f"{provider}:{model}", "chat": kept},) if kept else ()
-
-
 def schema_name(name: str) -> str:
     """Return a schema's name in the characters that providers take."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] or "answer"
@@ -101,20 +87,32 @@ def sent_arguments(text: str) -> str:
     they cannot. What is no object stands in one under `unreadable_arguments`, so that the model sees what it
     wrote.
     """
+    try:
+        if isinstance(orjson.loads(text), dict):
+            return text
+    except ValueError:
+        pass
+    return dump_json(sent_arguments_data(text)).decode()
+
+
+def sent_arguments_data(text: str) -> dict[str, Any]:
+    """Return a tool call's arguments as `sent_arguments` does, as data."""
     body = text.strip()
     if not body or body == "null":
-        return "{}"
+        return {}
     try:
         if isinstance(data := orjson.loads(body), dict):
-            return text
+            return data
     except ValueError:
         data = _leniently(body)
     if isinstance(data, str):  # JSON text as a JSON string
         data = _leniently(data)
     try:
-        return dump_json(_plain(data if isinstance(data, dict) else {UNREADABLE: text})).decode()
+        made: Any = _plain(data if isinstance(data, dict) else {UNREADABLE: text})
+        dump_json(made)
     except (ValueError, RecursionError):
-        return dump_json({UNREADABLE: ascii(text)}).decode()
+        return {UNREADABLE: ascii(text)}
+    return dict(made)
 
 
 def _leniently(text: str) -> object:
