@@ -102,7 +102,10 @@ export interface CardChange {
 
 /* ---------------------------------------------------------------------- table */
 
-export type Cell = string | number | boolean | null;
+export type Cell = string | number | boolean | null | unknown[];
+
+/** How many calls of a run wait for a person, the first as text, and which it is where it can be decided on in the row. */
+export type Asks = [count: number, call: string, step?: number, toolCallId?: string];
 
 /** One run in the table; the names are the columns that the kernel tells with the whole state. */
 export interface RunRow {
@@ -125,6 +128,7 @@ export interface RunRow {
   prompt: string;
   error: string;
   attempt: number;
+  asks: Asks | null;
 }
 
 export type Column = keyof RunRow;
@@ -167,7 +171,7 @@ export interface TableChange {
 /** What a command came to, where the rows do not show it. */
 export interface Said {
   run_id: string;
-  error?: [string, string];
+  error?: [string, string] | null;
   new_id?: string;
 }
 

@@ -9,19 +9,20 @@ const ROWS = linesOfRows([
   { id: "new", created_ms: 3, tokens: 5, title: "alpha" },
   { id: "runs", created_ms: 0, status: "running", tokens: 50, ended_ms: null },
   { id: "waits", created_ms: 2, status: "pending", began_ms: null, ended_ms: null, tokens: 1 },
+  { id: "asks", created_ms: 0, status: "paused", ended_ms: null, tokens: 2 },
 ]);
 const order = (sort: Sort | null): string[] => sorted(treeOf(ROWS, new Map()), sort, 60_000).map((node) => node.key);
 
 describe("sorted", () => {
-  it("puts what runs first, then what waits its turn, then the newest", () => {
-    expect(order(null)).toEqual(["runs", "waits", "new", "old"]);
+  it("puts what waits for a person first, then what runs, then what waits its turn, then the newest", () => {
+    expect(order(null)).toEqual(["asks", "runs", "waits", "new", "old"]);
   });
 
   it.each([
-    [{ by: "tokens", down: true }, ["runs", "new", "waits", "old"]],
-    [{ by: "tokens", down: false }, ["waits", "new", "runs", "old"]],
-    [{ by: "title", down: false }, ["new", "old", "runs", "waits"]],
-    [{ by: "time", down: true }, ["runs", "new", "old", "waits"]],
+    [{ by: "tokens", down: true }, ["runs", "new", "asks", "waits", "old"]],
+    [{ by: "tokens", down: false }, ["waits", "asks", "new", "runs", "old"]],
+    [{ by: "title", down: false }, ["new", "asks", "old", "runs", "waits"]],
+    [{ by: "time", down: true }, ["runs", "asks", "new", "old", "waits"]],
   ] as [Sort, string[]][])("sorts by %o, unknown values last either way", (sort, ids) => expect(order(sort)).toEqual(ids));
 });
 
@@ -53,8 +54,8 @@ describe("linesOf", () => {
 describe("totalsOf", () => {
   it("sums what the filter lets through and counts all in their groups", () => {
     const totals = totalsOf(ROWS.values(), filterOf({ ...NOTHING_WANTED, group: "running" }));
-    expect([totals.runs, totals.running, totals.tokens]).toEqual([2, 2, 51]);
-    expect(totals.counts).toMatchObject({ all: 4, running: 2, completed: 2, failed: 0 });
+    expect([totals.runs, totals.running, totals.tokens]).toEqual([3, 3, 53]);
+    expect(totals.counts).toMatchObject({ all: 5, waiting: 1, running: 3, completed: 2, failed: 0 });
   });
   it("knows no tokens where no run knows them", () => {
     const rows = linesOfRows([{ id: "a", tokens: null, cost: null, priced: false }]);

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nbagent.events import RunFinished, RunStarted, TextAdded
+from nbagent.panel.table import batches
 from nbagent.panel.table.model import TableModel
 from nbagent.panel.table.row import COLUMNS, row_of
 from nbagent.run import RunLaunch, RunRecord
@@ -159,3 +162,9 @@ def test_a_batchs_standing_is_told_when_it_changes_and_one_that_was_let_go_has_e
     only = TableModel("b")
     only.watch(a_record("r"))
     assert only.tick(0.0, batches={"other": going}) is None
+
+
+def test_a_room_of_batches_that_is_being_imported_has_none_yet(monkeypatch):
+    """A tick while another thread imports batches shows none, and goes on."""
+    monkeypatch.setitem(sys.modules, batches.BATCHES, ModuleType(batches.BATCHES))
+    assert batches.batch_states() == {}

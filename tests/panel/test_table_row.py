@@ -7,10 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from nbagent.events import ModelCall, ModelCallFinished, RunFinished, RunStarted, TextAdded, Usage
+from nbagent.events import (
+    ApprovalRequested,
+    ModelCall,
+    ModelCallFinished,
+    PendingApproval,
+    RunFinished,
+    RunStarted,
+    TextAdded,
+    Usage,
+)
 from nbagent.panel.table.row import COLUMNS, TEXT_CHARS, is_older, row_of, row_of_stored
 from nbagent.run import RunLaunch, RunRecord
-from nbagent.store import Finish, Launch, Store, newest_runs
+from nbagent.store import Finish, Launch, Progress, Store, newest_runs
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HOSTILE = "<img src=x onerror=alert(1)>\n\u202e\ud800" + "W" * 5000
@@ -134,3 +143,46 @@ def test_no_file_is_made_by_looking(tmp_path: Path):
     store = Store(tmp_path / "none" / "runs.duckdb")
     assert newest_runs(store, 10).rows == ()
     assert not (tmp_path / "none").exists()
+
+
+def a_call_that_waits(amount: object, tool_call_id: str = "1") -> PendingApproval:
+    return PendingApproval(step=1, tool_call_id=tool_call_id, name="pay", arguments={"amount": amount})
+
+
+@pytest.mark.parametrize(
+    ("amounts", "asks"),
+    [
+        ([5], [1, "pay(amount=5)", 1, "0"]),
+        (["two\nlines"], [1, "pay(amount='two\\nlines')", 1, "0"]),
+        ([5, 7], [2, "pay(amount=5)"]),
+        (["x" * 500], [1, "pay(amount='" + "x" * (TEXT_CHARS - 13) + "…"]),
+        (["\u202e" + "a  b"], [1, "pay(amount='\\u202ea b')"]),
+    ],
+)
+def test_a_call_is_decided_on_in_the_row_only_where_it_stands_there_in_full(amounts, asks):
+    """One short call comes with its step and id; several, a long one, or one whose text is changed do not."""
+    record = a_record()
+    record.apply(RunStarted(started_at=T0))
+    for number, amount in enumerate(amounts):
+        record.apply(ApprovalRequested(call=a_call_that_waits(amount, str(number))))
+    assert named(row_of(record))["asks"] == asks
+
+
+def test_a_paused_run_of_the_record_asks_in_its_row_too(tmp_path: Path):
+    """The calls that a run of an earlier kernel waits with are read with its row; those of an ended run are not."""
+    store = Store(tmp_path / "runs.duckdb")
+    for run_id in ("waits", "ended"):
+        store.submit(
+            Launch({"run_id": run_id, "session_id": run_id, "created_at": T0, "agent_name": "payer"})
+        )
+        paused = Progress(
+            run_id=run_id,
+            status="paused",
+            started_at=T0,
+            pending_approvals=(a_call_that_waits(5),),
+        )
+        store.submit(paused).result(30)
+    store.submit(Finish(run_id="ended", end={"status": "cancelled", "finished_at": T0})).result(30)
+    rows = {row["run_id"]: named(row_of_stored(row))["asks"] for row in newest_runs(store, 10).rows}
+    assert rows == {"waits": [1, "pay(amount=5)", 1, "1"], "ended": None}
+    store.close(10)

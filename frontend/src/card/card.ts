@@ -3,6 +3,7 @@
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import { copyButton, reachable } from "../dom";
 import { duration } from "../format";
+import { bell } from "../notify";
 import type { Approval, CardRow, Member } from "../protocol";
 import { approvals } from "./approvals";
 import type { CardData } from "./model";
@@ -125,6 +126,7 @@ function head({ row, cancel, beganAt }: CardData, on: CardActions): TemplateResu
       ><span class="nbagent-origin">${[row.agent, row.model].filter(Boolean).join(" · ")}</span>
     </div>
     <span class="nbagent-elapsed">${row.final ? row.took : elapsed}</span>
+    ${row.final ? nothing : bell()}
     <button
       type="button"
       class="nbagent-button nbagent-cancel"

@@ -4,6 +4,7 @@
 import { hideSnapshot } from "../dom";
 import { HONOUR_MS, send } from "../kernel";
 import type { Approval, CardChange, CardRow, CardState, Model } from "../protocol";
+import { tell, telling } from "../notify";
 import { Replica } from "../replica";
 import { cardView, type CardView } from "./card";
 
@@ -40,10 +41,18 @@ export function cardWidget(): CardWidget {
     state.beganAt = performance.now() - Math.max(0, nowMs - (state.row.began_ms ?? nowMs));
   };
 
+  const show = (row: CardRow): void => {
+    const before = state.row.run_id === row.run_id ? state.row.status : undefined;
+    state.row = row;
+    const moment = telling(before, row.status);
+    if (moment) tell(row.run_id, moment, row);
+  };
+
   const restate = (card: CardState | undefined): void => {
     if (!card?.row) return;
     replica.restart(card.seq);
-    Object.assign(state, { row: card.row, text: card.text });
+    show(card.row);
+    state.text = card.text;
     state.decided.clear(); // what still waits was not heard, or refused: it may be clicked again
     keepTime(card.now_ms);
     changed(null);
@@ -52,7 +61,7 @@ export function cardWidget(): CardWidget {
   const hear = (message: CardChange): void => {
     if (!replica.accept(message?.seq)) return;
     if (message.row) {
-      state.row = message.row;
+      show(message.row);
       keepTime(message.now_ms);
     }
     state.text += message.append;

@@ -17,6 +17,8 @@ const HEARD: Partial<Record<Command, string>> = {
   retry: "retrying…",
   retry_batch: "retrying…",
   resume: "resuming…",
+  approve: "approving…",
+  deny: "denying…",
 };
 
 /** What a command acts on: a run's id, or a batch's. */

@@ -2,6 +2,7 @@
 
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import { count, counted, dollars, short } from "../format";
+import { bell } from "../notify";
 import type { Command } from "../protocol";
 import { CHOICES, GROUPS, totalsOf, valuesOf, type Choice, type Totals, type Wanted } from "./filters";
 import type { TableData } from "./model";
@@ -22,6 +23,8 @@ export interface Bars {
   draw(): void;
 }
 
+type Part = TemplateResult | typeof nothing;
+
 const GONE = ["This panel’s kernel is gone; what it showed last is below.", "Run the cell again for a live one."];
 
 export function barsView(state: TableData, want: Wanted, on: BarsActions): Bars {
@@ -33,7 +36,7 @@ export function barsView(state: TableData, want: Wanted, on: BarsActions): Bars 
 
   const draw = (): void => {
     const running = totals?.counts.running ?? 0;
-    render(html`${head(state, totals, narrow, running, on)}${trouble(state)}${filters(state, want, totals, values, on)}`, el);
+    render(html`${head(state, want, totals, narrow, running, on)}${trouble(state)}${filters(state, want, totals, values, on)}`, el);
     el.parentElement?.toggleAttribute("data-gone", state.gone);
   };
   return {
@@ -50,8 +53,21 @@ export function barsView(state: TableData, want: Wanted, on: BarsActions): Bars 
   };
 }
 
+/** How many runs wait for a person; a click shows these, and another all again. */
+function waits(number: number, want: Wanted, on: BarsActions): Part {
+  const shown = want.group === "waiting";
+  if (!number && !shown) return nothing;
+  const show = (): void => {
+    want.group = shown ? "all" : "waiting";
+    on.refilter();
+  };
+  const word = number === 1 ? "1 waits for you" : number ? `${count(number)} wait for you` : "none waits";
+  return html`<button type="button" class="nbagent-button nbagent-waits" aria-pressed=${shown} @click=${show}>${word}</button>`;
+}
+
 function head(
   state: TableData,
+  want: Wanted,
   totals: Totals | null,
   narrow: boolean,
   running: number,
@@ -61,7 +77,9 @@ function head(
   const stops = running > 0 && !state.gone && state.only === null; // a batch's own row has its Cancel
   const word = asked ? "cancelling…" : running > 1 ? `Cancel all ${count(running)}` : "Cancel it";
   return html`<div class="nbagent-panel-head">
+    ${waits(totals?.counts.waiting ?? 0, want, on)}
     <p class="nbagent-totals" role="status">${totals ? totalsText(state, totals, narrow) : "nbagent"}</p>
+    ${state.gone ? nothing : bell()}
     <button
       type="button"
       class="nbagent-button nbagent-cancel-all"

@@ -4,9 +4,10 @@ import { hasEnded, hasFailed, type Status } from "../protocol";
 import type { Line } from "./model";
 import { hayOf, type Filter } from "./sort";
 
-export type Group = "all" | "running" | "completed" | "failed" | "cancelled";
+export type Group = "all" | "waiting" | "running" | "completed" | "failed" | "cancelled";
 export const GROUPS: [Group, string, (status: Status) => boolean][] = [
   ["all", "All", () => true],
+  ["waiting", "Waiting", (status) => status === "paused"],
   ["running", "Running", (status) => !hasEnded(status)],
   ["completed", "Completed", (status) => status === "completed"],
   ["failed", "Failed", hasFailed],
@@ -49,7 +50,7 @@ export interface Totals {
 export function totalsOf(lines: Iterable<Line>, filter: Filter): Totals {
   const sum: Totals = {
     runs: 0, running: 0, tokens: null, cost: null, priced: 0, called: 0,
-    counts: { all: 0, running: 0, completed: 0, failed: 0, cancelled: 0 },
+    counts: { all: 0, waiting: 0, running: 0, completed: 0, failed: 0, cancelled: 0 },
   };
   for (const line of lines) {
     const { row } = line;

@@ -11,7 +11,7 @@ const ROWS_SEEN_BESIDE = 6; // while a run is open below
 const SPARE_ROWS = 6; // drawn above and below what is in sight
 const MOVED_MS = 300; // a row that has just moved under the pointer, or got another button, hears no click
 
-export type Part = "row" | "twist" | "action";
+export type Part = "row" | "twist" | "action" | "approve" | "deny";
 
 export interface GridActions {
   sort(by: SortColumn): void;
@@ -66,7 +66,7 @@ export function gridView(on: GridActions): Grid {
     const line = target.closest<HTMLElement>(".nbagent-line");
     if (!line) return;
     const part = (target.closest<HTMLElement>("[data-part]")?.dataset.part ?? "row") as Part;
-    if (part === "action" && !offers.meant(event, line)) return;
+    if (part !== "row" && part !== "twist" && !offers.meant(event, line)) return;
     // a text that was just selected is being copied, not opened
     if (part === "row" && String(getSelection())) return;
     on.click(line.dataset.key ?? "", part);

@@ -4,8 +4,10 @@
 import { hideSnapshot } from "../dom";
 import { openedRun, type OpenedRun } from "../details/model";
 import { HONOUR_MS, send, watchKernel } from "../kernel";
-import type {
-  BatchState, Cell, CellChange, Column, Command, Model, RunRow, Said, TableChange, TableMessage, TableState,
+import { tell, telling } from "../notify";
+import {
+  hasEnded, type BatchState, type Cell, type CellChange, type Column, type Command, type Model, type RunRow, type Said,
+  type Status, type TableChange, type TableMessage, type TableState,
 } from "../protocol";
 import { Replica } from "../replica";
 import { tableView, type TableView } from "./table";
@@ -58,7 +60,11 @@ export function tableWidget(model: Model): TableWidget {
   const views = new Set<TableView>();
   const opened = new Map<string, OpenedRun>();
   const replica = new Replica(() => void send(model, "resend_table", ""));
-  const changed = (how: Change): void => views.forEach((view) => view.update(how));
+  const watch = watcher(state);
+  const changed = (how: Change): void => {
+    if (how === "all") watch();
+    views.forEach((view) => view.update(how));
+  };
   let columns: Column[] = [];
 
   const restate = (table: TableState | undefined): void => {
@@ -97,12 +103,12 @@ export function tableWidget(model: Model): TableWidget {
     changed("cells");
   };
 
-  const command = async (name: Command, id: string): Promise<void> => {
+  const command = async (name: Command, id: string, more: object = {}): Promise<void> => {
     if (state.asked.has(id) || state.gone) return;
     const asked: Asked = { name, how: "heard" };
     state.asked.set(id, asked);
     changed("cells");
-    const route = await send(model, name, id);
+    const route = await send(model, name, id, more);
     const still = (work: () => void, afterMs: number): void => {
       setTimeout(() => {
         if (state.asked.get(id) !== asked) return;
@@ -139,7 +145,7 @@ export function tableWidget(model: Model): TableWidget {
   return {
     end: () => clearInterval(clock),
     render(el) {
-      const view = tableView(el, { state, openRun, command: (name, id) => void command(name, id) });
+      const view = tableView(el, { state, openRun, command: (name, id, more) => void command(name, id, more) });
       const showSnapshot = hideSnapshot(model.get("key"));
       views.add(view);
       view.update("all");
@@ -150,6 +156,32 @@ export function tableWidget(model: Model): TableWidget {
       };
     },
   };
+}
+
+/** Return what is called after each change: it tells of runs and batches that have ended, and of what waits. */
+function watcher(state: TableData): () => void {
+  let going = new Map<string, Status>();
+  return () => {
+    const now = new Map<string, Status>();
+    for (const { row } of state.rows.values()) {
+      const moment = telling(going.get(row.id), row.status);
+      // a member's end is its leader's, and a row's its batch's
+      if (moment === "waits" || (moment && !row.parent && !row.batch)) tell(row.id, moment, row);
+      if (!hasEnded(row.status)) now.set(row.id, row.status);
+    }
+    for (const [id, { finished }] of state.batches) {
+      const status = finished ? "completed" : "running";
+      const moment = telling(going.get(id), status);
+      if (moment) tell(id, moment, { title: `batch ${titleOf(state, id)}`, status });
+      if (!finished) now.set(id, status);
+    }
+    going = now;
+  };
+}
+
+function titleOf(state: TableData, batchId: string): string {
+  for (const { row } of state.rows.values()) if (row.batch === batchId) return row.title;
+  return "";
 }
 
 /** Name the cells of a row. */
@@ -166,7 +198,8 @@ export function apply(state: TableData, columns: Column[], message: TableChange)
   if (total !== undefined) state.total = total;
   if (loaded !== undefined) state.loaded = loaded;
   if (trouble !== undefined) state.trouble = trouble;
-  let all = Boolean(message.new) || trouble !== undefined || loaded !== undefined;
+  const stopped = Object.entries(message.batches ?? {}).some(([id, batch]) => batch.finished && !state.batches.get(id)?.finished);
+  let all = stopped || Boolean(message.new) || trouble !== undefined || loaded !== undefined;
   for (const [id, batch] of Object.entries(message.batches ?? {})) {
     const known = state.batches.get(id); // the tree holds it
     if (known) Object.assign(known, batch);
@@ -193,7 +226,7 @@ function applyCells(state: TableData, columns: Column[], change: CellChange, tou
     if (column === undefined) continue;
     row[column] = pairs[i + 1] ?? null;
     touched.add(column);
-    if (column === "status") state.asked.delete(id);
+    if (column === "status" || column === "asks") state.asked.delete(id);
   }
   return true;
 }

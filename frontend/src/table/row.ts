@@ -1,8 +1,8 @@
 /* One line of the table: a run, a team with its members, or a batch with its progress. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
-import { count, dollars, duration, moment, took } from "../format";
-import { hasEnded, type RunRow } from "../protocol";
+import { count, counted, dollars, duration, moment, took } from "../format";
+import { hasEnded, type Asks, type RunRow } from "../protocol";
 import { actionOf } from "./actions";
 import { ROW_PX, type Seen } from "./grid";
 import type { TableData } from "./model";
@@ -49,6 +49,8 @@ export function rowTemplate({ node, depth }: Placed, id: string, number: number,
     aria-expanded=${node.kids ? node.unfolded : nothing}
     ?data-active=${seen.active === node.key}
     ?data-batch=${!run}
+    ?data-asks=${Boolean(run?.asks)}
+    ?data-waits=${facts.waiting > 0}
   >
     <div class="nbagent-cell nbagent-c-status" role="gridcell"
       ><span class="nbagent-chip">${run?.reason ? `${facts.status}: ${run.reason}` : facts.status}</span></div
@@ -58,7 +60,7 @@ export function rowTemplate({ node, depth }: Placed, id: string, number: number,
       ><span class="nbagent-title">${facts.title}</span><span class="nbagent-kids">${kids}</span></div
     >
     <div class="nbagent-cell nbagent-c-model" role="gridcell">${facts.model}</div>
-    ${run ? saysOf(run) : progress(facts, now)}
+    ${run?.asks ? asksOf(run, run.asks, state) : run ? saysOf(run, facts.waiting) : progress(facts, now)}
     <div class="nbagent-cell nbagent-c-tokens" role="gridcell">${facts.tokens === null ? unknown : count(facts.tokens)}</div>
     <div class="nbagent-cell nbagent-c-cost" role="gridcell">${cost}</div>
     <div class="nbagent-cell nbagent-c-time" role="gridcell">${timeOf(facts, now)}</div>
@@ -78,8 +80,34 @@ export function rowTemplate({ node, depth }: Placed, id: string, number: number,
   </div>`;
 }
 
-function saysOf(run: RunRow): TemplateResult {
-  const said = run.error || run.says;
+/** The call that waits for a person with its two buttons; several, or one too long for the row, are for its card. */
+function asksOf(run: RunRow, [number, call, step]: Asks, state: TableData): TemplateResult {
+  const asked = state.asked.has(run.id) || state.gone;
+  const button = (part: "approve" | "deny", word: string): TemplateResult =>
+    html`<button
+      type="button"
+      class=${`nbagent-button nbagent-act nbagent-${part}`}
+      tabindex="-1"
+      data-part=${part}
+      aria-disabled=${asked}
+      aria-label=${`${word} ${call}`}
+    >${word}</button>`;
+  // in a narrow table the call does not stand beside its buttons: there it is reviewed, too
+  const choice = step === undefined ? nothing : html`${button("approve", "Approve")}${button("deny", "Deny")}`;
+  return html`<div class="nbagent-cell nbagent-c-says nbagent-asks" role="gridcell" ?data-one=${step !== undefined}
+    ><code class="nbagent-asked-line" title=${call}>${call}</code>${choice}<button
+      type="button"
+      class="nbagent-button nbagent-act nbagent-review"
+      tabindex="-1"
+      data-part="row"
+      aria-label=${`Review ${run.title}`}
+    >${number > 1 ? `Review ${number}` : "Review"}</button></div
+  >`;
+}
+
+function saysOf(run: RunRow, waiting: number): TemplateResult {
+  const below = waiting ? `${counted(waiting, "member")} ${waiting === 1 ? "waits" : "wait"} for you` : "";
+  const said = run.error || below || run.says;
   return html`<div
     class="nbagent-cell nbagent-c-says"
     role="gridcell"

@@ -43,8 +43,9 @@ export function hayOf(line: Line): string {
   return line.hay;
 }
 
-const rank = (status: Status): number =>
-  status === "running" || status === "paused" ? 0 : status === "pending" ? 1 : 2;
+/** What waits for a person comes first, then what runs, then what waits for its turn. */
+const rank = (status: Status, waiting = 0): number =>
+  waiting || status === "paused" ? 0 : status === "running" ? 1 : status === "pending" ? 2 : 3;
 
 interface Keyed {
   node: Node;
@@ -61,7 +62,7 @@ function keyOf(node: Node, sort: Sort | null, now: number): Keyed {
   }
   const facts = factsOf(node);
   const value = sort ? SORTS[sort.by](facts, now) : null;
-  return { node, value, first: rank(facts.status), created: facts.created ?? 0 };
+  return { node, value, first: rank(facts.status, facts.waiting), created: facts.created ?? 0 };
 }
 
 /** Order nodes: by a column, unknown values last; else what runs first, then the newest. */

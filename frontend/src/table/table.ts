@@ -13,7 +13,7 @@ import { factsOf, forgetSums, treeOf, type Node } from "./tree";
 
 export interface TableServices {
   state: TableData;
-  command(name: Command, id: string): void;
+  command(name: Command, id: string, more?: object): void;
   openRun(id: string): OpenedRun;
 }
 
@@ -126,9 +126,16 @@ export function tableView(el: HTMLElement, services: TableServices): TableView {
     if (!node) return;
     view.active = key;
     if (part === "action") act(node);
+    else if (part === "approve" || part === "deny") decide(node, part);
     else if (part === "twist" || !node.line) toggle(node);
     else openRun(key);
     paint();
+  }
+
+  function decide(node: Node, decision: "approve" | "deny"): void {
+    const [, , step, toolCallId] = node.line?.row.asks ?? [];
+    if (step === undefined || toolCallId === undefined) return;
+    command(decision, node.key, { step, tool_call_id: toolCallId });
   }
 
   function act(node: Node): void {

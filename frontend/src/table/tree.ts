@@ -30,6 +30,7 @@ export interface Facts {
   priced: boolean | null;
   of: number;
   open: number;
+  waiting: number; // runs of it that wait for a person, itself included
   failed: number;
   cancelled: number;
   ends: number[];
@@ -66,7 +67,7 @@ export function treeOf(rows: ReadonlyMap<string, Line>, told: ReadonlyMap<string
 
 const ownFacts = (row: RunRow): Facts => ({
   status: row.status, title: row.title, model: row.model, created: row.created_ms, began: row.began_ms,
-  ended: row.ended_ms, tokens: row.tokens, cost: row.cost, priced: row.priced, of: 0, open: 0, failed: 0, cancelled: 0,
+  ended: row.ended_ms, tokens: row.tokens, cost: row.cost, priced: row.priced, of: 0, open: 0, waiting: Number(row.status === "paused"), failed: 0, cancelled: 0,
   ends: [], rate: null, endless: false,
 });
 
@@ -103,6 +104,7 @@ function sumsOf(node: Node): Facts {
     priced: priced.length ? priced.every(Boolean) : null,
     of: kids.length,
     open,
+    waiting: all.reduce((sum, one) => sum + one.waiting, 0),
     failed: kids.filter((one) => hasFailed(one.status)).length,
     cancelled: stopped,
     ends,
@@ -149,6 +151,7 @@ export function progressOf(facts: Facts, now: number): string[] {
   const counted = facts.open > 0 && !facts.endless;
   return [
     facts.endless ? count(done) : facts.open ? `${count(done)} of ${count(facts.of)}` : `all ${count(facts.of)} ended`,
+    facts.waiting ? `${count(facts.waiting)} ${facts.waiting === 1 ? "waits" : "wait"} for you` : "",
     facts.failed ? `${count(facts.failed)} failed` : "",
     facts.cancelled ? `${count(facts.cancelled)} cancelled` : "",
     counted ? `${count(facts.open)} left` : "",

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from nbagent.core import format_seconds, format_usd, one_line, truncate_end, utf8_safe
+from nbagent.core import format_seconds, format_usd, one_line, utf8_safe
 from nbagent.events import PendingApproval, ToolCall, ToolRequest
 from nbagent.panel.card.structured import structure_of
-from nbagent.panel.table.row import CACHED
+from nbagent.panel.table.row import CACHED, approval_text
 from nbagent.run import EarlierRun, RunLaunch, RunMetrics, RunOutput, RunRecord, RunStatus
 
 CardRow = dict[str, Any]
@@ -24,7 +24,7 @@ CardRow = dict[str, Any]
 DEMO_BANNER = "demo model: canned answers, no key needed; set NBAgent.model for a real one"
 TEXT_LIMIT, TEXT_STEP = 100_000, 20_000  # a longer text loses its beginning, a step at a time
 CALL_LIMIT, NOTICES_LIMIT = 160, 5
-APPROVAL_LIMIT, APPROVALS_LIMIT = 4_000, 20
+APPROVALS_LIMIT = 20
 MEMBERS_LIMIT = 40
 _DIME = 0.1
 _UNSTRUCTURED = {"table": None, "tree": None, "more": "", "form": ""}
@@ -214,12 +214,6 @@ def call_text(name: str, arguments: str) -> str:
     if isinstance(given, dict):
         arguments = ", ".join(f"{key}={value!r}" for key, value in given.items())
     return one_line(f"{name}({arguments})", CALL_LIMIT)
-
-
-def approval_text(call: PendingApproval) -> str:
-    """Return a call as a person has to see it before it runs: in full, and nothing in it that hides or turns text."""
-    text = utf8_safe(str(call))
-    return truncate_end(text, APPROVAL_LIMIT, "; run.pending_approvals has all")
 
 
 def facts_of(metrics: RunMetrics, *, final: bool) -> list[list[str]]:

@@ -223,24 +223,32 @@ async def _cancel(content: Mapping[str, Any]) -> None:
     await _resend_card(content["run_id"])
 
 
-async def _decide(content: Mapping[str, Any]) -> None:
-    """Decide on one call; a card shows why that came to nothing (a tool is not defined in this notebook, ...)."""
+async def decide(content: Mapping[str, Any]) -> list[str]:
+    """Decide on one call; return why that came to nothing (a tool is not defined in this notebook, ...), in two lines.
+
+    The run's cards show it, too.
+    """
     run_id, decision = content["run_id"], _DECISIONS[content["command"]]
 
-    def decide() -> str:
+    def work() -> list[str]:
         try:
             run = runtime.current().get(run_id)
             run.decide(decision, tool_call_id=content["tool_call_id"], step=content["step"])
         except NBAgentError as error:
-            return f"{error.what}; {error.todo}"
-        return ""
+            return [error.what, error.todo]
+        return []
 
-    problem = await run_in_daemon_thread(decide)
+    problem = await run_in_daemon_thread(work)
     clicked_on = str(content.get("card") or run_id)  # a member's call stands on its team's card too
     for card in dict.fromkeys((run_id, clicked_on)):
         for displayed in _by_run.get(card, ()):
-            displayed.decision_problem = problem
+            displayed.decision_problem = "; ".join(problem)
         await _resend_card(card)
+    return problem
+
+
+async def _decide(content: Mapping[str, Any]) -> None:
+    await decide(content)
 
 
 async def _resend(content: Mapping[str, Any]) -> None:

@@ -15,8 +15,9 @@ BATCHES = "nbagent.batch"
 
 def own_batches() -> dict[str, Any]:
     """Return the batches that this kernel holds by their ids: none before the first, whose room loads with it."""
-    room = sys.modules.get(BATCHES)
-    return {} if room is None else {batch.batch_id: batch for batch in room.batches()}
+    # while another thread imports the room it is there by half
+    batches = getattr(sys.modules.get(BATCHES), "batches", None)
+    return {} if batches is None else {batch.batch_id: batch for batch in batches()}
 
 
 def batch_states() -> dict[str, Mapping[str, Any]]:

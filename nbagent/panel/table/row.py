@@ -6,21 +6,23 @@ both give the same row for the same run. Texts are plain and cut: the front end 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from nbagent.core import last_line, one_line
+from nbagent.core import last_line, load_json, one_line, truncate_end, utf8_safe
+from nbagent.events import PendingApproval
 from nbagent.run import FINISHED, RunRecord, sum_known
 
 # the order of a row's cells; the first message tells it to the front end
 COLUMNS = (
     "id", "title", "agent", "model", "status", "reason", "session", "parent", "batch", "created_ms", "began_ms",
-    "ended_ms", "tokens", "cost", "priced", "says", "prompt", "error", "attempt",
+    "ended_ms", "tokens", "cost", "priced", "says", "prompt", "error", "attempt", "asks",
 )  # fmt: skip
 TableRow = tuple[Any, ...]
 
 NAME_CHARS, TEXT_CHARS = 80, 140
+APPROVAL_LIMIT = 4_000  # of one call that waits for a person
 CACHED = "from an earlier run"  # beside the status of a run that was given an answer
 _PLAIN_REASONS = frozenset({"end", "error", "cancelled", "timeout", "kernel_died"})  # the status says it
 _STATUS, _BATCH, _ATTEMPT = (COLUMNS.index(name) for name in ("status", "batch", "attempt"))
@@ -61,6 +63,7 @@ def row_of(record: RunRecord) -> TableRow:
         ),
         error=end.error if end else None,
         cached_from=record.cached_from,
+        asks=record.pending_approvals,
     )
 
 
@@ -76,6 +79,7 @@ def row_of_stored(row: Mapping[str, Any]) -> TableRow:
         **{name: row[name] for name in names},
         says=_answer_text(text or "", final=final),
         cached_from=cached_from,
+        asks=[PendingApproval(**call) for call in load_json(row.get("pending_approvals") or "[]")],
     )
 
 
@@ -95,6 +99,23 @@ def batch_of(row: TableRow) -> str | None:
     """Return the batch that the row's run belongs to."""
     found: str | None = row[_BATCH]
     return found
+
+
+def approval_text(call: PendingApproval) -> str:
+    """Return a call as a person has to see it before it runs: in full, and nothing in it that hides or turns text."""
+    return truncate_end(utf8_safe(str(call)), APPROVAL_LIMIT, "; run.pending_approvals has all")
+
+
+def _asks(calls: Iterable[PendingApproval]) -> list[Any] | None:
+    """Return what a row shows of the calls that wait: how many, and the one that can be decided on in the row."""
+    waiting = list(calls)
+    if not waiting:
+        return None
+    first, text = waiting[0], approval_text(waiting[0])
+    line = one_line(text, TEXT_CHARS)
+    # what does not stand there in full is decided on in the run's card
+    whole = len(waiting) == 1 and line == text
+    return [len(waiting), line, *([first.step, first.tool_call_id] if whole else [])]
 
 
 def _row(**of: Any) -> TableRow:
@@ -125,6 +146,7 @@ def _row(**of: Any) -> TableRow:
         one_line(of["prompt"] or "", TEXT_CHARS),
         one_line(what, TEXT_CHARS),
         of["attempt"],
+        _asks(of["asks"]),
     )
 
 

@@ -34,6 +34,12 @@ async def _resume(content: Mapping[str, Any]) -> None:
         display.revive(run)
 
 
+async def _decide(content: Mapping[str, Any]) -> None:
+    """Decide on a call that waits, from a row as from a card."""
+    problem = await display.decide(content)
+    _answer({"command": content["command"], "run_id": content["run_id"], "error": problem or None})
+
+
 async def _again(command: str, run_id: str, work: Callable[[], Run]) -> Run | None:
     """Do the work, and tell the panels how it went."""
     answer: dict[str, Any] = {"command": command, "run_id": run_id}
@@ -97,6 +103,8 @@ async def _resend_table(_: Mapping[str, Any]) -> None:
 
 
 add_commands(
+    approve=_decide,
+    deny=_decide,
     retry=_retry,
     resume=_resume,
     cancel_all=_cancel_all,

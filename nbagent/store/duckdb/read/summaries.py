@@ -37,6 +37,7 @@ _ROWS = """
            r.parent_run_id, r.batch_id, r.cached_from, r.created_at, r.started_at, r.finished_at, r.attempt,
            left(r.prompt, {head}) as prompt, left(r.error, {head}) as error, left(r.content, {head}) as content,
            right(r.partial_text, {head}) as partial_text,
+           case when r.status = 'paused' then r.pending_approvals end as pending_approvals,
            c.total_tokens, c.cost_usd, coalesce(c.calls, 0) as calls, coalesce(c.priced, 0) as priced
     from runs r left join (
         select run_id, count(*) as calls, count(cost_usd) as priced, sum(cost_usd) as cost_usd,
