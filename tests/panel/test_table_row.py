@@ -182,7 +182,9 @@ def test_a_paused_run_of_the_record_asks_in_its_row_too(tmp_path: Path):
             pending_approvals=(a_call_that_waits(5),),
         )
         store.submit(paused).result(30)
-    store.submit(Finish(run_id="ended", end={"status": "cancelled", "finished_at": T0})).result(30)
+    store.submit(
+        Finish(run_id="ended", end={"status": "cancelled", "stop_reason": "cancelled", "finished_at": T0})
+    ).result(30)
     rows = {row["run_id"]: named(row_of_stored(row))["asks"] for row in newest_runs(store, 10).rows}
     assert rows == {"waits": [1, "pay(amount=5)", 1, "1"], "ended": None}
     store.close(10)
