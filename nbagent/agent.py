@@ -24,7 +24,7 @@ from nbagent.batch import (
 from nbagent.core import check_callable, check_launch, check_mapping, how_to_set, say
 from nbagent.errors import PromptError, UnknownOptionError, replace_traceback
 from nbagent.events import Event
-from nbagent.models import Model, default_model_name, resolve_model
+from nbagent.models import Model, ModelGiven, default_model_name, is_named, model_name, resolve_model
 from nbagent.prompts import (
     Instructions,
     attachments_of,
@@ -57,7 +57,8 @@ _said: list[str] = []  # what is said once in a process
 class Agent:
     """A model with instructions and tools, ready to run in the background of a notebook.
 
-    `model` is "provider:name" or a model object (None: the configured one, else the demo model);
+    `model` is "provider:name", a model object, or a list of these, of which the next answers where one is
+    overloaded, unreachable or out of quota (None: the configured one, else the demo model);
     `instructions` a text, a list of texts (lines of one) or a function that is called without arguments at
     each launch; `tools` are functions, toolkit objects or `Tool`s; `output_schema` a pydantic model,
     dataclass, TypedDict, `list[...]` of these or a JSON Schema dict; `limits` and `settings` bound and tune
@@ -71,7 +72,7 @@ class Agent:
     'The capital of France is Paris.'
     """
 
-    model: str | Model | None = None
+    model: ModelGiven | None = None
     instructions: Instructions = ""
     tools: Any = ()
     output_schema: Any = None
@@ -362,11 +363,10 @@ class Agent:
         Called by the verbs and by teams. Raises ConfigurationError.
         """
         chosen: HasModel = self if self.model is not None or leader is None else leader
-        model = resolve_model(chosen.model or default_model_name(settings.get("model"), {}))
+        given = default_model_name(settings.get("model"), {}) if chosen.model in (None, "") else chosen.model
+        model = resolve_model(given or ())
         spec = self._spec(model, output_schema, timeout)
-        return ResolvedAgent(
-            spec=replace(spec, model_named=chosen.model is None or isinstance(chosen.model, str)), model=model
-        )
+        return ResolvedAgent(spec=replace(spec, model_named=is_named(chosen.model)), model=model)
 
     def _spec(self, model: Model, output_schema: Any, timeout: float | None) -> AgentSpec:
         self._check_fields()
@@ -377,7 +377,7 @@ class Agent:
             tuned = replace(tuned, max_output_tokens=limits.max_output_tokens)
         return AgentSpec(
             name=self.name,
-            model=f"{model.provider}:{model.id}",
+            model=model_name(model),
             instructions=instructions_text(self.instructions),
             tools=self._tools(),
             output_schema=OutputSchema.of(schema) if schema is not None else None,

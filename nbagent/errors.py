@@ -32,6 +32,7 @@
         │   └── OutOfReachError     a response that may live at the provider cannot be reached
         ├── QueueTimeoutError       a response waited at the provider for longer than it may
         ├── ProviderRefusedError    4xx: the request, the key or the model is wrong
+        │   └── OutOfQuotaError     the account has no quota or money left
         │   └── ContentFilterError  the provider's content filter stopped the request
         │   └── ContextExceededError  what was sent does not fit the model's context
         ├── ProviderOverloadedError 408, 409, 429, 5xx: worth another try
@@ -230,7 +231,8 @@ class ModelError(NBAgentError):
     """What a model call failed with. `status_code` is None where no HTTP answer came.
 
     `retry_after_s` is the provider's own wish in seconds; `retryable` says whether the same request may
-    succeed later, `most_retries` how often at most it is sent again. `stop_reason` is the run's, should this end it;
+    succeed later, `most_retries` how often at most it is sent again, `gives_way` whether another model may be asked
+    instead, where several were given. `stop_reason` is the run's, should this end it;
     `so_far` is the reply as far as it had come, where it ended in a way that is no good end.
 
     It ends a run as `error` and is raised nowhere else; the run holds its name and its text:
@@ -245,6 +247,7 @@ class ModelError(NBAgentError):
 
     retryable = False
     most_retries: int | None = None
+    gives_way = False
     stop_reason = "error"
 
     def __init__(
@@ -268,6 +271,7 @@ class ProviderUnreachableError(ModelError):
     """No connection, or a dropped one."""
 
     retryable = True
+    gives_way = True
 
 
 class ProviderSilentError(ProviderUnreachableError):
@@ -285,6 +289,7 @@ class OutOfReachError(ProviderUnreachableError):
     """A response that may live at the provider cannot be reached. Not tried again: that would pay twice."""
 
     retryable = False
+    gives_way = False
 
 
 class QueueTimeoutError(ModelError):
@@ -295,6 +300,12 @@ class QueueTimeoutError(ModelError):
 
 class ProviderRefusedError(ModelError):
     """The provider will not serve this request: 400, 401, 403, 404, 422 and their like."""
+
+
+class OutOfQuotaError(ProviderRefusedError):
+    """The account has no quota or no money left there: 402, or a 429 that says so."""
+
+    gives_way = True
 
 
 class ContentFilterError(ProviderRefusedError):
@@ -313,6 +324,7 @@ class ProviderOverloadedError(ModelError):
     """The provider cannot serve the request now: 408, 409, 429 or 5xx."""
 
     retryable = True
+    gives_way = True
 
 
 class ProviderProtocolError(ModelError):

@@ -76,7 +76,8 @@ class ModelCall:
 
     `server_finish_reason` is the server's own word where `finish_reason` is one of ours. Where the server reported no
     usage, `usage_source` is "estimated" and the `estimated_` fields hold what limits are bound by; `usage` and
-    `cost_usd` hold what is known alone.
+    `cost_usd` hold what is known alone. `fallback_reason` says why this model was asked: what became of the one
+    before it in a list of models.
     """
 
     step: int
@@ -99,6 +100,7 @@ class ModelCall:
     estimated_input_tokens: int | None = None
     estimated_output_tokens: int | None = None
     estimated_cost_usd: float | None = None
+    fallback_reason: str | None = None
 
     @property
     def estimated_tokens(self) -> int | None:

@@ -40,8 +40,9 @@ def compare(
     """Ask each agent or model each prompt `repeat` times and return the answers beside latency, tokens and cost.
 
     `agents_or_models` are Agents (or Teams), model objects or "provider:name" strings, one or several; a
-    mapping names them. All runs work in the background at once, within the configured concurrency; this call
-    waits for them, `timeout` seconds at most, and Stop cancels what has not ended. With an `output_schema`
+    mapping names them, and a list among them is one contender with models to fall back on. All runs work in
+    the background at once, within the configured concurrency; this call waits for them, `timeout` seconds at
+    most, and Stop cancels what has not ended. With an `output_schema`
     the answers' fields are columns of their own, `answer.<field>`. A failed run is a row with its status and
     error, nothing is raised for it. The frame has one row a run, ordered by prompt, contender and repeat; the
     runs carry the tag `compare`. Raises the ConfigurationErrors of a launch.

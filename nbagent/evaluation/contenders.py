@@ -7,7 +7,7 @@ from typing import Any
 
 from nbagent.agent import Agent
 from nbagent.errors import UnknownModelError
-from nbagent.models import Model
+from nbagent.models import Model, model_name, resolve_model
 
 
 def contenders_of(given: Any, verb: str) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def contenders_of(given: Any, verb: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for one in several:
         agent = _agent(one, verb)
-        name = one if isinstance(one, str) else _name(one)
+        name = one if isinstance(one, str) else _name(one, agent)
         while name in found:
             stem, _, number = name.rpartition("#")
             name = f"{stem}#{int(number) + 1}" if stem and number.isdigit() else f"{name}#2"
@@ -37,12 +37,13 @@ def _agent(one: Any, verb: str) -> Any:
     """Return an agent for a model; whatever can start runs is one already."""
     if hasattr(one, "start"):
         return one
-    if isinstance(one, str | Model):
+    if isinstance(one, str | Model | list | tuple):
         return Agent(model=one)
     raise UnknownModelError(
-        f"{verb} cannot run {one!r}", 'give Agents, model objects or "provider:name" strings'
+        f"{verb} cannot run {one!r}",
+        'give Agents, model objects, "provider:name" strings, or lists of models to fall back on',
     )
 
 
-def _name(one: Any) -> str:
-    return str(one.name) if hasattr(one, "start") else f"{one.provider}:{one.id}"
+def _name(one: Any, agent: Any) -> str:
+    return str(one.name) if one is agent else model_name(resolve_model(one))

@@ -265,7 +265,13 @@ STEPS: Columns = (
         result="what the model was told",
     ),
     *_columns("category", "", error_type="the failure's type"),
-    *_columns("string", "", error="what it failed with", run_id="the run"),
+    *_columns(
+        "string",
+        "",
+        error="what it failed with",
+        fallback_reason="why this model was asked: what became of the one before it",
+        run_id="the run",
+    ),
     *_columns("category", "", agent_name="the run's agent"),
     *_columns("string", "", parent_run_id="the run that started it"),
 )

@@ -146,25 +146,22 @@ class _Loop:
             retries=self.spec.limits.model_retries,
             emit=self.context.emit,
             enter=self._enter,
-            limited=self._limited,
+            limited=self.context.gate.limited,
             partial=self.state.partial,
         )
         self.state.partial, self.state.attached = "", None
         self._take(reply, call)
 
     @asynccontextmanager
-    async def _enter(self, request: ModelRequest) -> AsyncIterator[Charge]:
+    async def _enter(self, model: Model, request: ModelRequest) -> AsyncIterator[Charge]:
         """Let one try through the gate; the first one is the start of the work."""
-        async with self.context.gate.slot(self.model, request) as charge:
+        async with self.context.gate.slot(model, request) as charge:
             await prepare(
-                self.model
+                model
             )  # before the first clock starts: what is imported once is no work of this run
             self.context.check()
             self._begin()
             yield charge
-
-    def _limited(self, error: ModelError, lasted_s: float) -> float | None:
-        return self.context.gate.limited(self.model, error, lasted_s)
 
     def _begin(self) -> None:
         if not self.started:

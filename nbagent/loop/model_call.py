@@ -1,8 +1,9 @@
-"""One model call with its retries: each try is a `ModelCall` of its own, the run is never repeated."""
+"""One model call with its retries and fallbacks: each try is a `ModelCall` of its own, the run is never repeated."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import time
 from collections.abc import Callable
@@ -38,13 +39,15 @@ from nbagent.models import (
     ReplyStarted,
     ResponseAttached,
     TextDelta,
+    alternatives,
     estimate_of,
+    model_name,
     price_usd,
 )
 
 Emit = Callable[[Event], None]
-Enter = Callable[[ModelRequest], AbstractAsyncContextManager[Charge]]
-Limited = Callable[[ModelError, float], float | None]
+Enter = Callable[[Model, ModelRequest], AbstractAsyncContextManager[Charge]]
+Limited = Callable[[Model, ModelError, float], float | None]
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -61,6 +64,7 @@ class _CallTry:
     started_at: datetime
     clock: float
     request: ModelRequest
+    fallback_reason: str | None = None
     ttft_s: float | None = None
 
     def finished(
@@ -77,6 +81,7 @@ class _CallTry:
             ttft_s=self.ttft_s,
             error_type=type(error).__name__ if error is not None else None,
             error=str(error) if error is not None else None,
+            fallback_reason=self.fallback_reason,
         )
         return call if reply is None else answered(call, reply, self.request)
 
@@ -115,51 +120,106 @@ async def call_model(
     retries: int,
     emit: Emit,
     enter: Enter,
-    limited: Limited = lambda _error, _lasted_s: None,
+    limited: Limited = lambda _model, _error, _lasted_s: None,
     partial: str = "",
 ) -> tuple[ReplyFinished, ModelCall]:
     """Ask until a reply is whole; raise the last ModelError once `retries` more tries have failed as well.
 
-    Each try goes through `enter`, the gate, and lets go of it before the pause. A try of which the gate says
-    with `limited` when the next may come is not counted as one. The reply to a request that goes on from
-    `partial` text is that text and its continuation. A reply that ended early in the same words twice is not
-    paid for a third time: it is what the server has to say.
+    Of several models the next is asked, with retries of its own, once one has failed for a reason that is not
+    the request's (`gives_way`) and has shown no text: a person who has begun to read an answer reads on in the
+    same one. Each try goes through `enter`, the gate, and lets go of it before the pause. A try of which the
+    gate says with `limited` when the next may come is not counted as one. The reply to a request that goes on
+    from `partial` text is that text and its continuation. A reply that ended early in the same words twice is
+    not paid for a third time: it is what the server has to say.
     """
-    number = faults = 0
-    ended_early: ReplyFinished | None = None
-    while True:
-        number += 1
-        async with enter(request) as charge:
-            attempt = _CallTry(model, step, number, emit, utc_now(), time.perf_counter(), request)
-            try:
-                reply = await _one_try(attempt, request, partial)
-            except asyncio.CancelledError:
-                emit(ModelCallFinished(call=attempt.finished("cancelled")))
+    chain = _asked_in_turn(model, request)
+    asking = _Asking(step, retries, emit, enter, limited, partial, has_text=bool(partial))
+    if len(chain) > 1:  # each piece of text goes through here: nobody else pays for the look at it
+        asking.emit = asking.told_by(emit)
+    for one, following in itertools.pairwise(chain):
+        try:
+            return await asking.ask(one, request)
+        except ModelError as error:
+            if not error.gives_way or asking.has_text:
                 raise
-            except ModelError as error:
-                # a call taken up again is not repeated: another one would be paid for
-                pause = None
-                if request.resume is None:
-                    pause = limited(error, time.perf_counter() - attempt.clock)
-                    if pause is not None and isinstance(error, EarlyEndError):
-                        emit(NoticeGiven(text=INTERRUPTED.format(provider=model.provider)))
-                    elif isinstance(error, EarlyEndError):
-                        so_far: ReplyFinished | None = error.so_far
-                        if is_same_reply(so_far, ended_early):
-                            return _kept(attempt, so_far, charge)
-                        ended_early = so_far
-                    if pause is None:
-                        faults += 1
-                        pause = _pause_before_retry(error, faults, retries)
-                emit(ModelCallFinished(call=attempt.finished("error", error.so_far, error), retry_in_s=pause))
-                if pause is None:
+            name = model_name(one)
+            asking.fallback_reason = f"{name} failed with {type(error).__name__}: {error.what}"
+            emit(NoticeGiven(text=f"{name} did not answer ({error.what}): {model_name(following)} is asked"))
+    return await asking.ask(chain[-1], request)
+
+
+def _asked_in_turn(model: Model, request: ModelRequest) -> tuple[Model, ...]:
+    """Return who is asked, in order; a call that lives at a provider is taken up there and nowhere else."""
+    chain = alternatives(model)
+    if request.resume is None:
+        return chain
+    return tuple(one for one in chain if getattr(one, "background", False))[:1] or chain[:1]
+
+
+@dataclass(slots=True)
+class _Asking:
+    """The tries of one step: they are numbered through, whichever model they ask."""
+
+    step: int
+    retries: int
+    emit: Emit
+    enter: Enter
+    limited: Limited
+    partial: str
+    has_text: bool  # some text of the step has been shown
+    number: int = 0
+    fallback_reason: str | None = None
+
+    async def ask(self, model: Model, request: ModelRequest) -> tuple[ReplyFinished, ModelCall]:
+        """Ask one model, with its retries."""
+        faults = 0
+        ended_early: ReplyFinished | None = None
+        while True:
+            self.number += 1
+            async with self.enter(model, request) as charge:
+                attempt = _CallTry(
+                    model, self.step, self.number, self.emit, utc_now(), time.perf_counter(), request,
+                    self.fallback_reason,
+                )  # fmt: skip
+                try:
+                    reply = await _one_try(attempt, request, self.partial)
+                except asyncio.CancelledError:
+                    self.emit(ModelCallFinished(call=attempt.finished("cancelled")))
                     raise
-            except Exception as error:
-                emit(ModelCallFinished(call=attempt.finished("error", error=error)))
-                raise
-            else:
-                return _kept(attempt, reply, charge)
-        await asyncio.sleep(pause)
+                except ModelError as error:
+                    # a call taken up again is not repeated: another one would be paid for
+                    pause = None
+                    if request.resume is None:
+                        pause = self.limited(model, error, time.perf_counter() - attempt.clock)
+                        if pause is not None and isinstance(error, EarlyEndError):
+                            self.emit(NoticeGiven(text=INTERRUPTED.format(provider=model.provider)))
+                        elif isinstance(error, EarlyEndError):
+                            so_far: ReplyFinished | None = error.so_far
+                            if is_same_reply(so_far, ended_early):
+                                return _kept(attempt, so_far, charge)
+                            ended_early = so_far
+                        if pause is None:
+                            faults += 1
+                            pause = _pause_before_retry(error, faults, self.retries)
+                    failed = attempt.finished("error", error.so_far, error)
+                    self.emit(ModelCallFinished(call=failed, retry_in_s=pause))
+                    if pause is None:
+                        raise
+                except Exception as error:
+                    self.emit(ModelCallFinished(call=attempt.finished("error", error=error)))
+                    raise
+                else:
+                    return _kept(attempt, reply, charge)
+            await asyncio.sleep(pause)
+
+    def told_by(self, emit: Emit) -> Emit:
+        """Return `emit` with an eye on whether text was shown."""
+
+        def told(event: Event) -> None:
+            self.has_text = self.has_text or type(event) is TextAdded
+            emit(event)
+
+        return told
 
 
 def _kept(attempt: _CallTry, reply: ReplyFinished, charge: Charge) -> tuple[ReplyFinished, ModelCall]:

@@ -8,6 +8,7 @@ things are:
     catalog/            the providers known by name: a new provider is a row
     plugins.py          providers that other packages bring, by entry point
     registry.py         "provider:id" -> a model; the names and providers known here
+    fallback.py         several models of which the next is asked where one cannot answer
     model_list.py       what a provider itself says it serves
     endpoint.py         where a model is, its key, the headers that carry it
     capabilities.py     what a provider turned out not to take, remembered; how a request is put
@@ -24,6 +25,7 @@ A new wire format is a folder beside `openai/` with a class of models, named by 
 """
 
 from nbagent.models.catalog.table import provider_names, provider_row, register_provider
+from nbagent.models.fallback import alternatives, model_name, names_in
 from nbagent.models.model_list import served_models
 from nbagent.models.openai.batch_api import MOST_BYTES, MOST_LINES, PRICE_SHARE, BatchClient, BatchJob
 from nbagent.models.openai.chat import OpenAIChat
@@ -47,7 +49,9 @@ from nbagent.models.protocol import (
 )
 from nbagent.models.providers import Provider
 from nbagent.models.registry import (
+    ModelGiven,
     default_model_name,
+    is_named,
     known_models,
     model_identity,
     provider_status,
@@ -66,6 +70,7 @@ __all__ = [
     "BatchJob",
     "Model",
     "ModelEvent",
+    "ModelGiven",
     "ModelRequest",
     "Notice",
     "OpenAIChat",
@@ -80,6 +85,7 @@ __all__ = [
     "TextDelta",
     "TextReclassified",
     "ToolDefinition",
+    "alternatives",
     "close_connections",
     "default_model_name",
     "distinct_requests",
@@ -87,8 +93,11 @@ __all__ = [
     "estimated_tokens",
     "has_price",
     "is_free",
+    "is_named",
     "known_models",
     "model_identity",
+    "model_name",
+    "names_in",
     "prepare",
     "price_table",
     "price_usd",

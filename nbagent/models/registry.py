@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from nbagent import settings
 from nbagent.core import masked_url
 from nbagent.errors import ConfigurationError, UnknownModelError, did_you_mean
 from nbagent.models.catalog.table import provider_names, provider_row, wire_label
+from nbagent.models.fallback import SEPARATOR, FallbackModel, alternatives, names_in
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
 from nbagent.models.plugins import all_provider_names, find_provider
@@ -25,23 +26,63 @@ from nbagent.models.providers import Provider, is_loopback
 from nbagent.models.wire.streamed_model import StreamedModel
 
 DEMO_MODEL = "demo:assistant"
+ModelGiven: TypeAlias = str | Model | Sequence[str | Model]  # what a user may give as a model
 _OURS: Mapping[str, type[OpenAIChat | OpenAIResponses]] = {"chat": OpenAIChat, "responses": OpenAIResponses}
 
 
-def resolve_model(name: str | Model) -> Model:
+def resolve_model(name: ModelGiven) -> Model:
     """Return the model that `name` names; a model object is returned as it is.
 
+    A list of names and objects, or several names in one text with commas, is one model of which the next is
+    asked where one cannot answer.
+
     Raises:
-        UnknownModelError: no such provider, no model id, or no provider before a colon. ConfigurationError:
-        the package that brings the provider cannot be loaded, or its wire format makes no model.
+        UnknownModelError: no such provider, no model id, no provider before a colon, or a list without models
+        or with one twice. ConfigurationError: the package that brings the provider cannot be loaded, or its
+        wire format makes no model.
     """
-    if not isinstance(name, str):
-        if isinstance(name, StreamedModel) or isinstance(name, Model):  # noqa: SIM101 - the protocol's check is slow
-            return name
+    if isinstance(name, str):
+        return _several(names_in(name), name) if SEPARATOR in name else _named(name)
+    if isinstance(name, StreamedModel) or isinstance(name, Model):  # noqa: SIM101 - the protocol's check is slow
+        return name
+    if isinstance(name, list | tuple):
+        return _several(name, name)
+    raise UnknownModelError(
+        f"{type(name).__name__} is no model: {name!r:.80}",
+        'give a string such as "openai:gpt-5-mini", a model object such as OpenAIChat(id=...), or a list of these',
+    )
+
+
+def _several(given: Sequence[Any], whole: object) -> Model:
+    """Return the models of a list as one; of a list of one, that one."""
+    for odd in (one for one in given if not isinstance(one, str | Model)):
         raise UnknownModelError(
-            f"{type(name).__name__} is no model: {name!r:.80}",
-            'give a string such as "openai:gpt-5-mini", or a model object such as OpenAIChat(id=...)',
+            f"the list of models holds {odd!r:.80}, which is none",
+            'give strings such as "openai:gpt-5-mini" and model objects, the first to be asked first',
         )
+    if not given or not all(one.strip() for one in given if isinstance(one, str)):
+        raise UnknownModelError(
+            f"the list of models {whole!r:.80} {'holds an empty name' if given else 'is empty'}",
+            'name each: ["openai:gpt-5-mini", "anthropic:claude-sonnet-4-5"], the first to be asked first',
+        )
+    for place, one in enumerate(given):  # objects that are alike may differ in their key
+        if any(one is other or (isinstance(one, str) and one == other) for other in given[:place]):
+            raise UnknownModelError(
+                f"the list of models {whole!r:.120} holds {one!r:.60} twice",
+                "name each once: a model is tried again by itself, as limits.model_retries says",
+            )
+    models = [one for named in given for one in alternatives(resolve_model(named))]
+    return models[0] if len(models) == 1 else FallbackModel(models)
+
+
+def is_named(given: ModelGiven | None) -> bool:
+    """True where the name alone makes the model again: a text, a list of texts, or none at all."""
+    if isinstance(given, list | tuple):
+        return all(isinstance(one, str) for one in given)
+    return given is None or isinstance(given, str)
+
+
+def _named(name: str) -> Model:
     provider, colon, model_id = (part.strip() for part in name.strip().partition(":"))
     row = find_provider(provider)
     if not colon:
@@ -107,13 +148,17 @@ def _without_colon(name: str, *, is_provider: bool) -> UnknownModelError:
     )
 
 
-def model_identity(model: Model) -> list[str | None]:
+def model_identity(model: Model) -> list[Any]:
     """Return provider, id, kind and address: two servers that call their model alike are two models.
+
+    Of several models, one of which answers, it is a list of theirs.
 
     The kind is the wire format that it speaks, or the class of a model of somebody else's. The address is the
     base URL without user and password, with a deployment's path or query; None where the provider's own
     server is started on this machine, and for models that tell none (`address`).
     """
+    if isinstance(model, FallbackModel):
+        return [model_identity(one) for one in model.models]
     wire = getattr(getattr(model, "wire", None), "name", None)
     address = getattr(model, "address", None)
     return [
@@ -129,7 +174,7 @@ def known_models(provider: str) -> list[str]:
 
     The first call loads the price list: 0.2 s.
     """
-    own = [DEMO_MODEL, *_configured("prices"), _configured("model") or ""]
+    own = [DEMO_MODEL, *_configured("prices"), *names_in(_configured("model") or "")]
     names = [name for name in own if name.startswith(f"{provider}:")]
     return list(dict.fromkeys([*names, *(f"{provider}:{model}" for model in _on_the_list(provider))]))
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision
-from nbagent.models import Model
+from nbagent.models import ModelGiven
 from nbagent.run import RunOutput, RunRecord, StopReason
 from nbagent.runtime.execution.event_stream import EventBuffer
 from nbagent.runtime.execution.executor import Executor
@@ -30,8 +30,8 @@ class HasModel(Protocol):
     """Whose model an agent without one takes."""
 
     @property
-    def model(self) -> str | Model | None:
-        """A name, a model object, or None."""
+    def model(self) -> ModelGiven | None:
+        """A name, a model object, a list of these, or None."""
         ...
 
 

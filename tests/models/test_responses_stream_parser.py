@@ -9,6 +9,7 @@ import pytest
 from nbagent.errors import (
     EarlyEndError,
     ModelError,
+    OutOfQuotaError,
     ProviderOverloadedError,
     ProviderProtocolError,
     ProviderRefusedError,
@@ -216,7 +217,7 @@ def test_whole_response_object():
         ((wire.end("failed", error={"code": "server_error", "message": "boom"}),), ProviderOverloadedError, "boom"),
         ((wire.end("failed", error={"code": "rate_limit_exceeded", "message": "slow"}),), ProviderOverloadedError, "slow"),
         ((wire.end("failed", error={"code": "invalid_prompt", "message": "bad"}),), ProviderRefusedError, "bad"),
-        ((wire.end("failed", error={"code": "insufficient_quota", "message": "pay"}),), ProviderRefusedError, "pay"),
+        ((wire.end("failed", error={"code": "insufficient_quota", "message": "pay"}),), OutOfQuotaError, "pay"),
         ((wire.end("failed"),), ProviderOverloadedError, "no details given"),
         ((wire.end("cancelled"),), ProviderRefusedError, "was cancelled at provider 'openai'"),
         ((wire.event("error", code="server_error", message="boom", param=None),), ProviderOverloadedError, "boom"),

@@ -11,7 +11,7 @@ import pytest
 
 from nbagent.errors import StoreError
 from nbagent.store import Launch, Store, list_runs
-from nbagent.store.duckdb.schema import OLDEST, VERSION
+from nbagent.store.duckdb.schema import OLDEST, STEPS, VERSION
 from nbagent.store.duckdb.tables import COLUMNS
 
 RECORD = Path(__file__).parent / "records" / "a86bf71.tar.gz"
@@ -72,13 +72,14 @@ def test_a_record_of_before_the_first_release_is_left_untouched(
     path.unlink()  # what waits goes into a new file
 
 
+@pytest.mark.parametrize("number", sorted(STEPS))
 def test_a_step_that_fails_leaves_the_file_as_it_was(
-    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int
 ) -> None:
     """Each step is one transaction: after an error in it the file has the version before, and its rows."""
     put_earlier_record(path)
     (tmp_path / "bad.sql").write_text("create table half (a integer); select nothing;")
-    monkeypatch.setattr("nbagent.store.duckdb.schema.STEPS", {VERSION: str(tmp_path / "bad.sql")})
+    monkeypatch.setattr("nbagent.store.duckdb.schema.STEPS", STEPS | {number: str(tmp_path / "bad.sql")})
     with pytest.raises(Exception, match="nothing"):
         store.read("select 1")
     thread = store._writer._thread
@@ -86,7 +87,7 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(
     assert thread is not None
     thread.join(20)
     with duckdb.connect(str(path), read_only=True) as con:
-        assert con.execute("select max(version) from schema_version").fetchall() == [(OLDEST,)]
+        assert con.execute("select max(version) from schema_version").fetchall() == [(number - 1,)]
         (launches,) = con.execute("select count(*) from launches").fetchone() or (0,)
         assert launches
         assert "half" not in {name for (name,) in con.execute("show tables").fetchall()}

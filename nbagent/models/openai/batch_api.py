@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from nbagent.core import cut_error_body, dump_json, load_json, redirected_to
 from nbagent.errors import ConfigurationError, ModelError, ProviderRefusedError
+from nbagent.models.fallback import model_name
 from nbagent.models.openai.base import OpenAICompatibleModel
 from nbagent.models.protocol import Model, ModelRequest, ReplyFinished
 from nbagent.models.providers import is_loopback
@@ -61,8 +62,8 @@ class BatchClient:
     def __init__(self, model: Model) -> None:
         if not isinstance(model, OpenAICompatibleModel):
             raise ConfigurationError(
-                f"model {model.provider}:{model.id} has no batch files",
-                'use mode="notebook", or an OpenAI model',
+                f"model {model_name(model)} has no batch files",
+                'use mode="notebook", or one OpenAI model',
             )
         self._model = model
 

@@ -16,6 +16,7 @@ from nbagent.errors import (
     ContentFilterError,
     ContextExceededError,
     ModelError,
+    OutOfQuotaError,
     ProviderOverloadedError,
     ProviderProtocolError,
     ProviderRefusedError,
@@ -51,7 +52,7 @@ STATUS_FAULTS: dict[int, ErrorTemplate] = {
         'set {key_source} to a valid key for {base_url}, or use model="demo:assistant"',
     ),
     402: ErrorTemplate(
-        ProviderRefusedError,
+        OutOfQuotaError,
         "provider {provider!r} wants to be paid first ({status}): {detail}",
         "top up the account that the key in {key_source} belongs to",
     ),
@@ -115,8 +116,13 @@ OTHER_STATUS = ErrorTemplate(
     "check base_url (most end in /v1)",
 )
 NO_MONEY = ErrorTemplate(
-    ProviderRefusedError,
+    OutOfQuotaError,
     "the account at provider {provider!r} has no quota left ({status}): {detail}",
+    "check the plan and billing of the account that the key in {key_source} belongs to",
+)
+NO_MONEY_IN_REPLY = ErrorTemplate(
+    OutOfQuotaError,
+    "the account at provider {provider!r} has no quota left, it says in its reply: {detail}",
     "check the plan and billing of the account that the key in {key_source} belongs to",
 )
 NO_PAGE = ErrorTemplate(

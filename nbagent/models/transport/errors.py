@@ -35,6 +35,7 @@ from nbagent.models.transport.error_table import (
     LIMITED_IN_REPLY,
     NO_DESCRIPTORS,
     NO_MONEY,
+    NO_MONEY_IN_REPLY,
     NO_PAGE,
     OTHER_4XX,
     OTHER_5XX,
@@ -52,8 +53,7 @@ NOTHING_SENT = "nothing was sent"  # a note on errors of requests that never lef
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 # in the type or code of an error object: what would fail again
 _REFUSING = (
-    "authentication", "bad_request", "badrequest", "image", "insufficient_quota", "invalid", "not_found", "permission",
-    "unsupported",
+    "authentication", "bad_request", "badrequest", "image", "invalid", "not_found", "permission", "unsupported",
 )  # fmt: skip
 _REFUSING_SENTENCES = (
     "does not exist", "not found", "not supported", "unauthorized", "api key",
@@ -145,6 +145,8 @@ def error_from_error_object(error: Any, target: RequestTarget) -> ModelError:
         return _build(FILTERED, target, detail=f"{detail}{filtered_for(error)}")
     if is_context_exceeded(error):
         return _build(TOO_LONG, target, detail=detail)
+    if "insufficient_quota" in kind:
+        return _build(NO_MONEY_IN_REPLY, target, detail=detail)
     named = bool(kind.strip())
     kind = kind if named else detail.lower()
     if any(word in kind for word in (_REFUSING if named else _REFUSING_SENTENCES)):

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 
 from nbagent.core import how_to_set
 from nbagent.events import FilePart, Message, Usage
-from nbagent.models import Model, ModelRequest, SchemaDefinition, ToolDefinition, estimated_tokens, price_usd
+from nbagent.models import (
+    Model,
+    ModelRequest,
+    SchemaDefinition,
+    ToolDefinition,
+    alternatives,
+    estimated_tokens,
+    names_in,
+    price_usd,
+)
 from nbagent.spec import AgentSpec, TeamSpec
 
 _MILLION = 1_000_000
@@ -92,7 +101,7 @@ def _input_tokens(spec: AgentSpec, prompt: str, history: Sequence[Message]) -> i
 def _ceiling(spec: AgentSpec, model: Model, tokens: int) -> tuple[float | None, str]:
     """Return the lowest bound and which limit it is. A team's tokens may all be of its dearest model."""
     limits, has_tools = spec.limits, bool(spec.tools) or isinstance(spec, TeamSpec)
-    names = [(model.provider, model.id), *_models_under(spec)]
+    names = [*((one.provider, one.id) for one in alternatives(model)), *_models_under(spec)]
     price_in = _highest(names, Usage(input_tokens=_MILLION, output_tokens=0))
     price_out = _highest(names, Usage(input_tokens=0, output_tokens=_MILLION))
     bounds: list[tuple[float, str]] = []
@@ -111,7 +120,7 @@ def _ceiling(spec: AgentSpec, model: Model, tokens: int) -> tuple[float | None, 
     if bounds:
         return min(bounds)
     if price_in is None or price_out is None:
-        of_whom = "of one of its models" if isinstance(spec, TeamSpec) else f"of {spec.model}"
+        of_whom = "of one of its models" if len(names) > 1 else f"of {spec.model}"
         return None, f"the price {of_whom} is not known; {how_to_set('prices')} can hold it"
     limit = "max_cost or max_total_tokens" if has_tools else "max_output_tokens or max_cost"
     return None, f"no limit bounds it; set {limit}"
@@ -120,8 +129,9 @@ def _ceiling(spec: AgentSpec, model: Model, tokens: int) -> tuple[float | None, 
 def _models_under(spec: AgentSpec) -> Iterator[tuple[str, str]]:
     """Yield provider and name of each model under a team; nothing for an agent."""
     for member in spec.members if isinstance(spec, TeamSpec) else ():
-        provider, _, name = member.model.partition(":")
-        yield provider, name
+        for named in names_in(member.model):
+            provider, _, name = named.partition(":")
+            yield provider, name
         yield from _models_under(member)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from nbagent.core import by_place, how_to_set, utc_now, uuid7
 from nbagent.errors import ConfigurationError
 from nbagent.events import FilePart
-from nbagent.models import Model, has_price, price_table
+from nbagent.models import Model, alternatives, has_price, price_table
 from nbagent.run import RunLaunch
 from nbagent.spec import AgentSpec
 
@@ -86,8 +86,8 @@ def check_models(agent: ResolvedAgent, *, bounded: bool = False) -> None:
     """
     agent.model.check()
     bounded = bounded or agent.spec.limits.max_cost_usd is not None
-    if bounded:
-        _check_price(agent.model)
+    for model in alternatives(agent.model) if bounded else ():
+        _check_price(model)
     for member in agent.members:
         check_models(member, bounded=bounded)
 

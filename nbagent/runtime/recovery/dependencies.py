@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from nbagent.core import MASK, dump_json, load_json
 from nbagent.errors import ConfigurationError, NBAgentError, UnknownOptionError
-from nbagent.models import Model, resolve_model
+from nbagent.models import Model, model_name, resolve_model
 from nbagent.runtime.launch.request import ResolvedAgent
 from nbagent.runtime.ports import Runnable
 from nbagent.schemas import OutputSchema, class_named
@@ -210,7 +210,7 @@ def _schema(
 def _model(data: Mapping[str, Any], sources: Sequence[ResolvedAgent], problems: list[str]) -> Model | None:
     name = data["model"]
     for source in sources:
-        if f"{source.model.provider}:{source.model.id}" == name:
+        if model_name(source.model) == name:
             return source.model
     if data.get("model_named", True):
         return resolve_model(name)

@@ -221,6 +221,7 @@ def model_call_row(run_id: str, attempt: int, call: ModelCall) -> Row:
         call.estimated_input_tokens,
         call.estimated_output_tokens,
         call.estimated_cost_usd,
+        call.fallback_reason,
     )
 
 
@@ -251,6 +252,7 @@ def model_call_of(row: Mapping[str, Any]) -> ModelCall:
         estimated_input_tokens=row["estimated_input_tokens"],
         estimated_output_tokens=row["estimated_output_tokens"],
         estimated_cost_usd=row["estimated_cost_usd"],
+        fallback_reason=row["fallback_reason"],
     )
 
 

@@ -11,7 +11,6 @@ makes after it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +20,10 @@ from nbagent.store.duckdb.codec import utc_now
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 6
+VERSION = 7
 # the version that a step leads to -> its file beside this module. A table that is altered cannot be written in the
 # same transaction
-STEPS: Mapping[int, str] = {6: "step_6.sql"}
+STEPS: dict[int, str] = {6: "step_6.sql", 7: "step_7.sql"}
 OLDEST = min(STEPS) - 1
 
 

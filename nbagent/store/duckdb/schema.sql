@@ -114,7 +114,9 @@ create table if not exists model_calls (
     -- price. Limits are bound by these; the columns without estimated_ in their names hold what is known alone
     estimated_input_tokens  bigint,
     estimated_output_tokens bigint,
-    estimated_cost_usd double                -- USD
+    estimated_cost_usd double,               -- USD
+    fallback_reason    varchar               -- why this model was asked: what became of the one before it in a list of
+                                             -- models; NULL for the first
 );
 
 create table if not exists tool_calls (

@@ -93,6 +93,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "estimated_input_tokens": "bigint",
         "estimated_output_tokens": "bigint",
         "estimated_cost_usd": "double",
+        "fallback_reason": "varchar",
     },
     "tool_calls": {
         "run_id": "varchar",

@@ -65,7 +65,8 @@ _STEPS = """
 select run_id, agent_name, parent_run_id, 'model' as kind, provider || ':' || request_model as name, attempt, step,
        try_no, status, started_at, duration_s, ttft_s, {tokens}, cost_usd,
        estimated_input_tokens + estimated_output_tokens as estimated_tokens, estimated_cost_usd, usage_source, finish_reason, server_finish_reason,
-       null::varchar as tool_call_id, null::varchar as arguments, null::varchar as result, error_type, error
+       null::varchar as tool_call_id, null::varchar as arguments, null::varchar as result, error_type, error,
+       fallback_reason
 from model_calls join asked using (run_id)
 union all by name
 select run_id, agent_name, parent_run_id, 'tool' as kind, name, attempt, step, status, started_at, duration_s,
