@@ -158,6 +158,26 @@ BY_TOOL: Columns = (
     *_columns("Int64", "calls", tool_calls="calls of it"),
     *_endings("calls"),
 )
+BY_SCORE: Columns = (
+    *_columns("category", "", score="the score's name", agent_name="the agent whose runs were scored"),
+    *_columns("Int64", "runs", runs="runs that have it"),
+    *_columns("Int64", "", authors="who gave it", scores="of a run and an author the latest"),
+    *_columns(
+        "Float64",
+        "",
+        mean="of numbers, and of yes (1) and no (0); NA: of words",
+        lowest="the least",
+        highest="the greatest",
+    ),
+    *_columns("utc", "", last_at="when the last one was given"),
+)
+SCORES: Columns = (
+    *_columns("string", "", run_id="the run"),
+    *_columns("category", "", score="the score's name"),
+    *_columns("object", "", value="True or False, a number, or a word"),
+    *_columns("string", "", comment="what was said with it", author="who gave it"),
+    *_columns("utc", "", created_at="when"),
+)
 BY_AGENT: Columns = (
     *_columns("category", "", agent_name="the agent: its own work, without its members'"),
     *_BY_RUN,
@@ -331,6 +351,8 @@ TABLES: dict[str, Columns] = {
     "by_session": BY_SESSION,
     "by_agent": BY_AGENT,
     "by_tool": BY_TOOL,
+    "by_score": BY_SCORE,
+    "scores": SCORES,
     "steps": STEPS,
     "messages": MESSAGES,
     "compare": COMPARISON,

@@ -30,10 +30,12 @@ from nbagent.frames.columns import (
     BY_AGENT,
     BY_MEMBER,
     BY_MODEL,
+    BY_SCORE,
     BY_SESSION,
     BY_TOOL,
     FAMILY,
     MESSAGES,
+    SCORES,
     STEPS,
     Columns,
     documented,
@@ -44,7 +46,17 @@ from nbagent.store import Query, RunFilter, list_family, list_messages, list_ste
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["by_agent", "by_member", "by_model", "by_session", "by_tool", "messages", "steps"]
+__all__ = [
+    "by_agent",
+    "by_member",
+    "by_model",
+    "by_score",
+    "by_session",
+    "by_tool",
+    "messages",
+    "scores",
+    "steps",
+]
 
 Tags = Mapping[str, str] | None
 
@@ -132,6 +144,18 @@ by_tool = _metrics_frame(
     metrics_sql.by_tool,
     BY_TOOL,
     """Calls, failures and speed, one row for each tool by name.""",
+)
+by_score = _metrics_frame(
+    "by_score",
+    metrics_sql.by_score,
+    BY_SCORE,
+    """Scores of runs (`run.score`), one row for each name and agent; of a run and an author the latest counts.""",
+)
+scores = _metrics_frame(
+    "scores",
+    metrics_sql.list_scores,
+    SCORES,
+    """Scores of runs (`run.score`), one row for each that counts, oldest first.""",
 )
 
 

@@ -23,6 +23,7 @@ from nbagent.runtime.ports import Runnable
 from nbagent.runtime.recovery.load import schema_of
 from nbagent.runtime.run_errors import OTHERS_WAIT, approval_hint, raise_unless_completed, what_to_do
 from nbagent.runtime.run_view import RunView
+from nbagent.runtime.scores import Score, score_run
 from nbagent.runtime.timeouts import COMMIT_WAIT_S, POLL_S, STOP_WAIT_S, WAKE_S
 from nbagent.schemas import OutputSchema, to_frame
 from nbagent.spec import Limits
@@ -90,6 +91,28 @@ class Run(RunView):
         if told and told != self._reported:
             say(printable(text))
         self._reported = told
+
+    def score(  # a score's own values come without a name
+        self,
+        name: str,
+        value: bool | float | str,  # noqa: FBT001
+        comment: str | None = None,
+        *,
+        author: str | None = None,
+    ) -> None:
+        """Record what somebody thinks of this run: True or False, a number, or a word, with a comment.
+
+        It is durable when this returns. Earlier scores stay in the record; of a run, a name and an `author` (by
+        default who is logged in) the latest counts in `nb.metrics.by_score()` and `nb.metrics.scores()`.
+        Raises UnknownOptionError and StoreError.
+
+        >>> run = Agent(model="demo:assistant", name="scored").start("What is the capital of Japan?")
+        >>> run.score("right", True, "short, too")
+        >>> nb.metrics.by_score(agent="scored")[["score", "runs", "mean"]]
+           score  runs  mean
+        0  right     1   1.0
+        """
+        score_run(self._runtime, self._store, self.run_id, Score(name, value, comment, author))
 
     def future(self) -> concurrent.futures.Future[RunOutput]:
         """A future of the final `RunOutput`, whatever its status; cancelling it leaves the run alone.

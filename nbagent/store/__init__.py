@@ -13,7 +13,7 @@ session_claim.py   which process may let a run of a session work
 duckdb/            all that is DuckDB's
   database_file.py   one lease: open the file under its lock, close it
   lock_file.py       the lock beside the file, and who waits for it
-  schema.py          make a new file's tables, migrate an earlier file (schema.sql, step_6.sql)
+  schema.py          make a new file's tables, migrate an earlier file (schema.sql, step_6.sql, ...)
   salvage.py         carry over what can be read of a damaged file
   tables.py          the columns of each table
   codec.py           records to rows and back
@@ -47,6 +47,7 @@ duckdb/            all that is DuckDB's
 """
 
 from nbagent.store.commands import (
+    AddScore,
     AnswerKeys,
     AppendRows,
     BatchRecord,
@@ -126,6 +127,7 @@ from nbagent.store.store import Store
 __all__ = [
     "FORMATS",
     "PARALLEL",
+    "AddScore",
     "AnswerKeys",
     "AppendRows",
     "BatchRecord",

@@ -242,6 +242,21 @@ class DecisionSeen:
     request: DecisionRequest
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddScore:
+    """What somebody thinks of a run: kept beside earlier ones; of a run, a name and an author the latest counts.
+
+    `value` is a bool, a number, or a word. Result: True, or False where the record has no such run.
+    """
+
+    run_id: str
+    name: str
+    value: bool | float | str
+    author: str
+    comment: str | None = None
+    created_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class InterruptOrphans:
     """End unfinished attempts whose owner is gone, and drop expired cancel requests. Result: how many ended."""
@@ -263,5 +278,6 @@ Write = (
     | CancelSeen
     | DecisionRequest
     | DecisionSeen
+    | AddScore
     | InterruptOrphans
 )

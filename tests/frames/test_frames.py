@@ -22,6 +22,7 @@ from tests.provider.steps import error
 FRAMES = {
     "runs": nb.runs,
     "messages": nb.metrics.messages,
+    "scores": nb.metrics.scores,
     **{name: getattr(nb.metrics, name) for name in TABLES if name.startswith("by_")},
 }
 DTYPES = {"key": "object", "utc": "datetime64[us, UTC]", "status": "category"}

@@ -12,7 +12,7 @@ from typing import Any
 
 from nbagent.core import dump_json, load_json
 from nbagent.events import FilePart, Message, ModelCall, PendingApproval, ToolCall, ToolRequest, Usage
-from nbagent.store.commands import BatchRecord, BatchRows, DecisionRequest, Progress
+from nbagent.store.commands import AddScore, BatchRecord, BatchRows, DecisionRequest, Progress
 from nbagent.store.duckdb.tables import COLUMNS, Row
 
 _BIGINT_MAX = 2**63 - 1
@@ -138,6 +138,12 @@ def progress_row(write: Progress) -> Row:
 def pending_approvals_of(row: Mapping[str, Any]) -> tuple[PendingApproval, ...]:
     """The calls that a row of the view `runs` says a person is waited for."""
     return tuple(PendingApproval(**call) for call in load_json(row["pending_approvals"] or "[]"))
+
+
+def score_row(write: AddScore) -> Row:
+    """One row of `scores`."""
+    at = naive(write.created_at) or utc_now()
+    return (write.run_id, write.name, to_json(write.value), write.author, write.comment, at)
 
 
 def decision_row(write: DecisionRequest) -> Row:

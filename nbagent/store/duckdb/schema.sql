@@ -204,6 +204,16 @@ create table if not exists batch_rows (
     outcome    json not null          -- how it ended; `run_id` names the run with its answer
 );
 
+-- What people and programs think of runs. Never changed: of a run, a name and an author the latest counts.
+create table if not exists scores (
+    run_id     varchar not null,
+    name       varchar not null,
+    value      json not null,         -- true, false, a number, or a word
+    author     varchar not null,
+    comment    varchar,
+    created_at timestamp not null     -- UTC
+);
+
 create or replace view attempts as
 with started as (
     select run_id, 1 as attempt, owner, created_at from launches

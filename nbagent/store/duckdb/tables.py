@@ -162,6 +162,14 @@ COLUMNS: dict[str, dict[str, str]] = {
         "arguments": "json",
         "created_at": "timestamp",
     },
+    "scores": {
+        "run_id": "varchar",
+        "name": "varchar",
+        "value": "json",
+        "author": "varchar",
+        "comment": "varchar",
+        "created_at": "timestamp",
+    },
 }
 
 

@@ -229,6 +229,36 @@ def by_member(chosen: RunFilter) -> Query:
     return _by_run(chosen, ["team_name", "leader_name", "agent_name"], source="tree")
 
 
+# of a run, a name and an author the latest score counts; words have no mean
+_COUNTED = """counted as (
+    select s.*, case s.value::varchar when 'true' then 1 when 'false' then 0 else try_cast(s.value as double) end as number
+    from scores s where {fits}
+    qualify row_number() over (partition by run_id, name, author order by created_at desc, rowid desc) = 1
+)"""
+
+
+def by_score(chosen: RunFilter) -> Query:
+    """One row for each score's name and each agent: how many runs have it, and the mean of those that are numbers."""
+    part, fits, params = _picked(chosen)
+    sql = f"""
+with {part}{_COUNTED.format(fits=fits.format("s"))}
+select s.name as score, l.agent_name, count(distinct s.run_id) as runs, count(distinct s.author) as authors,
+       count(*) as scores, avg(s.number) as mean, min(s.number) as lowest, max(s.number) as highest,
+       max(s.created_at) as last_at
+from counted s join launches l using (run_id) group by all order by score, l.agent_name"""  # noqa: S608 - as above
+    return sql, params
+
+
+def list_scores(chosen: RunFilter) -> Query:
+    """One row for each score that counts, oldest first."""
+    part, fits, params = _picked(chosen)
+    sql = f"""
+with {part}{_COUNTED.format(fits=fits.format("s"))}
+select s.run_id, s.name as score, s.value::varchar as value, s.comment, s.author, s.created_at
+from counted s order by s.created_at, s.run_id, s.name"""  # noqa: S608 - as above
+    return sql, params
+
+
 def _picked(chosen: RunFilter) -> tuple[str, str, list[Any]]:
     """The part `chosen` of a query, the condition that a row's run is in it, its parameters; all runs need none."""
     where, params = chosen.where()

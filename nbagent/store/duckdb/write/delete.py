@@ -32,6 +32,7 @@ _TABLES = {
     "cancel_requests": "true",
     "decision_requests": "true",
     "answers": "recording is null",
+    "scores": "true",
 }
 _FAMILIES = """
 with recursive family as (

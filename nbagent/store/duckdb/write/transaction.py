@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from nbagent.core import one_line
 from nbagent.errors import NBAgentError, RunIdInUseError, StoreError
 from nbagent.store.commands import (
+    AddScore,
     AppendRows,
     BatchRecord,
     BatchRows,
@@ -230,7 +231,7 @@ class _Transaction:
                 self._row("attempt_ends", codec.end_row(write.run_id, write.attempt, write.end))
                 self._add_calls(write)
                 self._add_answer(write)
-            case ImportAnswers() | ForgetRuns() | GiveCosts():
+            case ImportAnswers() | ForgetRuns() | GiveCosts() | AddScore():
                 return self._add_upkeep(write)
             case AppendRows():
                 if (write.run_id, write.attempt) in ended:
@@ -262,7 +263,9 @@ class _Transaction:
             keys = write.keys
             self._row("answers", (keys.cache_key, keys.session_key, write.run_id, since, None))
 
-    def _add_upkeep(self, write: ImportAnswers | ForgetRuns | GiveCosts) -> int:
+    def _add_upkeep(self, write: ImportAnswers | ForgetRuns | GiveCosts | AddScore) -> int:
+        if isinstance(write, AddScore):
+            return self._add_score(write)
         if isinstance(write, GiveCosts):
             return give_costs(self.con, write.costs)
         if isinstance(write, ForgetRuns):
@@ -289,6 +292,13 @@ class _Transaction:
                 self.heard.append(request)
                 key = [request.run_id, request.step, request.tool_call_id]
                 self.statements.append((_DECISION_SEEN, key))
+
+    def _add_score(self, write: AddScore) -> bool:
+        known = self.con.execute("select 1 from launches where run_id = ?", [write.run_id]).fetchone()
+        if known is None and write.run_id not in self.launched:
+            return False
+        self._row("scores", codec.score_row(write))
+        return True
 
     def _add_launch(self, write: Launch) -> LaunchResult:
         run_id, session_id = write.row["run_id"], write.row["session_id"]
