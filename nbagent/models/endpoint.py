@@ -94,6 +94,7 @@ class Endpoint:
             key=key,
             headers={**self.row.headers, **await self._auth_headers(key), **self._headers()},
             api=self._api,
+            reasoning_tag=self.row.reasoning_tag,
             sends_finish_reason=self.row.sends_finish_reason
             and (row_at(url) or self.row).sends_finish_reason,
         )

@@ -64,6 +64,7 @@ class Provider:
     - `native_background`: it can run a response on its own side; `keeps_responses`: it keeps the items of earlier
       responses, so that they need not be sent back whole.
     - `sends_finish_reason`: False for a server whose streams may end with their mark and no word on why.
+    - `reasoning_tag`: the name of a tag, besides think and thought, in which reasoning stands at the start of its texts.
     - `usage`: "include_usage" is told with a stream that is asked for it, "always" with every stream, unasked, and
       "never" with none.
     - `setting_names`: what it calls a setting where that is another name than ours; `chat_fields`: what every Chat
@@ -98,6 +99,7 @@ class Provider:
     schema_with_tools: bool = True
     limit_parameter: LimitParameter = "max_tokens"
     reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
+    reasoning_tag: str | None = None
     replays_reasoning: bool | None = None
     usage: UsageHabit = "include_usage"
     native_background: bool = False

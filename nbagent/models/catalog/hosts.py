@@ -26,7 +26,8 @@ HOSTS = (
     ),
     # https://docs.aws.amazon.com/bedrock/latest/userguide/inference-chat-completions.html and .../endpoints.html
     # (2026-11-30): a Bedrock API key as bearer token; AWS_REGION, AWS_DEFAULT_REGION and AWS_BEDROCK_BASE_URL are what
-    # https://github.com/openai/openai-node/blob/HEAD/bedrock.md reads
+    # https://github.com/openai/openai-node/blob/HEAD/bedrock.md reads; gpt-oss thinks in <reasoning> at the start of its
+    # text (https://github.com/CherryHQ/cherry-studio/issues/10225, 2026-11-30)
     Provider(
         name="bedrock",
         label="Amazon Bedrock, its OpenAI-compatible endpoint",
@@ -36,6 +37,7 @@ HOSTS = (
         region_variables=("AWS_REGION", "AWS_DEFAULT_REGION"),
         key_variable="AWS_BEARER_TOKEN_BEDROCK",
         limit_parameter="max_completion_tokens",
+        reasoning_tag="reasoning",
         price_key="aws:{}".format,
         notes="the models that the endpoint serves; not Bedrock's own API",
     ),

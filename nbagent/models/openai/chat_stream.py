@@ -26,6 +26,7 @@ from nbagent.models.replies.end_errors import early_end, error_from_end
 from nbagent.models.replies.finish_reasons import finish_reason_of, finish_word
 from nbagent.models.replies.lenient import (
     MISREADINGS,
+    SHORTEST_SNAPSHOT,
     error_from_shape,
     name_in,
     objects_in,
@@ -77,6 +78,7 @@ class ChatStreamParser:
         self._in_one_piece = False  # the answer came as one message, not as a stream
         self._text: list[str] = []
         self._reasoning: list[str] = []
+        self._thought_characters = 0
         self._refusal: list[str] = []
         self._calls: list[_OpenCall] = []
         self._by_index: dict[int, _OpenCall] = {}
@@ -88,7 +90,7 @@ class ChatStreamParser:
         self._pairing = SurrogateJoiner()
         self._reasoning_field: str | None = None
         self._extra: dict[str, Any] = {}
-        self._tags = ThinkTags()
+        self._tags = ThinkTags(target.reasoning_tag)
 
     @property
     def ended(self) -> bool:
@@ -161,7 +163,7 @@ class ChatStreamParser:
         if refusal is not None and finish == "stop":
             finish = "refusal"
         raw = "".join(self._text) + ("\ufffd" if self._pairing.half else "")
-        thought, text = apart(raw, whole=finish == "stop")
+        thought, text = apart(raw, whole=finish == "stop", own=self._target.reasoning_tag)
         usage = usage_of(self._usage)
         return ReplyFinished(
             text=text,
@@ -264,7 +266,7 @@ class ChatStreamParser:
         if len(delta) > 1 or not content:
             for name in _REASONING_FIELDS:
                 if thought := delta.get(name):
-                    take_text(thought, thoughts, thoughts, self._target)
+                    self._take_thought(thought, thoughts)
                     if name != "reasoning_details":
                         self._reasoning_field = name
                     break
@@ -276,6 +278,18 @@ class ChatStreamParser:
                 self._take_call({"index": 0, "function": function})
             if delta.get("refusal"):
                 self._refusal.append(text_in(delta["refusal"], self._target))
+
+    def _take_thought(self, thought: Any, thoughts: list[str]) -> None:
+        """Take a piece of reasoning; of all that there is so far, sent once more, only what it adds."""
+        known = len(thoughts)
+        take_text(thought, thoughts, thoughts, self._target)
+        if len(thoughts) != known + 1 or len(thoughts[-1]) <= self._thought_characters:
+            self._thought_characters += sum(map(len, thoughts[known:]))
+            return
+        whole = "".join((*self._reasoning, *thoughts[:known]))
+        if len(whole) >= SHORTEST_SNAPSHOT and thoughts[-1].startswith(whole):
+            thoughts[-1] = thoughts[-1][len(whole) :]
+        self._thought_characters = len(whole) + len(thoughts[-1])
 
     def _take_call(self, part: Mapping[str, Any]) -> None:
         function = part.get("function") or {}

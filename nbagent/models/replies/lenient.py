@@ -19,6 +19,8 @@ _THINKING = frozenset(
 )
 _TEXT_NAMES = ("text", "content", "value", "thinking", "reasoning", "summary")
 
+SHORTEST_SNAPSHOT = 3  # characters; a piece that begins with fewer may well be a new one
+
 
 def error_from_shape(error: Exception, payload: object, target: RequestTarget) -> Exception:
     """Return the error for a chunk whose parts are of types that nobody can read."""
@@ -125,7 +127,10 @@ def _merge(value: Mapping[str, Any], into: dict[str, Any]) -> None:
 
 
 def _join_details(pieces: list[Mapping[str, Any]], whole: list[dict[str, Any]]) -> None:
-    """Join the pieces of a detail: those of one type and place that follow each other."""
+    """Join the pieces of a detail: those of one type and place that follow each other.
+
+    MiniMax documents that each holds all of the text so far, and most of its servers send what is new.
+    """
     for piece in pieces:
         last = whole[-1] if whole else None
         if last is None or any(last.get(name) != piece.get(name) for name in ("type", "index", "format")):
@@ -134,6 +139,7 @@ def _join_details(pieces: list[Mapping[str, Any]], whole: list[dict[str, Any]]) 
         for name, value in piece.items():
             joined = name in ("text", "summary", "data") and isinstance(value, str)
             if joined and isinstance(last.get(name), str):
-                last[name] += value
+                again = len(last[name]) >= SHORTEST_SNAPSHOT and value.startswith(last[name])
+                last[name] = value if again else last[name] + value
             elif value is not None:
                 last[name] = value

@@ -14,7 +14,6 @@ from nbagent.models.protocol import ModelEvent, ReasoningDelta, TextDelta, TextR
 # the second is what Gemini's compatible endpoint writes
 _CLOSED_BY = {"<think>": "</think>", "<thought>": "</thought>"}
 _CLOSING = "</think>"
-_AT_THE_START = (*_CLOSED_BY, *_CLOSED_BY.values())
 _QUOTES = "`'\"\u201c\u2018\u201d\u2019"
 _SENTENCE_ENDS = ".!?:;…)。！？"  # noqa: RUF001 - full-width ones end Chinese thoughts
 
@@ -22,13 +21,25 @@ _SENTENCE_ENDS = ".!?:;…)。！？"  # noqa: RUF001 - full-width ones end Chin
 class ThinkTags:
     """Takes pieces of raw text, gives events. `found` is True once something of it was no answer.
 
-    Invariant: what was given as text is no reasoning, unless a `TextReclassified` follows.
+    `own` is the name of a tag that this provider's servers use besides. Invariant: what was given as text is no
+    reasoning, unless a `TextReclassified` follows.
     """
 
-    __slots__ = ("_closing", "_given", "_held", "_raw_thought", "_state", "found")
+    __slots__ = (
+        "_at_the_start",
+        "_closed_by",
+        "_closing",
+        "_given",
+        "_held",
+        "_raw_thought",
+        "_state",
+        "found",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, own: str | None = None) -> None:
         self.found = False
+        self._closed_by = _CLOSED_BY | {f"<{own}>": f"</{own}>"} if own else _CLOSED_BY
+        self._at_the_start = (*self._closed_by, *self._closed_by.values())
         self._state: Literal["start", "thought", "watch", "answer"] = "start"
         self._held = ""  # may be the beginning of a tag
         self._given: list[str] = []  # the text so far, while a closing tag may still come
@@ -75,14 +86,14 @@ class ThinkTags:
     def _begin(self, text: str, *, over: bool) -> str:
         """Decide what a text begins with; return what is to be read further."""
         body = text.lstrip()
-        for tag in _AT_THE_START:
+        for tag in self._at_the_start:
             if body.startswith(tag):
                 self.found = True
-                if tag in _CLOSED_BY:
-                    self._state, self._closing = "thought", _CLOSED_BY[tag]
+                if tag in self._closed_by:
+                    self._state, self._closing = "thought", self._closed_by[tag]
                     self._raw_thought = [text[: len(text) - len(body)] + tag]
                 return body[len(tag) :]
-        if not over and any(tag.startswith(body) for tag in _AT_THE_START):
+        if not over and any(tag.startswith(body) for tag in self._at_the_start):
             self._held = text
             return ""
         # an answer in JSON or code says of tags what it likes
@@ -134,11 +145,11 @@ class ThinkTags:
             events.append(TextDelta(text))
 
 
-def apart(text: str, *, whole: bool) -> tuple[str, str]:
+def apart(text: str, *, whole: bool, own: str | None = None) -> tuple[str, str]:
     """Return the reasoning and the answer that a whole text holds; see `ThinkTags.rest` for `whole`."""
-    if "<th" not in text and "</th" not in text:
+    if "<th" not in text and "</th" not in text and not (own and f"{own}>" in text):
         return "", text
-    tags = ThinkTags()
+    tags = ThinkTags(own)
     thoughts: list[str] = []
     answers: list[str] = []
     for event in (*tags.feed(text), *tags.rest(whole=whole)):

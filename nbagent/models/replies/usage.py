@@ -53,7 +53,8 @@ def usage_of(usage: Mapping[str, Any] | None) -> Usage:
     given = _first(usage.get("prompt_tokens"), usage.get("input_tokens"))
     made = _first(usage.get("completion_tokens"), usage.get("output_tokens"))
     total = _count(usage.get("total_tokens"))
-    cost = _dollars(usage.get("cost"))
+    cost = usage.get("cost")  # Perplexity's is an object of its parts
+    cost = _dollars(cost.get("total_cost") if isinstance(cost, Mapping) else cost)
     if not (given or made or total or cost):
         return _NOTHING  # zeros are how some servers say that they did not count
     read, written = _most(_READ, prompt, usage), _most(_WRITTEN, prompt, usage)

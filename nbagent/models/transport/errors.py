@@ -85,7 +85,7 @@ class RequestTarget:
     """Who is asked: what requests carry (`base_url`, `headers`), and the values that messages name.
 
     `key` is here only to be cut out of what is shown. `sends_finish_reason` is False for a server whose
-    streams end without one, as its row says.
+    streams end without one, `reasoning_tag` the tag of its own around reasoning, as its row says.
     """
 
     provider: str
@@ -97,6 +97,7 @@ class RequestTarget:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # their names in lower case
     api: Api = CHAT_COMPLETIONS
     sends_finish_reason: bool = True
+    reasoning_tag: str | None = None
 
     @property
     def shown_url(self) -> str:
