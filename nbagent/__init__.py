@@ -11,6 +11,7 @@ Where things are, from the top down; each module imports only from below itself:
     agent team session  Agent, Team: what a user holds; Session: a conversation by its id, and as data
     batch               a prompt over a table: thousands of runs as one, and their answers as a DataFrame
     evaluation          the same prompts to several agents: side by side, or scored and compared with an earlier time
+    guests              agents of other frameworks, run as our own
     plots               pictures of runs over time, of cost and latency
     frames              DataFrames from the store's SQL: runs, sql, metrics
     runtime             the background thread; launch, queue, cancel, time limits; the live Run
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     )
     from nbagent.evaluation import Evaluation, compare, contains, evaluate, exact, judge, regex, within
     from nbagent.frames import metrics, runs, sql
+    from nbagent.guests import guest
     from nbagent.maintenance import clear_runs, doctor, export_answers, export_runs, import_answers, reprice
     from nbagent.mcp import MCPServer
     from nbagent.models import OpenAIChat, OpenAIResponses, Provider, register_provider
@@ -88,6 +90,7 @@ _PUBLIC = {
     "metrics": "frames",
     "runs": "frames",
     "sql": "frames",
+    "guest": "guests",
     "MCPServer": "mcp",
     "OpenAIChat": "models",
     "OpenAIResponses": "models",
@@ -154,6 +157,7 @@ __all__ = [
     "export_runs",
     "gather",
     "get",
+    "guest",
     "import_answers",
     "judge",
     "metrics",
@@ -173,6 +177,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use, so that `import nbagent` costs next to nothing."""
+    if name == "events":  # the classes of what a run tells, as a module
+        return importlib.import_module("nbagent.events")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'nbagent' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"nbagent.{_PUBLIC[name]}"), name)
@@ -181,7 +187,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "events"})
 
 
 def _prepare_kernel() -> None:

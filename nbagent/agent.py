@@ -154,8 +154,7 @@ class Agent:
             callbacks=callbacks if callbacks != Callbacks() else None,
         )
         self._last_session = run.session_id
-        if self.model is None and settings.get("model") is None:
-            _say_demo()
+        self._say_demo()
         return run
 
     def forecast(
@@ -262,8 +261,7 @@ class Agent:
             tags=tags or {},
         )
         batch = start_batch(plan, source_of(rows), index_of(rows))
-        if self.model is None and settings.get("model") is None:
-            _say_demo()
+        self._say_demo()
         return batch
 
     def run(self, prompt: str, *, background: bool = False, **options: Any) -> RunOutput:
@@ -352,6 +350,13 @@ class Agent:
         """Go on with a stopped run of this agent, with its tools as they are now; see `Run.resume`."""
         return runtime.current().resume(run_id, agent=self, **options)
 
+    def _say_demo(self) -> None:
+        """Say once in a process that nobody named a model, where that is so."""
+        if self.model is None and settings.get("model") is None and "demo" not in _said:
+            _said.append("demo")
+            how = how_to_set("model", '"openai:..."')
+            say(f"no model is set: the demo model answers ({how} sets a real one)")
+
     def _approving(self, on_approval: OnApproval | None) -> Agent:
         return self if on_approval is None else replace(self, on_approval=on_approval)
 
@@ -415,14 +420,6 @@ class Agent:
 def _check_prompt(prompt: Any) -> None:
     if not isinstance(prompt, str):
         raise PromptError(f"the prompt is {prompt!r}", "give it as text; other values go in files=[...]")
-
-
-def _say_demo() -> None:
-    """Say once in a process that nobody named a model."""
-    if "demo" not in _said:
-        _said.append("demo")
-        how = how_to_set("model", '"openai:..."')
-        say(f"no model is set: the demo model answers ({how} sets a real one)")
 
 
 def _pending(run: Run) -> RunOutput:

@@ -120,6 +120,7 @@ class AgentSpec:
     """
 
     kind: ClassVar[str] = "agent"  # as in `runs.kind`: how it is run
+    resumable: ClassVar[bool] = True  # a stopped run can go on from the middle
     name: str
     model: str
     instructions: str = ""

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from nbagent.agent import Agent
 from nbagent.errors import ConfigurationError, UnknownOptionError, did_you_mean
+from nbagent.guests import as_runnable
 from nbagent.runtime import HasModel, ResolvedAgent, Runnable
 from nbagent.spec import Mode, OnApproval, TeamSpec
 
@@ -17,7 +18,7 @@ from nbagent.spec import Mode, OnApproval, TeamSpec
 class Team(Agent):
     """A leader with members, ready to run in the background of a notebook; its verbs are those of `Agent`.
 
-    `members` are agents or teams with names of their own. In mode "coordinate" the leader hands out work, to
+    `members` are agents, teams or guests with names of their own; agents of other frameworks as they are. In mode "coordinate" the leader hands out work, to
     several at once where it likes, and writes the answer; in "route" one member's answer is the answer; in
     "broadcast" all members get the prompt at once and the leader merges what they say. `model`,
     `instructions`, `tools`, `output_schema` and `settings` are the leader's; a member without a model uses
@@ -32,7 +33,7 @@ class Team(Agent):
     ['The capital of France is Paris.']
     """
 
-    members: Sequence[Runnable] = ()
+    members: Sequence[Any] = ()
     mode: Mode = "coordinate"
     name: str = "team"
     store_member_responses: bool = True
@@ -45,7 +46,7 @@ class Team(Agent):
         own = super().resolved(output_schema=output_schema, timeout=timeout, leader=leader)
         try:
             above: HasModel = self if self.model is not None or leader is None else leader
-            members = tuple(member.resolved(leader=above) for member in self.members)
+            members = tuple(member.resolved(leader=above) for member in self._runnables())
         except RecursionError:
             raise ConfigurationError(
                 f"team {self.name!r} is a member of itself", "leave it out of the members of its members"
@@ -71,18 +72,23 @@ class Team(Agent):
                 f"team {self.name!r} has members={self.members!r:.80}",
                 "give a list of agents: members=[analyst, writer]",
             )
-        for member in self.members:
-            if not isinstance(member, Runnable):
-                raise ConfigurationError(
-                    f"{member!r:.80} is a member of team {self.name!r} and no Agent",
-                    "give agents or teams: members=[Agent(...), ...]",
-                )
-        name, times = Counter(member.name for member in self.members).most_common(1)[0]
+        name, times = Counter(member.name for member in self._runnables()).most_common(1)[0]
         if times > 1:
             raise ConfigurationError(
                 f"{times} members of team {self.name!r} are named {name!r}",
                 'give each a name of its own: Agent(name="analyst", ...)',
             )
+
+    def _runnables(self) -> tuple[Runnable, ...]:
+        """Return the members, objects of other frameworks as guests. Raises ConfigurationError."""
+        found = [(member, as_runnable(member)) for member in self.members]
+        for member, runnable in found:
+            if runnable is None:
+                raise ConfigurationError(
+                    f"{member!r:.80} is a member of team {self.name!r} and no Agent",
+                    "give agents, teams or guests: members=[Agent(...), ...]",
+                )
+        return tuple(runnable for _, runnable in found if runnable is not None)
 
 
 def _not_waiting(member: ResolvedAgent, on_approval: OnApproval) -> ResolvedAgent:

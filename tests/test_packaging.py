@@ -100,7 +100,7 @@ def test_every_library_imported_is_a_dependency():
         imported.target.partition(".")[0]
         for path in MODULES
         for imported in imports_of(path)
-        if not imported.typing_only and room_of(path) != "adapters"
+        if not imported.typing_only and room_of(path) != "guests"
     }
     foreign = imported - sys.stdlib_module_names - {"nbagent"} - OPTIONAL
     missing = {name for name in foreign if DISTRIBUTION_OF.get(name, name).lower() not in declared}

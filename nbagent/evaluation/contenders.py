@@ -7,6 +7,7 @@ from typing import Any
 
 from nbagent.agent import Agent
 from nbagent.errors import UnknownModelError
+from nbagent.guests import as_runnable
 from nbagent.models import Model, model_name, resolve_model
 
 
@@ -34,9 +35,11 @@ def contenders_of(given: Any, verb: str) -> dict[str, Any]:
 
 
 def _agent(one: Any, verb: str) -> Any:
-    """Return an agent for a model; whatever can start runs is one already."""
+    """Return an agent for a model, a guest for another framework's; whatever can start runs is one already."""
     if hasattr(one, "start"):
         return one
+    if not isinstance(one, str | Model | list | tuple) and (runnable := as_runnable(one)) is not None:
+        return runnable
     if isinstance(one, str | Model | list | tuple):
         return Agent(model=one)
     raise UnknownModelError(
@@ -46,4 +49,4 @@ def _agent(one: Any, verb: str) -> Any:
 
 
 def _name(one: Any, agent: Any) -> str:
-    return str(one.name) if one is agent else model_name(resolve_model(one))
+    return str(agent.name) if hasattr(agent, "obj") or one is agent else model_name(resolve_model(one))

@@ -83,10 +83,13 @@ def launched_agent(options: Line, names: Mapping[str, Any]) -> Agent:
 
 
 def agent_named(name: str, names: Mapping[str, Any]) -> Agent:
-    """Return the notebook's agent or team of that name. Raises UnknownNameError."""
+    """Return the notebook's agent or team of that name, another framework's agent as a guest. Raises UnknownNameError."""
     from nbagent.agent import Agent
+    from nbagent.guests import as_runnable
 
     found = names.get(name)
+    if not isinstance(found, Agent) and found is not None:
+        found = as_runnable(found, name)
     if isinstance(found, Agent):
         return found
     known = [known for known, value in names.items() if isinstance(value, Agent)]

@@ -24,7 +24,7 @@ from nbagent.runtime.batch_launcher import BatchLauncher
 from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.execution.callbacks import Callbacks
 from nbagent.runtime.execution.event_stream import RunEvents
-from nbagent.runtime.execution.executor import Executor
+from nbagent.runtime.execution.executor import Executor, register_runner
 from nbagent.runtime.execution.history import as_sent, whole
 from nbagent.runtime.launch.forecast import Forecast, forecast
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models
@@ -67,6 +67,7 @@ __all__ = [
     "gather",
     "get",
     "notebook_names",
+    "register_runner",
     "report_repriced",
     "reprice",
     "resume",

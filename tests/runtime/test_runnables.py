@@ -31,7 +31,7 @@ T = 10
 class GuestSpec(AgentSpec):
     """The spec of a guest's agent."""
 
-    kind: ClassVar[str] = "guest"
+    kind: ClassVar[str] = "visitor"
 
 
 class Guest:
@@ -71,11 +71,11 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str) -> It
     info = tmp_path / "guests_of_tests-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: guests-of-tests\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[nbagent.runnables]\nguest = {entry}\n")
+    (info / "entry_points.txt").write_text(f"[nbagent.runnables]\nvisitor = {entry}\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     yield
     executor = sys.modules["nbagent.runtime.execution.executor"]
-    executor._RUNNERS.pop("guest", None)
+    executor._RUNNERS.pop("visitor", None)
 
 
 @pytest.mark.parametrize("one", [Agent(name="a"), Team(name="t", members=[Agent()]), Guest()])
@@ -89,7 +89,7 @@ def test_a_guest_runs_by_its_packages_entry_point() -> None:
     """Its run is in the record as any other, with its own kind, and can be run again."""
     run = current().launch(Guest().resolved(), LaunchRequest(prompt="abc"))
     output = run.result(timeout=T)
-    assert (output.content, output.kind, run.text) == ("guest: cba", "guest", "guest: cba")
+    assert (output.content, output.kind, run.text) == ("guest: cba", "visitor", "guest: cba")
     assert current().stored(run.run_id) == output
     again = current().launch(Guest().resolved(), LaunchRequest(prompt="xyz"))
     assert again.result(timeout=T).content == "guest: zyx"
@@ -105,7 +105,7 @@ def test_a_guest_is_a_teams_member(provider: ScriptedProvider) -> None:
     assert output.content == "done"
 
 
-@pytest.mark.parametrize("kind", ["guest", "crew", ""])
+@pytest.mark.parametrize("kind", ["visitor", "crew", ""])
 def test_a_kind_that_nothing_runs_is_named(kind: str) -> None:
     """Without its package the run fails with what is missing and where it is looked for."""
     with pytest.raises(ConfigurationError, match=f"nothing here runs {kind!r}\ninstall the package"):
@@ -118,8 +118,8 @@ def test_a_kind_that_nothing_runs_is_named(kind: str) -> None:
 )
 def test_an_entry_point_that_cannot_be_used_is_named(entry: str) -> None:
     """A missing module, a missing name and what is no function are errors in two lines that name the package."""
-    with pytest.raises(ConfigurationError, match=r"'guest' .*guests-of-tests") as caught:
-        runner_of("guest")
+    with pytest.raises(ConfigurationError, match=r"'visitor' .*guests-of-tests") as caught:
+        runner_of("visitor")
     assert entry in caught.value.what
     assert len(str(caught.value).splitlines()) == 2
 
@@ -129,7 +129,7 @@ def test_a_run_of_an_unknown_kind_fails_in_two_lines() -> None:
     run = current().launch(Guest().resolved(), LaunchRequest(prompt="abc"))
     output = run.wait(timeout=T)
     assert (output.status, output.error_type) == (nb.RunStatus.error, "ConfigurationError")
-    assert (output.error or "").splitlines()[0] == "nothing here runs 'guest'"
+    assert (output.error or "").splitlines()[0] == "nothing here runs 'visitor'"
 
 
 class _Recording(KernelExecutor):

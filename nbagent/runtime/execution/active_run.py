@@ -403,7 +403,8 @@ class ActiveRun:
 
     def _is_left_paused(self) -> bool:
         """True if the kernel ends while a person is waited for: the run stays paused until it is adopted."""
-        return self.stop_reason == "kernel_died" and not self.lost and bool(self.record.pending_approvals)
+        may = self.agent.spec.resumable and not self.lost
+        return self.stop_reason == "kernel_died" and may and bool(self.record.pending_approvals)
 
     def _stored(self, written: concurrent.futures.Future[bool] | None = None) -> None:
         """Wake those who wait: after the commit, or once it has been waited for long enough."""

@@ -73,6 +73,11 @@ def runner_of(kind: str) -> Runner:
     return _RUNNERS.setdefault(kind, cast("Runner", runner))
 
 
+def register_runner(kind: str, runner: Runner) -> None:
+    """Say what runs specs of this kind; for kinds of this package's own rooms."""
+    _RUNNERS[kind] = runner
+
+
 async def _run_agent(
     agent: ResolvedAgent, state: LoopState, context: LoopContext, _start_member: StartChild
 ) -> None:

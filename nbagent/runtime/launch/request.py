@@ -86,7 +86,9 @@ def check_models(agent: ResolvedAgent, *, bounded: bool = False) -> None:
     """
     agent.model.check()
     bounded = bounded or agent.spec.limits.max_cost_usd is not None
-    for model in alternatives(agent.model) if bounded else ():
+    # a guest's model may be known only once it is asked
+    known = bounded and getattr(agent.model, "is_told", True)
+    for model in alternatives(agent.model) if known else ():
         _check_price(model)
     for member in agent.members:
         check_models(member, bounded=bounded)

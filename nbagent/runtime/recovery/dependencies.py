@@ -59,6 +59,8 @@ def find_dependencies(
     on. `schema` is looked at before those of the sources. Raises ConfigurationError, which names all that is
     missing or changed.
     """
+    if "guest" in data:
+        return _guest(data, sources, schema)
     problems: list[str] = []
     tools = [_tool(wanted, sources, names, problems, as_it_was=as_it_was) for wanted in data["tools"]]
     if MASK in str(data["settings"].get("extra_body", "")):
@@ -98,6 +100,23 @@ def find_dependencies(
     return ResolvedAgent(spec=spec, model=model, members=members)
 
 
+def _guest(
+    data: Mapping[str, Any], sources: Sequence[ResolvedAgent], schema: OutputSchema | None
+) -> ResolvedAgent:
+    """Return a guest's run as it was, of the object that is at hand. Raises ConfigurationError."""
+    found = next((one for one in sources if "guest" in one.spec.to_data()), None)
+    if found is None:
+        name, told = data["name"], data["guest"]
+        raise ConfigurationError(
+            f"guest {name!r}, a {told['type']} of {told['framework']}, is not defined here",
+            f"run the cell that makes it, and pass it: agent=nb.guest(..., name={name!r})",
+        )
+    limits = _made(Limits, data["limits"])
+    return replace(
+        found, spec=replace(found.spec, limits=limits, output_schema=schema or found.spec.output_schema)
+    )
+
+
 def resolve_given(
     data: Mapping[str, Any],
     agent: Runnable,
@@ -132,7 +151,14 @@ def resolve_given(
 
 
 def _check_kind(data: Mapping[str, Any], agent: Runnable, found: ResolvedAgent) -> None:
-    """Refuse an agent for a team's run and a team for an agent's: their conversations differ."""
+    """Refuse an agent for a team's run and a team for an agent's, a guest for neither: their conversations differ."""
+    is_guest = "guest" in found.spec.to_data()
+    if ("guest" in data) != is_guest:
+        was, given = ("a guest", "none") if "guest" in data else ("no guest", "one")
+        raise ConfigurationError(
+            f"the run is one of {was}, {data['name']!r}, and {agent.name!r} is {given}",
+            "pass what ran as agent=, or start anew with this one",
+        )
     if ("members" in data) != isinstance(found.spec, TeamSpec):
         was, given = ("a team", "an agent") if "members" in data else ("an agent", "a team")
         raise ConfigurationError(

@@ -91,6 +91,7 @@ class Resumer:
         self.thread.forbid_blocking("resume()")
         stopped = self._load(key)
         _check_resumable(stopped.output)
+        _check_guest(stopped)
         found = self._resolve(stopped, agent, output_schema, as_it_was=True)
         settings = found.spec.settings
         if limits is not None and limits.max_output_tokens is not None:
@@ -107,6 +108,7 @@ class Resumer:
         `resume`.
         """
         _check_texts(stopped.output)
+        _check_guest(stopped)
         found = self._resolve(stopped, agent, None, as_it_was=True)
         state = replace(self._state(stopped, found, from_partial=False), decided=decided)
         return self._begin(stopped, found, state, ends=abandoned_end(stopped))
@@ -266,6 +268,17 @@ def _check_resumable(output: RunOutput) -> None:
         )
         raise ConfigurationError(f"run {output.run_id!r} is {done}: there is nothing to resume", _ANEW)
     _check_texts(output)
+
+
+def _check_guest(stopped: StoredRun) -> None:
+    """Refuse to go on with a guest's run: where it stood is known to its framework alone."""
+    told = stopped.spec.get("guest")
+    if told is not None:
+        raise ConfigurationError(
+            f"run {stopped.output.run_id!r} is one of a guest, {stopped.spec['name']!r} of {told['framework']}: "
+            "it cannot go on from where it stood",
+            _ANEW,
+        )
 
 
 def _check_texts(output: RunOutput) -> None:
