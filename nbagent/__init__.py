@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         StoreError,
         WaitTimeout,
     )
-    from nbagent.evaluation import Evaluation, compare, contains, evaluate, exact, judge, regex, within
+    from nbagent.evaluation import Evaluation, compare, contains, diff, evaluate, exact, judge, regex, within
     from nbagent.frames import metrics, runs, sql
     from nbagent.guests import guest
     from nbagent.maintenance import clear_runs, doctor, export_answers, export_runs, import_answers, reprice
@@ -82,6 +82,7 @@ _PUBLIC = {
     "WaitTimeout": "errors",
     "Evaluation": "evaluation",
     "contains": "evaluation",
+    "diff": "evaluation",
     "evaluate": "evaluation",
     "exact": "evaluation",
     "judge": "evaluation",
@@ -150,6 +151,7 @@ __all__ = [
     "clear_runs",
     "compare",
     "contains",
+    "diff",
     "doctor",
     "evaluate",
     "exact",

@@ -2,6 +2,7 @@
 
 comparison.py  the same prompts to several agents or models, side by side
 contenders.py  the agents and models that are asked, by their names
+difference.py  what two runs did, step by step
 evaluation.py  `evaluate` and `Evaluation`, what a user holds
 scorers.py     exact, contains, regex, within: from an answer to a score
 judging.py     a model as a scorer: its own batch, its costs apart
@@ -11,8 +12,9 @@ summary.py     means with intervals, regressions        intervals.py  Wilson and
 """
 
 from nbagent.evaluation.comparison import compare
+from nbagent.evaluation.difference import diff
 from nbagent.evaluation.evaluation import Evaluation, evaluate
 from nbagent.evaluation.judging import judge
 from nbagent.evaluation.scorers import contains, exact, regex, within
 
-__all__ = ["Evaluation", "compare", "contains", "evaluate", "exact", "judge", "regex", "within"]
+__all__ = ["Evaluation", "compare", "contains", "diff", "evaluate", "exact", "judge", "regex", "within"]

@@ -8,7 +8,7 @@ row_keys.py  keys of rows as data and as labels       summary.py   what %agent m
 
 from nbagent.frames import metrics
 from nbagent.frames.build import frame_of_rows
-from nbagent.frames.columns import COMPARISON, TABLES, Column, documented, text_of
+from nbagent.frames.columns import COMPARISON, DIFFERENCE, TABLES, Column, documented, text_of
 from nbagent.frames.filters import Filters, run_filter
 from nbagent.frames.listing import runs, sql
 from nbagent.frames.metrics import family
@@ -18,6 +18,7 @@ from nbagent.frames.times import format_moment, moment_of
 
 __all__ = [
     "COMPARISON",
+    "DIFFERENCE",
     "ROWS",
     "TABLES",
     "Column",

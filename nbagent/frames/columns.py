@@ -257,8 +257,10 @@ RUNS: Columns = (
         "string",
         "",
         cached_from="the run whose answer it was given",
+        forked_from="the run whose first steps it shares",
         response_id="a response at the provider",
     ),
+    *_columns("Int64", "", forked_step="how many steps it shares; their calls are in that run's rows alone"),
     *_columns("category", "", mode_requested="where it was to live", mode_effective="where it lived"),
     *_columns("object", "", tags="dict of its tags"),
 )
@@ -343,6 +345,16 @@ COMPARISON: Columns = (
     *_columns("category", "", provider="who serves the model", model="the model"),
     *_columns("string", "", run_id="the run"),
 )
+DIFFERENCE: Columns = (
+    *_columns("Int64", "", step="the step, from 1; 0 is the run as a whole"),
+    *_columns(
+        "category",
+        "",
+        kind="prompt, model, status, answer, text, tool call, tool result, tokens, cost_usd, duration_s",
+    ),
+    *_columns("object", "", a="of the first run; None: it has none", b="of the second run"),
+    *_columns("boolean", "", same="whether they are equal"),
+)
 
 TABLES: dict[str, Columns] = {
     "runs": RUNS,
@@ -356,6 +368,7 @@ TABLES: dict[str, Columns] = {
     "steps": STEPS,
     "messages": MESSAGES,
     "compare": COMPARISON,
+    "diff": DIFFERENCE,
 }
 
 

@@ -31,7 +31,8 @@ class RunOutput(BaseModel):
     A team with `store_member_responses=False` keeps no prompt, message or answer of these.
     `pending_approvals` are the tool calls that a paused run waits for. `cached_from` is the run whose answer
     it was given instead of asking a model: messages, tool calls and members are that run's, and its metrics
-    are 0.
+    are 0. `forked_from` is the run whose first `forked_step` steps it shares: their messages are here too, their
+    calls are that run's alone.
 
     >>> output = Agent(model="demo:assistant").run("What is the capital of Japan?")
     >>> output.content, output.metrics.total_tokens, len(output.messages)
@@ -59,6 +60,8 @@ class RunOutput(BaseModel):
     traceback: str | None = None
     attempt: int = 1
     cached_from: str | None = None
+    forked_from: str | None = None
+    forked_step: int | None = None
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None

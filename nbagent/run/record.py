@@ -57,7 +57,8 @@ class RunLaunch:
     """What is known of a run at its launch and never changes while this attempt lasts.
 
     `created_at` is the run's own; a resumed one's attempt was `resumed_at`, after the `earlier` attempts.
-    `tool_call` is the step and id of the call that started a child run. Where `keeps_texts` is False neither
+    `tool_call` is the step and id of the call that started a child run, `forked` the run whose first steps it
+    shares and how many. Where `keeps_texts` is False neither
     snapshot nor store holds what the run was asked and what it said.
     """
 
@@ -80,6 +81,7 @@ class RunLaunch:
     tool_call: tuple[int, str] | None = None
     keeps_texts: bool = True
     batch_id: str | None = None
+    forked: tuple[str, int] | None = None
 
 
 class RunRecord:
@@ -324,6 +326,8 @@ class RunRecord:
             traceback=end.traceback if end else None,
             attempt=launch.attempt,
             cached_from=self.cached_from,
+            forked_from=launch.forked[0] if launch.forked is not None else None,
+            forked_step=launch.forked[1] if launch.forked is not None else None,
             created_at=launch.created_at,
             started_at=self.started_at,
             finished_at=end.finished_at if end else None,

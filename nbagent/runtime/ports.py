@@ -175,3 +175,7 @@ class RuntimePort(Protocol):
     def retry_run(self, key: str, *, agent: Runnable | None = None) -> LiveRun:
         """Launch the work of a run anew."""
         ...
+
+    def fork_run(self, key: str, step: int = 0, **options: Any) -> LiveRun:
+        """Launch a run that shares the first steps of another one."""
+        ...

@@ -351,6 +351,25 @@ class Run(RunView):
         live = self._runtime.retry_run(self.run_id, agent=agent)
         return Run(live.run_id, live.record.launch.session_id, runtime=self._runtime, live=live)
 
+    def fork(
+        self, step: int = 0, *, prompt: str | None = None, agent: Runnable | None = None, model: Any = None
+    ) -> Run:
+        """Start a new run that begins after a finished step of this one, and return it.
+
+        What came before is shared: it is not asked again, its tools are not called again, and it is not paid again;
+        the new run has its messages, in a session of its own with this one's history copied. `prompt` is at step 0
+        in place of this run's, later a further message of the user. `agent` or `model` (an object, or
+        "provider:name") goes on in another way. Limits count from the fork. `nb.runs()` shows `forked_from` and
+        `forked_step`; of a team's run the leader's steps are meant. Raises ConfigurationError and StoreError.
+
+        >>> first = Agent(model="demo:assistant").start("What is the capital of Peru?")
+        >>> _ = first.wait(timeout=30)
+        >>> first.fork(1, prompt="And Chile?").result(timeout=30).content
+        'The capital of Chile is Santiago.'
+        """
+        live = self._runtime.fork_run(self.run_id, step, prompt=prompt, agent=agent, model=model)
+        return Run(live.run_id, live.record.launch.session_id, runtime=self._runtime, live=live)
+
     def to_frame(self, *, explode: bool | str | None = None) -> pd.DataFrame:
         """The structured output as a DataFrame: a row for each record of the answer.
 

@@ -38,6 +38,7 @@ from nbagent.runtime.recovery.decide_approvals import decide_live, decide_stored
 from nbagent.runtime.recovery.heartbeat import Heartbeat
 from nbagent.runtime.recovery.load import typed_output
 from nbagent.runtime.recovery.resume import Resumer
+from nbagent.runtime.recovery.resume_state import ResumeState
 from nbagent.runtime.recovery.write_builders import launch_write
 from nbagent.runtime.registry import RunRegistry
 from nbagent.runtime.run_handle import Run
@@ -127,9 +128,16 @@ class Runtime:
         return Run(live.run_id, live.record.launch.session_id, runtime=self, live=live)
 
     def start(
-        self, agent: ResolvedAgent, request: LaunchRequest, *, callbacks: Callbacks | None = None
+        self,
+        agent: ResolvedAgent,
+        request: LaunchRequest,
+        *,
+        callbacks: Callbacks | None = None,
+        begins_at: ResumeState | None = None,
     ) -> ActiveRun:
         """Launch a run; return once its row is durable, or after 2 s with `durable` False.
+
+        `begins_at` is where its work begins, by default with its prompt.
 
         On the background thread it returns at once: `await run.launched()` there. Raises PromptError,
         RunIdInUseError, SessionBusyError, and what `model.check()` raises.
@@ -140,7 +148,7 @@ class Runtime:
             check_models(agent)
         check_traces()
         limits = call_limits()  # here, so that an option that does not fit is the launching cell's error
-        live = self._new_run(agent, run_context.as_child(request), callbacks)
+        live = self._new_run(agent, run_context.as_child(request), callbacks, begins_at)
         begin = partial(contextvars.copy_context().run, self._begin, live, limits)
         if self.thread.is_current():
             loop = self.thread.loop
@@ -171,7 +179,11 @@ class Runtime:
                 warnings.warn(text, stacklevel=5)
 
     def _new_run(
-        self, agent: ResolvedAgent, request: LaunchRequest, callbacks: Callbacks | None
+        self,
+        agent: ResolvedAgent,
+        request: LaunchRequest,
+        callbacks: Callbacks | None,
+        begins_at: ResumeState | None,
     ) -> ActiveRun:
         """Build the live run, queue it in its session and hand its row to the store."""
         session_id = request.session_id or str(uuid7())
@@ -202,7 +214,7 @@ class Runtime:
         live = ActiveRun(
             RunRecord(launch), agent, self.services(store),
             launched=launched, has_history=request.in_session, files=request.files, callbacks=callbacks,
-            cache=request.cache if request.member_of_turn is None else None,
+            resumed=begins_at, cache=request.cache if request.member_of_turn is None else None,
         )  # fmt: skip
         self.registry.add(live)
         if request.parent_run_id is not None:
@@ -261,6 +273,11 @@ class Runtime:
     def retry_run(self, key: str, *, agent: Runnable | None = None) -> ActiveRun:
         """Launch the work of a run anew."""
         return self.start(*self.resumer.retry_request(key, agent=agent))
+
+    def fork_run(self, key: str, step: int = 0, **options: Any) -> ActiveRun:
+        """Launch a run that shares the first steps of another one; see `Run.fork` for the options."""
+        agent, request, state = self.resumer.fork_request(key, step, **options)
+        return self.start(agent, request, begins_at=state)
 
     def _begin_attempt(self, live: ActiveRun, takes_turn: bool) -> None:  # noqa: FBT001 - a callback
         """Take up a claimed attempt: queue it in its session, where it takes turns, and let it work."""

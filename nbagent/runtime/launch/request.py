@@ -29,7 +29,8 @@ class LaunchRequest:
     `member_of_turn` is set for a member's own launch, to the turn of its team: it has no part in its
     session's history. `tool_call` and `keeps_texts` are as in `RunLaunch`. `detached`: a run launched inside
     a tool is not stopped with the run that the tool works for. `cache` is a mode of `cache_lookup.py`,
-    `row_key` the row of a batch that the run answers.
+    `row_key` the row of a batch that the run answers. `forked` is the run whose first steps this one shares, and
+    how many.
     """
 
     prompt: str
@@ -48,6 +49,7 @@ class LaunchRequest:
     batch_id: str | None = None
     row_key: str | None = None
     cache: str = "off"
+    forked: tuple[str, int] | None = None
 
     @property
     def in_session(self) -> bool:
@@ -75,6 +77,7 @@ def run_launch(agent: ResolvedAgent, request: LaunchRequest, session_id: str) ->
         tool_call=request.tool_call,
         keeps_texts=request.keeps_texts,
         batch_id=request.batch_id,
+        forked=request.forked,
     )
 
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from nbagent.core import by_place, call_when_done, show_runs, utc_now
+from nbagent.core import by_place, call_when_done, show_runs, utc_now, uuid7
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
 from nbagent.events import FilePart
 from nbagent.loop import LoopState, with_tools
-from nbagent.models import Model
+from nbagent.models import Model, ModelGiven, resolve_model
 from nbagent.run import RunOutput, RunStatus
 from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models
@@ -34,6 +34,7 @@ from nbagent.runtime.recovery.dependencies import (
     notebook_names,
     resolve_given,
 )
+from nbagent.runtime.recovery.fork import copy_history, fork_state
 from nbagent.runtime.recovery.resume_state import ResumeState, next_launch, record_of, resume_state
 from nbagent.runtime.registry import RunRegistry
 from nbagent.runtime.scheduling.background_loop import BackgroundThread
@@ -155,6 +156,39 @@ class Resumer:
             tags=stopped.tags,
         )
         return self._resolve(stopped, agent, output_schema, as_it_was=False), request
+
+    def fork_request(
+        self,
+        key: str,
+        step: int = 0,
+        *,
+        prompt: str | None = None,
+        agent: Runnable | None = None,
+        model: ModelGiven | None = None,
+    ) -> tuple[ResolvedAgent, LaunchRequest, ResumeState | None]:
+        """Return what launches a fork of a run after `step`, and where it begins; None where that is its prompt.
+
+        What came before the run in its session is copied into a new session. Raises as `resume`, and
+        UnknownOptionError for a step that the run has not finished.
+        """
+        self.thread.forbid_blocking("fork()")
+        stopped = self._load(key)
+        output = stopped.output
+        _check_texts(output)
+        state = fork_state(stopped, step, prompt)
+        resolved = self._resolve(stopped, agent, None, as_it_was=False)
+        if model is not None:
+            resolved = replace(resolved, model=resolve_model(model))
+        session_id = str(uuid7())
+        request = LaunchRequest(
+            prompt=output.prompt or "" if prompt is None else prompt,
+            session_id=session_id if copy_history(self.store(), stopped, session_id) else None,
+            label=output.label,
+            files=_files(output),
+            tags=stopped.tags,
+            forked=(output.run_id, step),
+        )
+        return resolved, request, state
 
     def _load(self, key: str) -> StoredRun:
         """Read the run; one that seems unfinished is looked at again after the dead were swept."""

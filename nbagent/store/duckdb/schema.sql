@@ -289,7 +289,9 @@ select
     l.details -> '$.spec'                                             as spec,
     e.content_source,
     coalesce(e.paused_s, p.paused_s)                                  as paused_s,
-    e.error_fields
+    e.error_fields,
+    l.details ->> '$.forked_from'                                     as forked_from,
+    (l.details ->> '$.forked_step')::integer                          as forked_step
 from launches l
 left join (
     select run_id, max(attempt) as attempt, arg_max(owner, attempt) as owner
