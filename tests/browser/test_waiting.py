@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.test_panel import SCRIPTED, own_store, row
+from tests.browser.test_panel import SCRIPTED, own_store, row, settled
 from tests.harness.lab import POLLING_MS
 
 pytestmark = pytest.mark.browser
@@ -44,7 +44,7 @@ NOTIFICATIONS = """() => {
 
 def button(notebook, title: str, word: str):
     """A button of the row of a run that waits."""
-    return row(notebook, 1, title, "paused").get_by_role("button", name=f"{word} pay(amount=5")
+    return settled(row(notebook, 1, title, "paused")).get_by_role("button", name=f"{word} pay(amount=5")
 
 
 def test_what_waits_stands_first_is_counted_and_is_decided_on_in_its_row(lab):
