@@ -177,23 +177,30 @@ export interface Said {
 
 /* ----------------------------------------------------------------- opened run */
 
-export interface StepRow {
+export interface RoleText {
+  role: string;
+  text: string;
+}
+
+/** One bar of a trace: a call of a model or a tool, a pause for a person, or a member with its rows after it. */
+export interface TraceRow {
+  kind: "model" | "tool" | "pause" | "member";
   step: number;
+  name: string;
   status: string;
   at_ms: number;
   ms: number;
-  kind: "model" | "tool";
-  name: string;
+  depth: number;
   note: string;
+  about: string;
+  given: RoleText[];
+  came: RoleText[];
 }
 
-export interface ToolRow {
-  call: string;
-  arguments: string;
-  result: string;
-  status: string;
-  error: string;
-  took: string;
+export interface Setup {
+  instructions: string;
+  tools: { name: string; description: string; parameters: string }[];
+  settings: [string, string][];
 }
 
 export interface MessageRow {
@@ -206,8 +213,8 @@ export interface MessageRow {
 
 export interface Details {
   answer: string;
-  steps: { span_ms: number; rows: StepRow[] };
-  tools: ToolRow[];
+  setup: Setup;
+  steps: { span_ms: number; rows: TraceRow[] };
   messages: MessageRow[];
   left: number;
   prompt: string;

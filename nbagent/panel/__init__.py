@@ -9,6 +9,7 @@ table/row.py    a run as a row of the table                 table/model.py      
 table/widget.py the table's widget, its ticker, displays    table/batches.py    batches' states beside their runs
 table/row_commands.py  cancel, retry, resume from the table table/static_html.py the table without script, and as text
 details/data.py what an opened run shows beside its card    details/view.py     runs opened in the table
+details/run_trace.py  calls, pauses, members on one clock  details/setup.py  its system prompt, tools, settings
 
 Called by the magics on the main thread. Widgets are imported with the first card or table that is displayed.
 """

@@ -63,7 +63,7 @@ def take(notebook: NotebookPage, theme: str) -> None:
     view.locator(".nbagent-c-says").click()
     opened = panel.get_by_role("article", name="opened run")
     opened.locator(".nbagent-prose").wait_for(timeout=10_000)
-    opened.locator(".nbagent-tool summary").click()
+    opened.get_by_role("button", name="price(").click()
     keep(opened, f"opened-{theme}")
 
 

@@ -244,7 +244,7 @@ def filled(lab, name: str, count: int) -> str:
 
 
 def test_a_run_is_opened_and_read(lab):
-    """Enter opens a run: laid-out answer, steps, tool calls, messages, code to copy; Escape closes it."""
+    """Enter opens a run: laid-out answer, its trace with what went in and came out, messages, code to copy; Escape closes it."""
     notebook = lab.open([filled(lab, "opened", 40), "%agent"], height=1200)
     notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     notebook.run_cell(0)
@@ -254,9 +254,10 @@ def test_a_run_is_opened_and_read(lab):
     opened = notebook.output(1).get_by_role("article", name="opened run")
     opened.locator(".nbagent-prose table td", has_text="export rules").wait_for(timeout=60_000)
     assert opened.locator(".nbagent-answer").is_hidden()
-    assert opened.locator(".nbagent-step").count() == 3
-    opened.locator(".nbagent-tool summary").click()
-    assert '"symbol": "NVDA"' in opened.locator(".nbagent-tool").inner_text()
+    kinds = [step.get_attribute("data-kind") for step in opened.locator(".nbagent-step").all()]
+    assert sorted(kinds) == ["member", "member", *["model"] * 4, "tool"]
+    opened.get_by_role("button", name="price(symbol='NVDA'").click()
+    assert '"symbol": "NVDA"' in opened.locator(".nbagent-step-body").inner_text()
     opened.get_by_text("Messages").click()
     assert "You lead a desk of analysts." in opened.inner_text()
     opened.get_by_role("button", name='Copy nb.get("team-1")', exact=True).click()
@@ -266,6 +267,29 @@ def test_a_run_is_opened_and_read(lab):
     notebook.output(1).get_by_role("treegrid").focus()
     notebook.page.keyboard.press("Escape")
     opened.wait_for(state="detached")
+    assert notebook.errors == []
+
+
+def test_two_runs_are_read_beside_each_other(lab):
+    """Compare, and the next run that is opened stands beside the first, on the same clock; each closes by itself."""
+    notebook = lab.open([filled(lab, "beside", 40), "%agent"], height=1400)
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    wait_for_status(notebook, 1, "view", "completed")
+    line(notebook, 1, "view").locator(".nbagent-c-says").click()
+    opened = notebook.output(1).get_by_role("article", name="opened run")
+    opened.locator(".nbagent-step").first.wait_for(timeout=60_000)
+    alone = opened.locator(".nbagent-bar").first.evaluate("el => el.style.width")
+    opened.get_by_role("button", name="Compare").click()
+    line(notebook, 1, "q36").locator(".nbagent-c-says").click()
+    opened.nth(1).locator(".nbagent-step").first.wait_for(timeout=60_000)
+    boxes = [opened.nth(number).bounding_box() for number in range(2)]
+    assert boxes[0]["y"] == boxes[1]["y"]
+    assert boxes[0]["x"] < boxes[1]["x"]
+    assert opened.nth(0).locator(".nbagent-bar").first.evaluate("el => el.style.width") == alone
+    opened.nth(0).get_by_role("button", name="Close").click()
+    opened.nth(1).wait_for(state="detached")
+    assert opened.locator(".nbagent-title").inner_text() == "q36"
     assert notebook.errors == []
 
 
@@ -368,7 +392,7 @@ def test_axe_finds_no_serious_violation_in_either_theme(lab):
     line(notebook, 1, "view").locator(".nbagent-c-says").click()
     opened = notebook.output(1).get_by_role("article", name="opened run")
     opened.locator(".nbagent-prose table").wait_for(timeout=60_000)
-    opened.locator(".nbagent-tool summary").click()
+    opened.locator(".nbagent-step-head").first.click()
     notebook.output(1).get_by_role("searchbox").fill("")
     notebook.output(2).locator(".nbagent-tree").first.wait_for(timeout=60_000)
     notebook.output(3).get_by_role("button", name="Approve").first.wait_for(timeout=60_000)

@@ -65,16 +65,17 @@ def test_steps_stand_on_one_clock():
 
 
 def test_calls_and_messages_are_shown_as_they_were():
-    """Arguments and results that are JSON are indented, others are left; requests read as Python."""
+    """Arguments that are JSON are indented, results that are none are left; an error stands before; requests read as Python."""
     record = a_record()
     request = ToolRequest(tool_call_id="t", name="price", arguments='{"symbol": "NVDA"}')
     record.apply(MessageAdded(message=Message(role="assistant", tool_requests=(request,))))
     record.apply(ToolCallFinished(call=tool_call(1, result="{not json", status="error", error="no price")))
     shown = details_of(record.snapshot())
     assert shown["messages"][0]["calls"] == ["price(symbol='NVDA')"]
-    [call] = shown["tools"]
-    assert call["arguments"] == '{\n  "symbol": "NVDA"\n}'
-    assert (call["result"], call["status"], call["error"]) == ("{not json", "error", "no price")
+    [call] = shown["steps"]["rows"]
+    assert call["given"] == [{"role": "arguments", "text": '{\n  "symbol": "NVDA"\n}'}]
+    assert call["came"] == [{"role": "error", "text": "no price"}, {"role": "result", "text": "{not json"}]
+    assert call["status"] == "error"
 
 
 def test_a_whole_answer_can_be_copied_and_so_can_the_code_that_gets_it():

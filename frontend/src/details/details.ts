@@ -1,20 +1,30 @@
-/* What is recorded of an opened run: steps, tool calls, messages, names. */
+/* What is recorded of an opened run: its setup, its trace, messages, names. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
+import { repeat } from "lit-html/directives/repeat.js";
 import { copyButton } from "../dom";
 import { count } from "../format";
-import type { Details, MessageRow, StepRow, ToolRow } from "../protocol";
+import type { Details, MessageRow, RoleText, Setup, TraceRow } from "../protocol";
 
 type Part = TemplateResult | typeof nothing;
 
-export function sections(details: Details): Part[] {
-  const { steps, tools, messages } = details;
+/** Which bars are unfolded, and how long the clock of all runs beside each other is. */
+export interface TraceView {
+  open: ReadonlySet<string>;
+  toggle(key: string): void;
+  span: number;
+}
+
+export function sections(details: Details, view: TraceView): Part[] {
+  const { setup, steps, messages } = details;
   const more = details.left
     ? html`<p class="nbagent-more">${count(details.left)} earlier messages are in the store</p>`
     : nothing;
   return [
-    steps.rows.length ? section("Steps", steps.rows.length, true, timeline(steps.span_ms, steps.rows)) : nothing,
-    tools.length ? section("Tool calls", tools.length, true, tools.map(toolOf)) : nothing,
+    setup.instructions || setup.tools.length || setup.settings.length
+      ? section("Setup", 0, false, setupOf(setup))
+      : nothing,
+    steps.rows.length ? section("Steps", steps.rows.length, true, trace(steps.rows, view)) : nothing,
     details.traceback ? section("Traceback", 0, false, block(details.traceback)) : nothing,
     messages.length
       ? section("Messages", messages.length + details.left, false, [more, messages.map(messageOf)])
@@ -33,29 +43,56 @@ function section(name: string, number: number, open: boolean, content: unknown):
   </details>`;
 }
 
-/** One bar a call on one clock: who worked when, and for how long. */
-function timeline(span: number, rows: StepRow[]): TemplateResult {
+/** What the run was set up with: system prompt, tools with their definitions, settings. */
+function setupOf({ instructions, tools, settings }: Setup): Part[] {
+  return [
+    instructions ? html`<p class="nbagent-label">System prompt</p>${block(instructions)}` : nothing,
+    tools.length ? html`<p class="nbagent-label">Tools</p>` : nothing,
+    html`${tools.map(
+      (tool) =>
+        html`<details class="nbagent-tool">
+          <summary><code class="nbagent-tool-call">${tool.name}</code><span class="nbagent-tool-note">${firstLine(tool.description)}</span></summary>
+          ${tool.description.includes("\n") ? block(tool.description) : nothing}${block(tool.parameters)}
+        </details>`,
+    )}`,
+    settings.length ? html`<p class="nbagent-label">Settings</p>${pairs(settings)}` : nothing,
+  ];
+}
+
+const firstLine = (text: string): string => text.split("\n", 1)[0] ?? "";
+const keyOf = (row: TraceRow): string => [row.kind, row.depth, row.step, row.at_ms, row.name].join(" ");
+
+/** One bar a call on one clock: who worked when, and for how long; a click shows what went in and came out. */
+function trace(rows: TraceRow[], { open, toggle, span }: TraceView): TemplateResult {
   return html`<ol class="nbagent-steps">
-    ${rows.map((row) => {
-      const style = `left: ${(100 * row.at_ms) / span}%; width: ${Math.max(0.6, (100 * row.ms) / span)}%`;
-      const failed = row.status === "completed" ? "" : `${row.status} · `;
-      return html`<li class="nbagent-step" data-kind=${row.kind} data-status=${row.status}>
-        <span class="nbagent-step-name">${`${row.step}  ${row.name}`}</span>
-        <div class="nbagent-track" aria-hidden="true"><div class="nbagent-bar" style=${style}></div></div>
-        <span class="nbagent-step-note">${failed + row.note}</span>
+    ${repeat(rows, keyOf, (row) => {
+      const key = keyOf(row);
+      const bar = `left: ${(100 * row.at_ms) / span}%; width: ${Math.max(0.6, (100 * row.ms) / span)}%`;
+      const failed = row.status === "completed" || row.kind === "pause" ? "" : `${row.status} · `;
+      const name = row.kind === "model" ? `${row.step} · ${row.name}` : row.name;
+      return html`<li class="nbagent-step" data-kind=${row.kind} data-status=${row.status} style=${`--nb-depth: ${row.depth}`}>
+        <button type="button" class="nbagent-step-head" aria-expanded=${open.has(key)} @click=${() => toggle(key)}>
+          <span class="nbagent-step-name" title=${name}>${name}</span>
+          <span class="nbagent-track" aria-hidden="true"><span class="nbagent-bar" style=${bar}></span></span>
+          <span class="nbagent-step-note">${failed + row.note}</span>
+        </button>
+        ${open.has(key) ? stepBody(row) : nothing}
       </li>`;
     })}
   </ol>`;
 }
 
-function toolOf(call: ToolRow): TemplateResult {
-  const failed = call.status === "completed" ? "" : ` · ${call.status}`;
-  const part = (name: string, text: string): Part =>
-    text ? html`<p class="nbagent-label">${name}</p>${block(text)}` : nothing;
-  return html`<details class="nbagent-tool">
-    <summary><code class="nbagent-tool-call">${call.call}</code><span class="nbagent-tool-note">${call.took}${failed}</span></summary>
-    ${part("Arguments", call.arguments || "{}")}${part("Error", call.error)}${part("Result", call.result)}
-  </details>`;
+function stepBody(row: TraceRow): TemplateResult {
+  const texts = (name: string, list: RoleText[]): Part => {
+    const some = list.filter((one) => one.text);
+    if (!some.length) return nothing;
+    return html`${some.map(
+      ({ role, text }) => html`<p class="nbagent-label">${role === name ? name : `${name}: ${role}`}</p>${block(text)}`,
+    )}`;
+  };
+  return html`<div class="nbagent-step-body">
+    ${row.about ? html`<p class="nbagent-more">${row.about}</p>` : nothing} ${texts("in", row.given)} ${texts("out", row.came)}
+  </div>`;
 }
 
 function messageOf(message: MessageRow): TemplateResult {

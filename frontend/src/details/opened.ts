@@ -6,7 +6,7 @@ import type { Command, Details } from "../protocol";
 import { actionOf, cancels } from "../table/actions";
 import type { TableData } from "../table/model";
 import { treeOf } from "../table/tree";
-import { sections } from "./details";
+import { sections, type TraceView } from "./details";
 import type { OpenedRun } from "./model";
 
 export interface OpenedServices {
@@ -14,6 +14,13 @@ export interface OpenedServices {
   run: OpenedRun;
   command(name: Command, id: string): void;
   close(): void;
+  /** Show the next run that is opened beside this one. */
+  compare(): void;
+  comparing(): boolean;
+  /** Milliseconds on the clock that all opened runs share. */
+  span(): number;
+  /** The run has changed: all opened ones are drawn. */
+  redraw(): void;
 }
 
 export interface OpenedView {
@@ -25,6 +32,11 @@ export interface OpenedView {
 /** Show a run in `home`. */
 export function openedView(home: HTMLElement, id: string, services: OpenedServices): OpenedView {
   const { run, close } = services;
+  const open = new Set<string>();
+  const toggle = (key: string): void => {
+    if (!open.delete(key)) open.add(key);
+    update();
+  };
   const root = document.createElement("article");
   root.className = "nbagent-opened";
   root.setAttribute("aria-label", "opened run");
@@ -37,10 +49,10 @@ export function openedView(home: HTMLElement, id: string, services: OpenedServic
   home.append(root);
 
   const update = (): void => {
-    render(openedTemplate(id, place, services), root);
+    render(openedTemplate(id, place, services, { open, toggle, span: services.span() }), root);
     if (run.card && !endCard) endCard = run.renderCard(place);
   };
-  const unfollow = run.follow(update);
+  const unfollow = run.follow(services.redraw);
   update();
   requestAnimationFrame(() => root.scrollIntoView({ block: "nearest", behavior: "auto" }));
   return {
@@ -53,7 +65,8 @@ export function openedView(home: HTMLElement, id: string, services: OpenedServic
   };
 }
 
-function openedTemplate(id: string, place: HTMLElement, { state, run, command, close }: OpenedServices): TemplateResult {
+function openedTemplate(id: string, place: HTMLElement, services: OpenedServices, view: TraceView): TemplateResult {
+  const { state, run, command, close } = services;
   const line = state.rows.get(id);
   const [node] = line ? treeOf(new Map([[id, line]]), new Map()) : [];
   const { command: name, word } = node?.line ? actionOf(node, state) : { command: null, word: "" };
@@ -69,11 +82,18 @@ function openedTemplate(id: string, place: HTMLElement, { state, run, command, c
         @click=${() => name && command(name, id)}
       >${word}</button>
       ${copies(run.details)}
+      <button
+        type="button"
+        class="nbagent-button nbagent-compare"
+        title="The next run that you open stands beside this one"
+        aria-pressed=${services.comparing()}
+        @click=${services.compare}
+      >Compare</button>
       <button type="button" class="nbagent-button nbagent-shut" @click=${close}>Close</button>
     </div>
     <p class="nbagent-waiting" ?hidden=${run.card !== null}>${waiting}</p>
     ${place}
-    <div class="nbagent-sections">${run.details ? sections(run.details) : nothing}</div>`;
+    <div class="nbagent-sections">${run.details ? sections(run.details, view) : nothing}</div>`;
 }
 
 function copies(details: Details | null): TemplateResult | typeof nothing {

@@ -24,7 +24,7 @@ export interface GridActions {
 export interface Seen {
   lines: Placed[];
   active: string | null;
-  openId: string | null;
+  open: string[]; // the runs below
   sort: Sort | null;
 }
 
@@ -93,7 +93,7 @@ export function gridView(on: GridActions): Grid {
       const { lines } = seen;
       const height = `${lines.length * ROW_PX}px`;
       if (sizer.style.height !== height) sizer.style.height = height;
-      const shown = Math.min(seen.openId ? ROWS_SEEN_BESIDE : ROWS_SEEN, Math.max(1, lines.length));
+      const shown = Math.min(seen.open.length ? ROWS_SEEN_BESIDE : ROWS_SEEN, Math.max(1, lines.length));
       if (shown !== rowsShown) el.style.setProperty("--nb-rows", String((rowsShown = shown))); // a new style for each row
       if (lines.length !== counted) el.setAttribute("aria-rowcount", String((counted = lines.length) + 1));
       const first = Math.max(0, Math.floor(el.scrollTop / ROW_PX) - SPARE_ROWS);

@@ -45,7 +45,7 @@ export function rowTemplate({ node, depth }: Placed, id: string, number: number,
     data-offer=${`${node.key} ${action.command}`}
     aria-rowindex=${number + 2}
     aria-level=${depth + 1}
-    aria-selected=${seen.openId === node.key}
+    aria-selected=${seen.open.includes(node.key)}
     aria-expanded=${node.kids ? node.unfolded : nothing}
     ?data-active=${seen.active === node.key}
     ?data-batch=${!run}

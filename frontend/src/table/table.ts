@@ -1,6 +1,6 @@
 /* The table's view: what a person looks for, sorts by, unfolds and opens, over one model. */
 
-import { openedView, type OpenedView } from "../details/opened";
+import { openedView, type OpenedServices, type OpenedView } from "../details/opened";
 import type { OpenedRun } from "../details/model";
 import { hasEnded, type Column, type Command } from "../protocol";
 import { actionOf, cancels, targetOf } from "./actions";
@@ -34,8 +34,10 @@ export function tableView(el: HTMLElement, services: TableServices): TableView {
   const { state, command } = services;
   const want: Wanted = { ...NOTHING_WANTED };
   const unfold = new Map<string, boolean>();
-  const view: Seen = { sort: null, lines: [], active: null, openId: null };
-  let opened: OpenedView | null = null;
+  const view: Seen = { sort: null, lines: [], active: null, open: [] };
+  const opened = new Map<string, OpenedView>();
+  const runs = new Map<string, OpenedRun>();
+  let comparing = false; // the next run that is opened stands beside the one that is
   let roots: Node[] | null = null;
   let painting = 0;
 
@@ -106,19 +108,46 @@ export function tableView(el: HTMLElement, services: TableServices): TableView {
     paint();
   }
 
-  function openRun(id: string | null): void {
-    view.openId = view.openId === id ? null : id;
-    opened?.end();
-    opened = null;
-    grid.el.classList.toggle("nbagent-beside", Boolean(view.openId));
-    if (view.openId) {
-      const close = (): void => {
-        openRun(view.openId);
-        grid.el.focus();
-      };
-      opened = openedView(below, view.openId, { state, command, run: services.openRun(view.openId), close });
+  /** Open a run below the table, or close it; a second one stands beside the first where that was asked for. */
+  function openRun(id: string): void {
+    const [first] = view.open;
+    if (view.open.includes(id)) view.open = view.open.filter((one) => one !== id);
+    else view.open = comparing && first !== undefined ? [first, id] : [id];
+    comparing = false;
+    for (const [one, shown] of opened) {
+      if (view.open.includes(one)) continue;
+      shown.end();
+      opened.delete(one);
     }
+    for (const one of view.open) if (!opened.has(one)) opened.set(one, openedView(below, one, servicesOf(one)));
+    below.toggleAttribute("data-two", view.open.length > 1);
+    redraw();
     paint();
+  }
+
+  function servicesOf(id: string): OpenedServices {
+    const run = services.openRun(id);
+    runs.set(id, run);
+    return {
+      state,
+      command,
+      run,
+      redraw,
+      close() {
+        openRun(id);
+        grid.el.focus();
+      },
+      compare() {
+        comparing = !comparing;
+        redraw();
+      },
+      comparing: () => comparing,
+      span: () => Math.max(1, ...view.open.map((one) => runs.get(one)?.details?.steps.span_ms ?? 0)),
+    };
+  }
+
+  function redraw(): void {
+    opened.forEach((one) => one.update());
   }
 
   function onClick(key: string, part: Part): void {
@@ -164,7 +193,7 @@ export function tableView(el: HTMLElement, services: TableServices): TableView {
     else if (key === "ArrowLeft" && node?.unfolded) toggle(node, false);
     else if ((key === "Enter" || key === " ") && node) onClick(node.key, "row");
     else if (key === "Delete" && node && cancels(actionOf(node, state).command)) act(node);
-    else if (key === "Escape" && view.openId) openRun(view.openId);
+    else if (key === "Escape" && view.open.length) openRun(view.open.at(-1) as string);
     else return false;
     return true;
   }
@@ -195,12 +224,12 @@ export function tableView(el: HTMLElement, services: TableServices): TableView {
       else if (how !== "cells") bars.sum(filterOf(want));
       if (how === "all") bars.choose();
       bars.draw();
-      opened?.update();
+      redraw();
       paintSoon();
     },
     end() {
       cancelAnimationFrame(painting);
-      opened?.end();
+      opened.forEach((one) => one.end());
     },
   };
 }

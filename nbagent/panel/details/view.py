@@ -6,6 +6,7 @@ messages; they carry the run's id here. The newest few are kept up to date; a fi
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
@@ -19,8 +20,11 @@ from nbagent.panel.card.data import CardRow
 from nbagent.panel.card.widget import CardListener
 from nbagent.panel.commands import add_commands
 from nbagent.panel.details.data import details_of, stage_of
+from nbagent.panel.details.setup import NO_SETUP, setup_of
 from nbagent.panel.table.widget import RunTable, tables
 from nbagent.runtime import Run
+from nbagent.spec import AgentSpec
+from nbagent.store import load_stopped
 
 OPEN_MAX = 8
 
@@ -51,6 +55,7 @@ class OpenedRun(display.DisplayedRun):
         self.dropped = False
         self._table = table
         self._stage: tuple[Any, ...] | None = None
+        self._setup: Mapping[str, Any] | None = None
         self.card = OpenedCard(table, run.run_id, *self._current[1:])
         self.widget = self.card
 
@@ -79,13 +84,28 @@ class OpenedRun(display.DisplayedRun):
             output = self._record.snapshot()
         if stage != self._stage or again:
             self._stage = stage
-            self._table.send({"run": self.run.run_id, "details": details_of(output)})
+            if self._setup is None:
+                self._setup = await run_in_daemon_thread(partial(_setup, self.run.run_id))
+            details = details_of(output, dict(self._setup))
+            self._table.send({"run": self.run.run_id, "details": details})
 
     def write_snapshot(self) -> None:
         """Nothing to write."""
 
     def write_from_cell(self) -> None:
         """Nothing to write."""
+
+
+def _setup(run_id: str) -> Mapping[str, Any]:
+    """Return what a run was set up with, of its live spec or of the record. Not on the loop."""
+    current = runtime.current()
+    live = current.live(run_id)
+    if live is not None and isinstance(live.agent.spec, AgentSpec):
+        return setup_of(live.agent.spec)
+    with contextlib.suppress(NBAgentError):  # the rest can be shown without it
+        stored = load_stopped(current.store, run_id)
+        return NO_SETUP if stored is None else setup_of(stored.spec)
+    return NO_SETUP
 
 
 _opened: OrderedDict[tuple[str, str], OpenedRun] = OrderedDict()  # by run and table
