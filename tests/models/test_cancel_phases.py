@@ -1,4 +1,4 @@
-"""Cancel in every phase of a model call, through the whole runtime, on both wire formats.
+"""Cancel in every phase of a model call, through the whole runtime, on each wire format.
 
 A cancel is final at once, the connection is closed, and the server's log shows no request after it, but the
 one that cancels a response which lives at the provider.
@@ -15,14 +15,19 @@ import pytest
 
 from nbagent import Agent
 from nbagent.models import OpenAIChat, OpenAIResponses
+from nbagent.models.anthropic import AnthropicMessages
 from nbagent.models.openai import background as background_module
 from nbagent.run import RunStatus
 from nbagent.spec import Limits
 from tests.harness.waiting import until
-from tests.provider import chat_wire, responses_wire
+from tests.provider import chat_wire, messages_wire, responses_wire
 from tests.provider.steps import Drop, Gate, Head, Raw, Silence, Wait, error
 
-WIRES = {"chat": (chat_wire, OpenAIChat), "responses": (responses_wire, OpenAIResponses)}
+WIRES = {
+    "chat": (chat_wire, OpenAIChat),
+    "responses": (responses_wire, OpenAIResponses),
+    "messages": (messages_wire, AnthropicMessages),
+}
 REMOTE = responses_wire.numbered(
     (
         responses_wire.created("queued", background=True),

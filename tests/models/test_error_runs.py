@@ -1,8 +1,9 @@
-"""Faults of a provider through the whole runtime, on both wire formats: how a run ends, what it says, and when."""
+"""Faults of a provider through the whole runtime, on each wire format: how a run ends, what it says, and when."""
 
 from __future__ import annotations
 
 import importlib
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,15 +15,20 @@ import pytest
 from nbagent import Agent
 from nbagent.models import OpenAIChat, OpenAIResponses
 from nbagent.models import capabilities as concessions_module
+from nbagent.models.anthropic import AnthropicMessages
 from nbagent.run import RunStatus
 from nbagent.spec import Limits
-from tests.provider import chat_wire, responses_wire
+from tests.provider import chat_wire, messages_wire, responses_wire
 from tests.provider.steps import Drop, DropAt, Head, Raw, Script, Silence, answer, error
 
 HTML = "<!DOCTYPE html><html><head><title>Welcome to the portal</title></head><body>Log in</body></html>"
 CITY = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 JSON = Head(200, {"content-type": "application/json"})
-WIRES = {"chat": (chat_wire, OpenAIChat), "responses": (responses_wire, OpenAIResponses)}
+WIRES = {
+    "chat": (chat_wire, OpenAIChat),
+    "responses": (responses_wire, OpenAIResponses),
+    "messages": (messages_wire, AnthropicMessages),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +56,7 @@ class Row:
 
 
 def failing(id: str, *scripts: Script, says: str, **fields: Any) -> Row:  # noqa: A002
-    """Return a row that ends as an error, the same on both wire formats."""
+    """Return a row that ends as an error, the same on each wire format."""
     return Row(
         **(
             {"id": id, "answers": lambda _: scripts, "status": "error", "stop": "error", "says": says}
@@ -167,6 +173,7 @@ def _loaded():
 def _key(monkeypatch):
     """A key in the provider's variable, and nothing conceded to another test's server."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-proj-AbCdEf0123456789AbCdEf")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-api03-AbCdEf0123456789AbCdEf")
     monkeypatch.setattr(concessions_module, "_memories", {})
 
 
@@ -185,14 +192,14 @@ def run_row(provider: Any, row: Row, wire: ModuleType, model: Any) -> None:
     output = agent.start("Where?", output_schema=row.schema).wait(60)
     took_s = time.monotonic() - began
     assert (output.status, output.stop_reason) == (RunStatus(row.status), row.stop), output.error
-    assert row.says in (output.error or "")
+    assert row.says.replace("OPENAI_API_KEY", model.row.key_variable) in (output.error or "")
     assert bool(output.error) == (row.status != "completed")
     if row.content is not None:
         assert output.content == row.content
     if row.tokens is not None or row.id == "missing usage":
         assert output.metrics.total_tokens == row.tokens
     assert len(provider.requests) == row.requests
-    assert "sk-proj" not in (output.error or "")
+    assert not {"sk-proj", "sk-ant"} & set(re.findall(r"sk-\w+", output.error or ""))
     assert took_s >= row.after_s
 
 

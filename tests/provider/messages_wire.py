@@ -44,7 +44,7 @@ def message(*blocks: Mapping[str, Any], stop: str | None = None, usage: Any = US
 
 def begun(*, usage: Any = USAGE) -> tuple[Raw, ...]:
     """Return the event before the first block; its usage counts the input, and one token of the output."""
-    first = {**usage, "output_tokens": 1} if usage else None
+    first = {**usage, "output_tokens": 1, "output_tokens_details": None} if usage else None
     return (event("message_start", message=message(usage=first)),)
 
 
@@ -102,7 +102,7 @@ def tool_block(
 
 def end(stop: str = "end_turn", *, usage: Any = USAGE, **delta: Any) -> tuple[Raw, ...]:
     """Return the events that end a reply: the stop reason with the usage, the mark."""
-    fields = {"usage": {"output_tokens": usage["output_tokens"]}} if usage else {}
+    fields = {"usage": usage} if usage else {}
     ending = event("message_delta", delta={"stop_reason": stop, "stop_sequence": None, **delta}, **fields)
     return (ending, event("message_stop"))
 
@@ -140,9 +140,19 @@ def tool_reply(
     return (*begun(usage=usage), *before, *blocks, *end("tool_use", usage=usage))
 
 
-def tool_arguments(*parts: str) -> Script:
+def tool_arguments(*parts: Any, index: int | None = 0) -> Script:
     """Return a reply that calls the tool `price`, its arguments in these parts, exactly as given."""
-    return (*begun(), *tool_block("price", parts, call_id="call_1"), *end("tool_use"))
+    start = {"type": "tool_use", "id": "call_1", "name": "price", "input": {}}
+    deltas = [{"type": "input_json_delta", "partial_json": part} for part in parts]
+    if isinstance(parts[0], Mapping):  # whole, as it is in an answer without a stream
+        start, deltas = {**start, "input": parts[0]}, []
+    place = {} if index is None else {"index": index}
+    return (
+        *begun(),
+        event("content_block_start", **place, content_block=start),
+        *(event("content_block_delta", **place, delta=delta) for delta in deltas),
+        *end("tool_use"),
+    )
 
 
 def refusal_reply(said: str) -> Script:
@@ -160,6 +170,16 @@ def strange_reply(*pieces: str) -> Script:
     """Return a reply with events that nobody knows between its pieces."""
     strange = (event("ping"), event("content_block_glow", index=0, message="new"), Raw(b": hello\n\n"))
     return (*begun(), *strange, *text(*pieces), *strange, *end())
+
+
+def cumulative_usage_reply(*pieces: str) -> Script:
+    """Return a reply that counts its tokens after every piece, up to USAGE."""
+    return (
+        *begun(),
+        *text_block(*pieces),
+        *(event("message_delta", delta={}, usage={"output_tokens": count}) for count in range(len(pieces))),
+        *end(),
+    )
 
 
 def error_in_reply(message: str, kind: str = "api_error") -> tuple[Raw, ...]:

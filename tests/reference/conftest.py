@@ -1,4 +1,4 @@
-"""The scenarios' world: each on both wire formats, against the demo model or a provider that a test scripts."""
+"""The scenarios' world: each on every wire format, against the demo model or a provider that a test scripts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from nbagent import Agent, Limits, RunOutput
 from nbagent.demo import DemoProcess
 from tests.harness.waiting import PATIENCE_S, until_async
+from tests.provider.messages_front import MessagesFront
 from tests.provider.server import ScriptedProvider
 from tests.reference.wire_formats import WIRES, Wire
 
@@ -30,11 +31,26 @@ def wire(request: pytest.FixtureRequest) -> Wire:
 
 
 @pytest.fixture(scope="session")
-def demo_url() -> Iterator[str]:
+def openai_demo_url() -> Iterator[str]:
     """The base URL of a demo server that answers ten times as fast as a believable model."""
     process = DemoProcess(speed=10)
     yield process.start()
     process.stop()
+
+
+@pytest.fixture(scope="session")
+def messages_demo_url(openai_demo_url: str) -> Iterator[str]:
+    """The base URL of the same model behind Anthropic's wire format."""
+    front = MessagesFront(openai_demo_url)
+    yield front.base_url
+    front.close()
+
+
+@pytest.fixture
+def demo_url(request: pytest.FixtureRequest) -> str:
+    """The base URL of the demo model over this leg's wire format."""
+    leg = request.getfixturevalue("wire").name if "wire" in request.fixturenames else "chat"
+    return str(request.getfixturevalue("messages_demo_url" if leg == "messages" else "openai_demo_url"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""R1, background execution: launch, poll, cancel in every phase, statuses, the record. On both wire formats."""
+"""R1, background execution: launch, poll, cancel in every phase, statuses, the record. On each wire format."""
 
 from __future__ import annotations
 

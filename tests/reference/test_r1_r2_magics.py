@@ -1,4 +1,4 @@
-"""R1 and R2 as a person types them into a notebook, in a real kernel, on both wire formats; and the launching flags."""
+"""R1 and R2 as a person types them into a notebook, in a real kernel, on each wire format; and the launching flags."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from tests.reference.wire_formats import WIRES, Wire
 pytestmark = pytest.mark.kernel
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-CLASSES = {"chat": "OpenAIChat", "responses": "OpenAIResponses"}
+CLASSES = {
+    "chat": "nb.OpenAIChat",
+    "responses": "nb.OpenAIResponses",
+    "messages": "nb.models.anthropic.AnthropicMessages",
+}
 CITIES = """
 from pydantic import BaseModel
 
@@ -33,8 +37,8 @@ class CityFactsResponse(BaseModel):
 def agent_code(wire: Wire, url: str, model: str = "assistant") -> str:
     """A cell that loads the extension and makes `desk`, an agent on this wire."""
     return (
-        "%load_ext nbagent\nimport nbagent as nb\n"
-        f"desk = nb.Agent(model=nb.{CLASSES[wire.name]}(id={model!r}, base_url={url!r}, api_key='not-needed'))"
+        "%load_ext nbagent\nimport nbagent as nb, nbagent.models.anthropic\n"
+        f"desk = nb.Agent(model={CLASSES[wire.name]}(id={model!r}, base_url={url!r}, api_key='not-needed'))"
     )
 
 
@@ -146,7 +150,8 @@ def test_limits_and_settings_from_the_magics(
 ) -> None:
     """Flags reach the request and the run; they win over `%config`, which wins where the agent says nothing."""
     provider.otherwise(wire.reply("yes"))
-    kernel.run(agent_code(wire, provider.base_url, "gpt-4o-mini"))  # a name with a price: max_cost needs one
+    priced = "claude-sonnet-5" if wire.name == "messages" else "gpt-4o-mini"  # max_cost needs a price
+    kernel.run(agent_code(wire, provider.base_url, priced))
     kernel.run("%config NBAgent.max_output_tokens = 70\n%config NBAgent.max_steps = 5")
     kernel.run("%%agent desk --temperature 0.5 --reasoning-effort low -o first\nWell?")
     kernel.run(

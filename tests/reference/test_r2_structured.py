@@ -1,4 +1,4 @@
-"""R2, structured output and several at once: the schema is the run's, the content is an instance. On both wire formats."""
+"""R2, structured output and several at once: the schema is the run's, the content is an instance. On each wire format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""R3, metrics of an agent's run: the same in the background, in the foreground and in the store. On both wire formats."""
+"""R3, metrics of an agent's run: the same in the background, in the foreground and in the store. On each wire format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 import nbagent as nb
 from nbagent import Agent, RunMetrics, RunOutput, RunStatus, Session
 from nbagent.runtime import current
-from tests.provider import chat_wire, responses_wire
+from tests.provider import chat_wire, messages_wire, responses_wire
 from tests.provider.server import Request, ScriptedProvider
 from tests.provider.steps import Gate, Script, Silence, Wait, error
 from tests.reference.wire_formats import Wire
@@ -27,7 +27,7 @@ Polled = Callable[[Agent, RunOutput], Awaitable[RunOutput]]
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 QUESTION = "What is the price of AAPL?"
-WORDS: dict[str, Any] = {"chat": chat_wire, "responses": responses_wire}
+WORDS: dict[str, Any] = {"chat": chat_wire, "responses": responses_wire, "messages": messages_wire}
 USED: dict[str, Any] = {
     "chat": {
         "prompt_tokens": 100,
@@ -43,6 +43,13 @@ USED: dict[str, Any] = {
         "output_tokens": 20,
         "output_tokens_details": {"reasoning_tokens": 8},
         "total_tokens": 120,
+        "cost": 0.5,
+    },
+    "messages": {
+        "input_tokens": 36,
+        "cache_read_input_tokens": 64,
+        "output_tokens": 20,
+        "output_tokens_details": {"thinking_tokens": 8},
         "cost": 0.5,
     },
 }
@@ -93,7 +100,8 @@ def answering(wire: Wire) -> Callable[[Request], Script]:
 
     def reply(request: Request) -> Script:
         last = (request.body.get("messages") or request.body["input"])[-1]
-        if last.get("role") == "tool" or last.get("type") == "function_call_output":
+        results = [one for one in last.get("content") or () if isinstance(one, dict) and "tool_use_id" in one]
+        if results or last.get("role") == "tool" or last.get("type") == "function_call_output":
             return words.text_reply("It is ", "190.5.", usage=usage)
         return words.tool_reply(*calls, usage=usage)
 
@@ -159,7 +167,7 @@ async def test_details_by_model_and_by_tool(stocks: Agent, wire: Wire) -> None:
     """`details` is a dict: "model" has one entry per (provider, model id) with its tokens, "tool_call" one per tool."""
     out = await stocks.arun(QUESTION)
     (model,) = out.metrics.details["model"]
-    provider = {"chat": "openai-chat", "responses": "openai"}[wire.name]
+    provider = {"chat": "openai-chat", "responses": "openai", "messages": "anthropic"}[wire.name]
     assert (model["provider"], model["id"], model["calls"]) == (provider, "scripted-1", 2)
     assert {name: model[name] for name in ONE_CALL} == {name: 2 * value for name, value in ONE_CALL.items()}
     assert [(one["name"], one["calls"], one["errors"]) for one in out.metrics.details["tool_call"]] == [

@@ -1,4 +1,4 @@
-"""R5, progress: callbacks, events for `for` and `async for`, streams, and what a late subscriber sees. On both wire formats."""
+"""R5, progress: callbacks, events for `for` and `async for`, streams, and what a late subscriber sees. On each wire format."""
 
 from __future__ import annotations
 

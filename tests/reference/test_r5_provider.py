@@ -1,4 +1,4 @@
-"""R5, the provider half: `background=True` where the provider has none and where it has. On both wire formats.
+"""R5, the provider half: `background=True` where the provider has none and where it has. On each wire format.
 
 Events and callbacks, sessions as data and batches have scenarios of their own.
 """
@@ -179,7 +179,8 @@ async def test_a_queue_of_unlike_prompts_and_agents(
     gate = Gate()
 
     def answer(request: Any) -> Any:
-        wire = WIRES["responses" if request.path.endswith("/responses") else "chat"]
+        ends = {"responses": "/responses", "messages": "/messages"}
+        wire = WIRES[next((name for name, end in ends.items() if request.path.endswith(end)), "chat")]
         if b"Fail" in request.raw_body:
             return error(400, "no")
         return (Wait(gate), *wire.reply("yes"))
@@ -187,7 +188,7 @@ async def test_a_queue_of_unlike_prompts_and_agents(
     provider.otherwise(answer)
     agents = [Agent(model=wire.model(provider.base_url)) for wire in WIRES.values()]
     prompts = ["One", "Two", "Three", "Fail", "Five"]
-    runs = [agents[n % 2].start(prompt) for n, prompt in enumerate(prompts)]
+    runs = [agents[n % len(agents)].start(prompt) for n, prompt in enumerate(prompts)]
     await asyncio.to_thread(provider.wait_for_requests, 2)
     assert [run.status for run in runs[2:]] == [RunStatus.pending] * 3
     gate.open()

@@ -1,4 +1,4 @@
-"""R5, sessions as data, and what runs of one session do to each other. On both wire formats."""
+"""R5, sessions as data, and what runs of one session do to each other. On each wire format."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_a_session_is_carried_as_data(
     answer, back = child.stdout.splitlines()
     assert answer == "The price."
     there = provider.bodies[-1]
-    key = "messages" if wire.name == "chat" else "input"
+    key = "input" if wire.name == "responses" else "messages"
     assert there[key][: len(before[key])] == before[key]
     assert [content for _, content in wire.said(there)][-2:] == ["190.5", "What did I ask?"]
     provider.reply(wire.reply("Goodbye."))

@@ -1,4 +1,4 @@
-"""The two wire formats side by side: the same replies and the same model in each, for scenarios that must hold on both."""
+"""The wire formats side by side: the same replies and the same model in each, for scenarios that must hold on all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 import nbagent as nb
 from nbagent.models import Model
-from tests.provider import chat_wire, responses_wire
+from nbagent.models.anthropic import AnthropicMessages
+from tests.provider import chat_wire, messages_wire, responses_wire
 from tests.provider.steps import Script
 
 
@@ -106,8 +107,40 @@ class Responses:
         return {**body, "reasoning_effort": (body.get("reasoning") or {}).get("effort")}
 
 
+class Messages:
+    """Anthropic's Messages API."""
+
+    name = "messages"
+
+    def model(self, base_url: str, id: str = "scripted-1", **options: Any) -> Model:  # noqa: A002
+        return AnthropicMessages(id=id, base_url=base_url, api_key="not-needed", **options)
+
+    def begun(self, *pieces: str) -> Script:
+        return (*messages_wire.begun(), *messages_wire.text(*pieces))
+
+    def reply(self, *pieces: str, finish: str = "stop", reasoning: str = "") -> Script:
+        thoughts = messages_wire.thinking_block(reasoning) if reasoning else ()
+        said = messages_wire.text_block(*pieces, index=1 if reasoning else 0)
+        stop = {"stop": "end_turn", "length": "max_tokens"}.get(finish, finish)
+        return (*messages_wire.begun(), *thoughts, *said, *messages_wire.end(stop))
+
+    def refusal(self, text: str) -> Script:
+        return messages_wire.refusal_reply(text)
+
+    def calls(self, name: str, **arguments: Any) -> Script:
+        return messages_wire.tool_reply((name, arguments))
+
+    def said(self, body: Mapping[str, Any]) -> list[tuple[str, Any]]:
+        told = [("system", _plain(body["system"]))] if body.get("system") else []
+        return [*told, *((turn["role"], _plain(turn["content"])) for turn in body["messages"])]
+
+    def tuned(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        effort = (body.get("output_config") or {}).get("effort")
+        return {**body, "max_output_tokens": body["max_tokens"], "reasoning_effort": effort}
+
+
 def _plain(content: Any) -> Any:
-    """Return a content of nothing but one text as that text, so that both wires read alike."""
+    """Return a content of nothing but one text as that text, so that all wires read alike."""
     if isinstance(content, list) and len(content) == 1 and "text" in content[0]:
         return content[0]["text"]
     return content
@@ -131,4 +164,4 @@ def _reasoned(reasoning: str, *pieces: str) -> Script:
     )
 
 
-WIRES: Mapping[str, Wire] = {wire.name: wire for wire in (Chat(), Responses())}
+WIRES: Mapping[str, Wire] = {wire.name: wire for wire in (Chat(), Responses(), Messages())}

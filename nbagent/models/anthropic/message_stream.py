@@ -27,7 +27,7 @@ from nbagent.models.replies.lenient import (
     objects_in,
     whole_number,
 )
-from nbagent.models.replies.usage import merged
+from nbagent.models.replies.usage import dollars_in, merged
 from nbagent.models.transport.errors import RequestTarget, error_from_error_object, error_from_reply
 from nbagent.models.transport.stream_errors import error_in
 from nbagent.models.transport.wire_json import SurrogateJoiner, loads, whole_text
@@ -254,6 +254,7 @@ def usage_of_message(usage: Mapping[str, Any] | None) -> Usage:
         cache_write_tokens=written,
         cache_write_1h_tokens=_count(details, "ephemeral_1h_input_tokens"),
         reasoning_tokens=_count(thought, "thinking_tokens"),
+        cost_usd=dollars_in(usage.get("cost")),  # of gateways
     )
 
 

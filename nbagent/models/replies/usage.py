@@ -54,7 +54,7 @@ def usage_of(usage: Mapping[str, Any] | None) -> Usage:
     made = _first(usage.get("completion_tokens"), usage.get("output_tokens"))
     total = _count(usage.get("total_tokens"))
     cost = usage.get("cost")  # Perplexity's is an object of its parts
-    cost = _dollars(cost.get("total_cost") if isinstance(cost, Mapping) else cost)
+    cost = dollars_in(cost.get("total_cost") if isinstance(cost, Mapping) else cost)
     if not (given or made or total or cost):
         return _NOTHING  # zeros are how some servers say that they did not count
     read, written = _most(_READ, prompt, usage), _most(_WRITTEN, prompt, usage)
@@ -110,7 +110,8 @@ def _count(value: Any) -> int | None:
     return number if number is not None and number >= 0 else None
 
 
-def _dollars(value: Any) -> float | None:
+def dollars_in(value: Any) -> float | None:
+    """Return what a provider says that a call cost; None where it is no number."""
     if not isinstance(value, (int, float, str)) or isinstance(value, bool):
         return None
     try:
