@@ -21,6 +21,7 @@ from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent
 from nbagent.runtime.scheduling.background_loop import BackgroundThread
 from nbagent.runtime.scheduling.concurrency import CallSlots
 from nbagent.runtime.scheduling.main_thread import MainThread
+from nbagent.runtime.scheduling.session_memory import SessionMemory
 from nbagent.runtime.scheduling.session_queue import SessionQueue
 from nbagent.spec import Limits
 from nbagent.store import LaunchResult, Store, StoredTurn
@@ -118,7 +119,7 @@ class RunServices:
     """What a live run uses of its runtime.
 
     `start` launches a child run on the loop; `resume` goes on with one, and blocks: in a thread of its own.
-    `remembered` is what this kernel knows by itself of a session.
+    `memory` is what was said in sessions that only this kernel has used, `remembered` what it knows of any.
     """
 
     store: Store
@@ -128,6 +129,7 @@ class RunServices:
     executor: Executor
     start: Callable[[ResolvedAgent, LaunchRequest], LiveRun]
     resume: Callable[[str, ResolvedAgent], LiveRun]
+    memory: SessionMemory
     remembered: Callable[[Store, str], list[StoredTurn]]
 
 

@@ -51,6 +51,7 @@ from nbagent.runtime.scheduling.session_conflicts import (
     claim_idle,
     unfinished_elsewhere,
 )
+from nbagent.runtime.scheduling.session_memory import SessionMemory
 from nbagent.runtime.scheduling.session_queue import SessionQueue
 from nbagent.runtime.timeouts import COMMIT_WAIT_S, EXIT_S, STOP_WAIT_S
 from nbagent.runtime.unreported_failures import report_unreported_failures
@@ -77,6 +78,7 @@ class Runtime:
         self.main = MainThread()
         self.slots = ConcurrencyLimiter()
         self.sessions = SessionQueue()
+        self.session_memory = SessionMemory()
         self.registry = RunRegistry()
         self.executor = executor or KernelExecutor()
         self.is_closing = False  # the kernel ends: nothing is launched any more
@@ -115,6 +117,7 @@ class Runtime:
             executor=self.executor,
             start=self.start,
             resume=self.resumer.continue_member,
+            memory=self.session_memory,
             remembered=self.registry.turns,
         )
 

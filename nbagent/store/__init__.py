@@ -9,6 +9,7 @@ access.py          file modes; records that can only be read
 process_id.py      the name of a process, and whether it lives
 fork_safety.py     flush at the process's end, no open file at a fork
 session_claim.py   which process may let a run of a session work
+session_ids.py     which sessions have been launched in, by whom
 
 duckdb/            all that is DuckDB's
   database_file.py   one lease: open the file under its lock, close it
@@ -19,6 +20,10 @@ duckdb/            all that is DuckDB's
   codec.py           records to rows and back
   recorded_answers.py  a cached answer as data in a file, and back
   arrow_tables.py    rows of tables of other packages
+  journal/           launches that are durable before the database has them
+    journal.py         this process's file
+    launch_log.py      which launches go into it, and what each is in its session
+    journal_recovery.py  journals of other processes
   write/             the one thread that writes
     writer.py          the thread: leases, commits, connections for readers
     write_queue.py     which command is due when
@@ -26,8 +31,7 @@ duckdb/            all that is DuckDB's
     insert.py          insert rows
     known_state.py     what the thread knows of the file between leases
     health.py          the last error and the backoff
-    journal.py         make launches durable before the database has them
-    journal_recovery.py  journals of other processes
+    numbering.py       give launches their turns
     orphans.py         end attempts of dead processes
     delete.py          choose and delete runs
     costs.py           calls without a cost, and their costs

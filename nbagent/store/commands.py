@@ -23,30 +23,40 @@ class Launch:
     numbered by the store; a session that was made for this run should say `turn=1`, it saves a look-up.
     Values that are None are left out; names that `runs` does not show are kept all the same. `minted`: the id
     was made for this run, no other can have it. `waited`: somebody waits for the commit; a row of a batch goes with
-    the next rows of other runs. Result: `LaunchResult`, or RunIdInUseError.
+    the next rows of other runs. `follows`: another process has launched in the session before, so that it is not
+    the first turn, whatever the database has by now. Result: `LaunchResult`, or RunIdInUseError.
     """
 
     row: Mapping[str, Any]
     minted: bool = False
     waited: bool = True
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchResult:
-    """The run's row is durable, in the database or in the launch log; its `turn`, and whether it shall be cancelled."""
+    """The run's row is durable, in the database or in the launch log; its `turn`, and whether it shall be cancelled.
 
-    turn: int
+    `turn` is None where the log has it, and what other processes do in the session may decide on its number: it is
+    given when the row comes into the database. `alone`: at its launch nobody but this process had launched in its session.
+    """
+
+    turn: int | None
     cancelled: bool
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class JournaledLaunch:
-    """A launch that the log holds (`duckdb/write/journal.py`): its row of `launches`, for the database. Made by the store itself.
+    """A launch that the log holds (`duckdb/journal/journal.py`): its row of `launches`, for the database. Made by the store itself.
 
-    It may be there already: then nothing is written. Result: `LaunchResult`.
+    It may be there already: then nothing is written. A row without a turn is numbered with the others of its session:
+    `hint` is its number where no other process has launched there; `follows` as in `Launch`. Result: `LaunchResult`.
     """
 
     row: tuple[Any, ...]
+    hint: int | None = None
+    follows: bool = False
 
     @property
     def run_id(self) -> str:

@@ -37,7 +37,9 @@ class Reader(Protocol):
     ) -> list[dict[str, Any]]:
         """Run a query and return its rows."""
 
-    def reader(self, *, flush: bool = True, timeout_s: float = 10.0) -> AbstractContextManager[Ask]:
+    def reader(
+        self, *, flush: bool = True, session: str | None = None, timeout_s: float = 10.0
+    ) -> AbstractContextManager[Ask]:
         """Open one state of the record for several queries: `with store.reader() as ask: rows = ask(sql, params)`."""
 
     def arrays(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> dict[str, Any]:

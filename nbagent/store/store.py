@@ -60,6 +60,10 @@ class Store:
         """Which process may let a run of a session work; see `session_claim.py`."""
         return self._writer.claims
 
+    def is_alone(self, session_id: str) -> bool:
+        """Whether in a session that this process has begun nobody else has launched, resumed or deleted a run."""
+        return self._writer.session_ids.is_alone(session_id)
+
     @property
     def untouched(self) -> bool:
         """True while there is no file, and no row on its way into one."""
@@ -121,9 +125,14 @@ class Store:
         return self._after_repair(ask_once)
 
     @contextlib.contextmanager
-    def reader(self, *, flush: bool = True, timeout_s: float = 10.0) -> Iterator[Ask]:
-        """Several queries on one state of the file: `with store.reader() as ask: rows = ask(sql, params)`."""
-        with self.connection(timeout_s, flush=flush) as cursor:
+    def reader(
+        self, *, flush: bool = True, session: str | None = None, timeout_s: float = 10.0
+    ) -> Iterator[Ask]:
+        """Several queries on one state of the file: `with store.reader() as ask: rows = ask(sql, params)`.
+
+        `session`: of what was submitted before it need see only what runs of that session have.
+        """
+        with self.connection(timeout_s, flush=flush, session=session) as cursor:
             cursor.execute("begin transaction read only")
 
             def ask(sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
@@ -134,9 +143,11 @@ class Store:
             yield ask
 
     @contextlib.contextmanager
-    def connection(self, timeout_s: float = 10.0, *, flush: bool = True) -> Iterator[DuckDBPyConnection]:
+    def connection(
+        self, timeout_s: float = 10.0, *, flush: bool = True, session: str | None = None
+    ) -> Iterator[DuckDBPyConnection]:
         """A connection on the shared file, to be given back soon; with `flush` it sees all that was submitted before."""
-        with self._telling_damage(), self._writer.reading(timeout_s, flush=flush) as cursor:
+        with self._telling_damage(), self._writer.reading(timeout_s, flush=flush, session=session) as cursor:
             yield cursor
 
     @contextlib.contextmanager

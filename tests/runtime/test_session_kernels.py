@@ -382,7 +382,7 @@ sys.stdin.readline()
 def test_runs_with_a_session_go_on_while_another_program_has_the_record(
     gates: Gates, here: Agent, kernel: Start, provider: ScriptedProvider, until: Until
 ) -> None:
-    """They take turns by the claim, see what their kernel remembers, and say that more could not be read."""
+    """They are recorded at once, take turns by the claim, see what their kernel remembers, and say that it is no more."""
     other = kernel()
     here.start("one", session_id="s").result(timeout=60)
     current().store.flush(10)
@@ -393,12 +393,13 @@ def test_runs_with_a_session_go_on_while_another_program_has_the_record(
         assert locker.stdout is not None
         assert locker.stdin is not None
         assert locker.stdout.readline() == "open\n"
-        with pytest.warns(UserWarning, match="is (not recorded yet|held by another)"):
-            second = here.start("two", session_id="s")
+        second = here.start("two", session_id="s")
+        assert second.durable
         output = second.wait(timeout=60)
         assert (output.status, output.content) == (RunStatus.completed, "answer to two")
-        with pytest.warns(UserWarning, match="is (not recorded yet|held by another)"):
+        with pytest.warns(UserWarning, match="is held by another"):
             third = here.start("three", session_id="s")
+        assert third.durable
         assert third.wait(timeout=60).status is RunStatus.completed
         assert nb.get(third.run_id).content == "answer to three"
         theirs = other.start("theirs")

@@ -13,8 +13,10 @@ import nbagent as nb
 from nbagent import Agent, RunStatus, Session
 from nbagent.errors import SessionBusyError
 from nbagent.events import Message, ToolCallStarted, ToolRequest
+from nbagent.runtime import current
 from nbagent.runtime.execution.history import NO_ANSWER, OUTCOME_UNKNOWN, whole
-from nbagent.store import StoredTurn
+from nbagent.store import StoredTurn, load_turns
+from nbagent.store.duckdb.lock_file import LockFile
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Drop, Gate, Silence, Wait, error
@@ -293,3 +295,52 @@ def test_a_carried_turn_stays_as_it_is() -> None:
     """Messages that came as data are a person's own; only a tool call without an answer is given one."""
     turn = StoredTurn(run_id="r", status=None, partial_text=None, messages=(USER, ASKING, USER))
     assert whole(turn) == [USER, ASKING, UNKNOWN, USER]
+
+
+@pytest.mark.parametrize("name", ["fresh", "日本語 / ../x", "a" * 3000])
+def test_the_first_run_of_a_new_session_waits_for_no_file(
+    agent: Agent, provider: ScriptedProvider, name: str
+) -> None:
+    """Nothing was said before it, which is known without the database: it asks while another process has that."""
+    provider.otherwise(text_reply("yes"))
+    agent.start("Warm up", session_id="known").result(timeout=60)
+    store = current().store
+    assert store.flush(10)
+    lock = LockFile(store.path)
+    lock.acquire()
+    try:
+        run = agent.start("First", session_id=name)
+        assert run.durable
+        provider.wait_for_requests(2)
+    finally:
+        lock.release()
+        lock.close()
+    run.result(timeout=60)
+    agent.start("Second", session_id=name).result(timeout=60)
+    assert [said(body) for body in provider.bodies[1:]] == [["First"], ["First", "yes", "Second"]]
+    assert list(nb.sql("select turn from runs where session_id = ? order by 1", [name])["turn"]) == [1, 2]
+
+
+@pytest.mark.parametrize("change", ["deleted", "resumed", "parallel"])
+def test_a_session_in_memory_is_the_one_in_the_record(
+    agent: Agent, provider: ScriptedProvider, change: str
+) -> None:
+    """What a run is shown of a session that only this kernel uses is what a kernel would read that knows nothing."""
+    provider.otherwise(text_reply("yes"))
+    provider.reply(text_reply("warm"), *([error(500)] if change == "resumed" else []))
+    agent.start("Warm up", session_id="known").result(timeout=60)
+    first = agent.start("One", session_id="s", label="one")
+    first.wait(timeout=60)
+    agent.start("Two", session_id="s").result(timeout=60)
+    if change == "deleted":
+        assert nb.clear_runs(label="one") == 1
+    elif change == "resumed":
+        assert first.status is RunStatus.error
+        first.resume().result(timeout=60)
+    else:
+        agent.on_busy = "parallel"
+        agent.start("Beside", session_id="s").result(timeout=60)
+    agent.start("Three", session_id="s").result(timeout=60)
+    shown = [message.content for turn in load_turns(current().store, "s")[:-1] for message in turn.messages]
+    assert said(provider.bodies[-1])[:-1] == shown
+    assert len(shown) == {"deleted": 2, "resumed": 4, "parallel": 6}[change]

@@ -23,7 +23,6 @@ def test_a_row_of_a_batch_waits_for_the_others() -> None:
     due = jobs.due()
     assert due is not None
     assert due > 0.0
-    assert not jobs.numbering()
     jobs.put(launch("c", "b", "k", waited=True), 10.0)
     assert jobs.due() == 0.0
     assert [job.write.row["run_id"] for job in jobs.take(0.001, everything=False)] == ["c"]

@@ -14,8 +14,8 @@ import pytest
 from nbagent.errors import RunIdInUseError
 from nbagent.events import Message
 from nbagent.store import CancelRequest, Finish, Launch, LaunchResult, Store, load_turns
+from nbagent.store.duckdb.journal.journal import LINE_MAX
 from nbagent.store.duckdb.lock_file import LockFile
-from nbagent.store.duckdb.write.journal import LINE_MAX
 from tests.store.processes import child, logged, logs_of
 
 ROWS = "select run_id, turn from runs order by turn, run_id"
@@ -100,7 +100,7 @@ def test_lines_that_nobody_can_read_are_kept_aside(store: Store, path: Path) -> 
 def test_a_row_of_the_log_that_is_refused_keeps_nobody_out(store: Store, path: Path) -> None:
     """A launch that the database cannot hold is named in a notice; the others and the file are fine."""
     first, second = killed_after(path, ["a", "b"]).splitlines()
-    log_of(path).write_text(first.replace('"turn":1', '"turn":null') + f"\n{second}\n")
+    log_of(path).write_text(first.replace('"session_id":"a"', '"session_id":null') + f"\n{second}\n")
     assert [row["run_id"] for row in store.read(ROWS)] == ["b"]
     (notice,) = store.take_notices()
     assert "run 'a' could not be written" in notice
@@ -139,14 +139,16 @@ def test_a_run_that_ends_in_its_launchs_batch_has_its_place(store: Store) -> Non
 
 
 def test_turns_stay_in_launch_order(store: Store) -> None:
-    """In one session, launches by the log and by the database are numbered as they come, none twice."""
+    """In one session, launches by the log and by the database are numbered as they came, none twice."""
     with open_turn(store):
         futures = []
         for number in range(60):
             launch = Launch({"run_id": f"r{number}", "session_id": "s"}, minted=number % 3 > 0)
             futures.append(store.launch(launch))
-        assert [future.result(60).turn for future in futures] == list(range(1, 61))
-    assert [row["run_id"] for row in store.read(ROWS)] == [f"r{number}" for number in range(60)]
+        given = [future.result(60).turn for future in futures]
+    assert all(turn in (None, number) for number, turn in enumerate(given, start=1))
+    rows = [(row["run_id"], row["turn"]) for row in store.read(ROWS)]
+    assert rows == [(f"r{number}", number + 1) for number in range(60)]
 
 
 def test_more_than_a_batch_leaves_nothing_in_the_log(store: Store, path: Path) -> None:
@@ -171,13 +173,13 @@ def test_an_id_of_the_users_is_checked_against_the_record(store: Store, path: Pa
 
 @pytest.mark.parametrize(
     "given",
-    [{"session_id": "unknown", "turn": None}, {"prompt": "a\ud800b"}, {"prompt": "x" * LINE_MAX}],
-    ids=["unknown turn", "lone surrogate", "huge"],
+    [{"prompt": "a\ud800b"}, {"prompt": "x" * LINE_MAX}, {"agent_name": "\udcff"}],
+    ids=["lone surrogate", "huge", "lone surrogate in a name"],
 )
 def test_what_the_log_does_not_take_goes_into_the_database(
     store: Store, path: Path, given: dict[str, Any]
 ) -> None:
-    """A launch with an unknown turn, with text that needs repair or of a great size waits for its commit."""
+    """A launch with text that needs repair or of a great size waits for its commit."""
     with open_turn(store):
         assert store.launch(minted("a", **given)).result(60) == LaunchResult(1, cancelled=False)
         assert logs_of(path) == []
@@ -222,7 +224,7 @@ def test_a_log_that_cannot_be_synced_holds_nothing(store: Store, monkeypatch: py
 
     with open_turn(store):
         monkeypatch.setattr(
-            "nbagent.store.duckdb.write.journal._sync", refused
+            "nbagent.store.duckdb.journal.journal._sync", refused
         )  # the system call, as a bad disk ends it
         assert store.launch(minted("a")).result(60) == LaunchResult(1, cancelled=False)
         assert store.launch(minted("b")).result(60).turn == 1
@@ -240,7 +242,7 @@ def test_a_launch_that_is_interrupted_is_no_pending_run(
 
     with open_turn(store):
         monkeypatch.setattr(
-            "nbagent.store.duckdb.write.journal._sync", interrupted
+            "nbagent.store.duckdb.journal.journal._sync", interrupted
         )  # the system call, as a signal ends it
         with pytest.raises(KeyboardInterrupt):
             store.launch(minted("a"))

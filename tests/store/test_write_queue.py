@@ -63,11 +63,24 @@ def test_what_could_not_be_written_keeps_its_place() -> None:
         jobs.put(logged(f"r{number}"), NOW)
     jobs.put(CancelRequest("q"), NOW)
     taken = jobs.take(NOW, everything=True)
-    assert [job.number for job in taken] == [4, 1, 2, 3]
+    assert [job.number for job in taken] == [1, 2, 3, 4]
     assert (len(jobs), jobs.first(), jobs.logged) == (4, None, 3)
-    jobs.written(2)
-    assert (len(jobs), jobs.first(), jobs.logged) == (2, 2, 2)
-    assert [job.number for job in jobs.take(NOW, everything=True)] == [2, 3]
+    jobs.written(1)
+    assert (len(jobs), jobs.first(), jobs.logged) == (3, 2, 2)
+    assert [job.number for job in jobs.take(NOW, everything=True)] == [2, 3, 4]
+
+
+@pytest.mark.parametrize(("session_id", "last"), [("s", 4), ("r5", 6), ("unknown", 3)])
+def test_who_reads_a_session_waits_for_its_rows_alone(session_id: str, last: int) -> None:
+    """What other sessions have on its way is not waited for; a row that says no session may be of any."""
+    jobs = WriteQueue()
+    jobs.put(logged("r0"), NOW)
+    jobs.put(Progress(run_id="r0"), NOW)
+    jobs.put(Finish(run_id="r1", end=END), NOW)
+    jobs.put(Finish(run_id="r2", session_id="s", end=END), NOW)
+    jobs.put(Progress(run_id="r2"), NOW)
+    jobs.put(logged("r5"), NOW)
+    assert jobs.last_of(session_id) == last
 
 
 def test_a_batch_takes_what_is_due_only() -> None:
@@ -76,7 +89,5 @@ def test_a_batch_takes_what_is_due_only() -> None:
     jobs.put(Progress(run_id="r0"), NOW)
     jobs.put(Launch({"run_id": "q"}), NOW)
     assert [type(job.write) for job in jobs.take(NOW, everything=False)] == [Launch]
-    assert jobs.numbering()
     jobs.written(1)
-    assert not jobs.numbering()
     assert jobs.deferred()

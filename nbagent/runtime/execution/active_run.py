@@ -104,7 +104,7 @@ class ActiveRun:
         self.session_turn = SessionTurn(
             store=services.store, queue=services.sessions, record=record, spec=agent.spec,
             has_history=has_history, launched=launched, ended=self.ended, done=self.done,
-            remembered=services.remembered, notice=self.notice, stop=self.stop,
+            memory=services.memory, remembered=services.remembered, notice=self.notice, stop=self.stop,
             keep_unwritten=self.persister.keep_unwritten, waits_elsewhere=partial(self.cache.decide, found=False),
         )  # fmt: skip
         self._why: str | None = None  # the error that a limit of somebody above means

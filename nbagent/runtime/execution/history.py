@@ -47,7 +47,7 @@ def turn_of(record: RunRecord) -> StoredTurn:
         run_id=record.launch.run_id,
         status=record.status,
         partial_text=(record.text or None) if cut_off else None,
-        messages=tuple(record.messages),
+        messages=tuple(record.messages) if record.launch.keeps_texts else (),
     )
 
 

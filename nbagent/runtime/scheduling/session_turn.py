@@ -20,7 +20,8 @@ from typing import Literal
 from nbagent.core import run_in_daemon_thread
 from nbagent.errors import StoreError
 from nbagent.run import EarlierRun, RunRecord, RunStatus, StopReason, whole_seconds
-from nbagent.runtime.execution.history import SessionHistory, before_of
+from nbagent.runtime.execution.history import SessionHistory, before_of, turn_of
+from nbagent.runtime.scheduling.session_memory import SessionMemory
 from nbagent.runtime.scheduling.session_queue import SessionQueue
 from nbagent.runtime.scheduling.turn_watch import TurnWatch
 from nbagent.runtime.timeouts import READ_IN_TROUBLE_S, READ_PATIENCE_S, READ_S, SWEEP_WAIT_S
@@ -55,8 +56,8 @@ class SessionTurn:
     """A run's way to its turn: what is known of the run, and what it is told.
 
     `keep_unwritten` makes a change of the record that the store need not hear of; `waits_elsewhere` is called
-    when it turns out that another kernel's run comes first; `remembered` is what this kernel knows by itself
-    of a session.
+    when it turns out that another kernel's run comes first; `memory` is what was said in sessions that only this
+    kernel has used, `remembered` what it knows by itself of any.
     """
 
     store: Store
@@ -67,6 +68,7 @@ class SessionTurn:
     launched: concurrent.futures.Future[LaunchResult]
     ended: concurrent.futures.Future[None]
     done: concurrent.futures.Future[None]
+    memory: SessionMemory
     remembered: Callable[[Store, str], list[StoredTurn]]
     notice: Callable[[str], None]
     stop: Callable[[StopReason], None]
@@ -114,16 +116,25 @@ class SessionTurn:
     async def take(self) -> SessionHistory:
         """Return once it is the run's turn, with what was said before it."""
         state = None
+        launched = launch_result(self.launched) if self.has_history else None
+        if launched is not None and launched.alone and launched.turn == 1:
+            self.memory.begin(self.key)
         if self._queued:
             self.queue.place(self)
             state = await self._in_turn()
         if not self.has_history:
             return SessionHistory()
         spec = self.spec
-        return before_of(state or await self._read(), last=spec.history_runs, tokens=spec.history_tokens)
+        return before_of(
+            state or self._in_memory() or await self._read(),
+            last=spec.history_runs,
+            tokens=spec.history_tokens,
+        )
 
     def leave(self) -> None:
         """Let the next one go: the run has ended and its rows are committed, or are waited for no longer."""
+        if self.has_history and self.record.launch.parent_run_id is None:
+            self.memory.add(self.key, self.number, turn_of(self.record))
         if self._queued:
             self.queue.leave(self, self._note("over") if self._began else None)
 
@@ -155,7 +166,7 @@ class SessionTurn:
                     return self._begin(None)
                 claim = self.queue.claim(self, take=True)
                 if claim is not None and (self._watch is None or self._watch.may_look(time.monotonic())):
-                    state = await self._read()
+                    state = self._in_memory() or await self._read()
                     if store.cancel_heard(self.record.launch.run_id):
                         self.stop("cancelled")  # who cancelled the one before it meant this one too
                         await asyncio.sleep(0)
@@ -194,6 +205,17 @@ class SessionTurn:
         self.watch()
         return state
 
+    def _in_memory(self) -> SessionState | None:
+        """The session as this kernel knows it; None where others may have worked in it, and it has to be read."""
+        launched = launch_result(self.launched)
+        if launched is None or not launched.alone or launched.turn is None:
+            return None
+        turns = self.memory.turns(self.key, launched.turn)
+        if turns is None or not self.store.is_alone(self.record.launch.session_id):
+            return None
+        own = frozenset(turn.run_id for turn in turns)
+        return SessionState(turns=turns, own=own, unfinished=(), turn=launched.turn)
+
     async def _read(self) -> SessionState:
         """Read the session; where the record cannot be read, it is what this kernel remembers of it."""
         store, session_id = self.key
@@ -202,14 +224,22 @@ class SessionTurn:
             timeout_s = READ_S if store.trouble is None else READ_IN_TROUBLE_S
             here = self.queue.here(store, session_id)
             read = partial(
-                load_session, store, session_id, before_turn=self.number, here=here, timeout_s=timeout_s
+                load_session,
+                store,
+                session_id,
+                run_id=self.record.launch.run_id,
+                before_turn=self.number,
+                here=here,
+                timeout_s=timeout_s,
             )
             try:
-                return await run_in_daemon_thread(read)
+                state: SessionState = await run_in_daemon_thread(read)
             except StoreError as error:
                 if store.trouble is None and time.monotonic() < deadline:
                     continue
                 return self._remembered(error)
+            self.record.turn = state.turn
+            return state
 
     def _remembered(self, error: StoreError) -> SessionState:
         turns = self.remembered(*self.key)

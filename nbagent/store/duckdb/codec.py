@@ -67,7 +67,7 @@ def bigint(number: int | None) -> int | None:
     return number if number is None or abs(number) <= _BIGINT_MAX else None
 
 
-def launch_row(row: Mapping[str, Any], *, owner: str, turn: int) -> Row:
+def launch_row(row: Mapping[str, Any], *, owner: str, turn: int | None) -> Row:
     """One row of `launches`; what has no column of its own goes into `details`."""
     details = {name: item for name, item in row.items() if name not in _LAUNCH_SCALARS and item is not None}
     return (

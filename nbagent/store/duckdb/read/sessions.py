@@ -82,12 +82,13 @@ class UnfinishedRun:
 class SessionState:
     """A session as a run of it finds the record: what was said before, and what other processes have not ended yet.
 
-    `own` are the ids of those of its runs that this process has launched.
+    `own` are the ids of those of its runs that this process has launched; `turn` is that of the run itself.
     """
 
     turns: list[StoredTurn]
     own: frozenset[str]
     unfinished: tuple[UnfinishedRun, ...]
+    turn: int | None = None
 
     def ahead_of(self, turn: int | None, also: Container[str] = ()) -> tuple[UnfinishedRun, ...]:
         """The runs whose turn comes before `turn`, in order, and those with ids in `also`; None is after all."""
@@ -112,22 +113,25 @@ def load_session(
     store: Reader,
     session_id: str,
     *,
+    run_id: str | None = None,
     before_turn: int | None = None,
     here: Container[str] = (),
     timeout_s: float = 10.0,
 ) -> SessionState:
-    """The same turns and what other processes have unfinished in the session, in one read. Raises StoreError.
+    """The turns before that of `run_id`, or before `before_turn` where it has none yet, and what other processes have unfinished, in one read. Raises StoreError.
 
-    `here` are the ids of runs that this process works on: nothing need be asked about these.
+    `here` are the ids of runs that this process works on: nothing need be asked about these. It waits for rows of
+    the session only, not for other sessions' that are on their way.
     """
-    with store.reader(timeout_s=timeout_s) as ask:
+    with store.reader(session=session_id, flush=False, timeout_s=timeout_s) as ask:
         runs = ask(_RUN_IDS, [session_id])
+        turn = before_turn = next((row["turn"] for row in runs if row["run_id"] == run_id), before_turn)
         ids = [row["run_id"] for row in runs if row["run_id"] not in here]
         ended = _ended(ask, ids)
         unfinished = _unfinished(ask, [run_id for run_id in ids if run_id not in ended], store.owner)
         said = ask(_MESSAGES, [session_id, before_turn, before_turn])
     own = frozenset(row["run_id"] for row in runs if row["owner"] == store.owner)
-    return SessionState(turns=_turns(said, ended), own=own, unfinished=unfinished)
+    return SessionState(turns=_turns(said, ended), own=own, unfinished=unfinished, turn=turn)
 
 
 def load_unfinished(store: Reader, session_id: str, *, timeout_s: float = 10.0) -> tuple[UnfinishedRun, ...]:

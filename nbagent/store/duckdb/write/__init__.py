@@ -1,1 +1,1 @@
-"""The writer thread, what waits for it, its transactions, and the journal of launches."""
+"""The writer thread, what waits for it, its transactions, the numbers of turns."""

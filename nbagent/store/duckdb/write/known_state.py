@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nbagent.store.commands import DecisionRequest
 from nbagent.store.duckdb import codec
 from nbagent.store.duckdb.tables import Row
+from nbagent.store.session_ids import Standing
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -29,6 +30,7 @@ class KnownState:
     last_turn: dict[str, int] = field(default_factory=dict)  # session -> its highest turn
     cancels: set[str] = field(default_factory=set)  # run ids somebody asked to cancel
     decisions: tuple[DecisionRequest, ...] = ()  # what people decided on calls that wait
+    alone: dict[str, int] = field(default_factory=dict)  # sessions that only we have used -> their last turn
     said: dict[str, str] = field(default_factory=dict)  # what people should hear of a run's rows
     placed: dict[str, tuple[str, int]] = field(default_factory=dict)  # our unfinished runs -> session, turn
     launched: dict[str, Row] = field(default_factory=dict)  # and their launches, for a file that lacks them
@@ -44,6 +46,21 @@ class KnownState:
         found = con.execute("select run_id from cancel_requests where created_at > ?", since).fetchall()
         self.cancels = {run_id for (run_id,) in found}
         self.decisions = tuple(map(codec.decision_of, con.execute(_DECISIONS, since).fetchall()))
+
+    def next_alone(self, session_id: str, standing: Standing) -> int | None:
+        """The turn of a launch in a session that nobody else has launched in; None where its number is not known."""
+        if standing is Standing.FIRST:
+            return 1
+        last = self.alone.get(session_id) if standing is Standing.ALONE else None
+        return None if last is None else last + 1
+
+    def launched_alone(self, session_id: str, turn: int | None) -> None:
+        """This turn was given to a launch in the log; None: one that is numbered by others, and those after it too."""
+        self.alone.pop(session_id, None)
+        if turn is not None:
+            self.alone[session_id] = turn
+            while len(self.alone) > _MANY_SESSIONS:
+                del self.alone[next(iter(self.alone))]
 
     def numbered(self, session_id: str, turn: int) -> None:
         """A session has a run with this turn now."""

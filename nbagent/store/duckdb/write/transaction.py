@@ -41,6 +41,7 @@ from nbagent.store.duckdb.write.costs import give_costs
 from nbagent.store.duckdb.write.delete import delete_runs
 from nbagent.store.duckdb.write.insert import insert
 from nbagent.store.duckdb.write.known_state import REQUEST_LIFE, KnownState
+from nbagent.store.duckdb.write.numbering import number_launches
 from nbagent.store.duckdb.write.orphans import interrupt_orphans
 
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ class _Transaction:
         self.logged: list[Row] = []
         self.statements: list[tuple[str, list[Any]]] = []
         self.turns: dict[str, int] = {}
+        self.numbers: dict[str, int] = {}  # the turns that launches are given by this transaction
         self.placed: dict[str, tuple[str, int]] = {}
         self.launched: dict[str, Row] = {}
         self.used: set[str] = set()  # cancel requests that go
@@ -195,7 +197,7 @@ class _Transaction:
 
     def commit(self, writes: Sequence[Write]) -> list[Any]:
         """Turn each write into rows, write them all, then take over what was learned."""
-        self._number([write.row for write in writes if isinstance(write, Launch)])
+        self.numbers = number_launches(self.con, writes, self.memory, self.turns)
         ended = self._ended([write for write in writes if isinstance(write, AppendRows)])
         finished = {(write.run_id, write.attempt) for write in writes if isinstance(write, Finish)}
         latest = {
@@ -304,7 +306,7 @@ class _Transaction:
         run_id, session_id = write.row["run_id"], write.row["session_id"]
         turn = write.row.get("turn")
         if turn is None:
-            turn = self.turns[session_id] + 1
+            turn = self.numbers[run_id]
         self.turns[session_id] = max(turn, self.turns.get(session_id, 0))
         self.placed[run_id] = (session_id, turn)
         row = codec.launch_row(write.row, owner=self.memory.owner, turn=turn)
@@ -317,12 +319,15 @@ class _Transaction:
 
     def _add_logged(self, write: JournaledLaunch) -> LaunchResult:
         run_id, session_id, turn, _, owner = write.row[:5]
+        if turn is None:
+            turn = self.numbers[run_id]
+        row = (run_id, session_id, turn, *write.row[3:])
         if session_id in self.turns:  # a launch of this batch is numbered after it
             self.turns[session_id] = max(turn, self.turns[session_id])
         if owner == self.memory.owner:
             self.placed[run_id] = (session_id, turn)
-            self.launched[run_id] = write.row
-        self.logged.append(write.row)
+            self.launched[run_id] = row
+        self.logged.append(row)
         return LaunchResult(turn, cancelled=False)
 
     def _add_calls(self, write: Finish | AppendRows) -> None:
@@ -361,25 +366,6 @@ class _Transaction:
             known = (found[0], found[1])
             self.placed[write.run_id] = known
         return write.session_id or known[0], known[1] if write.turn is None else write.turn
-
-    def _number(self, launches: Sequence[Any]) -> None:
-        """Learn the highest turn of each session that a launch without a turn of its own goes into."""
-        unknown = set()
-        for row in launches:
-            session_id = row["session_id"]
-            if row.get("turn") is None and session_id in self.memory.last_turn:
-                self.turns[session_id] = self.memory.last_turn[session_id]
-            elif row.get("turn") is None:
-                unknown.add(session_id)
-        if unknown:
-            found = self.con.execute(
-                "select session_id, max(turn) from launches where session_id in (select unnest(?)) group by 1"
-                if len(unknown) > 1
-                else "select ?::varchar, max(turn) from launches where session_id = ?",
-                [list(unknown)] if len(unknown) > 1 else [*unknown, *unknown],
-            ).fetchall()
-            self.turns.update(dict.fromkeys(unknown, 0))
-            self.turns.update({session_id: turn or 0 for session_id, turn in found})
 
     def _ended(self, appends: Sequence[AppendRows]) -> set[tuple[str, int]]:
         if not appends:

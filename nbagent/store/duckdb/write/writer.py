@@ -19,17 +19,19 @@ from nbagent.errors import StoreBusyError, StoreError
 from nbagent.store.access import can_only_read, only_read
 from nbagent.store.commands import Finish, InterruptOrphans, JournaledLaunch, Launch, LaunchResult, Write
 from nbagent.store.duckdb.database_file import DatabaseFile, busy
+from nbagent.store.duckdb.journal.journal import Journal
+from nbagent.store.duckdb.journal.journal_recovery import OrphanJournals, others_hold
+from nbagent.store.duckdb.journal.launch_log import LaunchLog
 from nbagent.store.duckdb.read.read_queue import ReadQueue
-from nbagent.store.duckdb.tables import Row
 from nbagent.store.duckdb.write.health import WriteHealth, as_store_error
-from nbagent.store.duckdb.write.journal import Journal, row_for_log
-from nbagent.store.duckdb.write.journal_recovery import OrphanJournals, others_hold
 from nbagent.store.duckdb.write.known_state import KnownState
+from nbagent.store.duckdb.write.numbering import is_unnumbered
 from nbagent.store.duckdb.write.transaction import write_all
 from nbagent.store.duckdb.write.write_queue import QueuedWrite, WriteQueue
 from nbagent.store.fork_safety import watch
 from nbagent.store.process_id import current_process_id
 from nbagent.store.session_claim import SessionClaims
+from nbagent.store.session_ids import SessionIds
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -53,6 +55,8 @@ class Writer:
         self.memory = KnownState(owner=current_process_id())
         self.log = Journal(path)
         self.claims = SessionClaims(path)
+        self.session_ids = SessionIds(path)
+        self._launches = LaunchLog(self.log, self.memory, self.session_ids)
         self._reset()
         watch(self)
 
@@ -65,7 +69,6 @@ class Writer:
         self._wakes_at = _AWAKE  # when the thread looks for work by itself
         self._logged_at = 0.0
         self._wanted = 0  # threads of this process that wait for the file's lock
-        self._numbering = False  # this process has the file, and knows the sessions' last turns
         self._troubles = WriteHealth(self.path)
         self._swept_at: float | None = None
         self.others_wrote = 0  # turns of ours before which another process may have written
@@ -75,21 +78,23 @@ class Writer:
     def submit(self, write: Write) -> Future[Any]:
         """Queue a write; the future is resolved when it is durable."""
         with self._cond:
-            return self._put(write).future
+            return self._put(self._launches.announced(write)[0]).future
 
     def launch(self, write: Launch) -> Future[Any]:
         """As `submit`, but where it can, this thread writes the launch log: 0.2 ms, or as long as the disk takes."""
         with self._cond:
-            row = self._log(write)
-            job = self._put(write if row is None else JournaledLaunch(row))
-            if row is None:
+            announced, standing = self._launches.announced(write)
+            logged, result = self._launches.into_log(write, standing)
+            job = self._put(logged or announced)
+            if logged is None:
                 return job.future
+            self._logged_at = monotonic()
             self.log.syncing += 1
         synced = False
         try:
             synced = self.log.sync()
         except BaseException:  # Stop was pressed: nobody hears of this run, so it must not stay pending
-            self.submit(Finish(run_id=row[0], end={"status": "cancelled", "stop_reason": "cancelled"}))
+            self.submit(Finish(run_id=logged.run_id, end={"status": "cancelled", "stop_reason": "cancelled"}))
             raise
         finally:
             with self._cond:
@@ -100,19 +105,8 @@ class Writer:
         if not synced:
             return job.future
         durable: Future[LaunchResult] = Future()
-        durable.set_result(LaunchResult(row[2], cancelled=False))
+        durable.set_result(result)
         return durable
-
-    def _log(self, write: Launch) -> Row | None:
-        """Add a launch to the log; its row, or None if the database must have it first."""
-        if not self.log.is_open:
-            return None
-        row = row_for_log(write, self.memory, self._jobs, numbering=self._numbering)
-        if row is None or not self.log.append(row):
-            return None
-        self.memory.numbered(row[1], row[2])
-        self._logged_at = monotonic()
-        return row
 
     def _put(self, write: Write) -> QueuedWrite:
         job = self._jobs.put(write, monotonic())
@@ -122,14 +116,22 @@ class Writer:
         return job
 
     @contextlib.contextmanager
-    def reading(self, timeout_s: float, *, flush: bool = True) -> Iterator[DuckDBPyConnection]:
-        """A connection on the open file, after all that was submitted before if `flush`. Raises StoreError."""
+    def reading(
+        self, timeout_s: float, *, flush: bool = True, session: str | None = None
+    ) -> Iterator[DuckDBPyConnection]:
+        """A connection on the open file, after all that was submitted before if `flush`. Raises StoreError.
+
+        `session`: without it, after what runs of this session have submitted.
+        """
         if threading.current_thread() is self._thread:
             raise RuntimeError("the writer thread cannot wait for itself")
         self._sweep()
         with self._cond:
-            self._jobs.hurry |= flush and self._jobs.deferred()
-            turn = self._readers.ask(after=self._jobs.submitted if flush else 0)
+            after = self._jobs.submitted if flush else 0
+            if session is not None:
+                after = self._jobs.last_of(session)
+            self._jobs.hurry |= after > 0 and self._jobs.deferred()
+            turn = self._readers.ask(after=after)
             self._wake()
         try:
             cursor = turn.result(timeout_s)
@@ -217,6 +219,8 @@ class Writer:
         self.log = Journal(self.path)
         self.claims.forget()
         self.claims = SessionClaims(self.path)
+        self.session_ids.forget()
+        self._launches = LaunchLog(self.log, self.memory, self.session_ids)
         self._reset()
 
     def _sweep(self) -> None:
@@ -258,6 +262,7 @@ class Writer:
             self.file.shut_down()
             self.file.lock.close()  # a closed store keeps no descriptor
             self.claims.tidy()
+            self.session_ids.close()
             with self._cond:
                 self._cond.wait_for(lambda: not self.log.syncing)
                 self.log.end()
@@ -317,8 +322,6 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the same
             return self._failed(error)
         finally:
-            with self._cond:
-                self._numbering = False
             found.let_go()
             self._readers.wait_until_done()
             self.file.close(broken=broken)
@@ -352,11 +355,12 @@ class Writer:
         self.file.keep_private()
         with self._cond:
             self.log.open()
-            self._numbering = True
+        self._launches.learn_sessions(self.file.con)
 
     def _launched_here(self) -> list[JournaledLaunch]:
         """The launches of this process's unfinished runs: a new file lacks them, and their ends would be nobody's."""
         self.file.begun_anew = False
+        self.session_ids.close()  # it may know of more
         launched = [JournaledLaunch(row) for row in self.memory.launched.values()]
         if launched and not self.file.notices:
             self.file.notices.append(
@@ -387,7 +391,19 @@ class Writer:
             last = not more or monotonic() - begin > ALONE_S or self.file.lock.wanted()
             if not more and not self._jobs.deferred() and not self._readers.reading:
                 return
-            self._commit(self._take(everything=last))
+            jobs = self._take(everything=last)
+            self._commit(jobs, self._launched_meanwhile(jobs))
+
+    def _launched_meanwhile(self, jobs: Sequence[QueuedWrite]) -> list[JournaledLaunch]:
+        """What other processes have launched since the turn began, where launches are numbered among them."""
+        if not any(is_unnumbered(job.write) for job in jobs):
+            return []
+        found = OrphanJournals(self.path, self.log.path)
+        try:
+            found.read()
+        finally:
+            found.let_go()
+        return found.launches
 
     def _linger(self) -> bool:
         """Wait for more to do in this turn, while readers have the file or launches come. False if nothing does."""

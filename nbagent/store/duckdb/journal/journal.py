@@ -18,12 +18,9 @@ from time import monotonic
 
 from nbagent.core import dump_json
 from nbagent.store.access import open_file
-from nbagent.store.commands import Launch
-from nbagent.store.duckdb.codec import launch_row
+from nbagent.store.commands import JournaledLaunch
 from nbagent.store.duckdb.lock_file import OPEN_FLAGS, try_lock
-from nbagent.store.duckdb.tables import COLUMNS, Row
-from nbagent.store.duckdb.write.known_state import KnownState
-from nbagent.store.duckdb.write.write_queue import WriteQueue
+from nbagent.store.duckdb.tables import COLUMNS
 
 LINE_MAX = 1 << 18  # a longer one goes into the database only: it would be written twice
 LOG_MAX = 1 << 22  # a log that is never empty, because launches never pause, is left alone until it is
@@ -64,10 +61,15 @@ class Journal:
         """Whether launches are taken."""
         return self._taking and self._size < LOG_MAX and monotonic() >= self._avoided_until
 
-    def append(self, row: Row) -> bool:
+    def append(self, launch: JournaledLaunch) -> bool:
         """Add a launch; `sync` makes it durable. False if the log does not take it."""
+        data = dict(zip(_NAMES, launch.row, strict=True))
+        if launch.hint is not None:
+            data["hint"] = launch.hint
+        if launch.follows:
+            data["follows"] = True
         try:
-            line = dump_json(dict(zip(_NAMES, row, strict=True))) + b"\n"
+            line = dump_json(data) + b"\n"
         except ValueError:  # text that is no UTF-8: the batch repairs it
             return False
         if len(line) > LINE_MAX:
@@ -124,24 +126,6 @@ class Journal:
 
     def _new_path(self) -> Path:
         return self._database.with_name(f"{self._database.name}.launches.{secrets.token_hex(6)}")
-
-
-def row_for_log(write: Launch, memory: KnownState, jobs: WriteQueue, *, numbering: bool) -> Row | None:
-    """The row of a launch that nobody need ask the database about: no other can have its id, and its turn is known.
-
-    `numbering`: the turns in `memory` are those of the file, because this process has it.
-    """
-    if not write.minted or write.row["run_id"] in memory.cancels:
-        return None
-    session_id, turn = write.row["session_id"], write.row.get("turn")
-    if turn is None:
-        if not numbering or session_id not in memory.last_turn or jobs.numbering():
-            return None
-        turn = memory.last_turn[session_id] + 1
-    try:
-        return launch_row(write.row, owner=memory.owner, turn=turn)
-    except (TypeError, ValueError):  # a lone surrogate: the batch repairs it, or says what is wrong
-        return None
 
 
 def _is_there(fd: int, path: Path) -> bool:

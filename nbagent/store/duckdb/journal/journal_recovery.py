@@ -16,7 +16,7 @@ from nbagent.errors import StoreDamagedError
 from nbagent.store.access import NO_ACCESS, open_file
 from nbagent.store.commands import JournaledLaunch
 from nbagent.store.duckdb.lock_file import OPEN_FLAGS, try_lock, unlock
-from nbagent.store.duckdb.tables import COLUMNS, Row
+from nbagent.store.duckdb.tables import COLUMNS
 
 _NAMES = tuple(COLUMNS["launches"])
 _DAMAGED = ".launches.damaged-"
@@ -52,11 +52,11 @@ class OrphanJournals:
             is_left = try_lock(fd)
             if is_left:
                 self._left.append((path, fd))
-            rows, unreadable = _parsed(_content(fd))
+            launches, unreadable = _parsed(_content(fd))
         finally:
             if (path, fd) not in self._left:
                 os.close(fd)
-        self.launches += map(JournaledLaunch, rows)
+        self.launches += launches
         if is_left:
             self._unreadable += unreadable
 
@@ -64,7 +64,7 @@ class OrphanJournals:
         with contextlib.suppress(OSError):
             fd = os.open(path, os.O_RDONLY | OPEN_FLAGS)
             try:
-                self.launches += map(JournaledLaunch, _parsed(_content(fd))[0])
+                self.launches += _parsed(_content(fd))[0]
             finally:
                 os.close(fd)
 
@@ -133,16 +133,17 @@ def _content(fd: int) -> bytes:
     return b"".join(parts)
 
 
-def _parsed(content: bytes) -> tuple[list[Row], list[bytes]]:
-    """The rows of a log, and the lines that nobody can read. A torn last line was never acknowledged and is left out."""
-    rows: list[Row] = []
+def _parsed(content: bytes) -> tuple[list[JournaledLaunch], list[bytes]]:
+    """The launches of a log, and the lines that nobody can read. A torn last line was never acknowledged and is left out."""
+    launches: list[JournaledLaunch] = []
     bad: list[bytes] = []
     *lines, _torn = content.split(b"\n")
     for line in lines:
         try:
             data = load_json(line)
             data["created_at"] = datetime.fromisoformat(data["created_at"])
-            rows.append(tuple(data.get(name) for name in _NAMES))
+            row = tuple(data.get(name) for name in _NAMES)
+            launches.append(JournaledLaunch(row, data.get("hint"), follows=bool(data.get("follows"))))
         except (ValueError, TypeError, KeyError, AttributeError):
             bad.append(line)
-    return rows, bad
+    return launches, bad

@@ -1,0 +1,99 @@
+"""What a launch is in its session, and which launches go into the log without asking the database.
+
+Used by `writer.py` on the launching thread, under its lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nbagent.store.commands import (
+    AppendRows,
+    ForgetRuns,
+    JournaledLaunch,
+    Launch,
+    LaunchResult,
+    NewAttempt,
+    Write,
+)
+from nbagent.store.duckdb.codec import launch_row
+from nbagent.store.duckdb.journal.journal import Journal
+from nbagent.store.duckdb.write.known_state import KnownState
+from nbagent.store.session_ids import MOST_KNOWN, SessionIds, Standing
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_SESSIONS = "select session_id from launches union select session_id from messages where attempt = 0"
+
+
+class LaunchLog:
+    """The launches of one process on one database: announced to the others, and taken by the log where it can."""
+
+    def __init__(self, log: Journal, memory: KnownState, session_ids: SessionIds) -> None:
+        self._log = log
+        self._memory = memory
+        self._session_ids = session_ids
+
+    def announced(self, write: Write) -> tuple[Write, Standing]:
+        """Let other processes know of a launch in a session before it is durable, and say what it is there.
+
+        So too where a session holds something else afterwards, though nobody launches in it.
+        """
+        standing = Standing.UNKNOWN
+        if isinstance(write, Launch):
+            row = write.row
+            if row.get("turn") is None:
+                standing = self._session_ids.launched(row["session_id"])
+            elif row.get("parent_run_id") is None:
+                self._session_ids.minted(row["session_id"])
+            if standing is Standing.FOLLOWS:
+                write = replace(write, follows=True)
+        elif isinstance(write, ForgetRuns | NewAttempt) or (
+            isinstance(write, AppendRows) and write.attempt == 0
+        ):
+            self._session_ids.changed()
+        return write, standing
+
+    def into_log(self, write: Launch, standing: Standing) -> tuple[JournaledLaunch | None, LaunchResult]:
+        """Add a launch to the log, and say what it is in its session; None if the database must have it first."""
+        session_id, memory = write.row["session_id"], self._memory
+        may = self._log.is_open and write.minted and write.row["run_id"] not in memory.cancels
+        logged = self._line_of(write, standing) if may else None
+        if logged is None or not self._log.append(logged):
+            memory.launched_alone(session_id, None)
+            return None, LaunchResult(None, cancelled=False)
+        turn: int | None = logged.row[2]
+        if write.row.get("turn") is not None:
+            return logged, LaunchResult(turn, cancelled=False)
+        # who launches there from now on finds this one's line in the log
+        alone = standing is Standing.FIRST or self._session_ids.is_alone(session_id)
+        turn = (turn or logged.hint) if alone else None
+        memory.launched_alone(session_id, turn)
+        if turn is not None:
+            logged = JournaledLaunch((*logged.row[:2], turn, *logged.row[3:]))
+        return logged, LaunchResult(turn, cancelled=False, alone=turn is not None)
+
+    def _line_of(self, write: Launch, standing: Standing) -> JournaledLaunch | None:
+        """A launch as the log has it: one that takes a turn has no number yet, except for the first of a session."""
+        session_id, turn = write.row["session_id"], write.row.get("turn")
+        hint = None
+        if turn is None:
+            hint = self._memory.next_alone(session_id, standing)
+            turn = hint if standing is Standing.FIRST else None
+        try:
+            row = launch_row(write.row, owner=self._memory.owner, turn=turn)
+        except (TypeError, ValueError):  # a lone surrogate: the batch repairs it, or says what is wrong
+            return None
+        if turn is not None:
+            return JournaledLaunch(row)
+        return JournaledLaunch(row, hint, follows=standing is Standing.FOLLOWS)
+
+    def learn_sessions(self, con: DuckDBPyConnection) -> None:
+        """Look once which sessions the file has, where somebody wants to know whether one is new."""
+        if not self._session_ids.is_wanted:
+            return
+        (count,) = con.execute("select count(*) from launches").fetchall()[0]
+        found = con.execute(_SESSIONS).fetchall() if count <= MOST_KNOWN else None
+        self._session_ids.load(None if found is None else [session_id for (session_id,) in found])
