@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from nbagent.guests import guest
     from nbagent.maintenance import clear_runs, doctor, export_answers, export_runs, import_answers, reprice
     from nbagent.mcp import MCPServer
-    from nbagent.models import OpenAIChat, OpenAIResponses, Provider, register_provider
+    from nbagent.models import Model, OpenAIChat, OpenAIResponses, Provider, register_model, register_provider
     from nbagent.panel import Panel
     from nbagent.plots import plot_cost, plot_latency, plot_timeline
     from nbagent.run import RunMetrics, RunOutput, RunStatus
@@ -93,9 +93,11 @@ _PUBLIC = {
     "sql": "frames",
     "guest": "guests",
     "MCPServer": "mcp",
+    "Model": "models",
     "OpenAIChat": "models",
     "OpenAIResponses": "models",
     "Provider": "models",
+    "register_model": "models",
     "register_provider": "models",
     "Panel": "panel",
     "plot_cost": "plots",
@@ -130,6 +132,7 @@ __all__ = [
     "Evaluation",
     "Limits",
     "MCPServer",
+    "Model",
     "ModelError",
     "ModelSettings",
     "NBAgentError",
@@ -167,6 +170,7 @@ __all__ = [
     "plot_latency",
     "plot_timeline",
     "regex",
+    "register_model",
     "register_provider",
     "reprice",
     "resume",
@@ -179,8 +183,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use, so that `import nbagent` costs next to nothing."""
-    if name == "events":  # the classes of what a run tells, as a module
-        return importlib.import_module("nbagent.events")
+    if name in (
+        "events",
+        "models",
+    ):  # the classes of what a run tells; what models of one's own are made with
+        return importlib.import_module(f"nbagent.{name}")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'nbagent' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"nbagent.{_PUBLIC[name]}"), name)

@@ -55,6 +55,7 @@ from nbagent.models.registry import (
     known_models,
     model_identity,
     provider_status,
+    register_model,
     resolve_model,
 )
 from nbagent.models.replies.call_ids import distinct_requests
@@ -104,6 +105,7 @@ __all__ = [
     "provider_names",
     "provider_row",
     "provider_status",
+    "register_model",
     "register_provider",
     "resolve_model",
     "served_models",

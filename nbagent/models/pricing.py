@@ -95,9 +95,25 @@ async def prepare_prices(provider: str) -> None:
 
 
 def price_key(provider: str, model: str) -> tuple[str, str]:
-    """Return the price list's names for a model of a provider of ours."""
+    """Return the price list's names for a model: those that it was given, else by its provider's row."""
+    if (given := _given_keys.get((provider, model))) is not None:
+        return given
     row = provider_row(provider)
     return (provider, model) if row is None else row.listed_as(model)
+
+
+def price_as(provider: str, model: str, key: str) -> None:
+    """Let a model cost what "provider:model", the key, costs on the price list. Raises ConfigurationError."""
+    listed, colon, name = str(key).partition(":")
+    if not (listed.strip() and colon and name.strip()):
+        raise ConfigurationError(
+            f"the price_key of model {provider}:{model} is {key!r:.80}",
+            'name the provider and the model whose prices it has: price_key="openai:gpt-5-mini"',
+        )
+    row = provider_row(listed.strip())
+    _given_keys[provider, model] = (
+        (listed.strip(), name.strip()) if row is None else row.listed_as(name.strip())
+    )
 
 
 def _load_price_list() -> None:
@@ -142,4 +158,5 @@ def _written_for_an_hour(usage: Usage) -> dict[str, int]:
 
 
 _MILLION = 1_000_000
+_given_keys: dict[tuple[str, str], tuple[str, str]] = {}
 _prepared = threading.Event()

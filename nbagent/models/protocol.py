@@ -153,7 +153,61 @@ async def prepare(model: Model) -> None:
 
 @runtime_checkable
 class Model(Protocol):
-    """A model that the loop can ask. `provider` and `id` name it: "provider:id"."""
+    """A model that can be asked: any object with these four. `provider` and `id` name it, "provider:id".
+
+    `stream` makes one request and yields what comes: `ReplyStarted` before the first piece, `TextDelta` and
+    `ReasoningDelta` for each, a `Notice` for what the person should know, and last of all one `ReplyFinished`
+    with the whole reply: its text, the tools that it asks for (`tool_requests`), why it ended, its usage. What
+    the provider wants back with the next turn goes into `provider_items`, marked with who made it. It runs on
+    the background loop, so it must not block, and closes its connection when its task is cancelled. It raises
+    `ProviderOverloadedError` or `ProviderUnreachableError` for what may go well if tried again (retries,
+    fallbacks and pauses are not its business), `ProviderRefusedError` for what will not. `check` is called at the
+    launch, on the caller's thread, and makes no request. Optional: `async def prepare()`, called once a try
+    before its clock starts; `address` and `server`, texts that tell apart models with one name and servers
+    whose requests are counted together; `requests_at_once`.
+
+    An object of it is a model wherever one is given: `Agent`, `Team`, `compare`, `map`, `evaluate`, the magics.
+    `register_model` lets it be named; a class of them is a provider's wire format (`Provider(wire=...)`, or an
+    entry point of the group `nbagent.models`), so that "provider:anything" makes one.
+
+    >>> from collections.abc import AsyncGenerator
+    >>> from nbagent.errors import ProviderRefusedError
+    >>> from nbagent.events import ToolRequest, Usage
+    >>> from nbagent.models import ModelEvent, ModelRequest, ReplyFinished, ReplyStarted, TextDelta
+    >>> class Caller:
+    ...     "Calls each tool once with the prompt, then says what the tools said."
+    ...
+    ...     def __init__(self, id: str, *, provider: Provider | str = "caller") -> None:
+    ...         self.id, self.provider = id, getattr(provider, "name", provider)
+    ...
+    ...     def check(self) -> None:
+    ...         "Nothing can be missing: no key, no address."
+    ...
+    ...     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+    ...         asked = [one for one in request.messages if one.role == "user"][-1].content
+    ...         told = [one.content for one in request.messages if one.role == "tool"]
+    ...         if not asked.isprintable():
+    ...             raise ProviderRefusedError(f"model {self.id!r} cannot read {asked!r}", "send text")
+    ...         calls = () if told else tuple(
+    ...             ToolRequest(tool_call_id=f"call-{number}", name=tool.name, arguments='{"text": "%s"}' % asked)
+    ...             for number, tool in enumerate(request.tools)
+    ...         )
+    ...         text = "" if calls else " and ".join(told or [asked])
+    ...         yield ReplyStarted()
+    ...         for word in text.split(" "):
+    ...             yield TextDelta(word + " ")  # a piece at a time, as it comes
+    ...         yield ReplyFinished(
+    ...             text=text,
+    ...             tool_requests=calls,
+    ...             finish_reason="tool_calls" if calls else "stop",
+    ...             usage=Usage(input_tokens=len(asked), output_tokens=len(text)),
+    ...             usage_source="reported",
+    ...         )
+    >>> def shout(text: str) -> str:
+    ...     return text.upper() + "!"
+    >>> Agent(model=Caller("v1"), tools=[shout]).run("hello").content
+    'HELLO!'
+    """
 
     provider: str
     id: str

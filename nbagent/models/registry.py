@@ -20,13 +20,15 @@ from nbagent.models.fallback import SEPARATOR, FallbackModel, alternatives, name
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
 from nbagent.models.plugins import all_provider_names, find_provider
-from nbagent.models.pricing import price_key
+from nbagent.models.pricing import price_as
+from nbagent.models.pricing import price_key as key_of_price
 from nbagent.models.protocol import Model
 from nbagent.models.providers import Provider, is_loopback
 from nbagent.models.wire.streamed_model import StreamedModel
 
 DEMO_MODEL = "demo:assistant"
 ModelGiven: TypeAlias = str | Model | Sequence[str | Model]  # what a user may give as a model
+_registered: dict[str, Model] = {}  # objects by the names that they were given
 _OURS: Mapping[str, type[OpenAIChat | OpenAIResponses]] = {"chat": OpenAIChat, "responses": OpenAIResponses}
 
 
@@ -75,14 +77,55 @@ def _several(given: Sequence[Any], whole: object) -> Model:
     return models[0] if len(models) == 1 else FallbackModel(models)
 
 
+def register_model(model: Model, *, price_key: str | None = None) -> None:
+    """Let this object be named from now on: "provider:id" of it is this model, in place of what it was before.
+
+    So it can be named in magics, options and lists of models, and a stopped run of it goes on in another kernel
+    that has registered it. `price_key` is the "provider:model" whose prices it has on the price list; its own
+    name in the option `prices` comes first.
+
+    Raises:
+        UnknownModelError: it is no model. ConfigurationError: its name or the key cannot be read again.
+
+    >>> from nbagent.models import OpenAIChat
+    >>> nb.register_model(
+    ...     OpenAIChat(id="qwen3", base_url="http://localhost:8000/v1"), price_key="together:Qwen/Qwen3-235B"
+    ... )
+    >>> Agent(model="openai-chat:qwen3").resolved().model
+    OpenAIChat(id='qwen3', provider='openai-chat', base_url='http://localhost:8000/v1')
+    """
+    if not isinstance(model, Model):
+        raise UnknownModelError(
+            f"{type(model).__name__} is no model: {model!r:.80}",
+            "a model has provider, id, check() and stream(request): see nbagent.Model",
+        )
+    provider, name = model.provider, model.id
+    if any(map(_is_odd, (provider, name))) or ":" in provider:
+        raise ConfigurationError(
+            f"a model cannot be named {provider!r:.60}, {name!r:.60}",
+            "its provider and id are texts without commas and spaces around them, the provider without a colon",
+        )
+    if price_key is not None:
+        price_as(provider, name, price_key)
+    _registered[f"{provider}:{name}"] = model
+
+
+def _is_odd(name: object) -> bool:
+    return not isinstance(name, str) or not name or name != name.strip() or SEPARATOR in name
+
+
 def is_named(given: ModelGiven | None) -> bool:
-    """True where the name alone makes the model again: a text, a list of texts, or none at all."""
-    if isinstance(given, list | tuple):
-        return all(isinstance(one, str) for one in given)
-    return given is None or isinstance(given, str)
+    """True where the name alone makes the model again: a text, a registered object, a list of these, or nothing."""
+    if given is None or isinstance(given, str):
+        return True
+    if not isinstance(given, Model):
+        return all(is_named(one) for one in given)
+    return all(_registered.get(f"{one.provider}:{one.id}") is one for one in alternatives(given))
 
 
 def _named(name: str) -> Model:
+    if (known := _registered.get(name.strip())) is not None:
+        return known
     provider, colon, model_id = (part.strip() for part in name.strip().partition(":"))
     row = find_provider(provider)
     if not colon:
@@ -174,7 +217,7 @@ def known_models(provider: str) -> list[str]:
 
     The first call loads the price list: 0.2 s.
     """
-    own = [DEMO_MODEL, *_configured("prices"), *names_in(_configured("model") or "")]
+    own = [DEMO_MODEL, *_registered, *_configured("prices"), *names_in(_configured("model") or "")]
     names = [name for name in own if name.startswith(f"{provider}:")]
     return list(dict.fromkeys([*names, *(f"{provider}:{model}" for model in _on_the_list(provider))]))
 
@@ -191,7 +234,7 @@ def _on_the_list(provider: str) -> list[str]:
         from genai_prices.data_snapshot import get_snapshot
     except ImportError:
         return []
-    found = (one for one in get_snapshot().providers if one.id == price_key(provider, "")[0])
+    found = (one for one in get_snapshot().providers if one.id == key_of_price(provider, "")[0])
     return [model.id for one in found for model in one.models if not model.deprecated]
 
 
