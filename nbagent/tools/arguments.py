@@ -10,7 +10,7 @@ import pydantic_core
 from pydantic import ValidationError
 
 from nbagent.errors import NBAgentError
-from nbagent.tools.definition import Tool
+from nbagent.tools.tool_types import Tool
 
 _PROBLEMS_SHOWN = 10
 

@@ -4,92 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import hashlib
 import inspect
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
 
 from nbagent.errors import ToolDefinitionError
-from nbagent.tools.docstring import description_of, first_paragraph
-from nbagent.tools.signature import (
-    definition_site,
-    inner_function,
-    parameters_of,
-    signature_schema,
-    source_of,
-)
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+from nbagent.tools.docstring import description_of
+from nbagent.tools.foreign import foreign_tools
+from nbagent.tools.signature import definition_site, inner_function, parameters_of, signature_schema
+from nbagent.tools.tool_types import Tool, ToolOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what every provider takes
 _STARRED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _MARK = "__nbagent_tool__"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolOptions:
-    """What the user said about a tool. `timeout_s` None leaves the run's own tool time limit.
-
-    `retries` counts further tries after an exception; `idempotent` says that a call may be repeated when
-    nobody knows how it ended; `main_thread` runs it on the kernel's main thread; `requires_approval` pauses
-    the run until a person agrees: to each call, or to those for which a function of the arguments says so.
-    """
-
-    timeout_s: float | None = None
-    retries: int = 0
-    idempotent: bool = False
-    main_thread: bool = False
-    requires_approval: bool | Callable[..., object] = False
-
-
-class ArgumentsValidator(Protocol):
-    """What makes arguments of the JSON text that a model wrote."""
-
-    def validate_json(self, data: bytes, /) -> Any:
-        """Return the arguments, a mapping. Raises pydantic's ValidationError."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Tool:
-    """A function that a model may call. `parameters` is the JSON Schema of its arguments, an object.
-
-    `function` takes the arguments by keyword; what it returns may be awaitable even where `is_async` is False
-    (a wrapper), so a caller checks. `validator` is None for a tool whose arguments are not checked: they stay
-    plain JSON data. One with `expands` is a stand-in for tools that have to be asked for first, such as a
-    server's: its async `function` returns them (see `expand_sources`).
-    """
-
-    name: str
-    description: str
-    parameters: Mapping[str, Any]
-    function: Callable[..., Any]
-    is_async: bool = False
-    options: ToolOptions = field(default_factory=ToolOptions)
-    validator: TypeAdapter[Any] | ArgumentsValidator | None = field(default=None, repr=False)
-    expands: bool = False
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """A hash of name, description, schema and source (or bytecode), the same in every process.
-
-        What the function reads from outside itself (globals, an object's state) is not part of it.
-        """
-        # a function's source holds its docstring; its first paragraph is what older records hashed
-        described = self.description if self.validator is None else first_paragraph(self.description)
-        parts = [self.name, described, self.parameters, source_of(self.function)]
-        text = json.dumps(parts, sort_keys=True, default=str)
-        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
-
-    @property
-    def place(self) -> str:
-        """Where the function is defined, as `module.name`, for messages."""
-        return definition_site(self.function)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +100,8 @@ def tools_of(source: object) -> tuple[Tool, ...]:
     """Return the tools that `source` stands for, in order.
 
     `source` is a function or bound method, a `Tool`, an object whose public methods are tools (only those
-    with `@tool`, where there are any), an object whose `__nbagent_tools__()` yields `Tool`s, None, or a list,
-    tuple or set of these. The same function twice is one tool; two functions of one name are a
+    with `@tool`, where there are any), an object whose `__nbagent_tools__()` yields `Tool`s, a tool or toolkit
+    of another framework (see `foreign.py`), None, or a list, tuple or set of these. The same function twice is one tool; two functions of one name are a
     ToolDefinitionError, as is whatever a model could not call.
     """
     return _distinct(_each(source))
@@ -214,6 +144,8 @@ def _each(source: object) -> Iterator[Tool]:
     elif isinstance(source, list | tuple | set | frozenset):
         for item in source:
             yield from _each(item)
+    elif (foreign := foreign_tools(source)) is not None:
+        yield from foreign
     elif inspect.isroutine(source) or isinstance(source, functools.partial):
         yield _from_function(source)
     elif isinstance(source, type):
