@@ -51,7 +51,18 @@ if TYPE_CHECKING:
         StoreError,
         WaitTimeout,
     )
-    from nbagent.evaluation import Evaluation, compare, contains, diff, evaluate, exact, judge, regex, within
+    from nbagent.evaluation import (
+        Evaluation,
+        compare,
+        contains,
+        diff,
+        evaluate,
+        exact,
+        judge,
+        regex,
+        stale,
+        within,
+    )
     from nbagent.frames import metrics, runs, sql
     from nbagent.guests import guest
     from nbagent.maintenance import clear_runs, doctor, export_answers, export_runs, import_answers, reprice
@@ -87,6 +98,7 @@ _PUBLIC = {
     "exact": "evaluation",
     "judge": "evaluation",
     "regex": "evaluation",
+    "stale": "evaluation",
     "within": "evaluation",
     "metrics": "frames",
     "runs": "frames",
@@ -176,6 +188,7 @@ __all__ = [
     "resume",
     "runs",
     "sql",
+    "stale",
     "tool",
     "within",
 ]

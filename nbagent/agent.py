@@ -140,7 +140,8 @@ class Agent:
         run = runtime.current().launch(
             self._approving(on_approval).resolved(output_schema=output_schema, timeout=timeout),
             LaunchRequest(
-                prompt=prompt_with(prompt, contexts) if prompt.strip() else prompt,
+                prompt=str(prompt_with(prompt, contexts) if prompt.strip() else prompt),
+                template=getattr(prompt, "template", None),
                 files=files_of(contexts),
                 run_id=run_id,
                 session_id=id_of(session, session_id),

@@ -4,6 +4,7 @@ comparison.py  the same prompts to several agents or models, side by side
 contenders.py  the agents and models that are asked, by their names
 difference.py  what two runs did, step by step
 evaluation.py  `evaluate` and `Evaluation`, what a user holds
+staleness.py   which runs would be asked something else today
 scorers.py     exact, contains, regex, within: from an answer to a score
 judging.py     a model as a scorer: its own batch, its costs apart
 cases.py       cases and expected values from tables, CSV files and past runs
@@ -16,5 +17,18 @@ from nbagent.evaluation.difference import diff
 from nbagent.evaluation.evaluation import Evaluation, evaluate
 from nbagent.evaluation.judging import judge
 from nbagent.evaluation.scorers import contains, exact, regex, within
+from nbagent.evaluation.staleness import stale, stale_prompts
 
-__all__ = ["Evaluation", "compare", "contains", "diff", "evaluate", "exact", "judge", "regex", "within"]
+__all__ = [
+    "Evaluation",
+    "compare",
+    "contains",
+    "diff",
+    "evaluate",
+    "exact",
+    "judge",
+    "regex",
+    "stale",
+    "stale_prompts",
+    "within",
+]

@@ -8,7 +8,7 @@ row_keys.py  keys of rows as data and as labels       summary.py   what %agent m
 
 from nbagent.frames import metrics
 from nbagent.frames.build import frame_of_rows
-from nbagent.frames.columns import COMPARISON, DIFFERENCE, TABLES, Column, documented, text_of
+from nbagent.frames.columns import COMPARISON, DIFFERENCE, STALE, TABLES, Column, documented, text_of
 from nbagent.frames.filters import Filters, run_filter
 from nbagent.frames.listing import runs, sql
 from nbagent.frames.metrics import family
@@ -20,6 +20,7 @@ __all__ = [
     "COMPARISON",
     "DIFFERENCE",
     "ROWS",
+    "STALE",
     "TABLES",
     "Column",
     "Filters",

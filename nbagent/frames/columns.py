@@ -355,6 +355,18 @@ DIFFERENCE: Columns = (
     *_columns("object", "", a="of the first run; None: it has none", b="of the second run"),
     *_columns("boolean", "", same="whether they are equal"),
 )
+STALE: Columns = (
+    *_columns("string", "", run_id="the run", label="its label"),
+    *_columns("category", "", agent_name="its agent", state="stale, unknown or fresh"),
+    *_columns(
+        "string",
+        "",
+        changed="what has changed since: prompt, instructions, model, settings, schema, tools, members, session",
+        unknown="what cannot be looked at again",
+        session_id="its session",
+    ),
+    *_columns("utc", "", created_at="when it was launched"),
+)
 
 TABLES: dict[str, Columns] = {
     "runs": RUNS,
@@ -369,6 +381,7 @@ TABLES: dict[str, Columns] = {
     "messages": MESSAGES,
     "compare": COMPARISON,
     "diff": DIFFERENCE,
+    "stale": STALE,
 }
 
 

@@ -129,7 +129,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent approve [RUN]            let the calls that wait for a person run, or one of them [--call ID]
         %agent deny [RUN]               refuse them; the model is told why [--why TEXT] [--call ID]
         %agent resume RUN ...           go on with stopped runs from their last finished step [--from-partial]
-        %agent retry RUN ...            start their work anew, as new runs
+        %agent retry RUN ... | --stale  start their work anew, as new runs; of those that would be asked otherwise now
         %agent metrics [BY]             tokens, cost and speed by model (default), member, session, agent or tool
         %agent models [PROVIDER]        the providers: what is configured, and what each can do; or the models that one
                                         serves: its own list, asked for now

@@ -104,7 +104,7 @@ def _identifier(text: str) -> str:
     text = unicodedata.normalize("NFKC", text)  # as Python reads names
     if not text.isidentifier() or keyword.iskeyword(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no variable name")
-    if hasattr(builtins, text):
+    if text != "_" and hasattr(builtins, text):  # an interactive Python puts its last value there
         raise argparse.ArgumentTypeError(f"{text!r} is a name of Python's own")
     return text
 
@@ -206,10 +206,8 @@ def _verb(verb: str) -> LineParser:
         parser.add_argument("--why", default="", metavar="TEXT")
     if verb == "wait":
         parser.add_argument("--timeout", type=float, metavar="SECONDS")
-    if verb == "cancel":
-        parser.add_argument("--all", action="store_true")
-    if verb == "resume":
-        parser.add_argument("--from-partial", action="store_true")
+    if (flag := {"cancel": "--all", "resume": "--from-partial", "retry": "--stale"}.get(verb)) is not None:
+        parser.add_argument(flag, action="store_true")
     return parser
 
 

@@ -128,6 +128,14 @@ def _resume(shell: InteractiveShell, arguments: Line) -> None:
 def _retry(shell: InteractiveShell, arguments: Line) -> None:
     from nbagent.runtime import current
 
+    if arguments.stale:
+        from nbagent.evaluation import stale_prompts
+
+        found = stale_prompts()
+        print(f"{len(found)} stale run{'' if len(found) == 1 else 's'}{' asked again' if found else ''}")
+        for run_id, prompt in reversed(found.items()):
+            _show_again(shell, current().retry(run_id, prompt=prompt))
+        return
     for key in map_option.batches_again(shell, _named(arguments, "retry"), "retry_failed"):
         _show_again(shell, current().retry(key))
 

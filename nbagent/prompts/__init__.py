@@ -12,24 +12,28 @@ from nbagent.prompts.attachments import (
     attachments_of,
     file_of,
     files_of,
+    filled_with,
     prompt_with,
 )
 from nbagent.prompts.instructions import Instructions, check_instructions, instructions_text
 from nbagent.prompts.rendering import MISSING, is_missing, json_schema_of, json_text, render_result
-from nbagent.prompts.templates import BY_NAMES, IN_A_CELL, render, variables_in
+from nbagent.prompts.templates import BY_NAMES, IN_A_CELL, FilledText, calls_anything, render, variables_in
 
 __all__ = [
     "BY_NAMES",
     "IN_A_CELL",
     "MISSING",
     "Attachment",
+    "FilledText",
     "Instructions",
     "attach_value",
     "attachment_of",
     "attachments_of",
+    "calls_anything",
     "check_instructions",
     "file_of",
     "files_of",
+    "filled_with",
     "instructions_text",
     "is_missing",
     "json_schema_of",

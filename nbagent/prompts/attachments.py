@@ -130,6 +130,13 @@ def prompt_with(prompt: str, contexts: Iterable[Attachment]) -> str:
     return "\n\n".join([prompt, _SAID_BEFORE, *blocks]) if blocks else prompt
 
 
+def filled_with(prompt: str, filled: str) -> bool | None:
+    """Say whether a prompt is this text; None where it is, with attachments after it."""
+    if prompt == filled:
+        return True
+    return None if prompt.startswith(f"{filled}\n\n{_SAID_BEFORE}") else False
+
+
 def files_of(contexts: Iterable[Attachment]) -> tuple[FilePart, ...]:
     """Return the files among the contexts, in order."""
     return tuple(one.file for one in contexts if one.file is not None)

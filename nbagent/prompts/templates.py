@@ -48,7 +48,32 @@ BY_NAMES = 'give it to the template with names={"{name}": {name}}, or correct th
 _OF_JINJA = ("cycler", "joiner", "namespace")
 
 
-def render(template: str, names: Mapping[str, Any], undefined: str = IN_A_CELL) -> str:
+class FilledText(str):
+    """A text that knows the `template` that it was made from."""
+
+    __slots__ = ("template",)
+
+    template: str
+
+    @classmethod
+    def of(cls, text: str, template: str) -> FilledText:
+        """Return a text with its template."""
+        filled = cls(text)
+        filled.template = template
+        return filled
+
+
+def calls_anything(template: str) -> bool:
+    """Say whether a template calls functions or methods, so that filling it again may give something else."""
+    from jinja2 import nodes
+
+    if not is_template(template):
+        return False
+    _compiled(template)  # which says what is wrong with it
+    return next(_environment().parse(template).find_all(nodes.Call), None) is not None
+
+
+def render(template: str, names: Mapping[str, Any], undefined: str = IN_A_CELL) -> FilledText:
     """Return `template` with the values of `names` put in; a text without `{{`, `{%` or `{#` as it is.
 
     `undefined` is what to do about a name that is not there, `{name}` in it. Raises TemplateError for a name
@@ -56,7 +81,7 @@ def render(template: str, names: Mapping[str, Any], undefined: str = IN_A_CELL) 
     that a value raises while it is shown.
     """
     if not is_template(template):
-        return template
+        return FilledText.of(template, template)
     compiled, used = _compiled(template)
     values = {name: names[name] for name in used if name in names}
     for name, value in values.items():
@@ -65,7 +90,7 @@ def render(template: str, names: Mapping[str, Any], undefined: str = IN_A_CELL) 
                 f"{name!r} is the environment, which no template reads", "put the one value into a variable"
             )
     try:
-        return compiled.render(values)
+        return FilledText.of(compiled.render(values), template)
     except Exception as error:  # noqa: BLE001 - a template calls any code of the user's values
         _fail(error, template, names, undefined)
 

@@ -29,7 +29,7 @@ from nbagent.runtime.execution.history import as_sent, whole
 from nbagent.runtime.launch.forecast import Forecast, forecast
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models
 from nbagent.runtime.ports import HasModel, Runnable
-from nbagent.runtime.recovery.dependencies import notebook_names
+from nbagent.runtime.recovery.dependencies import agents_in, notebook_names
 from nbagent.runtime.recovery.resume import agent_of_stored_spec
 from nbagent.runtime.repricing import catch_up_prices, report_repriced, reprice
 from nbagent.runtime.run_handle import Run
@@ -57,6 +57,7 @@ __all__ = [
     "Runtime",
     "Sample",
     "agent_of_stored_spec",
+    "agents_in",
     "as_sent",
     "call_limits",
     "cancel_run",

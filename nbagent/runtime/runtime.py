@@ -265,9 +265,9 @@ class Runtime:
         """Go on with the run of this id or label, as a new attempt; see `Run.resume` for the options."""
         return self.handle(self.resume_run(key, **options))
 
-    def retry(self, key: str, *, agent: Runnable | None = None) -> Run:
+    def retry(self, key: str, *, agent: Runnable | None = None, prompt: str | None = None) -> Run:
         """Launch the work of the run of this id or label anew, as a new run; raises as `resume`."""
-        return self.handle(self.retry_run(key, agent=agent))
+        return self.handle(self.start(*self.resumer.retry_request(key, agent=agent, prompt=prompt)))
 
     def resume_run(self, key: str, **options: Any) -> ActiveRun:
         """Begin the next attempt of a stopped run."""

@@ -79,7 +79,9 @@ def test_every_column_is_documented_once(name: str) -> None:
         assert (column.unit == "USD") == column.name.endswith("_usd"), column.name
         assert (column.unit == "s") == (column.name.endswith("_s") and not column.name.endswith("per_s"))
         assert (column.dtype == "utc") == column.name.endswith("_at"), column.name
-    function = {"steps": nb.metrics.steps, "compare": nb.compare, "diff": nb.diff}.get(name) or FRAMES[name]
+    function = {"steps": nb.metrics.steps, "compare": nb.compare, "diff": nb.diff, "stale": nb.stale}.get(
+        name
+    ) or FRAMES[name]
     for line in text_of(columns).splitlines():
         assert line in (function.__doc__ or "")
 

@@ -137,18 +137,24 @@ class Resumer:
         return live
 
     def retry_request(
-        self, key: str, *, agent: Runnable | None = None, output_schema: object = None
+        self,
+        key: str,
+        *,
+        agent: Runnable | None = None,
+        output_schema: object = None,
+        prompt: str | None = None,
     ) -> tuple[ResolvedAgent, LaunchRequest]:
         """Return what launches the work of the run of this id or label anew.
 
-        Prompt, files and spec are the run's own; tools and schema are taken as they are now. Raises as
-        `resume`.
+        Prompt (but for another `prompt`), files and spec are the run's own; tools and schema are taken as they are
+        now. Raises as `resume`.
         """
         stopped = self._load(key)
         output = stopped.output
         _check_texts(output)
         request = LaunchRequest(
-            prompt=output.prompt or "",
+            prompt=str(output.prompt or "" if prompt is None else prompt),
+            template=getattr(prompt, "template", stopped.template),
             session_id=None if stopped.own_session else output.session_id,
             label=output.label,
             cell_id=stopped.row["cell_id"],

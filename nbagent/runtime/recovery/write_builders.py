@@ -63,6 +63,7 @@ def launch_write(launch: RunLaunch, agent: ResolvedAgent, request: LaunchRequest
             "spec": spec.to_data(),
             "started_by": list(launch.tool_call) if launch.tool_call is not None else None,
             "keeps_texts": None if launch.keeps_texts else False,
+            "template": request.template if launch.keeps_texts else None,
             "forked_from": launch.forked[0] if launch.forked is not None else None,
             "forked_step": launch.forked[1] if launch.forked is not None else None,
         },

@@ -22,6 +22,7 @@ from nbagent.store.duckdb.write.orphans import nobody_works_on
 
 if TYPE_CHECKING:
     from nbagent.events import PendingApproval
+    from nbagent.store.duckdb.read.metrics_sql import RunFilter
     from nbagent.store.ports import Ask, Reader
 
 _SIMPLE = tuple(
@@ -38,7 +39,10 @@ _BY_LABEL = """
 _ATTEMPTS = (
     "select created_at, started_at, finished_at, paused_s from attempts where run_id = ? order by attempt"
 )
-_OWN_SESSION = "select details ->> '$.own_session' as own, details ->> '$.on_busy' as on_busy from launches where run_id = ?"
+_OWN_SESSION = """
+    select details ->> '$.own_session' as own, details ->> '$.on_busy' as on_busy, details ->> '$.template' as template
+    from launches where run_id = ?
+"""
 _CHILDREN = "select * from runs where parent_run_id = ? order by created_at, run_id"
 _STARTED = """
     select run_id, details -> '$.started_by' as started_by from launches
@@ -78,6 +82,7 @@ class StoredRun:
     own_session: bool
     parallel: bool
     started: Mapping[tuple[int, str], str]
+    template: str | None = None
 
     @property
     def held(self) -> tuple[PendingApproval, ...]:
@@ -89,6 +94,33 @@ class StoredRun:
         """True if the run is unfinished and the process that worked on it is gone."""
         last_seen = self.row["heartbeat_at"] or self.row["created_at"]
         return not self.output.is_final and nobody_works_on(self.row["owner"], last_seen)
+
+
+_LAST_OF_EACH = """
+    with chosen as (
+        select l.run_id, l.label, l.agent_name, l.session_id, l.turn, l.created_at, l.details
+        from launches l where {where} and l.parent_run_id is null and l.batch_id is null
+        qualify row_number() over (
+            partition by coalesce(l.label, l.details ->> '$.cell_id', l.run_id) order by l.created_at desc, l.run_id desc
+        ) = 1
+    )
+    select c.run_id, c.label, c.agent_name, c.session_id, c.created_at,
+           c.details ->> '$.prompt' as prompt, c.details ->> '$.template' as template, c.details ->> '$.spec' as spec,
+           c.details ->> '$.provider' as provider, c.details ->> '$.model' as model,
+           (select count(*) from launches s
+            where s.session_id = c.session_id and s.turn > c.turn and s.parent_run_id is null) as later_turns
+    from chosen c join runs r using (run_id) where r.status not in ('pending', 'running', 'paused')
+    order by c.created_at desc, c.run_id desc
+"""
+
+
+def last_of_each(store: Reader, chosen: RunFilter) -> list[dict[str, Any]]:
+    """The latest ended run of each label, else of each cell, with what it was asked, newest first; none of a batch.
+
+    `later_turns` is how many runs its session has after it. Raises StoreError.
+    """
+    where, params = chosen.where()
+    return store.read(_LAST_OF_EACH.format(where=where), params)
 
 
 def load_stopped(store: Reader, key: str) -> StoredRun | None:
@@ -107,6 +139,7 @@ def load_stopped(store: Reader, key: str) -> StoredRun | None:
             times=attempt_times(ask, row),
             own_session=own["own"] == "true",
             parallel=own["on_busy"] == PARALLEL,
+            template=own["template"],
             started={_call_of(one["started_by"]): one["run_id"] for one in ask(_STARTED, [row["run_id"]])},
         )
 
