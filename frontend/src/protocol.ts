@@ -140,6 +140,29 @@ export interface BatchState {
   not_asked: number;
   rate: number | null;
   finished: boolean;
+  tokens: number | null;
+  cost: number | null;
+}
+
+/** A row of a batch that has ended; its cells are those of the answer's fields. */
+export type Item = [
+  position: number,
+  label: string,
+  status: string,
+  runId: string | null,
+  error: string,
+  reused: boolean,
+  cells: (string | number | null)[],
+];
+
+/** How often each answer came, by field. */
+export type AnswerCounts = [field: string, values: [value: string, count: number][]][];
+
+export interface Listed {
+  items: string; // JSON: a list of items
+  fields: string[];
+  counts: AnswerCounts;
+  ended: number;
 }
 
 export interface TableState {
@@ -152,6 +175,7 @@ export interface TableState {
   trouble: string[];
   batches: Record<string, BatchState>;
   only: string | null;
+  listed: Listed | null;
 }
 
 /** A run's changed cells: its id, then column number and value in turn. */
@@ -166,6 +190,11 @@ export interface TableChange {
   total?: number;
   trouble?: string[];
   batches?: Record<string, BatchState>;
+  gone?: string[];
+  items?: Item[];
+  fields?: string[];
+  counts?: AnswerCounts;
+  ended?: number;
 }
 
 /** What a command came to, where the rows do not show it. */

@@ -51,10 +51,11 @@ describe("factsOf", () => {
   });
 
   it("counts the rows that a batch of this kernel has not asked yet", () => {
-    const told = { total: 100, done: 40, failed: 2, not_asked: 0, rate: 4, finished: false };
+    const told = { total: 100, done: 40, failed: 2, not_asked: 0, rate: 4, finished: false, tokens: null, cost: null };
     const facts = factsOf(only([{ id: "a", batch: "b" }], new Map([["b", told]])));
     expect([facts.of, facts.open, facts.failed, facts.status]).toEqual([100, 58, 2, "running"]);
-    expect(progressOf(facts, 0)).toEqual(["42 of 100", "2 failed", "58 left", "4/s", "14 s to go"]);
+    expect(progressOf(facts, 5000)).toEqual(["42 of 100", "2 failed", "58 left", "4/s", "14 s to go"]);
+    expect(progressOf(facts, 2000)).not.toContain("14 s to go");
   });
 
   it("computes sums anew once they are forgotten", () => {

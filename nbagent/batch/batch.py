@@ -18,7 +18,7 @@ from nbagent.batch.inputs.prompts import NAMES_TODO
 from nbagent.batch.inputs.row_source import RowSource
 from nbagent.batch.plan import BatchIdentity, BatchPlan
 from nbagent.batch.recorded import Follower
-from nbagent.batch.row_outcome import CANCELLED, NOT_ASKED, RowResult
+from nbagent.batch.row_outcome import CANCELLED, NOT_ASKED, RowOutcome, RowResult
 from nbagent.batch.running.results import BatchProgress, Results
 from nbagent.batch.waiting import arrived_rows, arriving_rows, await_end, wait_for_end
 from nbagent.core import check_mapping
@@ -202,6 +202,14 @@ class Batch:
         """Yield each row's result as it comes; `async for`, on any event loop."""
         async for position in arriving_rows(self._results):
             yield self._row_result(position)
+
+    def ended_since(self, count: int) -> tuple[int, list[tuple[int, Any, RowOutcome]]]:
+        """Return how many ends there were, and of those after the first `count`: position, index label, outcome."""
+        results = self._results
+        arrived = results.arrived[count:]
+        ended = ((position, results.outcomes[position]) for position in arrived)
+        rows = [(position, results.labels[position], one) for position, one in ended if one is not None]
+        return count + len(arrived), rows
 
     def _row_result(self, position: int) -> RowResult:
         outcome = self._results.outcomes[position]

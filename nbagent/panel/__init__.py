@@ -6,6 +6,7 @@ card/data.py    what a card shows, as plain data            card/display.py     
 card/widget.py  the card's widget                           card/static_html.py the card without script, and as text
 card/structured.py  a structured answer as table and tree   card/markdown.py    Markdown as safe HTML
 table/row.py    a run as a row of the table                 table/model.py      all rows, and what changed
+table/batch_items.py  a batch's rows and counts of its answers
 table/widget.py the table's widget, its ticker, displays    table/batches.py    batches' states beside their runs
 table/row_commands.py  cancel, retry, resume from the table table/static_html.py the table without script, and as text
 details/data.py what an opened run shows beside its card    details/view.py     runs opened in the table

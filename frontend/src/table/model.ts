@@ -6,7 +6,8 @@ import { openedRun, type OpenedRun } from "../details/model";
 import { HONOUR_MS, send, watchKernel } from "../kernel";
 import { tell, telling } from "../notify";
 import {
-  hasEnded, type BatchState, type Cell, type CellChange, type Column, type Command, type Model, type RunRow, type Said,
+  hasEnded, type BatchState, type Cell, type CellChange, type Column, type Command, type Item, type Model, type RunRow, type Said,
+  type AnswerCounts,
   type Status, type TableChange, type TableMessage, type TableState,
 } from "../protocol";
 import { Replica } from "../replica";
@@ -38,6 +39,10 @@ export interface TableData {
   said: [string, string][];
   asked: Map<string, Asked>; // by run or batch id, "" for all
   only: string | null; // the batch whose table this is
+  items: Map<number, Item>; // of that batch, by position
+  fields: string[];
+  counts: AnswerCounts;
+  ended: number; // rows of it, listed or not
   gone: boolean;
   skewMs: number; // the kernel's clock against the page's
   stoppedMs: number | null; // of the kernel's clock, once the kernel is gone
@@ -55,7 +60,7 @@ export interface TableWidget {
 export function tableWidget(model: Model): TableWidget {
   const state: TableData = {
     rows: new Map(), batches: new Map(), total: 0, loaded: false, trouble: [], said: [], asked: new Map(), only: null,
-    gone: false, skewMs: 0, stoppedMs: null,
+    items: new Map(), fields: [], counts: [], ended: 0, gone: false, skewMs: 0, stoppedMs: null,
   };
   const views = new Set<TableView>();
   const opened = new Map<string, OpenedRun>();
@@ -76,6 +81,11 @@ export function tableWidget(model: Model): TableWidget {
     const { total, loaded, trouble, only } = table;
     Object.assign(state, { total, loaded, trouble, only, gone: false, stoppedMs: null });
     state.skewMs = table.now_ms - Date.now();
+    const { listed } = table;
+    if (listed) {
+      state.items = new Map((JSON.parse(listed.items) as Item[]).map((item) => [item[0], item]));
+      Object.assign(state, { fields: listed.fields, counts: listed.counts, ended: listed.ended });
+    }
     replica.restart(table.seq);
     changed("all");
   };
@@ -210,6 +220,12 @@ export function apply(state: TableData, columns: Column[], message: TableChange)
     if (batch.finished) state.asked.delete(id);
   }
   for (const cells of message.new ?? []) state.rows.set(String(cells[0]), lineOf(columns, cells));
+  for (const id of message.gone ?? []) all = state.rows.delete(id) || all;
+  for (const item of message.items ?? []) state.items.set(item[0], item);
+  if (message.items) all = true;
+  for (const name of ["fields", "counts", "ended"] as const) {
+    if (message[name] !== undefined) Object.assign(state, { [name]: message[name] });
+  }
   const touched = new Set<Column>();
   for (const change of message.cells ?? []) if (!applyCells(state, columns, change, touched)) return null;
   return all || touched.has("status") || touched.has("created_ms") ? "all" : touched;

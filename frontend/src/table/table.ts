@@ -2,6 +2,7 @@
 
 import { openedView, type OpenedServices, type OpenedView } from "../details/opened";
 import type { OpenedRun } from "../details/model";
+import { itemsView } from "../batch/items";
 import { hasEnded, type Column, type Command } from "../protocol";
 import { actionOf, cancels, targetOf } from "./actions";
 import { barsView } from "./bars";
@@ -49,7 +50,8 @@ export function tableView(el: HTMLElement, services: TableServices): TableView {
   const grid = gridView({ sort: onSort, key: onKey, click: onClick, scroll: paintSoon });
   const below = document.createElement("div");
   below.className = "nbagent-below";
-  root.append(bars.el, grid.el, below);
+  const items = itemsView(state, { openRun, command });
+  root.append(bars.el, grid.el, items.el, below);
   el.classList.add("nbagent");
   el.append(root);
 
@@ -122,6 +124,7 @@ export function tableView(el: HTMLElement, services: TableServices): TableView {
     for (const one of view.open) if (!opened.has(one)) opened.set(one, openedView(below, one, servicesOf(one)));
     below.toggleAttribute("data-two", view.open.length > 1);
     redraw();
+    items.draw(view.open);
     paint();
   }
 
@@ -223,6 +226,8 @@ export function tableView(el: HTMLElement, services: TableServices): TableView {
       if (how === "all" || (how !== "cells" && touchesOrder(how))) derive();
       else if (how !== "cells") bars.sum(filterOf(want));
       if (how === "all") bars.choose();
+      if (how === "all") items.draw(view.open);
+      if (how === "cells") items.draw(view.open);
       bars.draw();
       redraw();
       paintSoon();

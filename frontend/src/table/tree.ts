@@ -5,6 +5,7 @@ import { hasEnded, hasFailed, type BatchState, type RunRow, type Status } from "
 import type { Line } from "./model";
 
 const RATE_MS = 60 * 1000; // a batch's speed is that of its last minute
+const SURE_MS = 3000; // before, a time to go would be a guess
 
 /** A run, or a batch, which has no run of its own. */
 export interface Node {
@@ -123,14 +124,15 @@ function batchStatus(kids: Facts[], open: number, leftOut: boolean): Status {
 
 /** What a batch of this kernel says of its rows, which are more than its runs: not asked yet, or answered earlier. */
 function rowsOf(
-  { total, done, failed, not_asked, rate, finished }: BatchState,
+  { total, done, failed, not_asked, rate, finished, tokens, cost }: BatchState,
   stopped: number,
-): Pick<Facts, "of" | "open" | "failed" | "cancelled" | "rate" | "endless"> {
+): Partial<Facts> & Pick<Facts, "open" | "cancelled"> {
   const ended = done + failed + not_asked;
   const open = finished ? 0 : Math.max(1, (total ?? ended + 1) - ended);
   const cancelled = finished ? Math.min(failed, stopped) : 0;
   return {
     of: ended + open, open, failed: failed - cancelled, cancelled: cancelled + not_asked, rate, endless: total === null,
+    ...(tokens === null ? {} : { tokens }), ...(cost === null ? {} : { cost }),
   };
 }
 
@@ -156,7 +158,7 @@ export function progressOf(facts: Facts, now: number): string[] {
     facts.cancelled ? `${count(facts.cancelled)} cancelled` : "",
     counted ? `${count(facts.open)} left` : "",
     rate ? speed(rate) : "",
-    rate && counted ? `${duration((1000 * facts.open) / rate)} to go` : "",
+    rate && counted && facts.began !== null && now - facts.began >= SURE_MS ? `${duration((1000 * facts.open) / rate)} to go` : "",
   ].filter(Boolean);
 }
 

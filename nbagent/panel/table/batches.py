@@ -25,6 +25,12 @@ def batch_states() -> dict[str, Mapping[str, Any]]:
     return {batch_id: _state_of(batch.progress) for batch_id, batch in own_batches().items()}
 
 
+def ended_since(batch_id: str, count: int) -> tuple[int, list[tuple[int, Any, Any]]]:
+    """Return how many ends of a batch's rows there were, and those after the first `count`."""
+    batch = own_batches().get(batch_id)
+    return (count, []) if batch is None else batch.ended_since(count)
+
+
 def static_state(batch_id: str) -> Mapping[str, Any]:
     """Return a batch's state for its static form, with its names; what is known of one that was let go is its id."""
     batch = own_batches().get(batch_id)
@@ -46,4 +52,6 @@ def _state_of(progress: Any) -> Mapping[str, Any]:
         "not_asked": progress.not_asked,
         "rate": None if progress.finished else float(f"{progress.rate_per_s:.2g}"),
         "finished": progress.finished,
+        "tokens": progress.tokens,
+        "cost": progress.cost_usd,
     }

@@ -9,14 +9,17 @@ every message.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nbagent.core import dump_json
+from nbagent.panel.table.batch_items import FAILED_LISTED, LISTED, BatchItems
 from nbagent.panel.table.row import COLUMNS, TableRow, batch_of, is_final, is_older, row_of, row_of_stored
 from nbagent.run import RunRecord
 
 ECHO_S = 1.0
+FAILED = frozenset({"error", "timeout", "interrupted"})
+_STATUS = COLUMNS.index("status")
 
 
 class TableModel:
@@ -27,6 +30,7 @@ class TableModel:
 
     def __init__(self, batch_id: str | None = None) -> None:
         self.batch_id = batch_id
+        self.items = BatchItems() if batch_id is not None else None
         self._lock = threading.RLock()
         self._rows: dict[str, TableRow] = {}
         self._watched: dict[str, tuple[RunRecord, int]] = {}
@@ -73,7 +77,19 @@ class TableModel:
                     ended.append(run_id)
             for run_id in ended:
                 del self._watched[run_id]
-        return {name: value for name, value in (("new", new), ("cells", cells)) if value}
+            gone = set(self._unlisted(ended)) if self.batch_id is not None else set()
+        new = [row for row in new if row[0] not in gone]
+        cells = [changed for changed in cells if changed[0] not in gone]
+        parts = (("new", new), ("cells", cells), ("gone", sorted(gone)))
+        return {name: value for name, value in parts if value}
+
+    def _unlisted(self, ended: Iterable[str]) -> Iterator[str]:
+        """Let go of ended runs of a batch that are more than a card lists, and yield their ids."""
+        for run_id in ended:
+            row = self._rows[run_id]
+            if len(self._rows) > LISTED + (FAILED_LISTED if row[_STATUS] in FAILED else 0):
+                del self._rows[run_id]
+                yield run_id
 
     def _put(self, row: TableRow, new: list[TableRow], cells: list[list[Any]]) -> None:
         """Store a row and note what of it changed. A cell's change is its column's number and its value."""
@@ -100,10 +116,12 @@ class TableModel:
         total: int | None = None,
         problem: list[str] | None = None,
         batches: Mapping[str, Mapping[str, Any]] | None = None,
+        ended: tuple[int, Sequence[tuple[int, Any, Any]]] | None = None,
     ) -> dict[str, Any] | None:
         """Return the message for all that changed, or None; a second after the last one its number once more.
 
-        `batches` is where those of this kernel stand (`batch_states`). The number lets a front end that
+        `batches` is where those of this kernel stand (`batch_states`), `ended` the rows of its own batch that
+        have ended since. The number lets a front end that
         missed the last message know; it costs 20 bytes.
         """
         with self._lock:
@@ -116,6 +134,8 @@ class TableModel:
                 self._problem = message["trouble"] = problem
             if changed := self._batch_changes(batches or {}):
                 message["batches"] = changed
+            if self.items is not None and ended is not None:
+                message |= self.items.take(*ended)
             if message:
                 self._seq += 1
                 self._echo_at = now_s + ECHO_S
@@ -146,6 +166,7 @@ class TableModel:
                 "trouble": self._problem,
                 "batches": dict(self._batches),
                 "only": self.batch_id,
+                "listed": None if self.items is None else self.items.state(),
             }
 
     # ---------------------------------------------------------------------- asked

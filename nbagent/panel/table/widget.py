@@ -188,6 +188,8 @@ class Table:
             "problem": self._problem or self._store_problem(),
             "batches": batches.batch_states(),
         }
+        if self.model.batch_id is not None and self.model.items is not None:
+            extras["ended"] = batches.ended_since(self.model.batch_id, self.model.items.seen)
         with self._sending:
             if found is None:
                 message = self.model.tick(time.monotonic(), **extras)
