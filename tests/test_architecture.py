@@ -101,7 +101,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "opentelemetry": frozenset({"tracing"}),
     "pandas": frozenset({"batch", "evaluation", "frames", "plots", "schemas"}),
     "psutil": frozenset({"store"}),
-    "pydantic_ai": frozenset({"guests"}),
+    "pydantic_ai": frozenset({"guests", "models"}),
     "tqdm": frozenset({"batch"}),
     "truststore": frozenset({"models"}),
     "traitlets": frozenset({"magics", "kernel", "panel"}),

@@ -14,6 +14,7 @@ things are:
     capabilities.py     what a provider turned out not to take, remembered; how a request is put
     pricing.py          what a call cost
     token_estimates.py  how many tokens a text has, where nobody counted
+    pydantic_ai.py      pydantic-ai's models as ours
     openai/             the wire formats of OpenAI: Chat Completions, Responses, batch files
     anthropic/          the wire format of Anthropic: Messages
     wire/               what every wire format is made of
@@ -111,3 +112,12 @@ __all__ = [
     "served_models",
     "tokens_of_messages",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what few use at its first use."""
+    if name != "from_pydantic_ai":
+        raise AttributeError(f"module 'nbagent.models' has no attribute {name!r}")
+    from nbagent.models.pydantic_ai import from_pydantic_ai
+
+    return from_pydantic_ai

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -160,3 +161,13 @@ def test_importing_models_is_light():
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(find_spec("pydantic_ai") is not None, reason="it is installed here")
+@pytest.mark.parametrize("name", ["pydantic-ai:test", "pydantic-ai:openai:gpt-5-mini"])
+def test_a_library_that_is_not_installed_is_named(name):
+    """Two lines: what is missing, and the extra that brings it."""
+    with pytest.raises(ConfigurationError) as raised:
+        resolve_model(name).check()
+    assert "pydantic-ai is not installed" in raised.value.what
+    assert 'pip install "nbagent-jupyter[pydantic-ai]"' in raised.value.todo

@@ -12,6 +12,15 @@ def _routed(model: str) -> str:
     return f"huggingface_{host}:{name}" if name else f"huggingface:{model}"
 
 
+def _as_listed(model: str) -> str:
+    """Return the price list's name for a model by pydantic-ai's: its systems have mostly the list's own names."""
+    system, _, name = model.partition(":")
+    system = _SYSTEMS.get(system, "google" if system.startswith("google") else system)
+    return f"{system.removesuffix('-responses').removesuffix('-chat')}:{name}"
+
+
+_SYSTEMS = {"bedrock": "aws", "xai": "x-ai", "grok": "x-ai"}
+
 HOSTS = (
     Provider(
         name="azure",
@@ -111,6 +120,16 @@ HOSTS = (
         reasoning_field="reasoning",
         usage="always",
         tells_cost=True,
+    ),
+    # https://pydantic.dev/docs/ai/models/overview (2026-11-30): the id is pydantic-ai's own "provider:model"
+    Provider(
+        name="pydantic-ai",
+        label="pydantic-ai's models, each through its own client",
+        wire="nbagent.models.pydantic_ai:PydanticAIModel",
+        key_required=False,
+        models_path=None,
+        price_key=_as_listed,
+        notes="wants the extra pydantic-ai; keys and addresses are found as pydantic-ai finds them",
     ),
     # https://docs.api.nvidia.com/nim/reference/llm-apis (2026-11-30)
     Provider(
