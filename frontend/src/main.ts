@@ -1,25 +1,38 @@
-/* The widget: which of its faces a model shows, one run as a card or all runs as a table. */
+/* The widget: which of its faces a model shows, one run as a card or all runs as a table, and where in the page. */
 
 import type { AnyWidget } from "@anywidget/types";
 import { cardWidget } from "./card/model";
+import { cellsOf, host, takeOut, type Draw } from "./hosts";
+import { send } from "./kernel";
 import type { Model, Traits } from "./protocol";
 import { tableWidget } from "./table/model";
 
 const widget: AnyWidget<Traits> = () => {
-  const card = cardWidget();
-  let table: ReturnType<typeof tableWidget> | null = null;
+  let draw: Draw = () => () => {};
   return {
     initialize({ model }) {
       const given = model as unknown as Model;
-      if (model.get("shows") !== "table") {
+      let end = (): void => {};
+      if (model.get("shows") === "table") {
+        const table = tableWidget(given);
+        [draw, end] = [table.render, table.end];
+      } else {
+        const card = cardWidget();
         card.initialize(given);
-        return undefined;
+        draw = (el) => card.render(given, el);
       }
-      table = tableWidget(given);
-      return table.end;
+      const leave = host(model.get("host"), draw);
+      return () => {
+        leave();
+        end();
+      };
     },
-    render({ model, el }) {
-      return table ? table.render(el) : card.render(model as unknown as Model, el);
+    async render({ model, el }) {
+      const name = model.get("host");
+      const cells = await cellsOf(model.widget_manager);
+      if (!cells || !takeOut(cells, name)) return draw(el);
+      void send(model as unknown as Model, "hosted", name);
+      return undefined;
     },
   };
 };

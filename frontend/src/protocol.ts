@@ -262,7 +262,8 @@ export type TableMessage = OpenedMessage | { said: Said } | TableChange;
 /** The widget's traits; a card has the first, the table the second. */
 export interface Traits extends Record<string, unknown> {
   shows: "card" | "table";
-  key: string;
+  key: string; // the class of its static output
+  host: string; // the class of its place holder
   card: CardState;
   table: TableState;
 }
@@ -281,6 +282,15 @@ export interface ControlFuture {
   onReply: (reply: { content?: { status?: string; heard?: boolean } }) => void;
 }
 
+/** The part of a notebook's model that is used, where the front end has one. */
+export interface CellOutputs {
+  readonly length: number;
+  get(at: number): { toJSON(): { data?: Record<string, unknown> } };
+  set(at: number, output: object): void;
+}
+
+export type NotebookCells = Iterable<{ outputs?: CellOutputs }>;
+
 /** What is asked of a widget's model: an opened run gives its card one that reads the table's. */
 export interface Model {
   get<Name extends keyof Traits & string>(name: Name): Traits[Name];
@@ -297,6 +307,7 @@ export type Command =
   | "cancel_all"
   | "cancel_batch"
   | "deny"
+  | "hosted"
   | "open"
   | "resend"
   | "resend_table"

@@ -4,6 +4,10 @@
 messages are sent on the background thread by the updater and the ticker, and heard on the main or a subshell
 thread. anywidget is imported only here. Script and styles are built from `frontend/` and committed in `static/`:
 nothing is built or fetched where the package is installed.
+
+A view in a saved notebook is an error once the kernel is gone. So its output is turned into an empty place
+holder: in JupyterLab and Notebook 7 by the page as soon as it is shown (`frontend/src/hosts.ts`), which puts
+the view into that; elsewhere by `take_out`, once there is nothing more to see.
 """
 
 from __future__ import annotations
@@ -12,11 +16,14 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import anywidget
 import traitlets
 
 from nbagent import kernel
+from nbagent.panel.commands import add_commands
 
 STATIC = Path(__file__).parent / "static"
 
@@ -32,11 +39,13 @@ class PanelWidget(anywidget.AnyWidget):
     _css = (STATIC / "panel.css").read_text(encoding="utf-8")
     shows = traitlets.Unicode().tag(sync=True)
     key = traitlets.Unicode().tag(sync=True)
-    first_line = ""
+    host = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, *, command: Callable[[Mapping[str, Any]], bool], **traits: Any) -> None:
         self._command = command
-        super().__init__(**traits)
+        self._view_ids: list[str] = []  # of displays whose output is the view still
+        super().__init__(**traits, host=f"nbagent-view-{uuid4().hex}")
+        _open_widgets[self.host] = self
         self.on_msg(self._receive)
         kernel.free_comm(self.comm)
 
@@ -60,10 +69,39 @@ class PanelWidget(anywidget.AnyWidget):
         if isinstance(content, Mapping):
             self._command(content)
 
+    def display(self) -> None:
+        """Put a view under the current cell."""
+        view_id = uuid4().hex
+        self._view_ids.append(view_id)
+        kernel.publish(self._repr_mimebundle_(), display_id=view_id)
+
+    def take_out(self) -> None:
+        """Leave of each view's output its place holder; in the cell of the calling context, or from any later one."""
+        while self._view_ids:
+            kernel.publish(self._place(), display_id=self._view_ids.pop(), update=True)
+
+    def taken_out(self) -> None:
+        """Hear that a page has done that."""
+        self._view_ids.clear()
+
+    def _place(self) -> dict[str, Any]:
+        """Return the place holder: nothing to see, nothing to read, the same in every execution (nbval compares it)."""
+        return {"text/plain": "", "text/html": f'<div class="nbagent-host {self.host}"></div>'}
+
     def _repr_mimebundle_(self, **_: Any) -> Any:
-        """Return the widget's view, with a text that is the same in every execution (nbval compares it)."""
-        data: dict[str, Any] = {"text/plain": self.first_line}
+        """Return the view, and what is left of it once it is taken out."""
+        data = self._place()
         if self._view_name is not None:
             view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
             data["application/vnd.jupyter.widget-view+json"] = view
         return data
+
+
+async def _hosted(content: Mapping[str, Any]) -> None:
+    widget = _open_widgets.get(content["run_id"])
+    if widget is not None:
+        widget.taken_out()
+
+
+_open_widgets: WeakValueDictionary[str, PanelWidget] = WeakValueDictionary()
+add_commands(hosted=_hosted)

@@ -56,8 +56,8 @@ def test_a_card_is_two_outputs_whose_text_never_varies(kernel):
     kernel.run(LOAD)
     first, second = kernel.run(SHORT), kernel.run(SHORT)
     view, static = first.displays
-    assert set(view) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
-    assert view["text/plain"] == "nbagent run"
+    assert set(view) == {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"}
+    assert view["text/plain"] == ""
     assert static["text/plain"] == "nbagent run\ncapital: agent 'agent', model 'demo:assistant'"
     assert [d["text/plain"] for d in second.displays] == [d["text/plain"] for d in first.displays]
     assert static["text/html"].startswith('<div class="nbagent-snapshot nbagent-of-')

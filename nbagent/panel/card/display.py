@@ -28,10 +28,12 @@ from nbagent.panel.commands import add_commands, cancel_runs, handle_message
 
 if TYPE_CHECKING:
     from nbagent.panel.card.widget import CardListener
+    from nbagent.panel.widget import PanelWidget
     from nbagent.runtime import Run
 
 FASTEST_S = 0.1
 STORED_POLL_S = 1.0
+SNAPSHOT_EVERY_S = 10.0
 BUSY_SHARE = 20  # a tick that took t is followed by a pause of 20 t: at most 5 % of a core ...
 LONGEST_PAUSE_S = 2.0  # ... but one slow tick, as on a busy machine, lets nobody wait for long
 REMEMBERED = 500  # displayed runs
@@ -48,11 +50,13 @@ class DisplayedRun:
         self.context = contextvars.copy_context()
         self.in_notebook = False  # True once the final snapshot was written from a cell
         self.widget: CardListener | None = None
+        self._view: PanelWidget | None = None
         self.decision_problem = ""  # why the last decision that was clicked came to nothing
         self._record = run.record
         # version, row and text together: of two threads that look at once the later may be the older one
         self._current: tuple[int, CardRow, str] = (0, {}, "")
-        self._stored_at = time.monotonic()
+        self._stored_at = self._written_at = time.monotonic()
+        self._written_asks: list[CardRow] = []
         self.refresh()
 
     def follow(self, run: Run) -> None:
@@ -92,8 +96,9 @@ class DisplayedRun:
         from nbagent.panel.card.widget import RunCard
 
         _, row, text = self._current
-        self.widget = card = RunCard(row, text, key=key_of(self.run.run_id), command=handle_message)
-        kernel.publish(card._repr_mimebundle_())
+        card = RunCard(row, text, key=key_of(self.run.run_id), command=handle_message)
+        self.widget = self._view = card
+        card.display()
         kernel.publish(self.snapshot(), display_id=self.display_id)
 
     def snapshot(self) -> dict[str, str]:
@@ -112,9 +117,20 @@ class DisplayedRun:
         elif self._record.whole_version != self._current[0]:
             self.refresh()
         self.widget.send_update(*self._current[1:])
-        if self.final and not was_final:
+        if self.final != was_final or self._snapshot_due():
             self.context.run(self.write_snapshot)
         return not (self.final and self.widget.channel.settled)
+
+    def _snapshot_due(self) -> bool:
+        """Say whether the static output of a run at work is old.
+
+        A file that is saved now shows it, and so does a page whose kernel has died. What waits for a person may do
+        so for days: that is written at once.
+        """
+        if self.final:
+            return False
+        asks = self._current[1]["approvals"]
+        return asks != self._written_asks or time.monotonic() - self._written_at >= SNAPSHOT_EVERY_S
 
     async def _poll(self) -> None:
         """Look at another kernel's run, at most once a second and in a thread of its own."""
@@ -124,8 +140,14 @@ class DisplayedRun:
             self._stored_at = time.monotonic()
 
     def write_snapshot(self) -> None:
-        """Rewrite the static output; it lands where the calling context's cell is, found by its display id."""
+        """Rewrite the static output; it lands where the calling context's cell is, found by its display id.
+
+        It stands alone once the run has ended.
+        """
+        self._written_at, self._written_asks = time.monotonic(), self._current[1]["approvals"]
         kernel.publish(self.snapshot(), display_id=self.display_id, update=True)
+        if self.final and self._view is not None:
+            self._view.take_out()
 
     def write_from_cell(self) -> None:
         """Write snapshot and widget state as they are now from a cell, where every executor hears them."""

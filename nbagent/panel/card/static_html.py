@@ -126,13 +126,13 @@ def _lines(lines: list[str]) -> str:
 
 def _way_back(row: CardRow) -> str:
     """Return the line that names the run and says how it is opened again, once its card is a part of a file."""
-    parts = []
-    if row["run_id"]:
-        parts.append(f"run <code>{escape(row['run_id'])}</code>")
-    if row["code"]:
-        parts.append(f"answer: <code>{escape(row['code'])}</code>")
-    if row["run_id"]:
-        parts.append(f"open: <code>%agent show {escape(shlex.quote(row['run_id']))}</code>")
+    run_id, code = row["run_id"], row["code"]
+    parts = [f"run <code>{escape(run_id)}</code>"] if run_id and run_id not in code else []
+    if code:
+        parts.append(f"answer: <code>{escape(code)}</code>")
+    if run_id:
+        name = run_id if run_id in code else row["title"]
+        parts.append(f"open: <code>%agent show {escape(shlex.quote(name))}</code>")
     return f"<p {LINE}><small>{' · '.join(parts)}</small></p>" if parts else ""
 
 

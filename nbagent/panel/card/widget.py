@@ -13,7 +13,6 @@ from typing import Any
 import traitlets
 
 from nbagent.panel.card.data import CardRow
-from nbagent.panel.card.static_html import FIRST_LINE
 from nbagent.panel.protocol import NumberedChannel
 from nbagent.panel.widget import PanelWidget
 
@@ -54,7 +53,6 @@ class RunCard(CardListener, PanelWidget):
     """One run as a card. `card` is the whole state; changes come as small messages in between."""
 
     card = traitlets.Dict().tag(sync=True)
-    first_line = FIRST_LINE
 
     def __init__(
         self, row: CardRow, text: str, *, key: str, command: Callable[[Mapping[str, Any]], bool]

@@ -51,7 +51,7 @@ class OpenedRun(display.DisplayedRun):
 
     def __init__(self, run: Run, table: RunTable) -> None:
         super().__init__(run)
-        self.in_notebook = True
+        self.cell, self.in_notebook = None, True
         self.dropped = False
         self._table = table
         self._stage: tuple[Any, ...] | None = None

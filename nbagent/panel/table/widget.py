@@ -45,7 +45,6 @@ class RunTable(PanelWidget):
     """All runs as a table. `table` is the whole state; changes come as numbered messages in between."""
 
     table = traitlets.Dict().tag(sync=True)
-    first_line = static_html.FIRST_LINE
 
     def __init__(self, model: TableModel) -> None:
         self._model = model
@@ -92,7 +91,7 @@ class Table:
     def display(self) -> None:
         """Put a view of the table and its static form under the current cell, and keep both true."""
         display_id = uuid4().hex
-        kernel.publish(self.widget._repr_mimebundle_())
+        self.widget.display()
         kernel.publish(self._static(), display_id=display_id)
         self._displays.append((display_id, contextvars.copy_context()))
         self.cells.add(kernel.current_request())
@@ -124,6 +123,7 @@ class Table:
             self._written_seq = self.model.seq
             for display_id, _ in self._displays:
                 kernel.publish(self._static(), display_id=display_id, update=True)
+            self._take_out_ended()
 
     def _static(self) -> dict[str, str]:
         rows, key = self.model.rows(), self.widget.key
@@ -241,6 +241,12 @@ class Table:
         self._written_seq = self.model.seq
         for display_id, context in self._displays:
             context.copy().run(kernel.publish, self._static(), display_id=display_id, update=True)
+            context.copy().run(self._take_out_ended)
+
+    def _take_out_ended(self) -> None:
+        """Leave a batch that has ended to its static form; the table of all runs never ends."""
+        if self.model.batch_id is not None and not self.model.busy:
+            self.widget.take_out()
 
 
 _tables: dict[tuple[Store, str | None], Table] = {}
