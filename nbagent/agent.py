@@ -33,7 +33,7 @@ from nbagent.prompts import (
     instructions_text,
     prompt_with,
 )
-from nbagent.run import RunMetrics, RunOutput, RunStatus
+from nbagent.run import RunMetrics, RunOutput, RunStatus, html_repr, short_repr, told_fields
 from nbagent.runtime import (
     Callbacks,
     Forecast,
@@ -53,7 +53,7 @@ from nbagent.tools import Tool, tools_of
 _said: list[str] = []  # what is said once in a process
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Agent:
     """A model with instructions and tools, ready to run in the background of a notebook.
 
@@ -92,6 +92,12 @@ class Agent:
     def __post_init__(self) -> None:
         check_instructions(self.instructions)
         self._check_fields()
+
+    def __repr__(self) -> str:
+        return short_repr(type(self).__name__, told_fields(self))
+
+    def _repr_html_(self) -> str:
+        return html_repr(type(self).__name__, told_fields(self))
 
     def start(
         self,

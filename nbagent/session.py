@@ -6,15 +6,17 @@ Used from any thread but the background one, as every call reads the record.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from nbagent import runtime
-from nbagent.core import uuid7
-from nbagent.errors import ConfigurationError
+from nbagent.core import one_line, uuid7
+from nbagent.errors import ConfigurationError, StoreError, UnknownNameError
 from nbagent.events import Message
+from nbagent.run import html_repr
 from nbagent.runtime import Run, as_sent, whole
 from nbagent.store import carry_over, load_turns, session_runs
 
@@ -98,6 +100,16 @@ class Session:
 
     def __repr__(self) -> str:
         return f"Session({self.session_id!r})"
+
+    def _repr_html_(self) -> str:
+        told: list[tuple[str, Any]] = [("session_id", self.session_id)]
+        with contextlib.suppress(StoreError, UnknownNameError):  # what cannot be read now is left out
+            runs = self.run_ids
+            told.append(("runs", len(runs)))
+            if runs:
+                first = runtime.current().get(runs[0]).output
+                told.append(("first prompt", one_line(first.label or first.prompt or "", 120)))
+        return html_repr("Session", told)
 
 
 def id_of(session: Session | str | None, session_id: Session | str | None = None) -> str | None:

@@ -14,7 +14,7 @@ from nbagent.runtime import HasModel, ResolvedAgent, Runnable
 from nbagent.spec import Mode, OnApproval, TeamSpec
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Team(Agent):
     """A leader with members, ready to run in the background of a notebook; its verbs are those of `Agent`.
 

@@ -3,6 +3,7 @@
 columns.py   the columns of every frame, as data      build.py     arrays to DataFrames
 filters.py   which runs a person means                times.py     a time as a person writes it
 listing.py   runs(), sql()                            metrics.py   by_model() and the like, steps(), messages()
+views.py     which columns a frame shows, and how
 row_keys.py  keys of rows as data and as labels       summary.py   what %agent metrics prints
 """
 

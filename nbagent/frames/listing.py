@@ -30,8 +30,12 @@ def runs(
     batch: Any = None,
     limit: int | None = None,
     here: bool = False,
+    columns: Any = None,
 ) -> pd.DataFrame:
     """Every run of the record, of all kernels, one row each, oldest first; with `limit` the newest ones.
+
+    All columns are there as data; a cell that ends in it shows eight of them, the newest runs first, prompts
+    cut. `columns="all"` gives a frame that shows all, a list of names one of these.
 
     `here`: only those that this kernel works on, or did last. The other filters are as in
     `nb.metrics.by_model`; times are UTC, and a time without a zone that `since` is given is local. Tokens and
@@ -55,7 +59,9 @@ def runs(
     picked = store.arrays(*pick_runs(selected, limit))["run_id"].tolist()
     arrays = store.arrays(*list_picked(picked))
     arrays["row_key"] = arrays["row_key_json"]  # typed: SQL has its text
-    return frame_of(RUNS, arrays)
+    from nbagent.frames.views import viewed
+
+    return viewed(frame_of(RUNS, arrays), columns, newest_first=True)
 
 
 def sql(query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:

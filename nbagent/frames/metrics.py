@@ -74,6 +74,7 @@ class MetricsFrame(Protocol):
         tags: Tags = None,
         label: Any = None,
         batch: Any = None,
+        columns: Any = None,
     ) -> pd.DataFrame: ...
 
 
@@ -81,13 +82,12 @@ _FILTERS = """The filters choose runs: `session`, `status`, `agent`, `label` and
     and batches by name or as objects; a batch's label means the latest of that label), `since` a time or date (local
     where it has no zone), ISO text of either, a timedelta back from now or text such as "12h", `tags` a mapping that
     must all be there. What a label or a batch means includes
-    the runs below. A wrong status, time or tag raises UnknownOptionError."""
+    the runs below. A wrong status, time or tag raises UnknownOptionError. All columns are there as data; a cell that
+    ends in the frame shows the main ones, with `columns="all"` all, with a list of names these."""
 
 
-def _metrics_frame(
-    name: str, query: Callable[[RunFilter], Query], columns: Columns, doc: str
-) -> MetricsFrame:
-    """Return the function of that name: it asks `query` of the chosen runs and gives a frame of these columns."""
+def _metrics_frame(name: str, query: Callable[[RunFilter], Query], table: Columns, doc: str) -> MetricsFrame:
+    """Return the function of that name: it asks `query` of the chosen runs and gives a frame of the table's columns."""
 
     def count(
         *,
@@ -98,15 +98,18 @@ def _metrics_frame(
         tags: Tags = None,
         label: Any = None,
         batch: Any = None,
+        columns: Any = None,
     ) -> pd.DataFrame:
+        from nbagent.frames.views import viewed
+
         filters = Filters(
             session=session, since=since, status=status, agent=agent, tags=tags, label=label, batch=batch
         )
-        return _frame(query(run_filter(filters)), columns)
+        return viewed(_frame(query(run_filter(filters)), table), columns)
 
     count.__name__ = count.__qualname__ = name
     count.__doc__ = f"{doc}\n\n    {_FILTERS}"
-    return documented(columns)(count)
+    return documented(table)(count)
 
 
 by_model = _metrics_frame(
@@ -206,3 +209,8 @@ def _frame(query: Query, columns: Columns) -> pd.DataFrame:
     sql, params = query
     runtime.catch_up_prices(runtime.current())
     return frame_of(columns, runtime.current().store.arrays(sql, params))
+
+
+def __dir__() -> list[str]:
+    """Name the verbs alone, for who looks at what `nb.metrics` has."""
+    return list(__all__)

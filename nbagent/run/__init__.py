@@ -7,6 +7,7 @@ record.py      RunRecord, the live fold of a run's events
 order.py       tool calls as the model asked for them
 waited_run.py  the run of its session that it waits for
 catch_up.py    a record as few events, for who listens late
+reprs.py       short forms of what a user holds
 """
 
 from nbagent.run.catch_up import catch_up_events, catch_up_events_of_stored, text_of
@@ -22,6 +23,7 @@ from nbagent.run.metrics import (
 from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput, shown
 from nbagent.run.record import RunLaunch, RunRecord, without_texts
+from nbagent.run.reprs import html_repr, short_repr, told_fields
 from nbagent.run.status import FINISHED, STATUS_OF, UNFINISHED, RunStatus, StopReason, status_of
 from nbagent.run.waited_run import EarlierRun, whole_seconds
 
@@ -41,13 +43,16 @@ __all__ = [
     "calls_of_all",
     "catch_up_events",
     "catch_up_events_of_stored",
+    "html_repr",
     "in_asked_order",
     "metrics_of",
     "paid_calls",
+    "short_repr",
     "shown",
     "status_of",
     "sum_known",
     "text_of",
+    "told_fields",
     "whole_seconds",
     "without_texts",
 ]

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from nbagent.core import seconds_between
+from nbagent.core import format_seconds, format_usd, seconds_between
 from nbagent.events import Message, ModelCall, ToolCall, Usage
 from nbagent.run.order import in_asked_order
+from nbagent.run.reprs import html_repr, known
 
 TOKEN_FIELDS = (
     "input_tokens",
@@ -21,6 +22,9 @@ TOKEN_FIELDS = (
     "cache_write_tokens",
     "reasoning_tokens",
 )
+
+
+_CALLS = frozenset({"model_calls", "tool_calls"})
 
 
 def sum_known(values: Iterable[float | None]) -> Any:
@@ -137,6 +141,38 @@ class RunMetrics(BaseModel):
     model_calls: int = 0
     tool_calls: int = 0
     details: dict[str, list[dict[str, Any]]] = {}
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Say what is known, in short: `details` and counts of nothing are left out."""
+        for name, value in self:
+            if value is not None and name != "details" and not (name in _CALLS and not value):
+                yield name, round(value, 6) if isinstance(value, float) else value
+
+    def _repr_html_(self) -> str:
+        return html_repr("RunMetrics", self._told())
+
+    def _told(self) -> list[tuple[str, Any]]:
+        """Return what a person reads first, in words."""
+        ways = (
+            (self.input_tokens, "in"),
+            (self.output_tokens, "out"),
+            (self.cache_read_tokens, "from the cache"),
+        )
+        tokens = ", ".join(
+            f"{count:,} {way}"
+            for count, way in ways
+            if count is not None and (count or way != "from the cache")
+        )
+        return known(
+            [
+                ("tokens", tokens or "unknown"),
+                ("cost", format_usd(self.cost_usd) or "unknown"),
+                ("time", format_seconds(self.duration_s) or None),
+                ("first token", format_seconds(self.ttft_s) or None),
+                ("model calls", self.model_calls),
+                ("tool calls", self.tool_calls or None),
+            ]
+        )
 
     @property
     def duration(self) -> float | None:

@@ -8,10 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from nbagent.core import printable
+from nbagent.core import printable, truncate_end
 from nbagent.events import Message, ModelCall, PendingApproval, ToolCall
 from nbagent.run.metrics import RunMetrics
 from nbagent.run.status import RunStatus
+
+REPR_CHARS = 300  # of an answer
 
 
 def shown(value: Any, form: Callable[[Any], str] = repr) -> str:
@@ -85,7 +87,7 @@ class RunOutput(BaseModel):
 
     def __repr__(self) -> str:
         cached = f", cached_from={self.cached_from!r}" if self.cached_from else ""
-        content = shown(self.content)
+        content = truncate_end(shown(self.content), REPR_CHARS)
         return f"RunOutput({self.status.value}, content={content}, run_id={self.run_id!r}{cached})"
 
     def __str__(self) -> str:

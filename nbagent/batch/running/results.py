@@ -69,6 +69,9 @@ class BatchProgress:
             return 0.0 if self.finished else None
         return self.left / self.rate_per_s
 
+    def __repr__(self) -> str:
+        return f"<BatchProgress {self}>"
+
     def __str__(self) -> str:
         of = "" if self.total is None else f" of {self.total}"
         parts = [f"{self.done}{of} done"]
