@@ -247,7 +247,9 @@ def test_hostile_answers_are_harmless_laid_out_in_the_page_in_the_file_and_as_ht
     notebook.page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
     again = lab.open_notebook(notebook.path)
     again.output(1).locator(".nbagent-snapshot").first.wait_for(timeout=60_000)
-    assert again.output(1).locator(".nbagent-snapshot :is(img, script, svg, iframe, a)").count() == 0
+    assert again.output(1).locator(".nbagent-snapshot :is(img, script, svg, iframe)").count() == 0
+    links = again.output(1).locator(".nbagent-snapshot a").evaluate_all("all => all.map((a) => a.protocol)")
+    assert set(links) <= {"http:", "https:", "mailto:"}
     assert again.page.evaluate(HARMLESS)
     check_converted(lab, file, tmp_path)
 
@@ -262,6 +264,8 @@ def check_converted(lab, file: Path, folder: Path) -> None:
     page.goto(f"file://{folder / 'converted.html'}", wait_until="domcontentloaded")
     shown = page.locator(".nbagent-snapshot")
     assert shown.count() == 3
-    assert page.locator(".nbagent-snapshot :is(img, script, svg, iframe, a)").count() == 0
+    assert page.locator(".nbagent-snapshot :is(img, script, svg, iframe)").count() == 0
+    links = page.locator(".nbagent-snapshot a").evaluate_all("all => all.map((a) => a.protocol)")
+    assert set(links) <= {"http:", "https:", "mailto:"}
     assert page.evaluate(HARMLESS)
     assert "onerror" in shown.nth(0).inner_text()
