@@ -27,7 +27,7 @@ A new wire format is a folder beside `openai/` with a class of models, named by 
 
 from nbagent.models.catalog.table import provider_names, provider_row, register_provider
 from nbagent.models.fallback import alternatives, model_name, names_in
-from nbagent.models.model_list import served_models
+from nbagent.models.model_list import listed_names, served_models
 from nbagent.models.openai.batch_api import MOST_BYTES, MOST_LINES, PRICE_SHARE, BatchClient, BatchJob
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
@@ -55,6 +55,7 @@ from nbagent.models.registry import (
     is_named,
     known_models,
     model_identity,
+    named_providers,
     provider_status,
     register_model,
     resolve_model,
@@ -97,8 +98,10 @@ __all__ = [
     "is_free",
     "is_named",
     "known_models",
+    "listed_names",
     "model_identity",
     "model_name",
+    "named_providers",
     "names_in",
     "prepare",
     "price_table",

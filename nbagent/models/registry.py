@@ -212,6 +212,12 @@ def model_identity(model: Model) -> list[Any]:
     ]
 
 
+def named_providers() -> tuple[str, ...]:
+    """Return the providers that a model may be named of: the table's, those of packages, those of registered objects."""
+    given = (name.partition(":")[0] for name in _registered)
+    return tuple(dict.fromkeys((*all_provider_names(), *given)))
+
+
 def known_models(provider: str) -> list[str]:
     """Return the models of a provider as "provider:name", the user's own first; an unknown provider has none.
 

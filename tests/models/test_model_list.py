@@ -6,13 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from IPython.core.completer import provisionalcompleter
 
-from nbagent.errors import MissingKeyError, ModelError, UnknownModelError
-from nbagent.models import served_models
+from nbagent.errors import ConfigurationError, MissingKeyError, ModelError, UnknownModelError
+from nbagent.models import Provider, listed_names, model_list, register_provider, served_models
+from nbagent.models.catalog import table
 from nbagent.runtime import current
+from tests.harness.waiting import until
 from tests.magics.shell import loaded_shell
 from tests.provider.server import ScriptedProvider
-from tests.provider.steps import answer, error
+from tests.provider.steps import Head, Raw, answer, error
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 # as OpenAI, vLLM, Gemini's compatible endpoint, llama.cpp and Anthropic write their lists
@@ -103,3 +106,62 @@ def test_the_verb_gives_a_frame() -> None:
         assert "provider" in shell.run_line_magic("agent", "models").columns
         with pytest.raises(UnknownModelError, match="no provider 'nobody'"):
             shell.run_line_magic("agent", "models nobody")
+
+
+def test_a_list_without_data_is_read(provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Together's list and GitHub's catalog are arrays: the same entries, without an object around them."""
+    monkeypatch.setenv("VLLM_BASE_URL", provider.base_url)
+    provider.reply((Head(200, {"content-type": "application/json"}), Raw(b'[{"id": "a/b"}, {"id": "c"}]')))
+    assert [one["model"] for one in served("vllm")] == ["vllm:a/b", "vllm:c"]
+
+
+def test_a_row_says_where_the_list_is(provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path of its own, a whole address, or none at all, which is said in two lines."""
+    monkeypatch.setattr(table, "_rows", dict(table._rows))
+    here = f"http://127.0.0.1:{provider.port}"
+    for path in ("/catalog", f"{here}/catalog", None):
+        register_provider(
+            Provider(name="house", base_url=provider.base_url, models_path=path, key_required=False)
+        )
+        provider.reply(answer(200, {"data": [{"id": "m"}]}))
+        if path is not None:
+            assert [one["model"] for one in served("house")] == ["house:m"]
+    assert [request.path for request in provider.requests] == ["/v1/catalog", "/catalog"]
+    with pytest.raises(ConfigurationError) as raised:
+        served("house")
+    assert len(str(raised.value).splitlines()) == 2
+
+
+def test_names_are_asked_once_and_fail_silently(
+    provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Completion asks a provider once for a while; nobody is asked without a key, nothing is started."""
+    monkeypatch.setattr(model_list, "_names", {})
+    monkeypatch.setenv("VLLM_BASE_URL", provider.base_url)
+    provider.reply(answer(200, {"data": [{"id": "m"}]}))
+    assert [listed_names("vllm"), listed_names("vllm")] == [["vllm:m"], ["vllm:m"]]
+    assert len(provider.requests) == 1
+    for name in ("openai", "demo", "zai", "nobody", "bedrock", ""):
+        assert listed_names(name) == []
+    monkeypatch.setenv("VLLM_BASE_URL", f"{provider.base_url}/other")
+    provider.reply(error(401, "no"))
+    assert listed_names("vllm") == []
+
+
+def test_tab_offers_what_a_provider_lists(
+    provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the colon, and after a comma; the first press only asks where the provider is slow."""
+    monkeypatch.setattr(model_list, "_names", {})
+    monkeypatch.setenv("VLLM_BASE_URL", provider.base_url)
+    provider.otherwise(answer(200, {"data": [{"id": "served-1"}, {"id": "served-2"}]}))
+    with loaded_shell() as shell:
+
+        def tab(text: str) -> list[str]:
+            with provisionalcompleter():
+                found = shell.Completer.completions(text, len(text))
+                return [one.text for one in found if "served" in one.text]
+
+        assert until(lambda: tab("%%agent_bg -m vllm:"), "the list") == ["vllm:served-1", "vllm:served-2"]
+        found = until(lambda: tab("%%agent_bg -m demo:assistant,vllm:s"), "the list")
+        assert [one.rpartition(",")[2] for one in found] == ["vllm:served-1", "vllm:served-2"]

@@ -26,7 +26,7 @@ MATCHER = "nbagent.magics"
 _CELL = {"agent_bg": AGENT_BG, "agent": AGENT}
 _CELL_LINE = re.compile(r"%%(agent_bg|agent)\s+(.*)")
 _VERB_LINE = re.compile(r"(?:[^%]*=)?\s*%agent\s+(.*)")
-_COMMAS = frozenset({"members", "tools"})  # arguments that list names
+_COMMAS = frozenset({"members", "model", "tools"})  # arguments that list names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

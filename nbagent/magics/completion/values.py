@@ -116,20 +116,24 @@ def _contexts(request: CompletionRequest) -> list[str]:
 
 
 def _models(request: CompletionRequest) -> list[str]:
-    """The providers; after the colon, the provider's models that were used here before, then those that are listed."""
-    from nbagent.models import known_models, provider_names
+    """The providers; after the colon, the provider's models that were used here before, then those that are listed.
+
+    Those are the price list's, and the provider's own where its key is set: it is asked in the background.
+    """
+    from nbagent.models import known_models, listed_names, named_providers
 
     provider, colon, _ = request.begun.partition(":")
     if not colon:
-        return [f"{name}:" for name in provider_names()]
+        return [f"{name}:" for name in named_providers()]
     used = [run.model for run in recent_runs() if run.model.startswith(f"{provider}:")]
-    return [*used, *_listed.ask(provider, lambda: known_models(provider))]
+    served = _served.ask(provider, lambda: listed_names(provider))
+    return [*used, *_listed.ask(provider, lambda: known_models(provider)), *served]
 
 
 def _providers(_request: CompletionRequest) -> Iterable[str]:
-    from nbagent.models import provider_names
+    from nbagent.models import named_providers
 
-    return provider_names()
+    return named_providers()
 
 
 def _sessions(request: CompletionRequest) -> list[str]:
@@ -182,6 +186,7 @@ _VALUES: dict[str, Callable[[CompletionRequest], Iterable[str]]] = {
 }
 
 _listed: DeadlineCache[str] = DeadlineCache()
+_served: DeadlineCache[str] = DeadlineCache()
 _recorded: DeadlineCache[RunNames] = DeadlineCache()
 
 

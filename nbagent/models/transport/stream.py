@@ -109,8 +109,8 @@ class ResponseStream:
             return False
         return start.lstrip()[:1] not in {b"{", b"<", b"[", b""}
 
-    async def whole(self, start: bytes) -> bytes:
-        """Return the whole body, of which `start` is read: a JSON object though a stream was asked for.
+    async def whole(self, start: bytes, *, arrays: bool = False) -> bytes:
+        """Return the whole body, of which `start` is read: a JSON object, or with `arrays` an array.
 
         Raises:
             ProviderProtocolError: it is a web page, cut short, too large, or anything else.
@@ -126,7 +126,7 @@ class ResponseStream:
             if body.lstrip().startswith(b"{") and not _is_json_lines(body):
                 raise error_from_reply("its JSON is cut short", self._target) from None
             known = None
-        if not isinstance(known, dict):
+        if not isinstance(known, dict) and not (arrays and isinstance(known, list)):
             raise error_from_body(body, self._content_type, self._target)
         return body
 
@@ -163,15 +163,22 @@ class ResponseStream:
         return await anext(self._blocks, b"")
 
 
-async def fetch_json(target: RequestTarget, path: str, body: bytes | None, timeout_s: float | None) -> bytes:
-    """Post or get as `open_stream` does, and return the whole answer, a JSON object.
+async def fetch_json(
+    target: RequestTarget,
+    path: str,
+    body: bytes | None,
+    timeout_s: float | None,
+    *,
+    arrays: bool = False,
+) -> bytes:
+    """Post or get as `open_stream` does, and return the whole answer, a JSON object, or with `arrays` an array.
 
     Raises:
         ModelError: no connection, an HTTP status that is no success, or no JSON.
     """
     exchange = await open_stream(target, path, body, timeout_s)
     try:
-        return await exchange.whole(await exchange.read())
+        return await exchange.whole(await exchange.read(), arrays=arrays)
     finally:
         await exchange.close()
 
