@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, overload
+from typing import Any, Literal, Never, overload
 
 from nbagent import runtime, settings
 from nbagent.batch import (
@@ -21,8 +22,18 @@ from nbagent.batch import (
     source_of,
     start_batch,
 )
-from nbagent.core import check_callable, check_launch, check_mapping, how_to_set, say
-from nbagent.errors import PromptError, UnknownOptionError, replace_traceback
+from nbagent.core import (
+    check_callable,
+    check_keywords,
+    check_launch,
+    check_mapping,
+    check_prompt,
+    explains_keywords,
+    how_to_set,
+    is_awaited,
+    say_once,
+)
+from nbagent.errors import ConfigurationError, UnknownOptionError, replace_traceback
 from nbagent.events import Event
 from nbagent.models import Model, ModelGiven, default_model_name, is_named, model_name, resolve_model
 from nbagent.prompts import (
@@ -33,7 +44,7 @@ from nbagent.prompts import (
     instructions_text,
     prompt_with,
 )
-from nbagent.run import RunMetrics, RunOutput, RunStatus, html_repr, short_repr, told_fields
+from nbagent.run import RunMetrics, RunOutput, html_repr, short_repr, told_fields
 from nbagent.runtime import (
     Callbacks,
     Forecast,
@@ -50,9 +61,8 @@ from nbagent.spec import AgentSpec, Limits, ModelSettings, OnApproval, configure
 from nbagent.store import load_turns, session_metrics
 from nbagent.tools import Tool, tools_of
 
-_said: list[str] = []  # what is said once in a process
 
-
+@explains_keywords
 @dataclass(kw_only=True, repr=False)
 class Agent:
     """A model with instructions and tools, ready to run in the background of a notebook.
@@ -117,6 +127,7 @@ class Agent:
         on_approval: OnApproval | None = None,
         on_event: Callable[[Event], Any] | None = None,
         on_text: Callable[[str], Any] | None = None,
+        **unknown: Never,
     ) -> Run:
         """Launch a run in the background and return its live handle; the launch is durable when it returns.
 
@@ -137,7 +148,8 @@ class Agent:
         >>> [run.result(timeout=30).content for run in runs]
         ['The capital of Spain is Madrid.', 'The capital of Egypt is Cairo.']
         """
-        _check_prompt(prompt)
+        check_keywords(self.start, unknown)
+        check_prompt(prompt)
         check_callable("on_event", on_event)
         check_callable("on_text", on_text)
         check_launch(label=label, cell_id=cell_id, tags=tags, run_id=run_id)
@@ -182,7 +194,7 @@ class Agent:
         input of the first call: about 7 tokens
         ...
         """
-        _check_prompt(prompt)
+        check_prompt(prompt)
         contexts = attachments_of(files, max_bytes=settings.get("max_context_bytes"))
         agent = self.resolved(output_schema=output_schema)
         turns = load_turns(runtime.current().store, session_id) if session_id else ()
@@ -219,6 +231,7 @@ class Agent:
         names: Mapping[str, Any] | None = None,
         files: Any = None,
         on_approval: OnApproval | None = None,
+        **unknown: Never,
     ) -> Batch:
         """Ask the template's prompt for each row, in the background, and return a `Batch` at once.
 
@@ -244,6 +257,7 @@ class Agent:
         the price, within 24 h. Raises the ConfigurationErrors of `start`, and TemplateError where the first
         row's prompt cannot be made; never for what a row does later.
         """
+        check_keywords(self.map, unknown)
         check_launch(label=label, cell_id=cell_id, tags=tags)
         check_mapping("names", names, NAMES_TODO)
         plan = BatchPlan(
@@ -271,15 +285,30 @@ class Agent:
         self._say_demo()
         return batch
 
-    def run(self, prompt: str, *, background: bool = False, **options: Any) -> RunOutput:
-        """Run and wait, whatever the outcome; Stop cancels the run. With `background`, return at once.
+    @overload
+    def run(self, prompt: str, *, stream: Literal[False] = ..., **options: Any) -> RunOutput: ...
+
+    @overload
+    def run(self, prompt: str, *, stream: Literal[True], **options: Any) -> RunEvents: ...
+
+    def run(
+        self, prompt: str, *, background: bool = False, stream: bool = False, **options: Any
+    ) -> RunOutput | RunEvents:
+        """Run and wait, whatever the outcome; Stop cancels the run. `background` and `stream` are as in `arun`.
 
         >>> Agent(model="demo:assistant").run("What is 17 times 3?").content
         '17 * 3 = 51.'
         """
+        if is_awaited(sys._getframe(1)):  # noqa: SLF001 - what waits for the call is nowhere else
+            raise ConfigurationError(
+                "agent.run(...) is awaited, and it blocks until the run ends; nothing was started",
+                "write await agent.arun(...), or agent.run(...) without await",
+            )
         run = self.start(prompt, **options)
+        if stream:
+            return run.events() if background else run.owned_events()
         if background:
-            return _pending(run)
+            return runtime.pending_output(run)
         try:
             return run.wait()
         except KeyboardInterrupt as stop:
@@ -293,9 +322,7 @@ class Agent:
     ) -> Coroutine[Any, Any, RunOutput]: ...
 
     @overload
-    def arun(
-        self, prompt: str, *, background: bool = ..., stream: Literal[True], **options: Any
-    ) -> RunEvents: ...
+    def arun(self, prompt: str, *, stream: Literal[True], **options: Any) -> RunEvents: ...
 
     def arun(
         self, prompt: str, *, background: bool = False, stream: bool = False, **options: Any
@@ -319,7 +346,7 @@ class Agent:
     async def _arun(self, prompt: str, *, background: bool, **options: Any) -> RunOutput:
         run = self.start(prompt, **options)
         if background:
-            return _pending(run)
+            return runtime.pending_output(run)
         try:
             return await run.finished()
         except asyncio.CancelledError:
@@ -359,10 +386,9 @@ class Agent:
 
     def _say_demo(self) -> None:
         """Say once in a process that nobody named a model, where that is so."""
-        if self.model is None and settings.get("model") is None and "demo" not in _said:
-            _said.append("demo")
+        if self.model is None and settings.get("model") is None:
             how = how_to_set("model", '"openai:..."')
-            say(f"no model is set: the demo model answers ({how} sets a real one)")
+            say_once(f"no model is set: the demo model answers ({how} sets a real one)")
 
     def _approving(self, on_approval: OnApproval | None) -> Agent:
         return self if on_approval is None else replace(self, on_approval=on_approval)
@@ -422,19 +448,3 @@ class Agent:
         if self._made_tools is None or self._made_tools[0] != sources:
             self._made_tools = sources, tools_of(sources)
         return self._made_tools[1]
-
-
-def _check_prompt(prompt: Any) -> None:
-    if not isinstance(prompt, str):
-        raise PromptError(f"the prompt is {prompt!r}", "give it as text; other values go in files=[...]")
-
-
-def _pending(run: Run) -> RunOutput:
-    """The snapshot as it was at launch, so that its status is `pending` whatever the run did meanwhile."""
-    output = run.output
-    return RunOutput(status=RunStatus.pending, **{name: getattr(output, name) for name in _LAUNCH_FIELDS})
-
-
-_LAUNCH_FIELDS = (
-    "run_id", "session_id", "agent_name", "kind", "label", "provider", "model", "prompt", "created_at",
-)  # fmt: skip

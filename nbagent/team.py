@@ -8,12 +8,14 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
 from nbagent.agent import Agent
+from nbagent.core import explains_keywords
 from nbagent.errors import ConfigurationError, UnknownOptionError, did_you_mean
 from nbagent.guests import as_runnable
 from nbagent.runtime import HasModel, ResolvedAgent, Runnable
 from nbagent.spec import Mode, OnApproval, TeamSpec
 
 
+@explains_keywords
 @dataclass(kw_only=True, repr=False)
 class Team(Agent):
     """A leader with members, ready to run in the background of a notebook; its verbs are those of `Agent`.

@@ -6,6 +6,7 @@ frame.
 
 from __future__ import annotations
 
+import concurrent.futures
 import weakref
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,11 @@ from nbagent.batch.plan import BatchIdentity, BatchPlan
 from nbagent.batch.recorded import Follower
 from nbagent.batch.row_outcome import CANCELLED, NOT_ASKED, RowOutcome, RowResult
 from nbagent.batch.running.results import BatchProgress, Results
-from nbagent.batch.waiting import arrived_rows, arriving_rows, await_end, wait_for_end
+from nbagent.batch.waiting import arrived_rows, arriving_rows, await_end, end_off_the_loop, wait_for_end
 from nbagent.core import check_mapping
 from nbagent.errors import ConfigurationError
 from nbagent.run import RunMetrics, RunStatus
-from nbagent.runtime import catch_up_prices, check_models, current
+from nbagent.runtime import DoneCallbacks, catch_up_prices, check_models, current
 from nbagent.schemas import OutputSchema
 from nbagent.store import batch_metrics
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _NOT_ENDED = frozenset({CANCELLED, NOT_ASKED, RunStatus.interrupted.value})
 
 
-class Batch:
+class Batch(DoneCallbacks):
     """Many runs as one: `progress`, `to_frame()`, `result()`, `await batch`, `cancel()`, `retry_failed()`, iteration.
 
     >>> import pandas as pd
@@ -137,6 +138,9 @@ class Batch:
     async def _awaited(self) -> pd.DataFrame:
         await await_end(self._active.finished)
         return self.to_frame()
+
+    def _end_future(self) -> concurrent.futures.Future[None]:
+        return end_off_the_loop(self._active.finished)
 
     # --------------------------------------------------------------- results
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from nbagent.batch.progress_bar import bar_of
@@ -96,6 +97,17 @@ async def arriving_rows(results: Results) -> AsyncIterator[int]:
             changed.clear()
     finally:
         stop()
+
+
+def end_off_the_loop(finished: Finished) -> Finished:
+    """Return a future that is done once the batch is, whose callbacks run on a thread of their own."""
+    ended: Finished = concurrent.futures.Future()
+
+    def start(_: object) -> None:
+        threading.Thread(target=ended.set_result, args=(None,), name="nbagent-batch-end", daemon=True).start()
+
+    finished.add_done_callback(start)
+    return ended
 
 
 def _shielded(finished: Finished) -> Finished:

@@ -10,7 +10,7 @@ from typing import Any
 from nbagent import settings
 from nbagent.agent import Agent
 from nbagent.batch import Batch
-from nbagent.core import say
+from nbagent.core import explains_keywords, say_once
 from nbagent.errors import SchemaError, UnknownOptionError
 from nbagent.guests.guest_spec import Description, GuestModel, GuestSpec
 from nbagent.guests.recognition import framework_name, framework_of
@@ -19,10 +19,10 @@ from nbagent.schemas import OutputSchema
 from nbagent.spec import Limits, ModelSettings, configured_limits
 
 _UNHEEDED = ("max_output_tokens", "tool_timeout_s", "idle_timeout_s", "output_retries", "model_retries")
-_said: set[str] = set()  # what is said once in a process
 
 
-@dataclass(kw_only=True)
+@explains_keywords
+@dataclass(kw_only=True, repr=False)
 class Guest(Agent):
     """An agent of another framework, ready to run in the background of a notebook; made by `nb.guest`.
 
@@ -124,17 +124,12 @@ class Guest(Agent):
         late = [name for name in ("max_total_tokens", "max_cost_usd") if getattr(limits, name) is not None]
         if late and framework_name(self.obj) == "functions":
             self._say_limit(", ".join(late), "nobody tells what a function asks a model")
-        elif late and "late" not in _said:
-            _said.add("late")
-            say(
-                f"guest {self.name!r}: {', '.join(late)} and max_steps are looked at after each call that it tells of"
-            )
+        elif late:
+            words = ", ".join([*late, "max_steps"])
+            say_once(f"guest {self.name!r}: {words} are looked at after each call that it tells of")
 
     def _say_limit(self, what: str, why: str) -> None:
-        text = f"guest {self.name!r}: {what} has no effect, {why}"
-        if text not in _said:
-            _said.add(text)
-            say(text)
+        say_once(f"guest {self.name!r}: {what} has no effect, {why}")
 
 
 def guest(

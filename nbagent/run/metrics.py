@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from nbagent.core import format_seconds, format_usd, seconds_between
 from nbagent.events import Message, ModelCall, ToolCall, Usage
@@ -104,6 +104,17 @@ def calls_of_all(run: CountedRun) -> Calls:
     return tuple(model_calls), tuple(tool_calls)
 
 
+class DetailEntry(dict[str, Any]):
+    """One entry of `metrics.details`: its values by key or by attribute."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the value of a key. Raises AttributeError for one that is not there."""
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"the entry has no {name!r}; it has {', '.join(self)}") from None
+
+
 class RunMetrics(BaseModel):
     """What a run cost, folded from its calls of all attempts. Counts are inclusive; unknown is None.
 
@@ -112,7 +123,7 @@ class RunMetrics(BaseModel):
     `duration_s` is the time of the work, from its start to its end, summed over attempts: the time between
     two is no work, nor is waiting in the queue (`queued_s`) or for a person's approval (`paused_s`). `ttft_s`
     is the time from the first model call's request to its first token. `details["model"]` holds one entry for
-    each (provider, model), `details["tool_call"]` one for each tool.
+    each (provider, model), `details["tool_call"]` one for each tool; `entry["id"]` and `entry.id` are the same.
 
     Those of a team count its members' calls too; its times are the leader's, which wait for the members.
 
@@ -140,7 +151,7 @@ class RunMetrics(BaseModel):
     ttft_s: float | None = None
     model_calls: int = 0
     tool_calls: int = 0
-    details: dict[str, list[dict[str, Any]]] = {}
+    details: dict[str, list[Annotated[dict[str, Any], AfterValidator(DetailEntry)]]] = {}
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Say what is known, in short: `details` and counts of nothing are left out."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import pydantic_core
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from nbagent.core import printable, truncate_end
@@ -97,6 +98,25 @@ class RunOutput(BaseModel):
             f"{self.label or self.run_id}: {self.status.value}, {self.provider}:{self.model}, tokens {tokens}"
         )
         return printable("\n".join([head, self.error or shown(self.content, str)]))
+
+    @property
+    def text(self) -> str:
+        """The answer as text: that of a typed one is its JSON."""
+        if isinstance(self.content, str):
+            return self.content
+        return self._answer_json or ("" if self.content is None else shown(self.content, str))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the run as plain JSON data, its answer too."""
+        data: dict[str, Any] = pydantic_core.to_jsonable_python(
+            self.__dict__, by_alias=False, serialize_unknown=True
+        )
+        return data
+
+    @property
+    def is_cancelled(self) -> bool:
+        """True if somebody cancelled the run."""
+        return self.status is RunStatus.cancelled
 
     @property
     def is_final(self) -> bool:

@@ -19,10 +19,11 @@ resume and the registry on that, `runtime.py` on all. A file names types of the 
 `ports.py`, never its caller.
 """
 
-from nbagent.runtime.api import cancel_run, gather, get, resume
+from nbagent.runtime.api import cancel_run, gather, get, pending_output, resume
 from nbagent.runtime.batch_launcher import BatchLauncher
 from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.execution.callbacks import Callbacks
+from nbagent.runtime.execution.done_callbacks import DoneCallbacks
 from nbagent.runtime.execution.event_stream import RunEvents
 from nbagent.runtime.execution.executor import Executor, register_runner
 from nbagent.runtime.execution.history import as_sent, whole
@@ -43,6 +44,7 @@ __all__ = [
     "BatchLauncher",
     "Callbacks",
     "ConcurrencyLimiter",
+    "DoneCallbacks",
     "Executor",
     "FairYield",
     "Forecast",
@@ -68,6 +70,7 @@ __all__ = [
     "gather",
     "get",
     "notebook_names",
+    "pending_output",
     "register_runner",
     "report_repriced",
     "reprice",

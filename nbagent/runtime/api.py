@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nbagent.errors import WaitTimeout
-from nbagent.run import RunOutput
+from nbagent.run import RunOutput, RunStatus
 from nbagent.runtime.ports import Runnable
 from nbagent.runtime.run_handle import Run
 from nbagent.runtime.runtime import current
@@ -36,6 +36,17 @@ def gather(*runs: Run | Iterable[Run], timeout: float | None = None) -> list[Run
         except WaitTimeout:
             continue
     return [run.output for run in listed]
+
+
+def pending_output(run: Run) -> RunOutput:
+    """The snapshot as it was at launch, so that its status is `pending` whatever the run did meanwhile."""
+    output = run.output
+    return RunOutput(status=RunStatus.pending, **{name: getattr(output, name) for name in _LAUNCH_FIELDS})
+
+
+_LAUNCH_FIELDS = (
+    "run_id", "session_id", "agent_name", "kind", "label", "provider", "model", "prompt", "created_at",
+)  # fmt: skip
 
 
 def resume(run: str | Run, *, agent: Runnable | None = None, **options: Any) -> Run:

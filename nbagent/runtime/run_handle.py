@@ -18,6 +18,7 @@ from nbagent.errors import RunIdInUseError, WaitTimeout, replace_traceback
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision
 from nbagent.run import RunOutput
+from nbagent.runtime.execution.done_callbacks import DoneCallbacks
 from nbagent.runtime.execution.event_stream import EventBuffer, EventSource, RunEvents
 from nbagent.runtime.ports import Runnable
 from nbagent.runtime.recovery.load import schema_of
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _GOES_ON = ("stopped waiting; the run goes on", "run.cancel() stops it")
 
 
-class Run(RunView):
+class Run(DoneCallbacks, RunView):
     """A handle on one run: `status`, `content`, `result()`, `await run`, `cancel()`, `to_frame()`.
 
     >>> run = Agent(model="demo:assistant").start("What is the capital of Japan?")
@@ -139,6 +140,9 @@ class Run(RunView):
 
         self._over().add_done_callback(start)
         return future
+
+    def _end_future(self) -> concurrent.futures.Future[RunOutput]:
+        return self.future()
 
     def _over(self) -> concurrent.futures.Future[None]:
         """Done once the run has ended, here or in another process.
