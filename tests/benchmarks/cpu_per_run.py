@@ -1,7 +1,8 @@
-"""CPU of a whole run, everything persisted, against a bare openai SDK loop that stores nothing; budget 0.6x.
+"""CPU of a whole run, everything persisted, against a bare SDK loop that stores nothing; budget 0.6x, Anthropic's 0.4x.
 
-`python tests/benchmarks/cpu_per_run.py [--wire chat|responses]` prints both and their ratio: 200 runs of 50 chunks, 50 at a time,
-through `agent.start`. Server, yardstick and nbagent each run in a process of their own; the sides take turns,
+`python tests/benchmarks/cpu_per_run.py [--wire chat|responses|anthropic]` prints both and their ratio: 200 runs of 50
+chunks, 50 at a time, through `agent.start`. The SDK is OpenAI's, for `anthropic` (or `messages`) Anthropic's own, which
+has to be installed; where it is in another environment, NBAGENT_SDK_PYTHON names that environment's Python. Server, yardstick and nbagent each run in a process of their own; the sides take turns,
 and the least of each side's rounds counts.
 """
 
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 ROUNDS = 4
@@ -23,9 +25,10 @@ def measure(base_url: str, wire: str, runs: int = 200) -> float:
     """Return the CPU milliseconds of one run: launch, stream, store, result; after a warm-up."""
     from nbagent import Agent, gather, settings, sql
     from nbagent.models import OpenAIChat, OpenAIResponses
+    from nbagent.models.anthropic import AnthropicMessages
 
     settings.configure("max_concurrency", AT_A_TIME)
-    kind = {"chat": OpenAIChat, "responses": OpenAIResponses}[wire]
+    kind: Any = {"chat": OpenAIChat, "responses": OpenAIResponses, "messages": AnthropicMessages}[wire]
     agent = Agent(model=kind(id="bench-1", base_url=base_url, api_key="not-needed"))
     gather(*(agent.start("Say fifty words.") for _ in range(AT_A_TIME)))
     began = time.process_time()
@@ -45,7 +48,8 @@ def compare(wire: str) -> None:
         assert server.stdin is not None
         assert server.stdout is not None
         base_url = server.stdout.readline().strip()
-        sides: dict[str, list[float]] = {"bare_sdk.py": [], "cpu_per_run.py": []}
+        yardstick = "bare_anthropic.py" if wire == "messages" else "bare_sdk.py"
+        sides: dict[str, list[float]] = {yardstick: [], "cpu_per_run.py": []}
         for _ in range(ROUNDS):
             for script, spent in sides.items():
                 spent.append(_one_side(script, base_url, wire))
@@ -57,8 +61,9 @@ def compare(wire: str) -> None:
 def _one_side(script: str, base_url: str, wire: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "NBAGENT_STORE": f"{folder}/runs.duckdb"}
+        python = os.environ.get("NBAGENT_SDK_PYTHON") if script == "bare_anthropic.py" else None
         printed = subprocess.run(
-            [sys.executable, HERE / script, base_url, wire],
+            [python or sys.executable, HERE / script, base_url, wire],
             check=True,
             capture_output=True,
             text=True,
@@ -71,4 +76,5 @@ if __name__ == "__main__":
     if sys.argv[1:] and not sys.argv[1].startswith("--"):
         print(f"{measure(sys.argv[1], sys.argv[2]):.3f}")
     else:
-        compare(sys.argv[2] if sys.argv[1:2] == ["--wire"] else "chat")
+        asked = sys.argv[2] if sys.argv[1:2] == ["--wire"] else "chat"
+        compare("messages" if asked == "anthropic" else asked)

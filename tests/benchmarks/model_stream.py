@@ -1,12 +1,14 @@
-"""What the model layer alone costs: `OpenAIChat.stream` or `OpenAIResponses.stream` against the bare SDK, in CPU.
+"""What the model layer alone costs: a wire format's `stream` against the bare SDK of its provider, in CPU.
 
-`python tests/benchmarks/model_stream.py [--wire responses]` prints both sides and their ratio. Each side runs in a process of its own, as
+`python tests/benchmarks/model_stream.py [--wire chat|responses|anthropic]` prints both sides and their ratio, Anthropic's
+against both loops of its SDK (`bare_anthropic.py`, found as `cpu_per_run.py` finds it). Each side runs in a process of its own, as
 does the server; the sides take turns, and the least of each side's rounds counts.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -14,10 +16,11 @@ from pathlib import Path
 
 from nbagent.events import Message
 from nbagent.models import ModelRequest, OpenAIChat, OpenAIResponses, ReplyFinished, close_connections
+from nbagent.models.anthropic import AnthropicMessages
 
 HERE = Path(__file__).parent
 ROUNDS = 3
-MODELS = {"chat": OpenAIChat, "responses": OpenAIResponses}
+MODELS = {"chat": OpenAIChat, "responses": OpenAIResponses, "messages": AnthropicMessages}
 
 
 async def stream_runs(base_url: str, wire: str, runs: int, at_a_time: int) -> int:
@@ -55,25 +58,29 @@ def compare(wire: str) -> None:
         [sys.executable, HERE / "server.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:
         base_url = server.stdout.readline().strip()
-        sides = {"bare_sdk.py": [], "model_stream.py": []}
+        yardstick = "bare_anthropic.py" if wire == "messages" else "bare_sdk.py"
+        loops = ["messages", "messages-raw"] if wire == "messages" else [wire]
+        sides = {(yardstick, loop): [] for loop in loops} | {("model_stream.py", wire): []}
         for _ in range(ROUNDS):
-            for script, spent in sides.items():
+            for (script, loop), spent in sides.items():
+                python = os.environ.get("NBAGENT_SDK_PYTHON") if script == "bare_anthropic.py" else None
                 printed = subprocess.run(
-                    [sys.executable, HERE / script, base_url, wire],
+                    [python or sys.executable, HERE / script, base_url, loop],
                     check=True,
                     capture_output=True,
                     text=True,
                 )
                 spent.append(float(printed.stdout))
         server.stdin.close()
-    bare, ours = (min(spent) for spent in sides.values())
-    print(
-        f"{wire}: bare SDK {bare:.2f} ms a run, {MODELS[wire].__name__}.stream {ours:.2f} ms a run, ratio {ours / bare:.2f}"
-    )
+    *bare, ours = (min(spent) for spent in sides.values())
+    for loop, least in zip(loops, bare, strict=True):
+        name = MODELS[wire].__name__
+        print(f"{loop}: bare SDK {least:.2f} ms a run, {name}.stream {ours:.2f} ms, ratio {ours / least:.2f}")
 
 
 if __name__ == "__main__":
     if sys.argv[1:] and not sys.argv[1].startswith("--"):
         print(f"{main(sys.argv[1], sys.argv[2]):.3f}")
     else:
-        compare(sys.argv[2] if sys.argv[1:2] == ["--wire"] else "chat")
+        asked = sys.argv[2] if sys.argv[1:2] == ["--wire"] else "chat"
+        compare("messages" if asked == "anthropic" else asked)

@@ -1,7 +1,8 @@
 """A fast provider in a process of its own: 50 chunks for each request, each on its own, as from a real one.
 
-It speaks both wire formats: Chat Completions, and the Responses API on paths that end in /responses. A request with
-tools that holds no result of one yet is answered by a call of `look`, in as many chunks.
+It speaks each wire format: Chat Completions, the Responses API on paths that end in /responses, Anthropic's Messages on
+those that end in /messages. A request with tools that holds no result of one yet is answered by a call of `look`, in as
+many chunks.
 
 `python tests/benchmarks/server.py [GAP_S [CHUNKS]]` prints its base URL and serves until its standard input closes.
 """
@@ -149,14 +150,53 @@ TYPED_CALL = (
     )
     + b"0\r\n\r\n",
 )
-_RESULTS = (b'"role":"tool"', b'"role": "tool"', b'"function_call_output"')
+_MESSAGE = (
+    '{"id":"msg_bench","type":"message","role":"assistant","model":"bench-1","content":[],"stop_reason":null,'
+    '"stop_sequence":null,"usage":{"input_tokens":12,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,'
+    '"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":1,'
+    '"service_tier":"standard"}}'
+)
+
+
+def _named(kind: str, fields: str = "") -> bytes:
+    payload = f'event: {kind}\ndata: {{"type":"{kind}"{fields}}}\n\n'.encode()
+    return b"%x\r\n%s\r\n" % (len(payload), payload)
+
+
+def _block(start: str, deltas: list[str], stop: str) -> tuple[bytes, list[bytes], bytes]:
+    return (
+        _named("message_start", f',"message":{_MESSAGE}')
+        + _named("content_block_start", f',"index":0,"content_block":{start}')
+        + _named("ping"),
+        [_named("content_block_delta", f',"index":0,"delta":{delta}') for delta in deltas],
+        _named("content_block_stop", ',"index":0')
+        + _named(
+            "message_delta",
+            f',"delta":{{"stop_reason":"{stop}","stop_sequence":null}},"usage":{{"input_tokens":12,'
+            '"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":50}',
+        )
+        + _named("message_stop")
+        + b"0\r\n\r\n",
+    )
+
+
+MESSAGES = _block('{"type":"text","text":""}', ['{"type":"text_delta","text":" words"}'] * CHUNKS, "end_turn")
+MESSAGES_CALL = _block(
+    '{"type":"tool_use","id":"toolu_1","name":"look","input":{}}',
+    [f'{{"type":"input_json_delta","partial_json":"{_escaped(piece)}"}}' for piece in _PIECES],
+    "tool_use",
+)
+_RESULTS = (b'"role":"tool"', b'"role": "tool"', b'"function_call_output"', b'"tool_use_id"')
 
 
 def _reply(head: bytes, body: bytes) -> tuple[bytes, list[bytes], bytes]:
-    typed = b"/responses " in head.partition(b"\r\n")[0]
-    if b'"tools"' in body and not any(result in body for result in _RESULTS):
-        return TYPED_CALL if typed else CHAT_CALL
-    return TYPED if typed else CHAT
+    line = head.partition(b"\r\n")[0]
+    calls = b'"tools"' in body and not any(result in body for result in _RESULTS)
+    if b"/messages" in line:
+        return MESSAGES_CALL if calls else MESSAGES
+    if b"/responses " in line:
+        return TYPED_CALL if calls else TYPED
+    return CHAT_CALL if calls else CHAT
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
