@@ -28,7 +28,6 @@ A new wire format is a folder beside `openai/` with a class of models, named by 
 from nbagent.models.catalog.table import provider_names, provider_row, register_provider
 from nbagent.models.fallback import alternatives, model_name, names_in
 from nbagent.models.model_list import listed_names, served_models
-from nbagent.models.openai.batch_api import MOST_BYTES, MOST_LINES, PRICE_SHARE, BatchClient, BatchJob
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
 from nbagent.models.pricing import has_price, is_free, price_table, price_usd
@@ -63,11 +62,10 @@ from nbagent.models.registry import (
 from nbagent.models.replies.call_ids import distinct_requests
 from nbagent.models.token_estimates import ESTIMATED, estimate_of, estimated_tokens, tokens_of_messages
 from nbagent.models.transport.client import close_connections
+from nbagent.models.wire.batches import PRICE_SHARE, BatchClient, BatchJob, batch_client
 
 __all__ = [
     "ESTIMATED",
-    "MOST_BYTES",
-    "MOST_LINES",
     "PRICE_SHARE",
     "BatchClient",
     "BatchJob",
@@ -89,6 +87,7 @@ __all__ = [
     "TextReclassified",
     "ToolDefinition",
     "alternatives",
+    "batch_client",
     "close_connections",
     "default_model_name",
     "distinct_requests",

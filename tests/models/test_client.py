@@ -14,11 +14,11 @@ import pytest
 from nbagent.errors import ConfigurationError, ModelError, ProviderRefusedError, ProviderUnreachableError
 from nbagent.events import Message
 from nbagent.models import (
-    BatchClient,
     OpenAIChat,
     OpenAIResponses,
     Provider,
     ReplyFinished,
+    batch_client,
     close_connections,
 )
 from nbagent.models.transport.client import proxy_for, send
@@ -321,7 +321,7 @@ BATCH = {
 def looked(provider, **row):
     """Look at a batch of a provider with this row."""
     house = Provider(name="house", base_url=provider.base_url, **row)
-    return asyncio.run(BatchClient(OpenAIChat(id="m", provider=house, api_key="house-key")).look("batch_1"))
+    return asyncio.run(batch_client(OpenAIChat(id="m", provider=house, api_key="house-key")).look("batch_1"))
 
 
 @pytest.mark.parametrize(("make", "sent", "absent"), AUTH.values(), ids=AUTH)

@@ -25,13 +25,11 @@ from nbagent.errors import ModelError, StoreError
 from nbagent.events import Message, ModelCall, TypedAnswer
 from nbagent.loop import answered
 from nbagent.models import (
-    MOST_BYTES,
-    MOST_LINES,
     PRICE_SHARE,
-    BatchClient,
     BatchJob,
     ModelRequest,
     ReplyFinished,
+    batch_client,
 )
 from nbagent.schemas import InvalidOutputError, check_text
 from nbagent.store import batch_details
@@ -45,7 +43,7 @@ class ProviderBatchRunner(BatchRunner):
 
     def __init__(self, *given: Any, record: Callable[[], Awaitable[None]], **named: Any) -> None:
         super().__init__(*given, **named)
-        self._files = BatchClient(self._plan.crew.model)
+        self._files = batch_client(self._plan.crew.model)
         self._record = record
         self._waiting: dict[str, RowRequest] = {}
         self._submitted: set[str] = set()
@@ -126,10 +124,10 @@ class ProviderBatchRunner(BatchRunner):
 
     async def _in_files(self) -> Any:
         lines: list[bytes] = []
-        size = 0
+        size, files = 0, self._files
         for key, request in self._waiting.items():
             line = await self._files.line(key, self._request(request.prompts[0]))
-            if lines and (len(lines) == MOST_LINES or size + len(line) > MOST_BYTES):
+            if lines and (len(lines) == files.most_lines or size + len(line) > files.most_bytes):
                 yield lines
                 lines, size = [], 0
             lines.append(line)

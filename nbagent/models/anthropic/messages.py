@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from nbagent.events import Message, Usage
+from nbagent.models.anthropic.message_batches import MessageBatches
 from nbagent.models.anthropic.message_body import CONCESSIONS, left_out, message_headers, messages_body
 from nbagent.models.anthropic.message_history import text_block, tool_use_block
 from nbagent.models.anthropic.message_stream import MessageStreamParser
@@ -76,6 +77,10 @@ class AnthropicMessages(StreamedModel):
     def environment_headers() -> Mapping[str, str]:
         """Return the headers that Anthropic's SDK takes from the environment."""
         return custom_headers("ANTHROPIC_CUSTOM_HEADERS")
+
+    def batches(self) -> MessageBatches:
+        """Return the message batches of the provider."""
+        return MessageBatches(self)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Send `request` and yield what comes; the last event is a `ReplyFinished`.

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from nbagent.models.endpoint import custom_headers
+from nbagent.models.openai.batch_api import OpenAIBatches
 from nbagent.models.wire.streamed_model import StreamedModel
 
 _FROM_ENVIRONMENT = {"openai-organization": "OPENAI_ORG_ID", "openai-project": "OPENAI_PROJECT_ID"}
@@ -13,6 +14,10 @@ _FROM_ENVIRONMENT = {"openai-organization": "OPENAI_ORG_ID", "openai-project": "
 
 class OpenAICompatibleModel(StreamedModel):
     """A model behind an endpoint that speaks one of OpenAI's wire formats."""
+
+    def batches(self) -> OpenAIBatches:
+        """Return the batch files of the provider."""
+        return OpenAIBatches(self)
 
     @staticmethod
     def environment_headers() -> Mapping[str, str]:

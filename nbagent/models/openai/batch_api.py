@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from nbagent.core import cut_error_body, dump_json, load_json, redirected_to
-from nbagent.errors import ConfigurationError, ModelError, ProviderRefusedError
-from nbagent.models.fallback import model_name
-from nbagent.models.openai.base import OpenAICompatibleModel
-from nbagent.models.protocol import Model, ModelRequest, ReplyFinished
+from nbagent.errors import ModelError, ProviderRefusedError
+from nbagent.models.protocol import ModelRequest, ReplyFinished
 from nbagent.models.providers import is_loopback
 from nbagent.models.transport.client import basic_authorization
 from nbagent.models.transport.errors import (
@@ -27,44 +24,24 @@ from nbagent.models.transport.errors import (
     error_from_reply,
     error_from_status,
 )
+from nbagent.models.wire.batches import BatchJob
+from nbagent.models.wire.streamed_model import StreamedModel
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 T = TypeVar("T")
 
-PRICE_SHARE = 0.5  # of what a request of its own costs
-MOST_LINES, MOST_BYTES = 50_000, 190_000_000  # of one file; the limits are 50,000 and 200 MB
 _ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 _WINDOW = "24h"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchJob:
-    """A provider's batch as it stands. `problem` is what its file of requests was refused for."""
+class OpenAIBatches:
+    """The batches of one model's provider, as a `BatchClient`."""
 
-    id: str
-    status: str
-    files: tuple[str, ...]
-    problem: str | None
-    created_at: int
-    ended_at: int | None
+    most_lines, most_bytes = 50_000, 190_000_000  # of one file; the limits are 50,000 and 200 MB
 
-    @property
-    def has_ended(self) -> bool:
-        """True once no more answers come."""
-        return self.status in _ENDED
-
-
-class BatchClient:
-    """The batches of one model's provider; every method raises ModelError for what goes wrong there."""
-
-    def __init__(self, model: Model) -> None:
-        if not isinstance(model, OpenAICompatibleModel):
-            raise ConfigurationError(
-                f"model {model_name(model)} has no batch files",
-                'use mode="notebook", or one OpenAI model',
-            )
+    def __init__(self, model: StreamedModel) -> None:
         self._model = model
 
     async def line(self, custom_id: str, request: ModelRequest) -> bytes:
@@ -185,6 +162,7 @@ def _job(found: Any) -> BatchJob:
     return BatchJob(
         id=found.id,
         status=found.status,
+        has_ended=found.status in _ENDED,
         files=tuple(name for name in (found.output_file_id, found.error_file_id) if name),
         problem="; ".join(problems[:3]) or None,
         created_at=found.created_at,

@@ -186,9 +186,10 @@ class StreamedModel:
         """
         self._endpoint.check()
 
-    async def target(self) -> RequestTarget:
-        """Return who is asked, with the key. Raises ConfigurationError as `check` does."""
-        return await self._endpoint.target()
+    async def target(self, headers: Mapping[str, str] | None = None) -> RequestTarget:
+        """Return who is asked, with the key and more `headers`. Raises ConfigurationError as `check` does."""
+        target = await self._endpoint.target()
+        return replace(target, headers={**target.headers, **headers}) if headers else target
 
     async def prepare(self) -> None:
         """Import the client and the price list, start the provider's own server, before the first request."""
