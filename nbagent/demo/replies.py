@@ -19,6 +19,17 @@ from nbagent.demo.request import BadRequestError, Reply, Request, ToolResult, Tu
 from nbagent.demo.tools import choose_calls
 
 _HONEST: Final[dict[str, str]] = SCRIPT["honest"]
+_HAN: Final = re.compile("[\u4e00-\u9fff]")
+_KANA_OR_HANGUL: Final = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
+_UMLAUT: Final = re.compile("[äöüß]")
+_GERMAN: Final = frozenset(
+    "auf bitte dem ein eine einen erkläre fasse für gib gibt ich ist mir mit nicht nenne schreibe sind über und von "
+    "warum welche welcher welches wer wie wieviel wo zum zur zusammen".split()
+)
+_GERMAN_TOO: Final = frozenset(
+    "das den der des die in im man was war".split()
+)  # words of other languages, too
+_GERMAN_FROM: Final = 3
 _LONGEST: Final = 600  # characters quoted of a tool's result
 _OPERATORS: Final = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 _SUM: Final = re.compile(
@@ -40,7 +51,7 @@ def _answer(request: Request, turn: Turn) -> Reply:
     if calls:
         return Reply(tool_calls=calls)
     known = known_answer(turn)
-    text = known or _HONEST["unknown"].format(asked=_short(" ".join(turn.prompt.split()), 200))
+    text = known or _unknown(" ".join(turn.prompt.split()))
     if request.schema is not None:
         try:
             value = fill(request.schema, Known(turn, known))
@@ -52,6 +63,21 @@ def _answer(request: Request, turn: Turn) -> Reply:
     text = text.removeprefix(turn.partial)
     text, cut = (text, False) if request.most_tokens is None else cut_tokens(text, request.most_tokens)
     return Reply(text=text, cut=cut)
+
+
+def _unknown(prompt: str) -> str:
+    """Return the answer to what no rule covers, in the prompt's language, with the lines that set a real model."""
+    said = _HONEST[f"unknown{_language(prompt)}"].format(asked=_short(prompt, 200))
+    return said + _HONEST["lines"]
+
+
+def _language(text: str) -> str:
+    """Return "_zh", "_de", or "" for English and every other."""
+    if _HAN.search(text) and not _KANA_OR_HANGUL.search(text):
+        return "_zh"
+    words = set(re.findall(r"[a-zäöüß]+", text.lower()))
+    weight = 2 * len(words & _GERMAN) + len(words & _GERMAN_TOO) + any(_UMLAUT.search(word) for word in words)
+    return "_de" if weight >= _GERMAN_FROM else ""
 
 
 def _spoiled(text: str) -> str:

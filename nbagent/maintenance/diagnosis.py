@@ -1,15 +1,17 @@
 """What is installed, set and at hand here, for a person and for a report of a fault. Never a key, only whether one is set.
 
-Called on the main thread; it starts no server, asks nobody, and opens the record only where there is one.
+Called on the main thread; it starts no server, asks only servers on this machine whether they are there, and opens
+the record only where there is one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,14 +20,23 @@ from typing import Any
 
 from nbagent import kernel, runtime, settings
 from nbagent.core import format_bytes
-from nbagent.errors import NBAgentError
-from nbagent.models import provider_status
+from nbagent.errors import NBAgentError, ProviderUnreachableError
+from nbagent.models import (
+    default_model_name,
+    is_loopback,
+    keys_set,
+    lines_to_real,
+    provider_status,
+    resolve_model,
+    served_models,
+)
 from nbagent.store import Store
 
 _PACKAGES = (
     "nbagent-jupyter", "duckdb", "openai", "pydantic", "pandas", "jinja2", "ipython", "ipykernel", "jupyter-client",
     "ipywidgets", "anywidget", "jupyterlab", "notebook", "mcp", "opentelemetry-sdk", "genai-prices",
 )  # fmt: skip
+ANSWER_S = 1.0  # in which a server on this machine has answered, if it is there
 _PRIVATE = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -47,12 +58,15 @@ class Diagnosis:
 
 
 def doctor() -> Diagnosis:
-    """Say what is installed, where the record is, which keys are set (never the keys), and what the kernel can do.
+    """Say which model answers now, what is installed, where the record is, which keys are set, what the kernel can do.
+
+    Never a key. A server on this machine is ready if it answers; that is waited for one second at most.
 
     >>> nb.doctor()["providers"]["demo"]
     'needs no key, ready'
     """
     parts = {
+        "model": _model(),
         "versions": _versions(),
         "record": _record(),
         "options": _options(),
@@ -123,15 +137,68 @@ def _options() -> dict[str, str]:
     return found or {"all": "as they are by default"}
 
 
+def _model() -> dict[str, str]:
+    """Return which model answers where none is named, why, and what to type where that is the demo."""
+    try:
+        configured = settings.get("model")
+        where = settings.source_of("model")
+    except NBAgentError as error:
+        return {"answers now": f"none: {error.what}; {error.todo}"}
+    name = default_model_name(configured, os.environ)
+    if configured:
+        found = {"answers now": f"{name} ({where})"}
+        try:
+            resolve_model(name).check()
+        except NBAgentError as error:
+            found["but"] = f"{error.what}; {error.todo}"
+    else:
+        found = {"answers now": f"{name}: no model is named, so the demo answers"}
+    if name.startswith("demo:"):
+        lines = lines_to_real()
+        found |= {
+            ("for a real one type" if number == 0 else "then"): line for number, line in enumerate(lines)
+        }
+    keys = keys_set()
+    found["keys that are set"] = ", ".join(f"{key} (for {name})" for key, name in keys.items()) or "none"
+    return found
+
+
+def _local_servers(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return what the servers say that are to be on this machine, by their providers: each is asked for its models."""
+    asked = [row for row in rows if row["base_url"] and is_loopback(row["base_url"])]
+    thread = runtime.current().thread
+    if not asked or thread.is_current():
+        return {}
+
+    async def ask(row: Mapping[str, Any]) -> str:
+        url = row["base_url"]
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                served = await served_models(row["provider"], timeout_s=ANSWER_S)
+        except (ProviderUnreachableError, TimeoutError):
+            return f"nobody answers at {url}"
+        except NBAgentError as error:
+            return f"answers at {url}, but: {error.what}"
+        return f"ready: answers at {url} with {len(served)} model{'' if len(served) == 1 else 's'}"
+
+    async def ask_all() -> list[str]:
+        return await asyncio.gather(*map(ask, asked))
+
+    return dict(zip((row["provider"] for row in asked), thread.submit(ask_all()).result(), strict=True))
+
+
 def _providers() -> dict[str, str]:
     found = {}
-    for row in provider_status():
+    rows = provider_status()
+    local = _local_servers(rows)
+    for row in rows:
         variable = row["key_variable"]
         if variable is None:
             key = "needs no key"
         else:
             key = f"{variable} is {'set' if os.environ.get(variable, '').strip() else 'not set'}"
-        found[row["provider"]] = key + (", ready" if row["configured"] else "")
+        ready = local.get(row["provider"]) or ("ready" if row["configured"] else "")
+        found[row["provider"]] = ", ".join(filter(None, (key, ready)))
     return found
 
 

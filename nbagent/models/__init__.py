@@ -9,6 +9,7 @@ things are:
     plugins.py          providers that other packages bring, by entry point
     registry.py         "provider:id" -> a model; the names and providers known here
     fallback.py         several models of which the next is asked where one cannot answer
+    first_model.py      from the demo to a real model: what to type
     model_list.py       what a provider itself says it serves
     endpoint.py         where a model is, its key, the headers that carry it
     capabilities.py     what a provider turned out not to take, remembered; how a request is put
@@ -27,6 +28,7 @@ A new wire format is a folder beside `openai/` with a class of models, named by 
 
 from nbagent.models.catalog.table import provider_names, provider_row, register_provider
 from nbagent.models.fallback import alternatives, model_name, names_in
+from nbagent.models.first_model import first_model, keys_set, lines_to_real
 from nbagent.models.model_list import listed_names, served_models
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
@@ -47,7 +49,7 @@ from nbagent.models.protocol import (
     ToolDefinition,
     prepare,
 )
-from nbagent.models.providers import Provider
+from nbagent.models.providers import Provider, is_loopback
 from nbagent.models.registry import (
     ModelGiven,
     default_model_name,
@@ -93,10 +95,14 @@ __all__ = [
     "distinct_requests",
     "estimate_of",
     "estimated_tokens",
+    "first_model",
     "has_price",
     "is_free",
+    "is_loopback",
     "is_named",
+    "keys_set",
     "known_models",
+    "lines_to_real",
     "listed_names",
     "model_identity",
     "model_name",

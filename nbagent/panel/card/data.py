@@ -15,13 +15,14 @@ from typing import Any
 
 from nbagent.core import format_seconds, format_usd, one_line, utf8_safe
 from nbagent.events import PendingApproval, ToolCall, ToolRequest
+from nbagent.models import lines_to_real
 from nbagent.panel.card.structured import structure_of
 from nbagent.panel.table.row import CACHED, approval_text
 from nbagent.run import EarlierRun, RunLaunch, RunMetrics, RunOutput, RunRecord, RunStatus
 
 CardRow = dict[str, Any]
 
-DEMO_BANNER = "demo model: canned answers, no key needed; set NBAgent.model for a real one"
+DEMO_BANNER = "demo model: canned answers, no key needed"
 TEXT_LIMIT, TEXT_STEP = 100_000, 20_000  # a longer text loses its beginning, a step at a time
 CALL_LIMIT, NOTICES_LIMIT = 160, 5
 APPROVALS_LIMIT = 20
@@ -177,7 +178,7 @@ def card_row(snapshot: RunSnapshot) -> CardRow:
         "title": one_line(snapshot.label or snapshot.agent_name or "run"),
         "agent": one_line(snapshot.agent_name or "") if snapshot.label else "",
         "model": one_line(":".join(filter(None, (snapshot.provider, snapshot.model)))),
-        "banner": DEMO_BANNER if snapshot.provider == "demo" else "",
+        "banner": demo_banner() if snapshot.provider == "demo" else "",
         "status": snapshot.status.value,
         "reason": ", ".join(filter(None, (_reason(snapshot), CACHED if snapshot.cached_from else ""))),
         "final": final,
@@ -198,6 +199,14 @@ def card_row(snapshot: RunSnapshot) -> CardRow:
         "facts": _facts(snapshot),
         "code": code_of(snapshot),
     }
+
+
+def demo_banner() -> str:
+    """Return what stands on a card of the demo model: what it is, and on lines of their own what to type for another."""
+    lines = lines_to_real()
+    if len(lines) == 1:
+        return f"{DEMO_BANNER}. {lines[0]}"
+    return "\n".join([f"{DEMO_BANNER}. For a real model type:", *lines])
 
 
 def code_of(snapshot: RunSnapshot) -> str:

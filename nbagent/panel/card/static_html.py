@@ -20,7 +20,7 @@ import shlex
 from html import escape
 
 from nbagent.core import printable
-from nbagent.panel.card.data import TEXT_LIMIT, CardRow
+from nbagent.panel.card.data import DEMO_BANNER, TEXT_LIMIT, CardRow
 from nbagent.panel.table.row import CACHED
 
 FIRST_LINE = "nbagent run"
@@ -74,7 +74,8 @@ def timeless(row: CardRow) -> CardRow:
     """
     reason = row["reason"].removesuffix(CACHED).removesuffix(", ")
     code = "" if row["run_id"] in row["code"] else row["code"]
-    return {**row, "run_id": "", "took": "", "facts": [], "reason": reason, "code": code}
+    banner = DEMO_BANNER if row["banner"] else ""  # what it says to type depends on the keys that are set
+    return {**row, "banner": banner, "run_id": "", "took": "", "facts": [], "reason": reason, "code": code}
 
 
 def answer_text(row: CardRow, text: str) -> str:
@@ -93,7 +94,7 @@ def html_of(row: CardRow, text: str, *, key: str = "") -> str:
     parts = [
         f"<p {LINE}>{' · '.join(names)}</p>",
         f"<p {LINE}><small>{escape(facts)}</small></p>" if facts else "",
-        f"<p {LINE}><em>{escape(row['banner'])}</em></p>" if row["banner"] else "",
+        _banner(row["banner"]),
         _lines([escape(row["waiting"])] if row["waiting"] else []),
         *(
             _lines([f"{escape(_waiter(one))}: <code>{escape(one['call'])}</code>"])
@@ -122,6 +123,14 @@ def block(inner: str, *, key: str, edge: str = "#808080") -> str:
 def _lines(lines: list[str]) -> str:
     """Return lines of HTML as a paragraph."""
     return f"<p {LINE}>{'<br>'.join(lines)}</p>" if lines else ""
+
+
+def _banner(text: str) -> str:
+    """Return the demo's mark; what is to be typed stands as code."""
+    mark, *lines = text.split("\n")
+    return _lines(
+        [f"<em>{escape(mark)}</em>", *(f"<code>{escape(line)}</code>" for line in lines)] if mark else []
+    )
 
 
 def _way_back(row: CardRow) -> str:
