@@ -1,6 +1,6 @@
 /* What all views share of the page: copying, focus, regions that scroll. */
 
-import { html, nothing, type TemplateResult } from "lit-html";
+import { html, nothing, render, type TemplateResult } from "lit-html";
 
 const COPIED_MS = 1500;
 
@@ -28,6 +28,18 @@ export async function copyText(button: HTMLElement, text: string, word = "Copy")
   setTimeout(() => {
     button.textContent = word;
   }, COPIED_MS);
+}
+
+/** Put a button that copies it beside a block of code of an answer. */
+export function addCopy(code: HTMLElement): void {
+  code.dataset.copy = "";
+  code.tabIndex = 0; // it scrolls sideways
+  const home = document.createElement("div");
+  home.className = "nbagent-code-block";
+  code.replaceWith(home);
+  const button = document.createElement("div");
+  render(copyButton(code.textContent ?? "", "Copy code"), button);
+  home.append(code, button);
 }
 
 const watched = new WeakSet<Element>();

@@ -22,6 +22,10 @@ export function duration(ms: number): string {
   return hours ? `${hours} h ${two(minutes)} min` : `${minutes} min ${two(s % 60)} s`;
 }
 
+/** A span for a narrow column: 1.2 s, 42 s, 3m 07s, 2h 05m. */
+export const brief = (ms: number): string =>
+  ms < 60_000 ? took(ms) : duration(ms).replace(/ (min|h|s)/g, (_, unit: string) => unit[0] ?? "");
+
 /** A finished span: with a tenth below ten seconds. */
 export const took = (ms: number): string => (ms < 10_000 ? `${(Math.max(0, ms) / 1000).toFixed(1)} s` : duration(ms));
 

@@ -5,6 +5,7 @@ import { cardWidget } from "./card/model";
 import { cellsOf, host, takeOut, type Draw } from "./hosts";
 import { send } from "./kernel";
 import type { Model, Traits } from "./protocol";
+import { plainPrompts } from "./prompt_cells";
 import { tableWidget } from "./table/model";
 
 const widget: AnyWidget<Traits> = () => {
@@ -12,6 +13,7 @@ const widget: AnyWidget<Traits> = () => {
   return {
     initialize({ model }) {
       const given = model as unknown as Model;
+      void plainPrompts(given);
       let end = (): void => {};
       if (model.get("shows") === "table") {
         const table = tableWidget(given);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { count, counted, dollars, duration, moment, short, speed, took } from "../src/format";
+import { brief, count, counted, dollars, duration, moment, short, speed, took } from "../src/format";
 
 describe("format", () => {
   it.each([
@@ -26,6 +26,13 @@ describe("format", () => {
     [0.1, "$0.10"],
     [1234.5, "$1,234.50"],
   ])("writes %d dollars with two figures or two places", (value, text) => expect(dollars(value)).toBe(text));
+
+  it.each([
+    [4_200, "4.2 s"],
+    [59_900, "59 s"],
+    [187_000, "3m 07s"],
+    [7_500_000, "2h 05m"],
+  ])("fits a span of %d ms into a narrow column", (ms, text) => expect(brief(ms)).toBe(text));
 
   it("counts with separators, shortens, and puts the noun in its number", () => {
     expect(count(1_234_567)).toBe("1,234,567");

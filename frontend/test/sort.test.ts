@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { filterOf, NOTHING_WANTED, totalsOf, valuesOf, type Wanted } from "../src/table/filters";
+import { filterOf, NOTHING_WANTED, sessionNames, totalsOf, valuesOf, type Wanted } from "../src/table/filters";
 import { linesOf, sorted, type Sort } from "../src/table/sort";
 import { treeOf } from "../src/table/tree";
 import { linesOfRows } from "./rows";
@@ -60,6 +60,21 @@ describe("totalsOf", () => {
   it("knows no tokens where no run knows them", () => {
     const rows = linesOfRows([{ id: "a", tokens: null, cost: null, priced: false }]);
     expect(totalsOf(rows.values(), filterOf(NOTHING_WANTED))).toMatchObject({ tokens: null, cost: null, called: 1, priced: 0 });
+  });
+});
+
+describe("sessionNames", () => {
+  it("are their own names, or for ids the prompt of the first run", () => {
+    const id = "019a2b3c-0000-7000-8000-0123456789ab";
+    const rows = linesOfRows([
+      { id: "b", session: id, created_ms: 2, prompt: "And Norway?" },
+      { id: "a", session: id, created_ms: 1, prompt: "What is the capital of France? ".repeat(3) },
+      { id: "c", session: "q3", prompt: "x" },
+    ]);
+    expect([...sessionNames(rows.values())]).toEqual([
+      [id, "What is the capital of France? What is the capi…"],
+      ["q3", "q3"],
+    ]);
   });
 });
 

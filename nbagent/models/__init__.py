@@ -32,7 +32,7 @@ from nbagent.models.first_model import first_model, keys_set, lines_to_real
 from nbagent.models.model_list import listed_names, served_models
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
-from nbagent.models.pricing import has_price, is_free, price_table, price_usd
+from nbagent.models.pricing import can_cost, has_price, is_free, price_table, price_usd
 from nbagent.models.protocol import (
     Model,
     ModelEvent,
@@ -90,6 +90,7 @@ __all__ = [
     "ToolDefinition",
     "alternatives",
     "batch_client",
+    "can_cost",
     "close_connections",
     "default_model_name",
     "distinct_requests",

@@ -18,6 +18,7 @@ from nbagent.core import how_to_set, run_in_daemon_thread
 from nbagent.errors import ConfigurationError
 from nbagent.events import Usage
 from nbagent.models.catalog.table import provider_row
+from nbagent.models.providers import is_loopback
 
 
 def price_usd(provider: str, model: str, usage: Usage) -> float | None:
@@ -46,6 +47,12 @@ def is_free(provider: str) -> bool:
     """Return whether nothing that this provider answers costs anything."""
     row = provider_row(provider)
     return row is not None and row.is_free
+
+
+def can_cost(provider: str) -> bool:
+    """Return whether what this provider answers could cost anything: not the demo's, nor that of a server on this machine."""
+    row = provider_row(provider)
+    return row is None or not (row.is_free or (row.base_url is not None and is_loopback(row.base_url)))
 
 
 def has_price(provider: str, model: str) -> bool:

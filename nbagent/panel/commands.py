@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from nbagent.core import run_in_daemon_thread
 REMEMBERED = 500  # command ids
 END_WAIT_S = 0.5
 Command = Callable[[Mapping[str, Any]], Awaitable[None]]
+_OF_TABLE = frozenset({"retry", "resume"})
 _ON_ONE_CALL = frozenset({"approve", "deny"})
 _log = logging.getLogger("nbagent")
 
@@ -34,6 +36,8 @@ def handle_message(content: Mapping[str, Any]) -> bool:
     Any thread. True if it was taken, also a second time with the same `command_id`, which does nothing more.
     """
     command = content.get("command")
+    if command in _OF_TABLE and command not in _commands:
+        import_module("nbagent.panel.table.row_commands")  # a card knows them, too
     if not isinstance(content.get("run_id"), str) or command not in _commands:
         return False
     if command in _ON_ONE_CALL and not _names_a_call(content):

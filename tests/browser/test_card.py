@@ -296,3 +296,56 @@ def test_a_teams_members_stand_on_its_card(lab):
     assert members.locator(".nbagent-name").all_text_contents() == ["geo", "poet"]
     assert all("tokens" in text for text in members.all_text_contents())
     assert notebook.errors == []
+
+
+FAILS_ONCE = """
+from nbagent.models.protocol import ReplyFinished, ReplyStarted
+asked = []
+class FailsOnce:
+    provider, id = "scripted", "one"
+    def check(self):
+        pass
+    async def stream(self, request):
+        asked.append(request)
+        yield ReplyStarted()
+        if len(asked) == 1:
+            raise ValueError("the first try fails")
+        yield ReplyFinished(text="Done:\\n\\n```python\\nprint('copied')\\n```", finish_reason="stop")
+run = Agent(model=FailsOnce(), name="worker").start("Do it", label="job")
+show_card(run)
+"""
+
+
+def test_a_failed_card_is_asked_again_where_it_stands(lab):
+    """Retry shows the new run in the same card; a failed one has no empty fields; code in an answer is copied by a click."""
+    notebook = lab.open([LOAD, FAILS_ONCE])
+    notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    wait_for_status(notebook, 1, "error")
+    shown = card(notebook, 1)
+    assert "?" not in shown.locator(".nbagent-facts").inner_text()
+    shown.get_by_role("button", name="Retry job").click()
+    wait_for_status(notebook, 1, "completed")
+    assert shown.count() == 1
+    assert shown.get_by_role("button", name="Retry").count() == 0
+    shown.get_by_role("button", name="Copy code").click()
+    notebook.page.wait_for_function(
+        "() => navigator.clipboard.readText().then((t) => t.trim() === \"print('copied')\")"
+    )
+    assert notebook.errors == []
+
+
+def test_prompt_cells_are_text(lab):
+    """A cell that holds a prompt is not coloured as Python once a card has come; other cells are as they were."""
+    prompt = "%%agent_bg -m demo:assistant\nfor the import of class def: what is the capital of France?"
+    notebook = lab.open([LOAD + "import nbagent as nb\nnb.load_ipython_extension(get_ipython())", prompt])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    wait_for_status(notebook, 1, "completed")
+    kinds = notebook.page.evaluate(
+        "() => [...jupyterapp.shell.currentWidget.content.model.cells].map((cell) => cell.mimeType)"
+    )
+    assert kinds[1] == "text/plain"
+    assert "python" in kinds[0]
+    assert notebook.cell(1).locator(".cm-line .cm-keyword, .cm-line span[class]").count() == 0

@@ -107,7 +107,7 @@ def test_a_notebook_run_again_asks_nothing_and_says_the_same(
     assert "It costs 1.5." in str(wanted)
     # the cards of hits are marked, whole at once, and the same each time
     cards = [[results[number].displays[1]["text/html"] for number in (3, 4)] for results in (again, offline)]
-    assert all("completed (from an earlier run)" in card and "cost $0" in card for card in cards[0])
+    assert all("completed (from cache)" in card and "cost $0" in card for card in cards[0])
     ids = r"nbagent-of-\w+|[0-9a-f]{8}(-[0-9a-f]{4,12}){4}"
     assert [re.sub(ids, "", card) for card in cards[0]] == [re.sub(ids, "", card) for card in cards[1]]
 

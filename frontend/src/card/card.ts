@@ -1,10 +1,10 @@
 /* The card's view: one run, drawn anew at each change. Its text grows in place. */
 
 import { html, nothing, render, type TemplateResult } from "lit-html";
-import { copyButton, reachable } from "../dom";
+import { addCopy, copyButton, reachable } from "../dom";
 import { duration } from "../format";
 import { bell } from "../notify";
-import type { Approval, CardRow, Member } from "../protocol";
+import { hasFailed, type Approval, type CardRow, type Member } from "../protocol";
 import { approvals } from "./approvals";
 import type { CardData } from "./model";
 import { structured, type Form } from "./structured";
@@ -16,9 +16,11 @@ const CANCEL_WORDS = {
   waiting: "waits for the kernel",
   gone: "kernel is gone",
 } as const;
+const RETRY_WORDS = { ready: "Retry", heard: "retrying…", gone: "kernel is gone" } as const;
 
 export interface CardActions {
   cancel(): void;
+  retry(): void;
   decide(call: Approval, command: "approve" | "deny"): void;
 }
 
@@ -56,6 +58,7 @@ export function cardView(el: HTMLElement, state: CardData, on: CardActions): Car
     if (laidOut !== state.row) {
       laidOut = state.row;
       for (const region of el.querySelectorAll<HTMLElement>(".nbagent-prose, .nbagent-form")) reachable(region);
+      for (const code of el.querySelectorAll<HTMLElement>(".nbagent-prose pre:not([data-copy])")) addCopy(code);
     }
   };
 
@@ -114,7 +117,7 @@ function cardTemplate(
   </section>`;
 }
 
-function head({ row, cancel, beganAt }: CardData, on: CardActions): TemplateResult {
+function head({ row, cancel, retry, beganAt }: CardData, on: CardActions): TemplateResult {
   const elapsed = row.began_ms === null ? "" : duration(performance.now() - beganAt);
   const word = CANCEL_WORDS[cancel];
   return html`<header class="nbagent-head">
@@ -135,7 +138,21 @@ function head({ row, cancel, beganAt }: CardData, on: CardActions): TemplateResu
       aria-label=${cancel === "ready" ? `Cancel ${row.title}` : word}
       @click=${on.cancel}
     >${word}</button>
+    ${again(row, retry, on)}
   </header>`;
+}
+
+/** A run that came to nothing can be asked again where it stands. */
+function again(row: CardRow, retry: CardData["retry"], on: CardActions): TemplateResult | typeof nothing {
+  if (!row.final || retry === "never" || !(hasFailed(row.status) || row.status === "cancelled")) return nothing;
+  const word = RETRY_WORDS[retry];
+  return html`<button
+    type="button"
+    class="nbagent-button nbagent-retry"
+    aria-disabled=${retry !== "ready"}
+    aria-label=${retry === "ready" ? `Retry ${row.title}` : word}
+    @click=${on.retry}
+  >${word}</button>`;
 }
 
 function members(rows: Member[]): TemplateResult {

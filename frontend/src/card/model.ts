@@ -13,6 +13,8 @@ export interface CardData {
   text: string;
   beganAt: number; // on the page's own clock
   cancel: "ready" | "heard" | "waiting" | "gone";
+  wasFinal: boolean;
+  retry: "ready" | "heard" | "gone" | "never"; // the last: an opened run's bar has the button
   decided: Map<string, "approve" | "deny" | "gone">;
 }
 
@@ -31,8 +33,8 @@ export interface CardWidget {
 }
 
 /** Make the state of one run and all of its views. */
-export function cardWidget(): CardWidget {
-  const state: CardData = { row: UNKNOWN, text: "", beganAt: 0, cancel: "ready", decided: new Map() };
+export function cardWidget(inCell = true): CardWidget {
+  const state: CardData = { row: UNKNOWN, text: "", beganAt: 0, cancel: "ready", wasFinal: false, retry: inCell ? "ready" : "never", decided: new Map() };
   const views = new Set<CardView>();
   let replica = new Replica(() => {});
   const changed = (appended: string | null): void => views.forEach((view) => view.update(appended));
@@ -44,6 +46,11 @@ export function cardWidget(): CardWidget {
   const show = (row: CardRow): void => {
     const before = state.row.run_id === row.run_id ? state.row.status : undefined;
     state.row = row;
+    if (state.wasFinal && !row.final) {
+      state.cancel = "ready"; // another run, or another attempt
+      if (inCell) state.retry = "ready";
+    }
+    state.wasFinal = row.final;
     const moment = telling(before, row.status);
     if (moment) tell(row.run_id, moment, row);
   };
@@ -83,6 +90,18 @@ export function cardWidget(): CardWidget {
     changed("");
   };
 
+  const retry = async (model: Model): Promise<void> => {
+    if (state.retry !== "ready" || !state.row.final) return;
+    state.retry = "heard";
+    changed("");
+    if ((await send(model, "retry", state.row.run_id, { card: true })) === "none") state.retry = "gone";
+    setTimeout(() => {
+      if (state.retry === "heard" && state.row.final) state.retry = "ready"; // it came to nothing, and the card says why
+      changed("");
+    }, HONOUR_MS);
+    changed("");
+  };
+
   const decide = async (model: Model, call: Approval, command: "approve" | "deny"): Promise<void> => {
     const key = keyOf(call);
     if (state.decided.has(key) || state.row.final) return;
@@ -103,6 +122,7 @@ export function cardWidget(): CardWidget {
     render(model, el) {
       const view = cardView(el, state, {
         cancel: () => void cancel(model),
+        retry: () => void retry(model),
         decide: (call, command) => void decide(model, call, command),
       });
       const showSnapshot = hideSnapshot(model.get("key"));

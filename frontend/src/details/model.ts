@@ -19,7 +19,7 @@ export function openedRun(model: Model): OpenedRun {
   const emit = (event: string, message?: unknown): void =>
     (listeners.get(event) ?? []).forEach((listener) => listener(message as never));
   const followers = new Set<() => void>();
-  const card = cardWidget();
+  const card = cardWidget(false);
   const face: Model = {
     get: (name) => ({ card: run.card, key: "" } as unknown as Traits)[name],
     on: (event, listener) => void listeners.set(event, [...(listeners.get(event) ?? []), listener]),

@@ -4,7 +4,7 @@ import { html, nothing, render, type TemplateResult } from "lit-html";
 import { count, counted, dollars, short } from "../format";
 import { bell } from "../notify";
 import type { Command } from "../protocol";
-import { CHOICES, GROUPS, totalsOf, valuesOf, type Choice, type Totals, type Wanted } from "./filters";
+import { CHOICES, GROUPS, sessionNames, totalsOf, valuesOf, type Choice, type Totals, type Wanted } from "./filters";
 import type { TableData } from "./model";
 import type { Filter } from "./sort";
 
@@ -33,10 +33,11 @@ export function barsView(state: TableData, want: Wanted, on: BarsActions): Bars 
   let totals: Totals | null = null;
   let narrow = false;
   let values: Record<Choice, string[]> = { agent: [], model: [], session: [] };
+  let names = new Map<string, string>();
 
   const draw = (): void => {
     const running = totals?.counts.running ?? 0;
-    render(html`${head(state, want, totals, narrow, running, on)}${trouble(state)}${filters(state, want, totals, values, on)}`, el);
+    render(html`${head(state, want, totals, narrow, running, on)}${trouble(state)}${filters(state, want, totals, values, names, on)}`, el);
     el.parentElement?.toggleAttribute("data-gone", state.gone);
   };
   return {
@@ -47,6 +48,7 @@ export function barsView(state: TableData, want: Wanted, on: BarsActions): Bars 
     },
     choose() {
       values = { agent: [], model: [], session: [] };
+      names = sessionNames(state.rows.values());
       for (const name of CHOICES) values[name] = valuesOf(state.rows.values(), name, want[name]);
     },
     draw,
@@ -124,6 +126,7 @@ function filters(
   want: Wanted,
   totals: Totals | null,
   values: Record<Choice, string[]>,
+  names: ReadonlyMap<string, string>,
   on: BarsActions,
 ): TemplateResult {
   const choose = <Name extends keyof Wanted>(name: Name, value: Wanted[Name]): void => {
@@ -160,8 +163,7 @@ function filters(
           @change=${(event: Event) => choose(name, (event.target as HTMLSelectElement).value)}
         >
           <option value="" ?selected=${!want[name]} .selected=${!want[name]}>Any ${name}</option>
-          ${values[name].map((value) => html`<option value=${value} .selected=${value === want[name]}>${value}</option>`)}
-          ${nothing}
+          ${values[name].map((value) => html`<option value=${value} .selected=${value === want[name]}>${name === "session" ? (names.get(value) ?? value) : value}</option>`)}
         </select>`,
     )}
   </div>`;

@@ -1,6 +1,6 @@
 /* What a person looks for in the table. Pure. */
 
-import { hasEnded, hasFailed, type Status } from "../protocol";
+import { hasEnded, hasFailed, type RunRow, type Status } from "../protocol";
 import type { Line } from "./model";
 import { hayOf, type Filter } from "./sort";
 
@@ -66,6 +66,25 @@ export function totalsOf(lines: Iterable<Line>, filter: Filter): Totals {
     }
   }
   return sum;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const NAME_CHARS = 48;
+
+/** What each session is called: its own name, or, where that is an id, the prompt of its first run. */
+export function sessionNames(lines: Iterable<Line>): Map<string, string> {
+  const first = new Map<string, RunRow>();
+  for (const { row } of lines) {
+    if (!row.session || row.parent) continue;
+    const known = first.get(row.session);
+    if (!known || (row.created_ms ?? 0) < (known.created_ms ?? 0)) first.set(row.session, row);
+  }
+  const names = new Map<string, string>();
+  for (const [session, row] of first) {
+    const prompt = row.prompt.length > NAME_CHARS ? `${row.prompt.slice(0, NAME_CHARS - 1)}…` : row.prompt;
+    names.set(session, UUID.test(session) ? prompt || row.title : session);
+  }
+  return names;
 }
 
 const LISTED = 200;

@@ -1,7 +1,7 @@
 /* One line of the table: a run, a team with its members, or a batch with its progress. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
-import { count, counted, dollars, duration, moment, took } from "../format";
+import { brief, count, counted, dollars, moment } from "../format";
 import { hasEnded, type Asks, type RunRow } from "../protocol";
 import { actionOf } from "./actions";
 import { ROW_PX, type Seen } from "./grid";
@@ -21,6 +21,8 @@ export const HEADS = [
   ["action", ""],
 ] as const;
 
+const CACHED = "from cache"; // as nbagent/panel/table/row.py says it
+
 export interface RowContext {
   seen: Seen;
   state: TableData;
@@ -32,9 +34,11 @@ export function rowTemplate({ node, depth }: Placed, id: string, number: number,
   const facts = factsOf(node);
   const run = node.line?.row ?? null;
   const action = actionOf(node, state);
-  const unknown = hasEnded(facts.status) ? "?" : "";
+  const cached = run?.reason.endsWith(CACHED) ?? false;
+  const reason = cached ? "" : run?.reason;
+  const tokens = cached ? "cached" : facts.tokens === null ? (facts.status === "completed" ? "?" : "") : count(facts.tokens);
   const kids = node.kids ? (run ? `+${node.kids.length}` : `× ${count(facts.of)}`) : "";
-  const cost = facts.cost === null ? unknown : `${facts.priced ? "" : "≥ "}${dollars(facts.cost)}`;
+  const cost = facts.cost === null ? (facts.priced === false && hasEnded(facts.status) ? "?" : "") : `${facts.priced === false ? "≥ " : ""}${dollars(facts.cost)}`;
   return html`<div
     class="nbagent-line"
     role="row"
@@ -53,7 +57,7 @@ export function rowTemplate({ node, depth }: Placed, id: string, number: number,
     ?data-waits=${facts.waiting > 0}
   >
     <div class="nbagent-cell nbagent-c-status" role="gridcell"
-      ><span class="nbagent-chip">${run?.reason ? `${facts.status}: ${run.reason}` : facts.status}</span></div
+      ><span class="nbagent-chip">${reason ? `${facts.status}: ${reason}` : facts.status}</span></div
     >
     <div class="nbagent-cell nbagent-c-title" role="gridcell"
       ><span class="nbagent-twist" data-part="twist" aria-hidden="true" ?hidden=${!node.kids}></span
@@ -61,7 +65,7 @@ export function rowTemplate({ node, depth }: Placed, id: string, number: number,
     >
     <div class="nbagent-cell nbagent-c-model" role="gridcell">${facts.model}</div>
     ${run?.asks ? asksOf(run, run.asks, state) : run ? saysOf(run, facts.waiting) : progress(facts, now)}
-    <div class="nbagent-cell nbagent-c-tokens" role="gridcell">${facts.tokens === null ? unknown : count(facts.tokens)}</div>
+    <div class="nbagent-cell nbagent-c-tokens" role="gridcell">${tokens}</div>
     <div class="nbagent-cell nbagent-c-cost" role="gridcell">${cost}</div>
     <div class="nbagent-cell nbagent-c-time" role="gridcell">${timeOf(facts, now)}</div>
     <div class="nbagent-cell nbagent-c-created" role="gridcell">${facts.created === null ? "" : moment(facts.created, now)}</div>
@@ -142,6 +146,6 @@ function progress(facts: Facts, now: number): TemplateResult {
 
 function timeOf(facts: Facts, now: number): string {
   if (facts.began === null) return "";
-  if (facts.ended !== null) return took(facts.ended - facts.began);
-  return duration(hasEnded(facts.status) ? 0 : now - facts.began);
+  if (facts.ended !== null) return brief(facts.ended - facts.began);
+  return brief(hasEnded(facts.status) ? 0 : now - facts.began);
 }

@@ -15,7 +15,7 @@ from typing import Any
 
 from nbagent.core import format_seconds, format_usd, one_line, utf8_safe
 from nbagent.events import PendingApproval, ToolCall, ToolRequest
-from nbagent.models import lines_to_real
+from nbagent.models import can_cost, lines_to_real
 from nbagent.panel.card.structured import structure_of
 from nbagent.panel.table.row import CACHED, approval_text
 from nbagent.run import EarlierRun, RunLaunch, RunMetrics, RunOutput, RunRecord, RunStatus
@@ -225,14 +225,19 @@ def call_text(name: str, arguments: str) -> str:
     return one_line(f"{name}({arguments})", CALL_LIMIT)
 
 
-def facts_of(metrics: RunMetrics, *, final: bool) -> list[list[str]]:
-    """Return what a run cost as [name, value] pairs; unknown is "?" once it is final, and left out before."""
+def facts_of(metrics: RunMetrics, *, final: bool, can_cost: bool = True) -> list[list[str]]:
+    """Return what a run cost as [name, value] pairs; unknown is "?" once it is final, and left out before.
+
+    Where nothing can cost anything an unknown cost is not said.
+    """
     known = [
         ("tokens", _tokens(metrics.input_tokens, metrics.output_tokens)),
         ("cost", format_usd(metrics.cost_usd)),
         ("first token", format_seconds(metrics.ttft_s)),
     ]
-    return [[name, value or "?"] for name, value in known if value or final]
+    return [
+        [name, value or "?"] for name, value in known if value or (final and (can_cost or name != "cost"))
+    ]
 
 
 def _tokens(into: int | None, out: int | None) -> str:
@@ -258,7 +263,11 @@ def _called(calls: Sequence[ToolCall]) -> str:
 def _facts(snapshot: RunSnapshot) -> list[list[str]]:
     if snapshot.cached_from is not None:
         return [["cost", format_usd(0)]]
-    return facts_of(snapshot.metrics, final=snapshot.status.is_final) if snapshot.metrics is not None else []
+    if snapshot.metrics is None:
+        return []
+    # a run that came to nothing has no empty fields
+    answered = snapshot.status is RunStatus.completed
+    return facts_of(snapshot.metrics, final=answered, can_cost=can_cost(snapshot.provider or ""))
 
 
 def _reason(snapshot: RunSnapshot) -> str:

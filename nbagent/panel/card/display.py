@@ -43,8 +43,11 @@ _log = logging.getLogger("nbagent")
 class DisplayedRun:
     """One display of one run: a widget, and the snapshot beneath it that saved notebooks show."""
 
+    in_cell = True  # it stands under a cell, not in the table
+
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.key = key_of(run.run_id)  # that of the widget, whichever run it comes to show
         self.cell = kernel.current_request()
         self.display_id = uuid4().hex
         self.context = contextvars.copy_context()
@@ -62,6 +65,7 @@ class DisplayedRun:
     def follow(self, run: Run) -> None:
         """Show this attempt of the run from now on."""
         self.run, self._record, self.in_notebook = run, run.record, False
+        self.decision_problem = ""
         self.refresh()
 
     def refresh(self) -> tuple[CardRow, str]:
@@ -75,7 +79,7 @@ class DisplayedRun:
             else RunSnapshot.of_output(self.run.output)
         )
         row, text = card_row(snapshot_of_run), shown_text(snapshot_of_run.text)
-        if self.decision_problem and not row["final"]:
+        if self.decision_problem:
             row["notices"].append(self.decision_problem)
         markdown.lay_out(row, text)
         self._current = version, row, text
@@ -96,7 +100,7 @@ class DisplayedRun:
         from nbagent.panel.card.widget import RunCard
 
         _, row, text = self._current
-        card = RunCard(row, text, key=key_of(self.run.run_id), command=handle_message)
+        card = RunCard(row, text, key=self.key, command=handle_message)
         self.widget = self._view = card
         card.display()
         kernel.publish(self.snapshot(), display_id=self.display_id)
@@ -104,7 +108,7 @@ class DisplayedRun:
     def snapshot(self) -> dict[str, str]:
         """Return the static form as it stands."""
         _, row, text = self._current
-        return {"text/plain": plain_of(row), "text/html": html_of(row, text, key=key_of(self.run.run_id))}
+        return {"text/plain": plain_of(row), "text/html": html_of(row, text, key=self.key)}
 
     async def flush(self) -> bool:
         """Tell the front ends what changed; False once there is nothing left to tell. On the background loop."""
@@ -288,6 +292,22 @@ def revive(run: Run) -> None:
     for one in _by_run.get(run.run_id, ()):
         one.follow(run)
         follow_on_loop(one)
+
+
+def show_instead(run_id: str, run: Run) -> None:
+    """Show another run in the cards of one, which it repeats. On the background loop."""
+    for one in tuple(_by_run.get(run_id, ())):
+        if one.in_cell:
+            _by_run[run_id].remove(one)
+            one.follow(run)
+            follow_on_loop(one)
+
+
+async def say_problem(run_id: str, problem: list[str]) -> None:
+    """Show on a run's cards why a click came to nothing."""
+    for one in _by_run.get(run_id, ()):
+        one.decision_problem = "; ".join(problem)
+    await _resend_card(run_id)
 
 
 def follow_on_loop(one: DisplayedRun) -> None:

@@ -49,6 +49,8 @@ class OpenedCard(CardListener):
 class OpenedRun(display.DisplayedRun):
     """One opened run. It has no output of its own: the table's static form stands for it."""
 
+    in_cell = False
+
     def __init__(self, run: Run, table: RunTable) -> None:
         super().__init__(run)
         self.cell, self.in_notebook = None, True

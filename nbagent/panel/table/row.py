@@ -12,6 +12,7 @@ from typing import Any
 
 from nbagent.core import last_line, load_json, one_line, truncate_end, utf8_safe
 from nbagent.events import PendingApproval
+from nbagent.models import can_cost
 from nbagent.run import FINISHED, RunRecord, sum_known
 
 # the order of a row's cells; the first message tells it to the front end
@@ -23,7 +24,7 @@ TableRow = tuple[Any, ...]
 
 NAME_CHARS, TEXT_CHARS = 80, 140
 APPROVAL_LIMIT = 4_000  # of one call that waits for a person
-CACHED = "from an earlier run"  # beside the status of a run that was given an answer
+CACHED = "from cache"  # beside the status of a run that was given an answer
 _PLAIN_REASONS = frozenset({"end", "error", "cancelled", "timeout", "kernel_died"})  # the status says it
 _STATUS, _BATCH, _ATTEMPT = (COLUMNS.index(name) for name in ("status", "batch", "attempt"))
 
@@ -101,6 +102,13 @@ def batch_of(row: TableRow) -> str | None:
     return found
 
 
+def _is_priced(of: Mapping[str, Any]) -> bool | None:
+    """Say whether the cost of each call is known; None without calls, and where nothing can cost anything."""
+    if not of["calls"] or (not of["priced"] and not can_cost(of["provider"] or "")):
+        return None
+    return bool(of["priced"] == of["calls"])
+
+
 def approval_text(call: PendingApproval) -> str:
     """Return a call as a person has to see it before it runs: in full, and nothing in it that hides or turns text."""
     return truncate_end(utf8_safe(str(call)), APPROVAL_LIMIT, "; run.pending_approvals has all")
@@ -141,7 +149,7 @@ def _row(**of: Any) -> TableRow:
         _epoch_ms(of["finished_at"]),
         None if tokens is None else int(tokens),
         cost,
-        None if not of["calls"] else of["priced"] == of["calls"],
+        _is_priced(of),
         of["says"],
         one_line(of["prompt"] or "", TEXT_CHARS),
         one_line(what, TEXT_CHARS),

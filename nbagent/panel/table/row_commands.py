@@ -24,7 +24,9 @@ _log = logging.getLogger("nbagent")
 
 async def _retry(content: Mapping[str, Any]) -> None:
     run_id = content["run_id"]
-    await _again("retry", run_id, lambda: runtime.current().retry(run_id))
+    run = await _again("retry", run_id, lambda: runtime.current().retry(run_id))
+    if run is not None and content.get("card"):
+        display.show_instead(run_id, run)
 
 
 async def _resume(content: Mapping[str, Any]) -> None:
@@ -47,6 +49,7 @@ async def _again(command: str, run_id: str, work: Callable[[], Run]) -> Run | No
         run = await run_in_daemon_thread(work)
     except NBAgentError as error:
         _answer({**answer, "error": [f"{command}: {error.what}", error.todo]})
+        await display.say_problem(run_id, [error.what, error.todo])
         return None
     except Exception as error:  # noqa: BLE001 - a click must get an answer; whatever it is, no run is hurt by it
         _log.exception("%s of run %s failed", command, run_id)
