@@ -92,6 +92,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "jsonschema_rs": frozenset({"demo", "mcp", "schemas"}),
     "langgraph": frozenset({"guests"}),
     "markdown_it": frozenset({"panel"}),
+    "math_core": frozenset({"panel"}),
     "matplotlib": frozenset({"plots"}),
     "mcp": frozenset({"mcp"}),
     "mcp_types": frozenset({"mcp"}),

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbagent.panel.card.markdown import LIMIT, TAGS, html_of
+from nbagent.panel.card import maths
+from nbagent.panel.card.markdown import LIMIT, html_of
+from nbagent.panel.card.markdown import TAGS as OWN_TAGS
+
+TAGS = OWN_TAGS | maths.TAGS
+ATTRIBUTES = {"href", "rel", "target", "style"} | maths.ATTRIBUTES
 
 SIDES = {"text-align:left", "text-align:center", "text-align:right"}
 HOSTILE = (
@@ -56,9 +61,18 @@ def test_hostile_markdown_becomes_harmless(text):
     """No script, handler, style, picture, form or odd address comes through."""
     found = seen(text)
     assert found.tags <= TAGS
-    assert found.attributes <= {"href", "rel", "target", "style"}
+    assert found.attributes <= ATTRIBUTES
     assert found.styles <= SIDES
     assert all(link.startswith(("http:", "https:", "mailto:")) for link in found.links)
+
+
+@given(st.text(alphabet=st.sampled_from("$\\(){}[]^_&<>/ax1 \n\"'=;"), max_size=200))
+def test_no_formula_gets_a_tag_through_that_is_not_listed(text):
+    """What holds for Markdown holds for what is or looks like mathematics."""
+    found = seen(text)
+    assert found.tags <= TAGS
+    assert found.attributes <= ATTRIBUTES
+    assert found.styles <= SIDES
 
 
 @given(st.text(alphabet=st.sampled_from("<>/![]()`*_#|-:\n &;=\"'abimgsrcjv."), max_size=200))
@@ -66,7 +80,7 @@ def test_no_text_at_all_gets_a_tag_through_that_is_not_listed(text):
     """What holds for the corpus holds for noise."""
     found = seen(text)
     assert found.tags <= TAGS
-    assert found.attributes <= {"href", "rel", "target", "style"}
+    assert found.attributes <= ATTRIBUTES
     assert found.styles <= SIDES
 
 

@@ -8,7 +8,10 @@ ids, pictures or addresses other than http, https and mailto.
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING, Any
+
+from nbagent.panel.card import maths
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -19,7 +22,7 @@ TAGS = frozenset(
 )
 
 
-_SIDES = frozenset({"text-align:left", "text-align:center", "text-align:right"})
+_SIDE = re.compile(r"text-align: ?(left|center|right)(?:;|$)")
 
 
 def lay_out(row: dict[str, Any], text: str) -> None:
@@ -36,8 +39,14 @@ def html_of(text: str) -> str | None:
 
     return nh3.clean(
         _parser().render(text),
-        tags=set(TAGS),
-        attributes={"a": {"href"}, "th": {"style"}, "td": {"style"}},
+        tags=set(TAGS | maths.TAGS),
+        attributes={
+            "a": {"href"},
+            "th": {"style"},
+            "td": {"style"},
+            **{tag: set(maths.ATTRIBUTES) for tag in maths.TAGS},
+            "mtd": {"style"},
+        },
         attribute_filter=_aligned,
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
@@ -47,7 +56,10 @@ def html_of(text: str) -> str | None:
 
 def _aligned(_tag: str, attribute: str, value: str) -> str | None:
     """Return what an attribute may hold; of styles nothing but the side of a column."""
-    return value if attribute != "style" or value in _SIDES else None
+    if attribute != "style":
+        return value
+    side = _SIDE.match(value)
+    return f"text-align:{side[1]}" if side else None
 
 
 @functools.cache
@@ -55,4 +67,6 @@ def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     # deep nesting is bounded by the preset; what follows a picture's address is never fetched
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
+    maths.add_maths(parser)
+    return parser
