@@ -57,6 +57,7 @@ from nbagent.runtime import (
 )
 from nbagent.schemas import OutputSchema
 from nbagent.session import Session, id_of
+from nbagent.settings import one_look
 from nbagent.spec import AgentSpec, Limits, ModelSettings, OnApproval, configured_limits
 from nbagent.store import load_turns, session_metrics
 from nbagent.tools import Tool, tools_of
@@ -109,6 +110,7 @@ class Agent:
     def _repr_html_(self) -> str:
         return html_repr(type(self).__name__, told_fields(self))
 
+    @one_look()
     def start(
         self,
         prompt: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 from pathlib import Path
 
@@ -233,3 +234,40 @@ def test_the_store_is_in_the_project_unless_it_is_set(monkeypatch, tmp_path):
     assert settings.store_path() == Path.home() / "runs.duckdb"
     assert settings.store_path(flag=tmp_path) == tmp_path / "runs.duckdb"
     assert not (tmp_path / ".nbagent").exists()
+
+
+def test_a_launch_looks_at_the_project_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within one look a change of the file does not show, one of `%config` or the environment does; after it all do."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "pyproject.toml"
+    file.write_text("[tool.nbagent]\nmax_steps = 3\ntimeout = 7\n")
+    with settings.one_look():
+        assert settings.get("max_steps") == 3
+        file.write_text("[tool.nbagent]\nmax_steps = 40\n")
+        inherited = contextvars.copy_context()
+        assert (settings.get("max_steps"), settings.get("timeout")) == (3, 7)
+        monkeypatch.setenv("NBAGENT_MAX_STEPS", "5")
+        assert settings.values(names=["max_steps"]) == {"max_steps": 5}
+        with settings.one_look():
+            assert settings.get("timeout") is None
+        monkeypatch.delenv("NBAGENT_MAX_STEPS")
+    assert settings.get("max_steps") == 40
+    assert inherited.run(settings.get, "max_steps") == 3
+
+
+def test_a_store_path_within_one_look_follows_what_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One look at the folders still hears `%config`, the environment and a change of the current folder."""
+    monkeypatch.delenv("NBAGENT_STORE", raising=False)
+    other = tmp_path / "other"
+    other.mkdir()
+    monkeypatch.chdir(tmp_path)
+    with settings.one_look():
+        here = settings.store_path()
+        monkeypatch.setenv("NBAGENT_STORE", str(other))
+        assert settings.store_path() == other / "runs.duckdb"
+        monkeypatch.delenv("NBAGENT_STORE")
+        assert settings.store_path() == here
+        monkeypatch.chdir(other)
+        assert settings.store_path() == settings.project_root() / ".nbagent" / "runs.duckdb"

@@ -42,6 +42,8 @@ from nbagent.run.output import RunOutput
 from nbagent.run.status import RunStatus, status_of
 from nbagent.run.waited_run import EarlierRun
 
+_MANY_PIECES = 512  # of text, that are kept as they came
+
 
 class TypedOutput(Protocol):
     """What the record needs of an output schema."""
@@ -93,7 +95,7 @@ class RunRecord:
     """
 
     __slots__ = (
-        "_paused_at", "_paused_s", "_pauses", "_pieces", "_text_of", "cached_from", "end", "launch", "member_responses", "messages", "model_calls", "notices",
+        "_joined", "_paused_at", "_paused_s", "_pauses", "_pieces", "_text_of", "cached_from", "end", "launch", "member_responses", "messages", "model_calls", "notices",
         "others_wait", "queue_position", "response_id", "retry_in_s", "reused_schema", "running_tools", "sequence_number", "started_at", "tool_calls", "turn", "version",
         "waiting", "waits_for",
     )  # fmt: skip
@@ -122,6 +124,9 @@ class RunRecord:
         self.response_id: str | None = None
         self.sequence_number: int | None = None
         self._pieces: list[str] = []
+        self._joined = (
+            0  # how many of the pieces are each many that came: small ones take ten times their text
+        )
         self._text_of = 0
         self._pauses = 0  # calls that a person has not decided, of this run and of those under it
         self._paused_at: datetime | None = None
@@ -151,15 +156,17 @@ class RunRecord:
         self.version += 1
         if type(event) is TextAdded:  # the hot path: once for each piece of text
             if event.step != self._text_of:
-                self._pieces, self._text_of = [], event.step
+                self._pieces, self._joined, self._text_of = [], 0, event.step
             self._pieces.append(event.text)
+            if len(self._pieces) - self._joined > _MANY_PIECES:
+                self._join_pieces()
             return
         match event:
             case ModelCallFinished():
                 self.model_calls.append(event.call)
                 self.retry_in_s = event.retry_in_s
                 if event.retry_in_s is not None:
-                    self._pieces = []
+                    self._pieces, self._joined = [], 0
             case ModelCallStarted():
                 self.retry_in_s = None
             case ToolCallStarted():
@@ -183,13 +190,27 @@ class RunRecord:
                 if event.text not in self.notices:
                     self.notices.append(event.text)
             case RunFinished():
+                self._keep_text_once()
                 self.end = event
             case TextReclassified():
-                self._pieces = []
+                self._pieces, self._joined = [], 0
             case ReasoningAdded() | TextAdded():
                 pass
             case unknown:
                 assert_never(unknown)
+
+    def _join_pieces(self) -> None:
+        """Make one piece of those that came lately; whoever reads meanwhile has the one list or the other."""
+        joined = self._joined
+        self._pieces = [*self._pieces[:joined], "".join(self._pieces[joined:])]
+        self._joined = joined + 1
+
+    def _keep_text_once(self) -> None:
+        """Let the text be the last message's own string, where that says the same."""
+        text = self.text
+        said = self.messages[-1].content if self.messages else None
+        self._pieces = [] if not text else [said if type(said) is str and said == text else text]
+        self._joined = len(self._pieces)
 
     def move(self, queue_position: int | None) -> None:
         """Set its place among the model calls that wait, None once it goes. It is shown, and no event."""

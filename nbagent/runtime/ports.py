@@ -81,6 +81,14 @@ class HasProgress(Protocol):
         ...
 
 
+class Holder(Protocol):
+    """Who holds a run that is over, and can read it again: a person's handle."""
+
+    def let_go(self, live: LiveRun) -> None:
+        """Hold this run no longer. Any thread."""
+        ...
+
+
 class LiveRun(HasProgress, Protocol):
     """A run that this kernel works or worked on, as a person's handle and recovery know it."""
 
@@ -95,6 +103,10 @@ class LiveRun(HasProgress, Protocol):
     @property
     def durable(self) -> bool:
         """True once the launch, or the whole run, is committed. Any thread."""
+        ...
+
+    def held_by(self, holder: Holder) -> None:
+        """Tell `holder` when this run is no longer remembered."""
         ...
 
     def listen(self, box: EventBuffer) -> None:
@@ -133,6 +145,14 @@ class RunServices:
     remembered: Callable[[Store, str], list[StoredTurn]]
 
 
+class ReadHolder(Protocol):
+    """Who keeps what was read of a stored run, and can read it again."""
+
+    def drop_read(self) -> None:
+        """Keep it no longer. Any thread."""
+        ...
+
+
 class RuntimePort(Protocol):
     """What a person's handle on a run uses of the runtime."""
 
@@ -150,6 +170,14 @@ class RuntimePort(Protocol):
 
     def stored(self, run_id: str) -> RunOutput:
         """The snapshot of a run as the store has it, its answer as plain data. Raises UnknownNameError."""
+        ...
+
+    def schema_known(self, run_id: str) -> object:
+        """The schema of an answer of this kernel's, also where the run is not remembered; None for others."""
+        ...
+
+    def keep_read(self, holder: ReadHolder, size: int) -> None:
+        """Let a handle keep what it has read of a stored run, until others have read more than fits in memory."""
         ...
 
     def typed(self, output: RunOutput) -> RunOutput:

@@ -152,7 +152,8 @@ class Run(DoneCallbacks, RunView):
         over: concurrent.futures.Future[None] = concurrent.futures.Future()
 
         def settle(_: object = None) -> None:
-            if self._live is None and self._final is None:  # lost to another process, which ends it
+            # lost to another process, which ends it
+            if self._live is None and self._final is None and self._ended is None:
                 poll()
             elif over.set_running_or_notify_cancel():
                 over.set_result(None)
@@ -164,7 +165,7 @@ class Run(DoneCallbacks, RunView):
         if live is not None:
             live.done.add_done_callback(settle)
         else:
-            poll()
+            settle()
         return over
 
     async def _poll(self) -> None:
@@ -175,6 +176,8 @@ class Run(DoneCallbacks, RunView):
                 await live.until_done()
             else:
                 await asyncio.sleep(POLL_S)
+        if self._live is None:
+            self._ended = output.status
 
     def __await__(self) -> Generator[Any, None, RunOutput]:
         """Wait without blocking: the same as `result()`, shielded from the waiting task's cancellation."""
@@ -203,10 +206,11 @@ class Run(DoneCallbacks, RunView):
 
     async def launched(self) -> bool:
         """Wait until the launch is committed; True if it is. Raises RunIdInUseError for a used run id."""
-        if self._live is None:
+        live = self._live
+        if live is None:
             return True
         try:
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._live.launched)), COMMIT_WAIT_S)
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(live.launched)), COMMIT_WAIT_S)
         except RunIdInUseError:
             raise
         except Exception:  # noqa: BLE001 - any trouble of the store's means: not durable yet
@@ -396,5 +400,5 @@ class Run(DoneCallbacks, RunView):
         output, live = raise_unless_completed(self.output), self._live
         schema = live.record.output_schema if live is not None else None
         if not isinstance(schema, OutputSchema) or not output.output_valid:
-            schema = schema_of(self._store, output)
+            schema = schema_of(self._store, output, self._runtime.schema_known(self.run_id))
         return to_frame(output.content, schema, explode=explode)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nbagent.events import PendingApproval
-from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus, text_of
+from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus, size_bytes, text_of
 from nbagent.runtime.ports import LiveRun, RuntimePort
 
 
@@ -22,8 +22,11 @@ class RunView:
         self._store = live.store if live is not None else runtime.store
         self._final: RunOutput | None = None
         self._read: RunOutput | None = None  # a stored run as it was read, its answer plain data
+        self._ended: RunStatus | None = None  # how a run ended that is remembered no longer
         self._polled: RunOutput | None = None  # what a wait for another kernel's run has read last
         self._reported = ""  # what waiting for it has said last
+        if live is not None:
+            live.held_by(self)
 
     @property
     def _live(self) -> LiveRun | None:
@@ -32,45 +35,79 @@ class RunView:
         if latest is not None and latest is not held and latest.store is self._store:
             later = held is None or latest.record.launch.attempt > held.record.launch.attempt
             if later:
-                self._held, self._final, self._read, held = latest, None, None, latest
+                self._held, self._final, self._read, self._ended, held = latest, None, None, None, latest
+                latest.held_by(self)
         if held is not None and held.lost:
             self._held, self._final, held = None, None, None  # what it ended with is not the run's end
             self._read = None
         return held
+
+    def let_go(self, live: LiveRun) -> None:
+        """Hold a finished run no longer, now that its kernel does not: it is read from the store again."""
+        if self._held is live:
+            self._ended = live.record.status
+            self._held = self._final = None
+
+    def drop_read(self) -> None:
+        """Keep no longer what was read of a stored run: it is read again."""
+        if self._held is None:
+            self._final = self._read = None
 
     # ----------------------------------------------------------------- state
 
     @property
     def record(self) -> RunRecord | None:
         """The live record in the kernel that launched the run; None elsewhere, where the store is read."""
-        return self._live.record if self._live is not None else None
+        live = self._live
+        return live.record if live is not None else None
 
     @property
     def output(self) -> RunOutput:
         """The run as it stands now, as a frozen `RunOutput`."""
-        live = self._live
-        if self._final is not None:
-            return self._final
-        output = live.record.snapshot() if live is not None else self._runtime.typed(self._seen)
-        if output.is_final and (live is None or live.done.done()):
-            self._final = output
-        if live is not None and output.is_final:
+        live, final = self._live, self._final
+        if final is not None:
+            return final
+        if live is None:
+            return self._output_read()
+        output = live.record.snapshot()
+        if output.is_final:
             live.asked = True
+            if live.done.done() and self._held is live:
+                self._final = output
+        return output
+
+    def _output_read(self) -> RunOutput:
+        output = self._runtime.typed(self._seen)
+        if output.is_final:
+            self._final = output
         return output
 
     @property
     def _seen(self) -> RunOutput:
         """The same with a stored run's answer as plain data, not validated."""
-        if self._live is not None or self._final is not None:
+        if self._live is not None:
             return self.output
-        if self._read is None or not self._read.is_final:
-            self._read = self._runtime.stored(self.run_id)
-        return self._read
+        read = self._final or self._read
+        if read is None or not read.is_final:
+            read = self._runtime.stored(self.run_id)
+            self.take_read(read)
+        return read
+
+    def take_read(self, read: RunOutput) -> None:
+        """Take the run as it was read from the store, its answer plain data."""
+        self._read = read
+        self._runtime.keep_read(self, size_bytes(read))
+
+    @property
+    def must_read(self) -> bool:
+        """True where the run's output is to be read from the store, and was not yet."""
+        return self._live is None and self._final is None and self._read is None
 
     @property
     def status(self) -> RunStatus:
         """Where the run stands now."""
-        return self._live.record.status if self._live is not None else self._seen.status
+        live = self._live
+        return live.record.status if live is not None else self._ended or self._seen.status
 
     @property
     def content(self) -> Any:
@@ -89,7 +126,8 @@ class RunView:
     @property
     def metrics(self) -> RunMetrics:
         """Tokens, cost and times so far."""
-        return self._live.record.metrics if self._live is not None else self._seen.metrics
+        live = self._live
+        return live.record.metrics if live is not None else self._seen.metrics
 
     @property
     def error(self) -> str | None:
@@ -142,11 +180,13 @@ class RunView:
     @property
     def durable(self) -> bool:
         """True once the run's row is committed to the store's file."""
-        return self._live is None or self._live.durable
+        live = self._live
+        return live is None or live.durable
 
     def done(self) -> bool:
         """True once the run has ended; its end is committed when a wait for it returns."""
-        return self._live.ended.done() if self._live is not None else self._seen.is_final
+        live = self._live
+        return live.ended.done() if live is not None else self._ended is not None or self._seen.is_final
 
     def __repr__(self) -> str:
         output = self._seen

@@ -32,7 +32,7 @@ from nbagent.runtime.execution.callbacks import Callbacks
 from nbagent.runtime.execution.executor import Executor, KernelExecutor
 from nbagent.runtime.launch.cache_lookup import READING
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models, run_launch
-from nbagent.runtime.ports import LiveRun, Runnable, RunServices
+from nbagent.runtime.ports import LiveRun, ReadHolder, Runnable, RunServices
 from nbagent.runtime.recovery.abandoned import cancel_abandoned
 from nbagent.runtime.recovery.decide_approvals import decide_live, decide_stored
 from nbagent.runtime.recovery.heartbeat import Heartbeat
@@ -150,6 +150,7 @@ class Runtime:
         if request.cache not in READING:  # else first it is seen whether a model is needed
             check_models(agent)
         check_traces()
+        self.registry.budget_bytes = settings.get("remembered_bytes")
         limits = call_limits()  # here, so that an option that does not fit is the launching cell's error
         live = self._new_run(agent, run_context.as_child(request), callbacks, begins_at)
         begin = partial(contextvars.copy_context().run, self._begin, live, limits)
@@ -352,7 +353,16 @@ class Runtime:
 
     def typed(self, output: RunOutput) -> RunOutput:
         """Return the same with its answers in the types that the notebook or a module defines."""
-        return typed_output(output, vars(sys.modules["__main__"]))
+        return typed_output(output, vars(sys.modules["__main__"]), self.schema_known)
+
+    def schema_known(self, run_id: str) -> object:
+        """Return the schema of an answer of this kernel's, also where the run is not remembered; None for others."""
+        past = self.registry.past(self.store, run_id)
+        return None if past is None else past.schema
+
+    def keep_read(self, holder: ReadHolder, size: int) -> None:
+        """Let a handle keep what it has read of a stored run, until others have read more than fits in memory."""
+        self.registry.keep_read(holder, size)
 
     def handle(self, live: LiveRun) -> Run:
         """Return a handle on a live run."""

@@ -244,6 +244,13 @@ _TABLE = (
         doc="Whether runs make OpenTelemetry spans, exported through your own set-up.",
     ),
     Option(
+        name="remembered_bytes",
+        type=int,
+        default=64_000_000,
+        minimum=0,
+        doc="Memory for finished runs, about; the latest ones that fit are at hand, the others are read from the store again.",
+    ),
+    Option(
         name="refresh_s",
         type=float,
         default=0.1,

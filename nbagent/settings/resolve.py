@@ -3,15 +3,17 @@
 Precedence: flag > `%config` > environment (`NBAGENT_*`) > `[tool.nbagent]` in the nearest pyproject.toml >
 default. Called by everything that needs a default (agent, runtime, store, magics), on any thread; `kernel.py`
 hands `%config` values over with `configure`. Environment, folder and file are looked at when a value is asked
-for, so a change shows at the next launch.
+for, so a change shows at the next launch; a launch and its run look at folders and file once (`one_look`).
 """
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -26,7 +28,21 @@ Origin = Literal["flag", "%config", "environment", "pyproject.toml", "default"]
 _VARIABLES = {option.name: option.env for option in OPTIONS.values()}
 
 _configured: dict[str, Any] = {}
+_looked: contextvars.ContextVar[dict[Any, Any] | None] = contextvars.ContextVar("nbagent_look", default=None)
 config: Mapping[str, Any] = MappingProxyType(_configured)  # what `%config` has set, for reading
+
+
+@contextlib.contextmanager
+def one_look() -> Iterator[None]:
+    """Look at folders and pyproject.toml once while this lasts, and in the context of what is launched meanwhile.
+
+    `%config` and the environment are looked at as ever.
+    """
+    token = _looked.set({})
+    try:
+        yield
+    finally:
+        _looked.reset(token)
 
 
 def get(name: str, flag: object = None, *, start: Path | None = None) -> Any:
@@ -84,6 +100,17 @@ def store_path(start: Path | None = None, *, flag: str | Path | None = None) -> 
     """
     table = _project_table(start)
     path, where = _resolve(OPTIONS["store"], flag, table)
+    looked = _looked.get()
+    if looked is None:
+        return _store_path(path, where, table, start)
+    asked = ("store", path, where, None if start is None else str(start), os.getcwd())  # noqa: PTH109 - as below
+    if asked not in looked:
+        looked[asked] = _store_path(path, where, table, start)
+    found: Path = looked[asked]
+    return found
+
+
+def _store_path(path: str | Path | None, where: Origin, table: _ProjectTable, start: Path | None) -> Path:
     if path is None:
         return project_root(start) / ".nbagent" / "runs.duckdb"
     base = table.path.parent if where == "pyproject.toml" and table.path else _folder(start)
@@ -139,7 +166,17 @@ def _folder(start: Path | None) -> Path:
 
 def _project_table(start: Path | None) -> _ProjectTable:
     """Find and read the nearest pyproject.toml; a file is parsed again only when it has changed."""
-    begin = str(_folder(start))
+    begin = os.getcwd() if start is None else os.path.abspath(start)  # noqa: PTH100, PTH109 - as below
+    looked = _looked.get()
+    if looked is None:
+        return _find_table(begin)
+    if begin not in looked:
+        looked[begin] = _find_table(begin)
+    found: _ProjectTable = looked[begin]
+    return found
+
+
+def _find_table(begin: str) -> _ProjectTable:
     while True:
         path = os.path.join(begin, "pyproject.toml")  # noqa: PTH118 - pathlib here would triple the cost of every look
         try:

@@ -4,7 +4,7 @@ It speaks each wire format: Chat Completions, the Responses API on paths that en
 those that end in /messages. A request with tools that holds no result of one yet is answered by a call of `look`, in as
 many chunks.
 
-`python tests/benchmarks/server.py [GAP_S [CHUNKS]]` prints its base URL and serves until its standard input closes.
+`python tests/benchmarks/server.py [GAP_S [CHUNKS [WORDS]]]` prints its base URL and serves until its standard input closes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 
 GAP_S = float(sys.argv[1]) if sys.argv[1:] else 0.005
 CHUNKS = int(sys.argv[2]) if sys.argv[2:] else 50
+WORDS = int(sys.argv[3]) if sys.argv[3:] else 1
 
 
 def _event(delta: str, *, finish: str = "null", usage: str = "null", choices: bool = True) -> bytes:
@@ -31,7 +32,7 @@ HEAD = (
     b"transfer-encoding: chunked\r\n\r\n"
 )
 FIRST = _event('{"role":"assistant","content":"","refusal":null}')
-WORD = _event('{"content":" words"}')
+WORD = _event('{"content":"' + " words" * WORDS + '"}')
 LAST = _event("{}", finish='"stop"')
 USAGE = _event(
     "{}",

@@ -46,7 +46,7 @@ from nbagent.runtime.execution.pausable_timeout import PausableTimeout
 from nbagent.runtime.execution.run_tree import RunNode
 from nbagent.runtime.launch.cache_lookup import CacheLookup, EarlierAnswer
 from nbagent.runtime.launch.request import ResolvedAgent
-from nbagent.runtime.ports import RunServices
+from nbagent.runtime.ports import Holder, RunServices
 from nbagent.runtime.recovery.pending_approvals import PendingApprovals, unapproved
 from nbagent.runtime.recovery.persister import RunPersister
 from nbagent.runtime.recovery.resume_state import ResumeState
@@ -88,7 +88,8 @@ class ActiveRun:
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.lost = False  # another process has ended this attempt: the store's word counts, not the record's
         self.asked = False  # somebody has looked at how it ended
-        self._end_stored = False
+        self.end_is_stored = False
+        self._holders: tuple[weakref.ref[Holder], ...] = ()
         self.cache = CacheLookup(cache, agent, record.launch)
         self.persister = RunPersister(record, services.store, self._lose)
         self._approvals = PendingApprovals(record.waiting, resumed.decided if resumed is not None else None)
@@ -224,6 +225,16 @@ class ActiveRun:
         if self.record.end is None:
             self._listeners = (*self._listeners, weakref.ref(box))
 
+    def held_by(self, holder: Holder) -> None:
+        """Tell `holder` when this run is no longer remembered, as long as somebody has it. Any thread."""
+        self._holders = (*(kept for kept in self._holders if kept() is not None), weakref.ref(holder))
+
+    def let_go(self) -> None:
+        """Have those who hold this run read it from the store from now on; called when it is remembered no longer."""
+        for kept in self._holders:
+            if (holder := kept()) is not None:
+                holder.let_go(self)
+
     def notice(self, text: str) -> None:
         """Record something that a person should know, also after the end."""
         if self.record.end is None:
@@ -339,7 +350,7 @@ class ActiveRun:
     @property
     def durable(self) -> bool:
         """True once the launch, or the whole run, is committed to the store's file. Any thread."""
-        return self._end_stored or (self.launched.done() and self.launched.exception() is None)
+        return self.end_is_stored or (self.launched.done() and self.launched.exception() is None)
 
     @property
     def rejected(self) -> bool:
@@ -409,7 +420,7 @@ class ActiveRun:
     def _stored(self, written: concurrent.futures.Future[bool] | None = None) -> None:
         """Wake those who wait: after the commit, or once it has been waited for long enough."""
         if written is not None and written.exception() is None:
-            self._end_stored = True
+            self.end_is_stored = True
             self.lost = self.lost or not written.result()
         if self.done.done():
             return
@@ -417,7 +428,22 @@ class ActiveRun:
             timer.cancel()
         self.session_turn.leave()
         self.done.set_result(None)
+        if self.end_is_stored:
+            self._release()
 
+    def _release(self) -> None:
+        """Hold nothing more that only an unfinished run needs: thousands of finished ones are remembered."""
+        self._task = self._over = self._resumed = self._callbacks = None
+        self._timers = []
+        if self.record.turn is None:
+            self.record.turn = self.session_turn.number
+        self.session_turn.release(_SETTLED)
+        self.launched = self.session_turn.launched
+        self.ended = self.done = _SETTLED
+
+
+_SETTLED: concurrent.futures.Future[None] = concurrent.futures.Future()  # of every run that is over
+_SETTLED.set_result(None)
 
 _UNEVENTFUL = (TextAdded, ReasoningAdded)  # the hot path: once for each piece of text
 

@@ -68,6 +68,10 @@ class EarlierAnswer:
         )
 
 
+_DECIDED: concurrent.futures.Future[bool] = concurrent.futures.Future()  # of every run that asks its model
+_DECIDED.set_result(False)
+
+
 class CacheLookup:
     """One run's look-up. `mode` None: the run is no answer for others either (a team's member).
 
@@ -76,7 +80,9 @@ class CacheLookup:
     """
 
     def __init__(self, mode: str | None, agent: ResolvedAgent, launch: RunLaunch) -> None:
-        self.decided: concurrent.futures.Future[bool] = concurrent.futures.Future()
+        self.decided: concurrent.futures.Future[bool] = _DECIDED
+        if mode in READING:
+            self.decided = concurrent.futures.Future()
         self._mode = mode
         self._agent = agent
         self._launch = launch

@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
 from nbagent.errors import SchemaError
 from nbagent.run import RunOutput
-from nbagent.schemas import OutputSchema, Stored, class_named, from_plain
+from nbagent.schemas import InvalidOutputError, OutputSchema, Stored, class_named, from_plain, read_stored
 from nbagent.store import Store
 
 
-def typed_output(output: RunOutput, names: Mapping[str, Any]) -> RunOutput:
-    """Return a stored run with its answers in the types that `names` or a module define."""
+def typed_output(
+    output: RunOutput, names: Mapping[str, Any], schema_known: Callable[[str], object]
+) -> RunOutput:
+    """Return a stored run with its answers in the types that `names` or a module define.
+
+    `schema_known(run_id)` is the schema of a run of this kernel, whose class may be in no module.
+    """
     update: dict[str, Any] = {}
     if output.output_valid and (output.content is not None or output.answer_json is not None):
-        update["content"] = from_plain(output.content_type, answer_of(output), names)
+        schema, answer = schema_known(output.run_id), answer_of(output)
+        if isinstance(schema, OutputSchema) and schema.content_type == output.content_type:
+            try:
+                update["content"] = read_stored(schema, answer).value
+            except (SchemaError, InvalidOutputError):  # the class was changed in place
+                update["content"] = answer.data
+        else:
+            update["content"] = from_plain(output.content_type, answer, names)
     if output.member_responses:
-        update["member_responses"] = tuple(typed_output(one, names) for one in output.member_responses)
+        update["member_responses"] = tuple(
+            typed_output(one, names, schema_known) for one in output.member_responses
+        )
     return output.model_copy(update=update) if update else output
 
 
-def schema_of(store: Store, output: RunOutput) -> OutputSchema | None:
-    """Return the schema of an answer: of its class if that is at hand, else as stored; None without one."""
+def schema_of(store: Store, output: RunOutput, known: object = None) -> OutputSchema | None:
+    """Return the schema of an answer: `known`, else of its class if that is at hand, else as stored; None without one."""
     if not output.output_valid:
         return None
+    if isinstance(known, OutputSchema) and known.content_type == output.content_type:
+        return known
     target = class_named(output.content_type, vars(sys.modules["__main__"]))
     if target is not None:
         try:

@@ -216,8 +216,8 @@ class Resumer:
         """Return the run's agent and its members: the agent given, else from all that is at hand."""
         names = notebook_names()
         schema = OutputSchema.of(output_schema) if output_schema is not None else None
-        live = self.registry.live(stopped.output.run_id)
-        sources = [live.agent] if live is not None and live.store is self.store() else []
+        past = self.registry.past(self.store(), stopped.output.run_id)
+        sources = [past.agent] if past is not None else []
         sources += agents_in(names, stopped.spec["name"])
         if agent is not None:
             return resolve_given(stopped.spec, agent, sources, names, schema)

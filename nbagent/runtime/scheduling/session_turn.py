@@ -51,6 +51,10 @@ def launch_result(launched: concurrent.futures.Future[LaunchResult]) -> LaunchRe
     return launched.result()
 
 
+_LAUNCHED: concurrent.futures.Future[LaunchResult] = concurrent.futures.Future()  # of every run that is over
+_LAUNCHED.set_result(LaunchResult(0, cancelled=False))
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class SessionTurn:
     """A run's way to its turn: what is known of the run, and what it is told.
@@ -112,6 +116,12 @@ class SessionTurn:
             claim = self.store.claims.take(self.record.launch.session_id)
         if claim is not None:
             self.queue.keep(self, claim)
+
+    def release(self, settled: concurrent.futures.Future[None]) -> None:
+        """Share `settled` with all runs that are over; the run's number is in its record by now."""
+        self.ended = self.done = settled
+        if launch_result(self.launched) is not None:
+            self.launched = _LAUNCHED
 
     async def take(self) -> SessionHistory:
         """Return once it is the run's turn, with what was said before it."""
