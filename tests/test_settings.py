@@ -249,7 +249,7 @@ def test_a_launch_looks_at_the_project_file_once(tmp_path: Path, monkeypatch: py
         monkeypatch.setenv("NBAGENT_MAX_STEPS", "5")
         assert settings.values(names=["max_steps"]) == {"max_steps": 5}
         with settings.one_look():
-            assert settings.get("timeout") is None
+            assert settings.get("timeout") == settings.OPTIONS["timeout"].default
         monkeypatch.delenv("NBAGENT_MAX_STEPS")
     assert settings.get("max_steps") == 40
     assert inherited.run(settings.get, "max_steps") == 3

@@ -6,7 +6,7 @@ The verbs over single runs are the runtime's; a label that a batch had last mean
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbagent import runtime as of_runs
@@ -15,7 +15,7 @@ from nbagent.batch.start import recorded_batch
 from nbagent.core import check_seconds
 from nbagent.errors import StoreError, UnknownNameError, UnknownOptionError, WaitTimeout, did_you_mean
 from nbagent.runtime import Run, Runnable, current
-from nbagent.store import named
+from nbagent.store import batch_labels, named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from nbagent.run import RunOutput
 
 
-def get(key: str | Run | Batch) -> Any:
+def get(key: str | Run | Batch | Iterable[str | Run | Batch]) -> Any:
     """The `Run` or the `Batch` with this id, else what had this label last, from any kernel. Raises UnknownNameError.
+
+    Of several keys, as in `nb.get(["a", "b"])`, a list of these in their order, read from the store in one go.
 
     A batch comes with all of its rows, also one that has ended or whose kernel has died: `to_frame()`,
     `failed()`, `retry_failed()`, `wait()`, `cancel()`, `resume()` work as in the kernel that made it.
@@ -35,7 +37,10 @@ def get(key: str | Run | Batch) -> Any:
     """
     if isinstance(key, Run | Batch):
         return key
+    if isinstance(key, list | tuple | set) or hasattr(key, "tolist"):  # as a column of a frame has
+        return _get_many(list(key))
     _check(key)
+    assert isinstance(key, str)
     batch = batch_named(key)
     if batch is not None:
         return batch
@@ -46,6 +51,18 @@ def get(key: str | Run | Batch) -> Any:
         if not (near := did_you_mean(key, known)):
             raise
         raise UnknownNameError(f"no run or batch {key!r}{near}", error.todo) from None
+
+
+def _get_many(keys: Sequence[Any]) -> list[Any]:
+    for key in keys:
+        if not isinstance(key, Run | Batch):
+            _check(key)
+    names = [key for key in keys if isinstance(key, str)]
+    labels = batch_labels(current().store, names) | {
+        name for batch in batches() for name in (batch.batch_id, batch.label) if name
+    }
+    runs = current().get_many([name for name in dict.fromkeys(names) if name not in labels])
+    return [key if not isinstance(key, str) else runs[key] if key in runs else get(key) for key in keys]
 
 
 def _check(key: Any) -> None:
@@ -90,6 +107,7 @@ def gather(*runs: Run | Batch | Iterable[Run | Batch], timeout: float | None = N
         )
     waited = [get(one) for one in listed]
     ended: list[RunOutput | pd.DataFrame] = []
+    current().read_ahead(one for one in waited if isinstance(one, Run))
     for one in waited:
         left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
         if isinstance(one, Batch):

@@ -30,11 +30,13 @@ def gather(*runs: Run | Iterable[Run], timeout: float | None = None) -> list[Run
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     listed = [run for one in runs for run in ([one] if isinstance(one, Run) else one)]
+    current().read_ahead(listed)
     for run in listed:
         try:
             run.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
         except WaitTimeout:
             continue
+    current().read_ahead(listed)  # some may have been let go while others were waited for
     return [run.output for run in listed]
 
 

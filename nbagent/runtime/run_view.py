@@ -7,6 +7,7 @@ from typing import Any
 from nbagent.events import PendingApproval
 from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus, size_bytes, text_of
 from nbagent.runtime.ports import LiveRun, RuntimePort
+from nbagent.store import Store
 
 
 class RunView:
@@ -97,6 +98,11 @@ class RunView:
         """Take the run as it was read from the store, its answer plain data."""
         self._read = read
         self._runtime.keep_read(self, size_bytes(read))
+
+    @property
+    def store(self) -> Store:
+        """Where the run is recorded."""
+        return self._store
 
     @property
     def must_read(self) -> bool:

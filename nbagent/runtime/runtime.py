@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ from nbagent.store import (
     Store,
     UnfinishedRun,
     load_run,
+    load_runs,
     load_stopped,
 )  # fmt: skip
 from nbagent.tracing import check_traces
@@ -343,6 +344,26 @@ class Runtime:
             known = [name for live in lives for name in (live.record.launch.label, live.run_id) if name]
             raise UnknownNameError(f"no run {key!r}{did_you_mean(key, known)}", show_runs())
         return Run(output.run_id, output.session_id, runtime=self)
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, Run]:
+        """Return the runs of these ids or labels by key, those of the store in one read; without those that are nowhere."""
+        here: dict[str, ActiveRun] = {}
+        for live in self.runs():
+            here |= {name: live for name in (live.record.launch.label, live.run_id) if name}
+        found = {key: self.handle(here[key]) for key in keys if key in here}
+        outputs = load_runs(self.store, [key for key in keys if key not in here])
+        for key, output in outputs.items():
+            found[key] = Run(output.run_id, output.session_id, runtime=self)
+            found[key].take_read(output)
+        return found
+
+    def read_ahead(self, runs: Iterable[Run]) -> None:
+        """Read those in one go that have ended and would be read from the store one by one."""
+        unread = {run.run_id: run for run in runs if run.must_read and run.store is self.store}
+        if len(unread) > 1:
+            for run_id, output in load_runs(self.store, list(unread)).items():
+                if output.is_final:
+                    unread[run_id].take_read(output)
 
     def stored(self, run_id: str) -> RunOutput:
         """Return a run as the store has it, its answer as plain data. Raises UnknownNameError."""

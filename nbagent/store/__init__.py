@@ -81,6 +81,7 @@ from nbagent.store.duckdb.read.batches import (
     StoredBatch,
     answered_rows,
     batch_details,
+    batch_labels,
     load_batch,
     named,
 )
@@ -107,6 +108,7 @@ from nbagent.store.duckdb.read.runs import (
     last_of_each,
     list_runs,
     load_run,
+    load_runs,
     load_stopped,
 )
 from nbagent.store.duckdb.read.sessions import (
@@ -174,6 +176,7 @@ __all__ = [
     "answered_rows",
     "arrow_rows",
     "batch_details",
+    "batch_labels",
     "batch_metrics",
     "carry_over",
     "content_of",
@@ -189,6 +192,7 @@ __all__ = [
     "list_steps",
     "load_batch",
     "load_run",
+    "load_runs",
     "load_session",
     "load_stopped",
     "load_turns",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pydantic
 import pytest
@@ -15,6 +16,7 @@ from nbagent.core import utc_now
 from nbagent.events import Message, MessageAdded, RunFinished, RunStarted, TextAdded
 from nbagent.run import RunLaunch, RunRecord, size_bytes
 from nbagent.runtime import current
+from nbagent.store import load_run, load_runs
 from tests.provider.chat_wire import json_reply, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 
@@ -130,3 +132,50 @@ def test_the_text_is_kept_once(pieces: int, piece: str) -> None:
     record.apply(RunFinished(stop_reason="end", content=whole, finished_at=utc_now()))
     assert record.text == whole == record.snapshot().content
     assert size_bytes(record) < 20_000 + 4.1 * len(whole)
+
+
+def test_several_runs_are_read_in_one_go(agent: nb.Agent, provider: ScriptedProvider) -> None:
+    """`nb.get([...])` gives live and stored runs, by id, label or handle, in their order, with all that they hold."""
+    provider.otherwise(tool_reply(("nothing", {})))
+    outputs = []
+    for number in range(4):
+        provider.reply(text_reply(f"answer {number} \N{SNOWMAN}", ""))
+        outputs.append(agent.start("Well?", label=f"label {number % 3}").wait(timeout=60))
+    registry = current().registry
+    for output in outputs[:3]:
+        registry._drop(output.run_id)
+    again = nb.get([outputs[2].run_id, "label 1", outputs[3].run_id, "label 0", nb.get(outputs[0].run_id)])
+    assert [run.run_id for run in again] == [outputs[number].run_id for number in (2, 1, 3, 3, 0)]
+    assert [run.must_read for run in again] == [False, False, False, False, True]
+    for run, number in zip(again, (2, 1, 3, 3, 0), strict=True):
+        assert run.output.model_dump() == outputs[number].model_dump()
+    assert nb.get([]) == []
+
+
+@pytest.mark.parametrize("key", ["nowhere", 3, None, ["a list"]])
+def test_of_several_keys_one_that_names_nothing_is_said(
+    agent: nb.Agent, provider: ScriptedProvider, key: object
+) -> None:
+    """The error is the one that this key alone gives, and nothing is returned for the others."""
+    provider.reply(text_reply("yes"))
+    run = agent.start("Well?")
+    run.wait(timeout=60)
+    with pytest.raises(nb.NBAgentError, match=r"nowhere|names no run"):
+        nb.get([run.run_id, key])
+
+
+def test_a_team_read_among_others_has_its_members(agent: nb.Agent, provider: ScriptedProvider) -> None:
+    """What is read in one go is what is read alone, members of members included."""
+    inner = nb.Team(name="inner", model=agent.model, members=[replace(agent, name="ann")], mode="broadcast")
+    outer = nb.Team(
+        name="outer", model=agent.model, members=[inner, replace(agent, name="bob")], mode="broadcast"
+    )
+    provider.otherwise(text_reply("yes"))
+    team, alone = outer.start("Well?"), agent.start("Well?")
+    nb.gather(team, alone)
+    store = current().store
+    read = load_runs(store, [team.run_id, alone.run_id, "nowhere"])
+    assert list(read) == [team.run_id, alone.run_id]
+    assert [len(one.member_responses) for one in read.values()] == [2, 0]
+    assert read[team.run_id].member_responses[0].member_responses[0].agent_name == "ann"
+    assert {key: load_run(store, key) for key in read} == read

@@ -64,6 +64,11 @@ _DETAILS = "select details from batches where batch_key = ? order by created_at"
 
 _NAMED_RUN = "select run_id from launches where run_id = ?"
 _NAMED_BATCH = "select batch_id from batches where batch_id = ?"
+_BATCH_NAMES = """
+select batch_id as name from batches where batch_id in (select unnest(?::varchar[]))
+union
+select label from batches where label in (select unnest(?::varchar[]))
+"""
 _LABELLED = """
 select id, is_batch from (
     select run_id as id, false as is_batch, created_at from launches where label = ? and batch_id is null
@@ -89,6 +94,13 @@ def named(store: Reader, key: str) -> Named | None:
             return Named(id=key, is_batch=True)
         found = ask(_LABELLED, [key, key])
     return Named(id=found[0]["id"], is_batch=found[0]["is_batch"]) if found else None
+
+
+def batch_labels(store: Reader, names: Sequence[str]) -> set[str]:
+    """Which of these names are, or were, the id or the label of a batch. Raises StoreError."""
+    with store.reader() as ask:
+        found = ask(_BATCH_NAMES, [list(names), list(names)])
+    return {row["name"] for row in found}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

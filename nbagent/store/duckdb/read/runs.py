@@ -36,14 +36,19 @@ _BY_LABEL = """
     select * from runs where run_id =
         (select run_id from launches where label = ? order by created_at desc, run_id desc limit 1)
 """
-_ATTEMPTS = (
-    "select created_at, started_at, finished_at, paused_s from attempts where run_id = ? order by attempt"
-)
+_THESE_RUNS = "select * from runs where run_id in ({ids})"
+_LATEST_LABELLED = """
+    select label, arg_max(run_id, (created_at, run_id)) as run_id from launches where label in ({ids}) group by label
+"""
+_ATTEMPTS = "select run_id, created_at, started_at, finished_at, paused_s from attempts where run_id in ({ids}) order by attempt"
+_CALLS = "select * from model_calls where run_id in ({ids}) order by attempt, step, started_at, try_no"
+_TOOLS = "select * from tool_calls where run_id in ({ids}) order by attempt, step, started_at"
+_MESSAGES = "select * from messages where run_id in ({ids}) and attempt > 0 order by seq"
 _OWN_SESSION = """
     select details ->> '$.own_session' as own, details ->> '$.on_busy' as on_busy, details ->> '$.template' as template
     from launches where run_id = ?
 """
-_CHILDREN = "select * from runs where parent_run_id = ? order by created_at, run_id"
+_CHILDREN = "select * from runs where parent_run_id in ({ids}) order by created_at, run_id"
 _STARTED = """
     select run_id, details -> '$.started_by' as started_by from launches
     where parent_run_id = ? and (details -> '$.started_by') is not null order by created_at, run_id
@@ -64,7 +69,21 @@ def load_run(store: Reader, key: str, *, members: bool = True) -> RunOutput | No
     """
     with store.reader() as ask:
         found = ask(_BY_ID, [key]) or ask(_BY_LABEL, [key])
-        return _output(ask, found[0], members=members) if found else None
+        return _outputs(ask, found, members=members)[0] if found else None
+
+
+def load_runs(store: Reader, keys: Sequence[str]) -> dict[str, RunOutput]:
+    """The runs with these ids or latest with these labels, by key, in a few queries; those that are not there are left out."""
+    with store.reader() as ask:
+        rows = {row["run_id"]: row for row in _rows_of(ask, _THESE_RUNS, keys)}
+        labels = [key for key in dict.fromkeys(keys) if key not in rows]
+        named = {row["label"]: row["run_id"] for row in _rows_of(ask, _LATEST_LABELLED, labels)}
+        rows |= {
+            row["run_id"]: row
+            for row in _rows_of(ask, _THESE_RUNS, [one for one in named.values() if one not in rows])
+        }
+        outputs = {output.run_id: output for output in _outputs(ask, list(rows.values()), members=True)}
+    return {key: outputs[named.get(key, key)] for key in keys if named.get(key, key) in outputs}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,10 +152,10 @@ def load_stopped(store: Reader, key: str) -> StoredRun | None:
         (own,) = ask(_OWN_SESSION, [row["run_id"]])
         return StoredRun(
             row=row,
-            output=_output(ask, row, members=True),
+            output=_outputs(ask, [row], members=True)[0],
             spec=load_json(row["spec"] or "{}"),
             tags=load_json(row["tags"] or "{}"),
-            times=attempt_times(ask, row),
+            times=_times(ask, [row])[row["run_id"]],
             own_session=own["own"] == "true",
             parallel=own["on_busy"] == PARALLEL,
             template=own["template"],
@@ -172,42 +191,88 @@ def list_runs(store: Reader, *, limit: int = 100, **filters: Any) -> list[dict[s
             row["run_id"]
             for row in ask(_NEWEST.format(source=source, where=" and ".join(conditions)), [*params, limit])
         ]
-        if len(picked) > _FEW:
-            return ask(_THESE.format(ids="select unnest(?)"), [picked])
-        return ask(_THESE.format(ids=", ".join("?" * len(picked))), picked) if picked else []
+        return _rows_of(ask, _THESE, picked)
+
+
+def _rows_of(ask: Ask, sql: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of a query with `{ids}` in it."""
+    if len(ids) > _FEW:
+        return ask(sql.format(ids="select unnest(?)"), [list(ids)])
+    return ask(sql.format(ids=", ".join("?" * len(ids))), list(ids)) if ids else []
 
 
 def read_run(ask: Ask, run_id: str) -> RunOutput | None:
     """The run with this id and the runs below it, by a reader that is at work; None if there is none."""
     found = ask(_BY_ID, [run_id])
-    return _output(ask, found[0], members=True) if found else None
+    return _outputs(ask, found, members=True)[0] if found else None
 
 
-def _output(ask: Ask, row: Mapping[str, Any], *, members: bool) -> RunOutput:
-    run_id = [row["run_id"]]
-    # all attempts count: what a run cost includes what its first attempt cost
-    calls = ask(
-        "select * from model_calls where run_id = ? order by attempt, step, started_at, try_no", run_id
-    )
-    tools = ask("select * from tool_calls where run_id = ? order by attempt, step, started_at", run_id)
-    messages = ask("select * from messages where run_id = ? and attempt > 0 order by seq", run_id)
-    # a team that was given an answer shows whose work it was
-    team = [row["cached_from"] or row["run_id"]]
-    children = ask(_CHILDREN, team) if members or row["kind"] == "team" else []
-    said = tuple(map(message_of, messages))
-    paused = row["status"] == RunStatus.paused.value
-    output = RunOutput(
-        **{name: row[name] for name in _SIMPLE if row[name] is not None},
-        status=RunStatus(row["status"]),
-        content=_content(row),
-        messages=said,
-        model_calls=tuple(map(model_call_of, calls)),
-        tool_calls=in_asked_order(tuple(map(tool_call_of, tools)), said),
-        pending_approvals=pending_approvals_of(row) if paused else (),
-        member_responses=tuple(_output(ask, child, members=True) for child in children),
-    )
-    output = output.model_copy(update={"metrics": _metrics(output, attempt_times(ask, row))})
-    return output.with_answer_json(answer_json(row))
+def _outputs(ask: Ask, rows: Sequence[Mapping[str, Any]], *, members: bool) -> list[RunOutput]:
+    """The runs of these rows, and what is under them, in a few queries for all."""
+    every: dict[str, Mapping[str, Any]] = {row["run_id"]: row for row in rows}
+    children: dict[str, list[Mapping[str, Any]]] = {}
+    level: Sequence[Mapping[str, Any]] = rows
+    while parents := [_team(row) for row in level if members or row["kind"] == "team"]:
+        level = _rows_of(ask, _CHILDREN, [one for one in dict.fromkeys(parents) if one not in children])
+        children |= {parent: [] for parent in parents if parent not in children}
+        for row in level:
+            children[row["parent_run_id"]].append(row)
+        every |= {row["run_id"]: row for row in level}
+        members = True
+    parts = _Parts.read(ask, list(every.values()))
+
+    def output(row: Mapping[str, Any]) -> RunOutput:
+        return parts.output(row, tuple(map(output, children.get(_team(row), ()))))
+
+    return [output(row) for row in rows]
+
+
+def _team(row: Mapping[str, Any]) -> str:
+    """Whose members a run shows: a team that was given an answer shows whose work it was."""
+    team: str = row["cached_from"] or row["run_id"]
+    return team
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What several runs consist of, by run."""
+
+    calls: Mapping[str, Sequence[Mapping[str, Any]]]
+    tools: Mapping[str, Sequence[Mapping[str, Any]]]
+    messages: Mapping[str, Sequence[Mapping[str, Any]]]
+    times: Mapping[str, tuple[AttemptTimes, ...]]
+
+    @classmethod
+    def read(cls, ask: Ask, rows: Sequence[Mapping[str, Any]]) -> _Parts:
+        """Read them; all attempts count: what a run cost includes what its first attempt cost."""
+        ids = [row["run_id"] for row in rows]
+        calls, tools, messages = (_by_run(_rows_of(ask, sql, ids)) for sql in (_CALLS, _TOOLS, _MESSAGES))
+        return cls(calls, tools, messages, _times(ask, rows))
+
+    def output(self, row: Mapping[str, Any], members: tuple[RunOutput, ...]) -> RunOutput:
+        """The run of a row."""
+        run_id = row["run_id"]
+        said = tuple(map(message_of, self.messages.get(run_id, ())))
+        paused = row["status"] == RunStatus.paused.value
+        output = RunOutput(
+            **{name: row[name] for name in _SIMPLE if row[name] is not None},
+            status=RunStatus(row["status"]),
+            content=_content(row),
+            messages=said,
+            model_calls=tuple(map(model_call_of, self.calls.get(run_id, ()))),
+            tool_calls=in_asked_order(tuple(map(tool_call_of, self.tools.get(run_id, ()))), said),
+            pending_approvals=pending_approvals_of(row) if paused else (),
+            member_responses=members,
+        )
+        output = output.model_copy(update={"metrics": _metrics(output, self.times[run_id])})
+        return output.with_answer_json(answer_json(row))
+
+
+def _by_run(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["run_id"], []).append(row)
+    return found
 
 
 def _metrics(output: RunOutput, times: Sequence[AttemptTimes]) -> RunMetrics:
@@ -225,11 +290,21 @@ def _metrics(output: RunOutput, times: Sequence[AttemptTimes]) -> RunMetrics:
     )
 
 
-def attempt_times(ask: Ask, row: Mapping[str, Any]) -> tuple[AttemptTimes, ...]:
-    """The times of a run's attempts in order; a run that was never resumed is read no further."""
-    names = ("created_at", "started_at", "finished_at", "paused_s")
-    rows = [row] if row["attempt"] == 1 else ask(_ATTEMPTS, [row["run_id"]])
-    return tuple(AttemptTimes(**{name: one[name] for name in names}) for one in rows)
+def _times(ask: Ask, rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[AttemptTimes, ...]]:
+    """The times of runs' attempts in order; a run that was never resumed is read no further."""
+    found = {row["run_id"]: (_attempt_times(row),) for row in rows if row["attempt"] == 1}
+    resumed = [row["run_id"] for row in rows if row["attempt"] != 1]
+    attempts = _by_run(_rows_of(ask, _ATTEMPTS, resumed))
+    return found | {run_id: tuple(map(_attempt_times, attempts[run_id])) for run_id in resumed}
+
+
+def _attempt_times(row: Mapping[str, Any]) -> AttemptTimes:
+    return AttemptTimes(
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        paused_s=row["paused_s"],
+    )
 
 
 def _content(row: Mapping[str, Any]) -> Any:
