@@ -139,11 +139,9 @@ class Agent:
         "replay". `files` go with the prompt: paths, figures, images and PDFs as files, tables and other
         values as text after it; a list, or a mapping of names. A run launched inside a tool is cancelled with
         the run that the tool works for, unless it is `detached`. `on_approval` says what becomes of a tool
-        call that needs a person: "wait", "deny" or "fail" (once `Limits(approval_timeout_s=)` is over, at
-        once where there is none). `on_event` gets each event and `on_text` the whole text so far, in order,
-        on a thread of their own. Raises the ConfigurationErrors (unknown model, missing key, empty prompt, a
-        file that is not there, no recorded answer, ...), RunIdInUseError and SessionBusyError; never for what
-        the run does later.
+        call that needs a person: "wait", "deny" or "fail" (once `Limits(approval_timeout_s=)` is over, or at
+        once). `on_event` gets each event and `on_text` the whole text so far, in order, on a thread of their
+        own. Raises ConfigurationErrors (unknown model, missing key or file, ...), RunIdInUseError, SessionBusyError.
 
         >>> agent = Agent(model="demo:assistant")
         >>> runs = [agent.start(f"What is the capital of {country}?") for country in ("Spain", "Egypt")]

@@ -61,7 +61,7 @@ def _get_many(keys: Sequence[Any]) -> list[Any]:
     labels = batch_labels(current().store, names) | {
         name for batch in batches() for name in (batch.batch_id, batch.label) if name
     }
-    runs = current().get_many([name for name in dict.fromkeys(names) if name not in labels])
+    runs = of_runs.get_many([name for name in dict.fromkeys(names) if name not in labels])
     return [key if not isinstance(key, str) else runs[key] if key in runs else get(key) for key in keys]
 
 
@@ -107,7 +107,7 @@ def gather(*runs: Run | Batch | Iterable[Run | Batch], timeout: float | None = N
         )
     waited = [get(one) for one in listed]
     ended: list[RunOutput | pd.DataFrame] = []
-    current().read_ahead(one for one in waited if isinstance(one, Run))
+    of_runs.read_ahead(one for one in waited if isinstance(one, Run))
     for one in waited:
         left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
         if isinstance(one, Batch):

@@ -23,8 +23,8 @@ from nbagent.run.metrics import (
 )
 from nbagent.run.order import in_asked_order
 from nbagent.run.output import RunOutput, shown
-from nbagent.run.reprs import html_repr, short_repr, told_fields
 from nbagent.run.record import RunLaunch, RunRecord, TypedOutput, without_texts
+from nbagent.run.reprs import html_repr, short_repr, told_fields
 from nbagent.run.size import size_bytes
 from nbagent.run.status import FINISHED, STATUS_OF, UNFINISHED, RunStatus, StopReason, status_of
 from nbagent.run.waited_run import EarlierRun, whole_seconds

@@ -19,7 +19,7 @@ resume and the registry on that, `runtime.py` on all. A file names types of the 
 `ports.py`, never its caller.
 """
 
-from nbagent.runtime.api import cancel_run, gather, get, pending_output, resume
+from nbagent.runtime.api import cancel_run, gather, get, get_many, pending_output, read_ahead, resume
 from nbagent.runtime.batch_launcher import BatchLauncher
 from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.execution.callbacks import Callbacks
@@ -69,8 +69,10 @@ __all__ = [
     "forecast",
     "gather",
     "get",
+    "get_many",
     "notebook_names",
     "pending_output",
+    "read_ahead",
     "register_runner",
     "report_repriced",
     "reprice",

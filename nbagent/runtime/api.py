@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nbagent.errors import WaitTimeout
@@ -14,11 +14,37 @@ from nbagent.run import RunOutput, RunStatus
 from nbagent.runtime.ports import Runnable
 from nbagent.runtime.run_handle import Run
 from nbagent.runtime.runtime import current
+from nbagent.store import load_runs
 
 
 def get(key: str) -> Run:
     """The run with this id or label (the latest of that label), from any kernel. Raises UnknownNameError."""
     return current().get(key)
+
+
+def get_many(keys: Sequence[str]) -> dict[str, Run]:
+    """Return the runs of these ids or labels by key, those of the store in one read; without those that are nowhere."""
+    runtime = current()
+    here: dict[str, Run] = {}
+    wanted = set(keys)
+    for live in runtime.runs():
+        here |= {
+            name: runtime.handle(live) for name in (live.record.launch.label, live.run_id) if name in wanted
+        }
+    for key, output in load_runs(runtime.store, [key for key in keys if key not in here]).items():
+        here[key] = Run(output.run_id, output.session_id, runtime=runtime)
+        here[key].take_read(output)
+    return here
+
+
+def read_ahead(runs: Iterable[Run]) -> None:
+    """Read those in one go that have ended and would be read from the store one by one."""
+    store = current().store
+    unread = {run.run_id: run for run in runs if run.must_read and run.store is store}
+    if len(unread) > 1:
+        for run_id, output in load_runs(store, list(unread)).items():
+            if output.is_final:
+                unread[run_id].take_read(output)
 
 
 def gather(*runs: Run | Iterable[Run], timeout: float | None = None) -> list[RunOutput]:
@@ -30,13 +56,13 @@ def gather(*runs: Run | Iterable[Run], timeout: float | None = None) -> list[Run
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     listed = [run for one in runs for run in ([one] if isinstance(one, Run) else one)]
-    current().read_ahead(listed)
+    read_ahead(listed)
     for run in listed:
         try:
             run.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
         except WaitTimeout:
             continue
-    current().read_ahead(listed)  # some may have been let go while others were waited for
+    read_ahead(listed)  # some may have been let go while others were waited for
     return [run.output for run in listed]
 
 

@@ -7,6 +7,7 @@ team's members, the heartbeat, approvals and recovery know it by what they use o
 from __future__ import annotations
 
 import concurrent.futures
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -96,6 +97,7 @@ class LiveRun(HasProgress, Protocol):
     agent: ResolvedAgent
     lost: bool
     asked: bool
+    holders: list[weakref.ref[Holder]]
     launched: concurrent.futures.Future[LaunchResult]
     ended: concurrent.futures.Future[None]
     done: concurrent.futures.Future[None]
@@ -103,10 +105,6 @@ class LiveRun(HasProgress, Protocol):
     @property
     def durable(self) -> bool:
         """True once the launch, or the whole run, is committed. Any thread."""
-        ...
-
-    def held_by(self, holder: Holder) -> None:
-        """Tell `holder` when this run is no longer remembered."""
         ...
 
     def listen(self, box: EventBuffer) -> None:
@@ -153,11 +151,24 @@ class ReadHolder(Protocol):
         ...
 
 
+class KeepsReads(Protocol):
+    """Who lets handles keep what they have read of stored runs, as long as it fits in memory."""
+
+    def keep_read(self, holder: ReadHolder, size: int) -> None:
+        """Let a handle keep what it has read, until others have read more than fits."""
+        ...
+
+
 class RuntimePort(Protocol):
     """What a person's handle on a run uses of the runtime."""
 
     thread: BackgroundThread
     main: MainThread
+
+    @property
+    def registry(self) -> KeepsReads:
+        """Who bounds what handles keep of stored runs."""
+        ...
 
     @property
     def store(self) -> Store:
@@ -174,10 +185,6 @@ class RuntimePort(Protocol):
 
     def schema_known(self, run_id: str) -> object:
         """The schema of an answer of this kernel's, also where the run is not remembered; None for others."""
-        ...
-
-    def keep_read(self, holder: ReadHolder, size: int) -> None:
-        """Let a handle keep what it has read of a stored run, until others have read more than fits in memory."""
         ...
 
     def typed(self, output: RunOutput) -> RunOutput:

@@ -73,7 +73,9 @@ class RunRegistry:
                     self._bytes += self._sizes[run_id]
             gone = self._let_go_beyond_budget()
         for one in gone:
-            one.let_go()
+            for kept in tuple(one.holders):
+                if (holder := kept()) is not None:
+                    holder.let_go(one)
 
     def _let_go_beyond_budget(self) -> list[ActiveRun]:
         gone: list[ActiveRun] = []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from nbagent.events import PendingApproval
 from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus, size_bytes, text_of
 from nbagent.runtime.ports import LiveRun, RuntimePort
 from nbagent.store import Store
+
+_FEW_HANDLES = 8  # of one run, before it is looked which of them are still there
 
 
 class RunView:
@@ -27,7 +30,7 @@ class RunView:
         self._polled: RunOutput | None = None  # what a wait for another kernel's run has read last
         self._reported = ""  # what waiting for it has said last
         if live is not None:
-            live.held_by(self)
+            self._hold(live)
 
     @property
     def _live(self) -> LiveRun | None:
@@ -37,11 +40,17 @@ class RunView:
             later = held is None or latest.record.launch.attempt > held.record.launch.attempt
             if later:
                 self._held, self._final, self._read, self._ended, held = latest, None, None, None, latest
-                latest.held_by(self)
+                self._hold(latest)
         if held is not None and held.lost:
             self._held, self._final, held = None, None, None  # what it ended with is not the run's end
             self._read = None
         return held
+
+    def _hold(self, live: LiveRun) -> None:
+        """Hear when the run is no longer remembered."""
+        if len(live.holders) > _FEW_HANDLES:
+            live.holders = [kept for kept in live.holders if kept() is not None]
+        live.holders.append(weakref.ref(self))
 
     def let_go(self, live: LiveRun) -> None:
         """Hold a finished run no longer, now that its kernel does not: it is read from the store again."""
@@ -97,7 +106,7 @@ class RunView:
     def take_read(self, read: RunOutput) -> None:
         """Take the run as it was read from the store, its answer plain data."""
         self._read = read
-        self._runtime.keep_read(self, size_bytes(read))
+        self._runtime.registry.keep_read(self, size_bytes(read))
 
     @property
     def store(self) -> Store:

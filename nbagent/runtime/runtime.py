@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from nbagent.runtime.execution.callbacks import Callbacks
 from nbagent.runtime.execution.executor import Executor, KernelExecutor
 from nbagent.runtime.launch.cache_lookup import READING
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models, run_launch
-from nbagent.runtime.ports import LiveRun, ReadHolder, Runnable, RunServices
+from nbagent.runtime.ports import LiveRun, Runnable, RunServices
 from nbagent.runtime.recovery.abandoned import cancel_abandoned
 from nbagent.runtime.recovery.decide_approvals import decide_live, decide_stored
 from nbagent.runtime.recovery.heartbeat import Heartbeat
@@ -62,7 +62,6 @@ from nbagent.store import (
     Store,
     UnfinishedRun,
     load_run,
-    load_runs,
     load_stopped,
 )  # fmt: skip
 from nbagent.tracing import check_traces
@@ -345,26 +344,6 @@ class Runtime:
             raise UnknownNameError(f"no run {key!r}{did_you_mean(key, known)}", show_runs())
         return Run(output.run_id, output.session_id, runtime=self)
 
-    def get_many(self, keys: Sequence[str]) -> dict[str, Run]:
-        """Return the runs of these ids or labels by key, those of the store in one read; without those that are nowhere."""
-        here: dict[str, ActiveRun] = {}
-        for live in self.runs():
-            here |= {name: live for name in (live.record.launch.label, live.run_id) if name}
-        found = {key: self.handle(here[key]) for key in keys if key in here}
-        outputs = load_runs(self.store, [key for key in keys if key not in here])
-        for key, output in outputs.items():
-            found[key] = Run(output.run_id, output.session_id, runtime=self)
-            found[key].take_read(output)
-        return found
-
-    def read_ahead(self, runs: Iterable[Run]) -> None:
-        """Read those in one go that have ended and would be read from the store one by one."""
-        unread = {run.run_id: run for run in runs if run.must_read and run.store is self.store}
-        if len(unread) > 1:
-            for run_id, output in load_runs(self.store, list(unread)).items():
-                if output.is_final:
-                    unread[run_id].take_read(output)
-
     def stored(self, run_id: str) -> RunOutput:
         """Return a run as the store has it, its answer as plain data. Raises UnknownNameError."""
         output = load_run(self.store, run_id)
@@ -380,10 +359,6 @@ class Runtime:
         """Return the schema of an answer of this kernel's, also where the run is not remembered; None for others."""
         past = self.registry.past(self.store, run_id)
         return None if past is None else past.schema
-
-    def keep_read(self, holder: ReadHolder, size: int) -> None:
-        """Let a handle keep what it has read of a stored run, until others have read more than fits in memory."""
-        self.registry.keep_read(holder, size)
 
     def handle(self, live: LiveRun) -> Run:
         """Return a handle on a live run."""

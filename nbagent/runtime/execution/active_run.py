@@ -89,7 +89,7 @@ class ActiveRun:
         self.lost = False  # another process has ended this attempt: the store's word counts, not the record's
         self.asked = False  # somebody has looked at how it ended
         self.end_is_stored = False
-        self._holders: tuple[weakref.ref[Holder], ...] = ()
+        self.holders: list[weakref.ref[Holder]] = []  # who reads it again once it is remembered no longer
         self.cache = CacheLookup(cache, agent, record.launch)
         self.persister = RunPersister(record, services.store, self._lose)
         self._approvals = PendingApprovals(record.waiting, resumed.decided if resumed is not None else None)
@@ -224,16 +224,6 @@ class ActiveRun:
             box.put(event)
         if self.record.end is None:
             self._listeners = (*self._listeners, weakref.ref(box))
-
-    def held_by(self, holder: Holder) -> None:
-        """Tell `holder` when this run is no longer remembered, as long as somebody has it. Any thread."""
-        self._holders = (*(kept for kept in self._holders if kept() is not None), weakref.ref(holder))
-
-    def let_go(self) -> None:
-        """Have those who hold this run read it from the store from now on; called when it is remembered no longer."""
-        for kept in self._holders:
-            if (holder := kept()) is not None:
-                holder.let_go(self)
 
     def notice(self, text: str) -> None:
         """Record something that a person should know, also after the end."""
