@@ -73,6 +73,7 @@ class Evaluation:
         self._judges = {name: one for name, one in scorers.items() if isinstance(one, Judge)}
         self._scorers = {name: one for name, one in scorers.items() if not isinstance(one, Judge)}
         self._earlier = earlier
+        self._final: pd.DataFrame | None = None  # once all has ended it stays as it is
         self._judging = current().thread.submit(self._judge()) if self._judges else None
 
     # ----------------------------------------------------------------- state
@@ -156,6 +157,15 @@ class Evaluation:
         each score (boolean or number; NA: not scored, as the answer of a run that failed), `status`, `error`,
         `score_error` (what a scorer raised), `cost_usd` and `judge_cost_usd` (US dollars), `duration_s`, `run_id`.
         """
+        if self._final is None:
+            has_ended = self.done()
+            frame = self._frame()
+            if not has_ended:
+                return frame
+            self._final = frame
+        return self._final.copy()
+
+    def _frame(self) -> pd.DataFrame:
         import pandas as pd
 
         rows = [row for name, one in self._contenders.items() for row in self._rows_of(name, one)]
