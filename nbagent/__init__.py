@@ -5,6 +5,7 @@
 
 Where things are, from the top down; each module imports only from below itself:
 
+    compat              other systems' words over all of this
     magics kernel       parse a line and call one thing below; what the kernel itself is asked for
     panel               the widget: a view of the runs, and commands
     maintenance         recorded answers as files, deleting and exporting runs, what is installed and set

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "nbagent"
 
 # a room is a top-level module or folder; imports point down
 LAYERS: dict[int, tuple[str, ...]] = {
-    7: ("__init__",),
+    7: ("__init__", "compat"),
     6: ("magics", "kernel", "panel", "maintenance"),
     5: ("agent", "team", "session", "batch", "frames", "plots", "evaluation", "guests"),
     4: ("runtime",),
@@ -44,6 +44,7 @@ SIBLINGS: dict[tuple[str, str], str] = {
     ("tools", "prompts"): "defaults and results are shown as text",
     ("schemas", "prompts"): "a schema's JSON is rendered like a value",
     ("loop", "models"): "the loop asks the Model protocol, and prices the answer",
+    ("compat", "__init__"): "other systems' words over the public API",
     ("guests", "agent"): "a guest has an agent's verbs",
     ("guests", "batch"): "each row is asked, also one that was before",
     ("team", "guests"): "a member may be another framework's",

@@ -1,0 +1,196 @@
+"""Scripts in agno's idiom run with nothing changed but their import lines, and print what they print with agno."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nbagent import RunStatus
+from nbagent.compat.agno import Agent, OpenAIChat, PostgresDb, SqliteDb, Team, tool
+from nbagent.demo.process import DemoProcess
+from nbagent.errors import UnknownOptionError
+from tests.provider.chat_wire import USAGE, text_reply, tool_reply
+from tests.provider.server import Request, ScriptedProvider
+from tests.provider.steps import Script, answer, error
+
+SCRIPTS = Path(__file__).parent / "scripts"
+PRINTED = {
+    "background": ["Status: RunStatus.pending", "Completed: The capital of France is Paris.", "None"],
+    "cancel": ["Status: RunStatus.pending", "Cancelled: True", "Final: RunStatus.cancelled"],
+    "structured": [
+        "CityFactsResponse", "Tokyo Japan", "Paris France",
+        "RunStatus.completed The capital of Spain is Madrid.",
+        "RunStatus.completed The capital of Egypt is Cairo.",
+        "RunStatus.completed The capital of Peru is Lima.",
+    ],
+    "metrics": ["The stock price for NVDA is 180.5.", "True True True", "True", "model assistant True", "True"],
+    "team": [
+        "RunStatus.completed Paris, and 180.5", "Capitals it is Paris 18", "Prices it is 180.5 18",
+        "['capitals', 'leader', 'prices']", "72",
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[str]:
+    """The demo server."""
+    process = DemoProcess(token="k", speed=50)  # noqa: S106 - any key will do
+    yield process.start()
+    process.stop()
+
+
+def _desk(request: Request) -> Script:
+    """Hand a task to each member, in nbagent's way or in agno's, then answer; streamed or whole, as it is asked."""
+    body = request.body
+    if body["model"] != "leader":
+        return _reply(body, {"capitals": "it is Paris", "prices": "it is 180.5"}[body["model"]])
+    if any(message["role"] == "tool" for message in body["messages"]):
+        return _reply(body, "Paris, and 180.5")
+    names = [one["function"]["name"] for one in body["tools"]]
+    if "delegate_task_to_member" in names:
+        calls = [
+            ("delegate_task_to_member", {"member_id": name, "task": "?"}) for name in ("capitals", "prices")
+        ]
+    else:
+        calls = [(f"delegate_to_{name}", {"task": "?"}) for name in ("Capitals", "Prices")]
+    return _reply(body, "", *calls)
+
+
+def _reply(body: Any, text: str, *calls: tuple[str, Any]) -> Script:
+    if body.get("stream"):
+        return tool_reply(*calls) if calls else text_reply(text)
+    asked = [
+        {"id": f"c{n}", "type": "function", "function": {"name": name, "arguments": json.dumps(given)}}
+        for n, (name, given) in enumerate(calls)
+    ]
+    message = {"role": "assistant", "content": text or None, **({"tool_calls": asked} if asked else {})}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if asked else "stop"}
+    whole = {"id": "1", "object": "chat.completion", "created": 1, "model": body["model"], "usage": USAGE}
+    return answer(200, {**whole, "choices": [choice]})
+
+
+def _run(source: str, demo: str, provider: ScriptedProvider, tmp_path: Path) -> list[str]:
+    provider.otherwise(_desk)
+    script = tmp_path / "script.py"
+    script.write_text(source)
+    environment = {**os.environ, "DEMO_URL": demo, "DEMO_KEY": "k", "PROVIDER_URL": provider.base_url}
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=False, env={**environment, "AGNO_TELEMETRY": "false"},
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("name", sorted(PRINTED))
+def test_with_other_import_lines(name: str, demo: str, provider: ScriptedProvider, tmp_path: Path) -> None:
+    """Only what follows `from agno` is another module's name."""
+    lines = (SCRIPTS / f"{name}.py").read_text().splitlines()
+    changed = [
+        re.sub(r"^from agno\.[\w.]+ import", "from nbagent.compat.agno import", line) for line in lines
+    ]
+    assert sum(old != new for old, new in zip(lines, changed, strict=True)) >= 4
+    assert _run("\n".join(changed), demo, provider, tmp_path) == PRINTED[name]
+
+
+@pytest.mark.guests
+@pytest.mark.parametrize("name", ["background", "metrics"])
+def test_with_agno_itself(name: str, demo: str, provider: ScriptedProvider, tmp_path: Path) -> None:
+    """The same script as it is prints the same, beside what agno logs.
+
+    With agno 3.1.10 the others do not: a typed answer that is read back is a dict, a team's details have no entry for
+    each model, and a cancelled run is not always told as one.
+    """
+    printed = _run((SCRIPTS / f"{name}.py").read_text(), demo, provider, tmp_path)
+    assert [line for line in printed if line in PRINTED[name]] == PRINTED[name]
+
+
+def agent_of(provider: ScriptedProvider, **fields: Any) -> Agent:
+    """An agent on the scripted server."""
+    return Agent(model=OpenAIChat(id="m", base_url=provider.base_url, api_key="k", temperature=0.5), **fields)
+
+
+def test_events_have_agnos_names(provider: ScriptedProvider) -> None:
+    """Text alone with `stream`, all with `stream_events`."""
+    provider.otherwise(text_reply("a ", "b"))
+    agent = agent_of(provider)
+    told = list(agent.run("?", stream=True))
+    assert {one.event for one in told} == {"RunContent"}
+    assert "".join(one.content for one in told) == "a b"
+    names = [one.event for one in agent.run("?", stream=True, stream_events=True)]
+    assert names[-1] == "RunCompleted"
+    assert {"ModelRequestStarted", "ModelRequestCompleted", "RunContent"} <= set(names)
+
+
+def test_words_settings_and_sessions(provider: ScriptedProvider, capsys: pytest.CaptureFixture[str]) -> None:
+    """Description, role and instructions reach the model, its settings too; runs share a session without its history."""
+    provider.otherwise(text_reply("yes"))
+    agent = agent_of(
+        provider, description="You know.", role="Expert", instructions=["One.", "Two."], markdown=True
+    )
+    first, second = agent.run("a"), agent.run("b")
+    assert first.session_id == second.session_id
+    assert agent.get_session_metrics().total_tokens == 36
+    system, *rest = provider.bodies[1]["messages"]
+    assert system["content"].splitlines() == ["You know.", "Expert", "One.", "Two."]
+    assert [message["content"] for message in rest] == ["b"]
+    assert provider.bodies[0]["temperature"] == 0.5
+    agent.print_response("c")
+    assert capsys.readouterr().out.splitlines()[-1] == "yes"
+    remembering = agent_of(provider, add_history_to_context=True)
+    remembering.run("a")
+    remembering.run("b")
+    assert [one["content"] for one in provider.bodies[-1]["messages"]] == ["a", "yes", "b"]
+
+
+def test_an_error_is_told_in_content(provider: ScriptedProvider) -> None:
+    """As agno has it; the status says that it is one."""
+    provider.otherwise(error(400, "no such thing"))
+    output = agent_of(provider).run("?")
+    assert output.status is RunStatus.error
+    assert "no such thing" in output.content
+    assert output.get_content_as_string() == output.content
+
+
+@pytest.mark.parametrize(
+    "db", [PostgresDb(db_url="postgresql+psycopg://ai:secret@host/ai"), SqliteDb(db_file="x.db")]
+)
+def test_a_database_says_where_the_record_is(db: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two lines, without the password."""
+    from nbagent.core import console
+
+    console._said.clear()
+    type(db)(db_url="postgresql+psycopg://ai:secret@host/ai")
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert "'host/ai'" in said[0]
+    assert "NBAGENT_STORE" in said[1]
+    assert "secret" not in "".join(said)
+
+
+def test_unknown_words_are_refused_and_tools_keep_their_confirmation(provider: ScriptedProvider) -> None:
+    """What has nothing like it here says so; a confirmation is an approval."""
+    with pytest.raises(UnknownOptionError, match="is no option"):
+        Agent(knowledge=5)
+    with pytest.raises(UnknownOptionError, match="is no option"):
+        Team(members=[], knowledge=5)
+
+    @tool(requires_confirmation=True)
+    def pay(amount: int) -> str:
+        """Pay."""
+        return f"paid {amount}"
+
+    provider.reply(tool_reply(("pay", {"amount": 5})), text_reply("done"))
+    run = agent_of(provider, tools=[pay]).start("?")
+    for _ in run.events():
+        if run.pending_approvals:
+            run.approve()
+    assert run.result(timeout=30).tool_calls[0].result == "paid 5"
