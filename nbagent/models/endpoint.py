@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 from nbagent.core import masked_url, remember, remember_named, remember_url
-from nbagent.errors import ConfigurationError, MissingKeyError, UnknownModelError, did_you_mean
+from nbagent.errors import ConfigurationError, MissingKeyError, UnknownModelError
 from nbagent.models.catalog.table import row_at
-from nbagent.models.plugins import all_provider_names, find_provider
+from nbagent.models.plugins import all_provider_names, find_provider, meant_provider
 from nbagent.models.providers import LimitParameter, Provider, is_loopback
 from nbagent.models.transport.errors import CHAT_COMPLETIONS, Api, RequestTarget
 
@@ -42,7 +42,7 @@ class Endpoint:
         row = provider if isinstance(provider, Provider) else find_provider(provider)
         if row is None:
             raise UnknownModelError(
-                f"no provider {provider!r}{did_you_mean(str(provider), all_provider_names())}",
+                f"no provider {provider!r}{meant_provider(str(provider))}",
                 f"providers: {', '.join(all_provider_names())}; add one with register_provider(Provider(...))",
             )
         if not model_id:

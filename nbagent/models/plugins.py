@@ -10,8 +10,10 @@ row of the table.
 
 from __future__ import annotations
 
+import re
+
 from nbagent.core import broken_entry_point, entry_point_names, find_entry_point, load_entry_point
-from nbagent.errors import ConfigurationError
+from nbagent.errors import ConfigurationError, did_you_mean
 from nbagent.models.catalog.table import provider_names, provider_row, register_provider
 from nbagent.models.providers import Provider
 
@@ -31,6 +33,21 @@ def find_provider(name: str) -> Provider | None:
 def all_provider_names() -> tuple[str, ...]:
     """Return the names of the table, then those of entry points that have not been loaded."""
     return tuple(dict.fromkeys((*provider_names(), *entry_point_names(GROUP))))
+
+
+def meant_provider(name: str) -> str:
+    """Return ` (did you mean 'x'?)` for a name near that of a provider, or a word of what it is called otherwise."""
+    if near := did_you_mean(name, all_provider_names()):
+        return near
+    word = name.strip().lower()
+    rows = ((known, provider_row(known)) for known in provider_names())
+    told = (
+        known
+        for known, row in rows
+        if row is not None and word in re.findall(r"[a-z0-9.]+", row.label.lower())
+    )
+    found = next(told, None)
+    return f" (did you mean {found!r}?)" if found is not None else ""
 
 
 def _load(name: str) -> Provider | None:

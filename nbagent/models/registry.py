@@ -14,12 +14,12 @@ from typing import Any, TypeAlias
 
 from nbagent import settings
 from nbagent.core import masked_url
-from nbagent.errors import ConfigurationError, UnknownModelError, did_you_mean
+from nbagent.errors import ConfigurationError, UnknownModelError
 from nbagent.models.catalog.table import provider_names, provider_row, wire_label
 from nbagent.models.fallback import SEPARATOR, FallbackModel, alternatives, names_in
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
-from nbagent.models.plugins import all_provider_names, find_provider
+from nbagent.models.plugins import all_provider_names, find_provider, meant_provider
 from nbagent.models.pricing import price_as
 from nbagent.models.pricing import price_key as key_of_price
 from nbagent.models.protocol import Model
@@ -132,7 +132,7 @@ def _named(name: str) -> Model:
         raise _without_colon(name.strip(), is_provider=row is not None)
     if row is None:
         raise UnknownModelError(
-            f"no provider {provider!r} in model {name!r}{did_you_mean(provider, all_provider_names())}",
+            f"no provider {provider!r} in model {name!r}{meant_provider(provider)}",
             f"providers: {', '.join(all_provider_names())}; add one with register_provider(Provider(...))",
         )
     if not model_id:

@@ -52,7 +52,13 @@ _WORDS: Mapping[type, str] = {
 PRICE_PARTS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 
 _TABLE = (
-    Option(name="model", type=str, default=None, optional=True, doc='The model, as "provider:name".'),
+    Option(
+        name="model",
+        type=str,
+        default=None,
+        optional=True,
+        doc='The model, as "provider:name"; several with commas, the next for when one cannot answer.',
+    ),
     Option(name="instructions", type=str, default="", doc="What an agent is told before every prompt."),
     Option(
         name="store",

@@ -23,7 +23,7 @@ from nbagent.runtime.launch.cache_key import cache_key
 from nbagent.spec import Limits, ModelSettings
 from tests.provider import chat_wire, responses_wire
 from tests.provider.server import ScriptedProvider
-from tests.provider.steps import Drop, Gate, Wait, answer, error
+from tests.provider.steps import Drop, Gate, Silence, Wait, answer, error
 
 ONCE = Limits(model_retries=0)
 
@@ -135,6 +135,15 @@ def test_text_of_an_earlier_try_counts(provider, second):
     output = Agent(model=models(provider, second), limits=Limits(model_retries=1)).run("Hi")
     assert output.status == "error"
     assert (len(provider.requests), second.requests) == (2, [])
+
+
+def test_a_silent_model_gives_way(provider, second):
+    """Nothing came for the idle time: the next is asked, though the same one would not be again."""
+    provider.otherwise((*chat_wire.begun(), Silence()))
+    second.reply(chat_wire.text_reply("Rome"))
+    limits = Limits(model_retries=2, idle_timeout_s=0.2)
+    output = Agent(model=models(provider, second), limits=limits).run("Hi")
+    assert (output.content, len(provider.requests)) == ("Rome", 1)
 
 
 def test_reasoning_is_no_answer(provider, second):

@@ -163,6 +163,19 @@ def test_importing_models_is_light():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("kimi", "moonshot"), ("qwen", "dashscope"), ("Grok", "xai"), ("glm", "zai"), ("zhipu", "zai"),
+        ("google", "gemini"), ("hugging", "huggingface"), ("amazon", "bedrock"), ("mistrall", "mistral"),
+    ],
+)  # fmt: skip
+def test_a_provider_is_found_by_what_it_is_called_otherwise(name, meant):
+    """The name of its models or its maker is understood, too."""
+    with pytest.raises(UnknownModelError, match=f"did you mean '{meant}'"):
+        resolve_model(f"{name}:m")
+
+
 @pytest.mark.skipif(find_spec("pydantic_ai") is not None, reason="it is installed here")
 @pytest.mark.parametrize("name", ["pydantic-ai:test", "pydantic-ai:openai:gpt-5-mini"])
 def test_a_library_that_is_not_installed_is_named(name):
