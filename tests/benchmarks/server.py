@@ -2,7 +2,7 @@
 
 It speaks each wire format: Chat Completions, the Responses API on paths that end in /responses, Anthropic's Messages on
 those that end in /messages. A request with tools that holds no result of one yet is answered by a call of `look`, in as
-many chunks.
+many chunks; one whose prompt says `rounds=N` as long as it holds fewer than N results.
 
 `python tests/benchmarks/server.py [GAP_S [CHUNKS [WORDS]]]` prints its base URL and serves until its standard input closes.
 """
@@ -10,6 +10,7 @@ many chunks.
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 
 GAP_S = float(sys.argv[1]) if sys.argv[1:] else 0.005
@@ -187,12 +188,14 @@ MESSAGES_CALL = _block(
     [f'{{"type":"input_json_delta","partial_json":"{_escaped(piece)}"}}' for piece in _PIECES],
     "tool_use",
 )
+_ROUNDS = re.compile(rb"rounds=(\d+)")
 _RESULTS = (b'"role":"tool"', b'"role": "tool"', b'"function_call_output"', b'"tool_use_id"')
 
 
 def _reply(head: bytes, body: bytes) -> tuple[bytes, list[bytes], bytes]:
     line = head.partition(b"\r\n")[0]
-    calls = b'"tools"' in body and not any(result in body for result in _RESULTS)
+    rounds = _ROUNDS.search(body)
+    calls = b'"tools"' in body and max(map(body.count, _RESULTS)) < (int(rounds[1]) if rounds else 1)
     if b"/messages" in line:
         return MESSAGES_CALL if calls else MESSAGES
     if b"/responses " in line:
