@@ -82,6 +82,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "aiohttp": frozenset({"demo", "models"}),
     "anyio": frozenset({"mcp"}),
     "anywidget": frozenset({"panel"}),
+    "ipylab": frozenset({"panel"}),
     "docstring_parser": frozenset({"tools"}),
     "duckdb": frozenset({"store"}),
     "genai_prices": frozenset({"models"}),
@@ -121,7 +122,7 @@ MIRRORED: dict[str, frozenset[str]] = {
 }
 
 HEAVY = (
-    "pandas", "numpy", "duckdb", "openai", "IPython", "ipykernel", "ipywidgets", "anywidget", "matplotlib",
+    "pandas", "numpy", "duckdb", "openai", "IPython", "ipykernel", "ipywidgets", "anywidget", "ipylab", "matplotlib",
     "starlette", "uvicorn", "aiohttp", "httpx", "httpx2",
 )  # fmt: skip
 

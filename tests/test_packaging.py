@@ -27,7 +27,7 @@ DISTRIBUTION_OF = {
     "traitlets": "ipython",
 }
 # the mcp room's libraries come with its extra
-OPTIONAL = frozenset({"anyio", "matplotlib", "mcp", "mcp_types", "opentelemetry"})
+OPTIONAL = frozenset({"anyio", "ipylab", "matplotlib", "mcp", "mcp_types", "opentelemetry"})
 
 
 def command(name: str) -> str:

@@ -18,7 +18,7 @@ from nbagent.spec import Mode
 Line = argparse.Namespace
 
 VERBS = (
-    "panel", "list", "show", "wait", "cancel", "approve", "deny", "resume", "retry", "metrics", "models",
+    "panel", "dock", "list", "show", "wait", "cancel", "approve", "deny", "resume", "retry", "metrics", "models",
     "record", "clear", "export", "sql", "doctor"
 )  # fmt: skip
 METRICS = ("model", "member", "session", "agent", "tool")
@@ -194,7 +194,7 @@ def _verb(verb: str) -> LineParser:
         parser.add_argument("provider", nargs="?", metavar="PROVIDER")
     elif verb in _UPKEEP:
         _UPKEEP[verb](parser)
-    elif verb not in ("panel", "list", "doctor", "sql"):
+    elif verb not in ("panel", "dock", "list", "doctor", "sql"):
         parser.add_argument("runs", nargs="*", metavar="RUN")
     if verb == "list":
         parser.add_argument("--here", action="store_true")

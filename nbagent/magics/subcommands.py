@@ -25,6 +25,12 @@ def _panel(_shell: InteractiveShell, _arguments: Line) -> None:
     Panel().show()
 
 
+def _dock(_shell: InteractiveShell, _arguments: Line) -> None:
+    from nbagent.panel import Panel
+
+    Panel().dock()
+
+
 def _list(_shell: InteractiveShell, arguments: Line) -> Any:
     from nbagent.frames import runs
 
@@ -168,6 +174,7 @@ def _print_count(statuses: list[str]) -> None:
 VERBS: Mapping[str, Callable[[InteractiveShell, Line], Any]] = MappingProxyType(
     {
         "panel": _panel,
+        "dock": _dock,
         "list": _list,
         "show": _show,
         "wait": _wait,

@@ -9,6 +9,7 @@ card/maths.py   formulas in it as MathML
 table/row.py    a run as a row of the table                 table/model.py      all rows, and what changed
 table/batch_items.py  a batch's rows and counts of its answers
 table/widget.py the table's widget, its ticker, displays    table/batches.py    batches' states beside their runs
+table/dock.py   the table beside the notebook (JupyterLab)
 table/row_commands.py  cancel, retry, resume from the table table/static_html.py the table without script, and as text
 details/data.py what an opened run shows beside its card    details/view.py     runs opened in the table
 details/run_trace.py  calls, pauses, members on one clock  details/setup.py  its system prompt, tools, settings

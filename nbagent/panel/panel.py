@@ -33,6 +33,19 @@ class Panel:
 
         show()
 
+    def dock(self) -> None:
+        """Put the runs beside the notebook, in JupyterLab with `ipylab`; print them where there is no notebook.
+
+        Raises ConfigurationError without `ipylab`: it says what to do by hand.
+        """
+        if not kernel.in_kernel():
+            print(self)  # noqa: T201 - a terminal's display is its output
+            return
+        from nbagent.panel.table.dock import BY_HAND, dock
+
+        dock()
+        print(f"the panel opens beside the notebook in JupyterLab; where it does not: %agent, then {BY_HAND}")  # noqa: T201
+
     def _ipython_display_(self) -> None:
         self.show()
 

@@ -269,3 +269,27 @@ def check_converted(lab, file: Path, folder: Path) -> None:
     assert set(links) <= {"http:", "https:", "mailto:"}
     assert page.evaluate(HARMLESS)
     assert "onerror" in shown.nth(0).inner_text()
+
+
+def test_the_panel_is_docked_beside_the_notebook_and_lives_there(lab):
+    """`%agent dock` opens a pane on the right; a run that starts is seen there, and cancelled from there; a second dock adds none."""
+    notebook = lab.open(
+        [own_store("docked"), "%agent dock", LONG.format("rivers"), "%agent dock"], width=1500
+    )
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    assert "beside the notebook" in notebook.text(1)
+    pane = notebook.page.locator(".nbagent-docked")
+    pane.locator(".nbagent-panel").wait_for(timeout=60_000)
+    assert pane.bounding_box()["x"] > notebook.cell(0).bounding_box()["x"] + 300
+    to_notebook = "path => jupyterapp.commands.execute('docmanager:open', {path})"
+    notebook.page.evaluate(to_notebook, notebook.path)
+    notebook.run_cell(2)
+    running = pane.locator(".nbagent-line[data-status=running]").filter(has_text="rivers")
+    settled(running).get_by_role("button", name="Cancel rivers").click(timeout=60_000)
+    pane.locator(".nbagent-line[data-status=cancelled]").wait_for(timeout=60_000)
+    notebook.page.evaluate(to_notebook, notebook.path)
+    notebook.run_cell(3)
+    notebook.page.locator(".nbagent-docked .nbagent-line[data-status=cancelled]").wait_for(timeout=60_000)
+    assert notebook.page.locator(".nbagent-docked").count() == 1
+    assert notebook.errors == []

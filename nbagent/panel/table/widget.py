@@ -96,6 +96,10 @@ class Table:
         self._displays.append((display_id, contextvars.copy_context()))
         self.cells.add(kernel.current_request())
         self._written_seq = self.model.seq
+        self.begin()
+
+    def begin(self) -> None:
+        """Keep all views up to date from now on."""
         pause_s = max(FASTEST_S, settings.get("refresh_s"))
         runtime.current().thread.soon(self._start, pause_s)
 
@@ -257,6 +261,11 @@ def show(batch_id: str | None = None) -> None:
 
     With `batch_id` it is the table of that batch, which this kernel has started.
     """
+    table_here(batch_id).display()
+
+
+def table_here(batch_id: str | None = None) -> Table:
+    """Return the table of the present store's runs, or of one batch; made and filled at the first call."""
     current = runtime.current()
     # their commands act on tables: they are known once there is one
     for commands in ("table.row_commands", "details.view"):
@@ -273,7 +282,7 @@ def show(batch_id: str | None = None) -> None:
             if live.record.end is None:
                 table.model.watch(live.record)
         table.load()
-    table.display()
+    return table
 
 
 def is_shown(batch_id: str) -> bool:
