@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 
-from nbagent.store.access import open_file
+from nbagent.store.access import make_folder, open_file
 from nbagent.store.duckdb.lock_file import OPEN_FLAGS, share_lock, try_lock, unlock
 
 LINE = 16
@@ -142,6 +142,7 @@ class SessionIds:
             if _is_at(self._fd, self._path):
                 return
             self._close()
+        make_folder(self._path.parent)
         for _ in range(_TRIES):
             fd = open_file(self._path, _FLAGS, self._database)
             try:

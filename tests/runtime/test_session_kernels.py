@@ -379,11 +379,19 @@ sys.stdin.readline()
 """
 
 
+@pytest.mark.parametrize(
+    "before", [[], ["zero"], ["zero", "zero again"]], ids=["only ours", "shared", "shared twice"]
+)
 def test_runs_with_a_session_go_on_while_another_program_has_the_record(
-    gates: Gates, here: Agent, kernel: Start, provider: ScriptedProvider, until: Until
+    gates: Gates, here: Agent, kernel: Start, provider: ScriptedProvider, until: Until, before: list[str]
 ) -> None:
-    """They are recorded at once, take turns by the claim, see what their kernel remembers, and say that it is no more."""
+    """They are recorded at once, take turns by the claim and see what their kernel remembers.
+
+    Where another kernel has used the session, too, they say that more could not be read.
+    """
     other = kernel()
+    for prompt in before:
+        assert other.wait(other.start(prompt))["status"] == "completed"
     here.start("one", session_id="s").result(timeout=60)
     current().store.flush(10)
     with subprocess.Popen(
@@ -406,12 +414,14 @@ def test_runs_with_a_session_go_on_while_another_program_has_the_record(
         assert other.wait(theirs)["status"] == "completed"
         locker.stdin.write("\n")
         locker.stdin.flush()
-    assert histories(provider)[:3] == [["one"], ["one", "two"], ["one", "two", "three"]]
+    seen = histories(provider)[len(before) :][:3]
+    assert seen == [[*before, "one"], ["one", "two"], ["one", "two", "three"]]
     assert third.record is not None
-    assert any("cannot be read" in one and "2 earlier runs" in one for one in third.record.notices)
-    until(lambda: len(nb.sql("select 1 from runs where status = 'completed'")) == 4)
+    told = [one for one in third.record.notices if "cannot be read" in one and "2 earlier runs" in one]
+    assert bool(told) == bool(before)
+    until(lambda: len(nb.sql("select 1 from runs where status = 'completed'")) == 4 + len(before))
     assert here.start("last", session_id="s").wait(timeout=60).status is RunStatus.completed
-    assert sorted(histories(provider)[-1]) == ["last", "one", "theirs", "three", "two"]
+    assert sorted(histories(provider)[-1]) == sorted(["last", "one", "theirs", "three", "two", *before])
 
 
 def test_without_locks_turns_are_kept_by_the_record(

@@ -344,3 +344,20 @@ def test_a_session_in_memory_is_the_one_in_the_record(
     shown = [message.content for turn in load_turns(current().store, "s")[:-1] for message in turn.messages]
     assert said(provider.bodies[-1])[:-1] == shown
     assert len(shown) == {"deleted": 2, "resumed": 4, "parallel": 6}[change]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_first_session_of_a_kernel_is_in_memory_too(
+    agent: Agent, provider: ScriptedProvider, count: int
+) -> None:
+    """A kernel's very first launches, made before it knows its record: numbered in order, and then read no more."""
+    provider.otherwise(text_reply("yes"))
+    nb.gather(*[agent.start(f"Question {n}", session_id="s") for n in range(count)], timeout=60)
+    nb.gather(*[agent.start(f"Question {n}", session_id="s") for n in range(count, count + 3)], timeout=60)
+    rows = nb.sql("select prompt, turn from runs order by turn")
+    assert list(rows["prompt"]) == [f"Question {n}" for n in range(count + 3)]
+    assert list(rows["turn"]) == list(range(1, count + 4))
+    expected = [one for n in range(count + 2) for one in (f"Question {n}", "yes")]
+    assert said(provider.bodies[-1])[:-1] == expected
+    if count == 1:
+        assert current().session_memory.turns((current().store, "s"), 9) is not None

@@ -127,7 +127,8 @@ def test_without_the_file_every_session_is_read(database: Path, tmp_path: Path, 
     elif fault == "a link":
         path.symlink_to(tmp_path / "target")
     else:
-        database = tmp_path / "none" / "runs.duckdb"
+        (tmp_path / "file").write_text("")
+        database = tmp_path / "file" / "runs.duckdb"
     one = SessionIds(database)
     assert one.launched("s") is UNKNOWN
     one.minted("t")

@@ -5,6 +5,7 @@ Used by `writer.py` on the launching thread, under its lock.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from nbagent.store.commands import (
 from nbagent.store.duckdb.codec import launch_row
 from nbagent.store.duckdb.journal.journal import Journal
 from nbagent.store.duckdb.write.known_state import KnownState
+from nbagent.store.duckdb.write.write_queue import WriteQueue
 from nbagent.store.session_ids import MOST_KNOWN, SessionIds, Standing
 
 if TYPE_CHECKING:
@@ -90,10 +92,23 @@ class LaunchLog:
             return JournaledLaunch(row)
         return JournaledLaunch(row, hint, follows=standing is Standing.FOLLOWS)
 
-    def learn_sessions(self, con: DuckDBPyConnection) -> None:
-        """Look once which sessions the file has, where somebody wants to know whether one is new."""
+    def settled(self, write: Launch, result: LaunchResult, jobs: WriteQueue) -> LaunchResult:
+        """What a launch that the database has numbered is in its session: it may have begun one."""
+        session_id = write.row["session_id"]
+        if write.row.get("turn") is not None or not self._session_ids.is_alone(session_id):
+            return result
+        if not jobs.launches_in(session_id):  # else those have no number yet
+            self._memory.launched_alone(session_id, self._memory.last_turn.get(session_id, 1))
+        return replace(result, alone=True)
+
+    def learn_sessions(self, con: DuckDBPyConnection, others: Sequence[JournaledLaunch]) -> None:
+        """Look once which sessions the file has, where somebody wants to know whether one is new.
+
+        `others` are launches in other processes' logs, which the file is about to have.
+        """
         if not self._session_ids.is_wanted:
             return
         (count,) = con.execute("select count(*) from launches").fetchall()[0]
         found = con.execute(_SESSIONS).fetchall() if count <= MOST_KNOWN else None
-        self._session_ids.load(None if found is None else [session_id for (session_id,) in found])
+        known = None if found is None else [session_id for (session_id,) in found]
+        self._session_ids.load(None if known is None else [*known, *(launch.row[1] for launch in others)])

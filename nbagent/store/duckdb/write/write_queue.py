@@ -128,6 +128,12 @@ class WriteQueue:
         """The number of the last job that a run of this session would miss in the file; 0 if there is none."""
         return max((job.number for job in self if _is_of(job.write, session_id)), default=0)
 
+    def launches_in(self, session_id: str) -> bool:
+        """Whether a launch in this session waits for its number."""
+        return any(
+            isinstance(job.write, Launch | JournaledLaunch) and _is_of(job.write, session_id) for job in self
+        )
+
     def first(self) -> int | None:
         """The number of the earliest job that is not being written."""
         lines = (self._urgent, self._logged, self._deferred)

@@ -347,6 +347,7 @@ class Writer:
         if found.some_are_left:
             self._commit([], launches)
             launches = []
+        self._launches.learn_sessions(self.file.con, launches)  # before those of this process are there
         # where others wait, one commit is all of this turn
         self._commit(self._take(everything=self.file.lock.wanted()), launches)
         notice = found.settle()
@@ -355,7 +356,6 @@ class Writer:
         self.file.keep_private()
         with self._cond:
             self.log.open()
-        self._launches.learn_sessions(self.file.con)
 
     def _launched_here(self) -> list[JournaledLaunch]:
         """The launches of this process's unfinished runs: a new file lacks them, and their ends would be nobody's."""
@@ -441,6 +441,9 @@ class Writer:
             self.file.notices.append(str(result))
         if isinstance(result, BaseException) and isinstance(job.write, Launch):
             self._jobs.refused([job.write.row.get("run_id", "")])
+        elif isinstance(job.write, Launch):
+            with self._cond:
+                result = self._launches.settled(job.write, result, self._jobs)
         job.settle(result)
         if isinstance(job.write, Launch | JournaledLaunch):
             self._sweep()
