@@ -103,6 +103,19 @@ def test_cancel_in_a_pause(provider, wire):
     nothing_follows(provider, 1)
 
 
+@pytest.mark.parametrize("phase", ["before the head", "in mid-text"])
+def test_cancel_after_a_pause_of_the_provider(provider, phase):
+    """While a paused answer is gone on from, cancel closes that connection and keeps all text; nothing is asked again."""
+    more = {"before the head": (), "in mid-text": (*messages_wire.begun(), *messages_wire.text("is"))}[phase]
+    provider.reply(messages_wire.text_reply("Par", stop="pause_turn"), (*more, Silence()))
+    run = start(AnthropicMessages(id="scripted", base_url=provider.base_url), retries=3)
+    _, second = provider.wait_for_requests(2)
+    reached(run, "Par" if phase == "before the head" else "Paris")
+    cancel(run)
+    assert second.disconnected.wait(60)
+    nothing_follows(provider, 2)
+
+
 @pytest.fixture
 def full_server() -> Iterator[str]:
     """A server whose queue of connections is full: connecting takes for ever."""

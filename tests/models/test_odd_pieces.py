@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nbagent.errors import ModelError
 from nbagent.events import ToolRequest
+from nbagent.models.anthropic.message_stream import MessageStreamParser
 from nbagent.models.openai.chat_stream import ChatStreamParser
 from nbagent.models.openai.responses_stream import ResponsesStreamParser
 from nbagent.models.protocol import ReplyFinished
@@ -80,7 +81,28 @@ RESPONSES: list[dict[str, Any]] = [
         },
     },
 ]
-STREAMS = {"chat": (ChatStreamParser, CHAT), "responses": (ResponsesStreamParser, RESPONSES)}
+MESSAGES: list[dict[str, Any]] = [
+    {"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "model": "m-1", "content": [],
+     "stop_reason": None, "usage": {"input_tokens": 10, "cache_read_input_tokens": 2, "cache_creation": {"ephemeral_1h_input_tokens": 1}, "output_tokens": 1}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": "", "signature": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "I add."}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "s"}},
+    {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": "", "citations": []}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "It is"}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": " this:"}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "citations_delta", "citation": {"url": "u"}}},
+    {"type": "content_block_start", "index": 2, "content_block": {"type": "tool_use", "id": "a", "name": "add", "input": {}}},
+    {"type": "content_block_delta", "index": 2, "delta": {"type": "input_json_delta", "partial_json": '{"x": 1}'}},
+    {"type": "content_block_stop", "index": 2},
+    {"type": "message_delta", "delta": {"stop_reason": "tool_use", "stop_details": {"category": "x", "explanation": None}},
+     "usage": {"output_tokens": 5, "output_tokens_details": {"thinking_tokens": 2}}},
+    {"type": "message_stop"},
+]  # fmt: skip
+STREAMS = {
+    "chat": (ChatStreamParser, CHAT),
+    "responses": (ResponsesStreamParser, RESPONSES),
+    "messages": (MessageStreamParser, MESSAGES),
+}
 
 
 def read(wire: str, pieces: list[Any]) -> ReplyFinished:
@@ -133,7 +155,7 @@ def mutated(data: st.DataObject, stream: list[dict[str, Any]]) -> list[Any]:
     return pieces
 
 
-@pytest.mark.parametrize("wire", ["chat", "responses"])
+@pytest.mark.parametrize("wire", STREAMS)
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_no_form_of_a_reply_is_an_error_of_our_own(wire, data):

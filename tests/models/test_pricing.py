@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -122,3 +123,19 @@ def test_a_broken_table_prices_nothing(monkeypatch):
     """A run that goes on does not fail over a table that was broken meanwhile."""
     monkeypatch.setenv("NBAGENT_PRICES", '{"siliconflow:q": 3}')
     assert price_usd("siliconflow", "q", USED) is None
+
+
+WRITTEN = {"input_tokens": 1_000_000, "output_tokens": 0, "cache_write_tokens": 1_000_000}
+
+
+@pytest.mark.parametrize(
+    ("an_hour", "own", "listed"),
+    [(None, 2.5, 2.5), (0, 2.5, 2.5), (400_000, 0.6 * 2.5 + 0.4 * 4, 0.6 * 2.5 + 0.4 * 4), (1_000_000, 4.0, 4.0), (9_000_000, 4.0, 4.0)],
+)  # fmt: skip
+def test_what_is_kept_for_an_hour_has_its_own_price(monkeypatch, an_hour, own, listed):
+    """Writes for five minutes and for an hour are priced apart, by the user's table and by the price list."""
+    used = Usage(**WRITTEN, cache_write_1h_tokens=an_hour)
+    assert price_usd("anthropic", "claude-sonnet-5", used) == pytest.approx(listed)
+    prices = {"input": 2.0, "output": 10.0, "cache_write": 2.5, "cache_write_1h": 4.0}
+    monkeypatch.setenv("NBAGENT_PRICES", json.dumps({"anthropic:own": prices}))
+    assert price_usd("anthropic", "own", used) == pytest.approx(own)

@@ -194,8 +194,20 @@ def _response_format(schema: SchemaDefinition, plan: RequestOptions) -> dict[str
     return {"type": "json_object"} if plan.rung == "json_object" else None
 
 
+def left_out(request: ModelRequest) -> tuple[str, ...]:
+    """Return a notice, on a run's first step, for the setting that this wire format does not have."""
+    if request.settings.thinking is None or not request.messages or request.messages[-1].role != "user":
+        return ()
+    return ("Chat Completions takes no thinking: it is left out (reasoning_effort or extra_body may say it)",)
+
+
 CHAT = WireFormat(
-    name="chat", api=CHAT_COMPLETIONS, path="/chat/completions", body=chat_body, reply=ChatStreamParser
+    name="chat",
+    api=CHAT_COMPLETIONS,
+    path="/chat/completions",
+    body=chat_body,
+    reply=ChatStreamParser,
+    left_out=left_out,
 )
 
 

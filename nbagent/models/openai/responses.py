@@ -74,9 +74,13 @@ def responses_body(request: ModelRequest, model: str, row: Provider, plan: Reque
 
 def left_out(request: ModelRequest) -> tuple[str, ...]:
     """Return notices, on a run's first step, for settings that this wire format does not have."""
-    if request.settings.seed is None or not request.messages or request.messages[-1].role != "user":
+    if not request.messages or request.messages[-1].role != "user":
         return ()
-    return ("the Responses API takes no seed: it is left out",)
+    return tuple(
+        f"the Responses API takes no {name}: it is left out"
+        for name in ("seed", "thinking")
+        if getattr(request.settings, name) is not None
+    )
 
 
 def _maker(row: Provider, model: str) -> str:
