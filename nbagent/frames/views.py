@@ -7,7 +7,8 @@ shown as pandas shows it. Caller's thread; imported with the first frame, as pan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from html import escape
 from typing import Any, cast
 
@@ -56,9 +57,15 @@ def _model(row: Mapping[str, Any]) -> str:
 
 
 def _when(name: str) -> Form:
-    return lambda row: (
-        "" if row[name] is None else f"{row[name].to_pydatetime().astimezone():%Y-%m-%d %H:%M:%S}"
-    )
+    """Return a moment on a person's clock: the time of day in this year, the date alone before."""
+
+    def told(row: Mapping[str, Any]) -> str:
+        if row[name] is None:
+            return ""
+        at = row[name].to_pydatetime().astimezone()
+        return f"{at:%m-%d %H:%M}" if at.year == datetime.now(UTC).year else f"{at:%Y-%m-%d}"
+
+    return told
 
 
 def _run(row: Mapping[str, Any]) -> str:
@@ -127,6 +134,31 @@ VIEWS: Mapping[str, Mapping[str, Form]] = {
 _VIEW_OF = {tuple(column.name for column in TABLES[name]): name for name in VIEWS}
 
 
+_LONG = frozenset({"prompt", "answer"})  # texts that may take several lines
+_TEXTS = (
+    frozenset({"launched", "run", "model", "status", "tool", "agent", "session", "team", "member", "last"})
+    | _LONG
+)
+
+
+def _table(small: pd.DataFrame) -> str:
+    """Return texts as an HTML table: numbers flush right, the short ones on one line."""
+    looks = [
+        ("text-align: left" if title in _TEXTS else "text-align: right", title not in _LONG)
+        for title in small.columns
+    ]
+
+    def line(tag: str, first: object, cells: Iterable[object]) -> str:
+        made = (
+            f'<{tag} style="{side}{"; white-space: nowrap" if short and tag == "td" else ""}">{escape(str(cell))}</{tag}>'
+            for (side, short), cell in zip(looks, cells, strict=True)
+        )
+        return f"<tr><th>{escape(str(first))}</th>{''.join(made)}</tr>"
+
+    body = "".join(line("td", *row) for row in zip(small.index, small.to_numpy(), strict=True))
+    return f"<table><thead>{line('th', '', small.columns)}</thead><tbody>{body}</tbody></table>"
+
+
 class ViewedFrame(pd.DataFrame):
     """A DataFrame that shows a few of its columns as a person reads them."""
 
@@ -151,7 +183,7 @@ class ViewedFrame(pd.DataFrame):
             found: str | None = pd.DataFrame(self)._repr_html_()  # type: ignore[operator]  # not in its stubs
             return found
         small, line = view
-        table = small.to_html(border=0) if len(small) else ""
+        table = _table(small) if len(small) else ""
         return f'<div class="tex2jax_ignore mathjax_ignore">{table}<p><small>{escape(line)}</small></p></div>'
 
     def _view(self) -> tuple[pd.DataFrame, str] | None:

@@ -15,7 +15,17 @@ from nbagent.frames import TABLES
 from nbagent.frames.views import ROWS, VIEWS, ViewedFrame
 
 HOSTILE = "<script>alert(1)</script> $5 to $10 \u202e " + "w" * 500 + "\nsecond line"
-VERBS = ["by_agent", "by_member", "by_model", "by_session", "by_tool", "messages", "steps"]
+VERBS = [
+    "by_agent",
+    "by_member",
+    "by_model",
+    "by_score",
+    "by_session",
+    "by_tool",
+    "messages",
+    "scores",
+    "steps",
+]
 
 
 @pytest.fixture(autouse=True)

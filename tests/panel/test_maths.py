@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -115,6 +117,20 @@ def test_a_hostile_formula_is_harmless(text):
     assert not re.search(
         r"<(script|img|a|annotation)|javascript:[^<]*\"|style=\"(?!text-align)|onerror=[^&]*\"", html
     )
+
+
+def test_several_threads_lay_out_at_once():
+    """A card is laid out by the updater and by the cell that ends, at the same time: both get the formula."""
+    text = "\n\n".join(f"$x_{{{n}}} = \\frac{{{n}}}{{2}}$" for n in range(40))
+    begin = threading.Barrier(8)
+
+    def lay_out(_: int) -> str:
+        begin.wait(60)
+        return html_of(text)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lay_out, range(8)))
+    assert {html.count("<math>") for html in found} == {40}
 
 
 def test_many_dollar_signs_take_no_longer_than_many_letters():

@@ -2,13 +2,14 @@ r"""Mathematics in an answer's Markdown, as MathML: rules for markdown-it, and t
 
 Only where delimiters are sure: `\( \)`, `\[ \]` and `$$ $$` are what they say; what stands between single
 dollar signs has to look like a formula, for `$5 to $10` is money. What the converter does not take stays as
-its author wrote it. What it makes is markup of its own library, and is sanitised with the rest.
+its author wrote it. What it makes is markup of its own library, and is sanitised with the rest. From any thread.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+import threading
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,9 @@ _COMMAND_WITH_TEXT = re.compile(r"\\[a-zA-Z]+(?:\{[^{}]*\})?")
 _PROSE = re.compile(r"[A-Za-z]{4,} [A-Za-z]{2,}|^\d[\d.,]*(?:\s|$)")
 
 
+_one_at_a_time = threading.Lock()
+
+
 def looks_like_formula(text: str) -> bool:
     """Say whether what stands between single dollar signs is mathematics: a letter, or something with an operator."""
     if _is_prose(text):
@@ -59,7 +63,8 @@ def mathml_of(source: str, *, block: bool) -> str | None:
     if not source.strip() or len(source) > LIMIT:
         return None
     try:
-        return _converter().convert_with_local_state(source, displaystyle=block)
+        with _one_at_a_time:  # asked by two threads at once the converter refuses one
+            return _converter().convert_with_local_state(source, displaystyle=block)
     except Exception:  # noqa: BLE001 - whatever a converter has against it, the source is shown
         return None
 
