@@ -8,8 +8,7 @@ row_outcome.py   one row's end                          frame.py         all row
 progress_bar.py  a text bar without a front end         api.py           get, gather, cancel_run, resume
 inputs/          where rows come from: row_source.py, tables.py, snapshot.py (copies), prompts.py (row to prompt and key)
 running/         the rows in flight: runner.py, row_queue.py, earlier_answers.py, results.py, budget.py, packing.py
-                 (several rows in one prompt), provider_batch.py (the provider's batch files),
-                 adaptive_limit.py and adaptive_rate.py (the pace while a provider refuses calls)
+                 (several rows in one prompt), provider_batch.py (the provider's batch files)
 """
 
 from nbagent.batch.api import batch_named, cancel_run, gather, get, resume

@@ -1,4 +1,4 @@
-"""The work of one batch: its runner, its rate limiter, and the batch's own row in the record.
+"""The work of one batch: its runner, its budget of model calls, and the batch's own row in the record.
 
 Made by `Batch` on any thread; the runner works on the background loop. A batch that another kernel works on
 has a `Follower` in place of a runner.
@@ -16,7 +16,6 @@ from typing import Any
 from nbagent.batch.inputs.row_source import RowSource
 from nbagent.batch.plan import BatchIdentity, BatchLimits, BatchPlan
 from nbagent.batch.recorded import Follower
-from nbagent.batch.running.adaptive_limit import AdaptiveLimiter
 from nbagent.batch.running.budget import BatchBudget
 from nbagent.batch.running.packing import group_schema
 from nbagent.batch.running.provider_batch import ProviderBatchRunner
@@ -25,7 +24,7 @@ from nbagent.batch.running.row_queue import RowRequest
 from nbagent.batch.running.runner import BatchRunner
 from nbagent.core import utc_now
 from nbagent.errors import StoreError
-from nbagent.runtime import BatchLauncher, LaunchRequest, call_limits, current
+from nbagent.runtime import BatchLauncher, BatchSlots, LaunchRequest, call_limits, current
 from nbagent.store import BatchRecord
 
 CANCEL_WAIT_S = 0.5
@@ -39,7 +38,7 @@ class ActiveBatch:
         self._runtime = current()
         self._store = self._runtime.store
         self._runner: BatchRunner | Follower | None = None
-        self._limiter: AdaptiveLimiter | None = None
+        self._slots: BatchSlots | None = None
         self.finished: concurrent.futures.Future[None] = concurrent.futures.Future()
 
     # ------------------------------------------------------------ any thread
@@ -57,7 +56,7 @@ class ActiveBatch:
         return self._results.progress(
             self._runner.budget,
             running=self._runner.in_flight,
-            pace_per_s=self._limiter.rate_per_s if self._limiter is not None else None,
+            pace_per_s=self._slots.rate_per_s if self._slots is not None else None,
         )
 
     @property
@@ -108,15 +107,16 @@ class ActiveBatch:
         self, runner: BatchRunner, work: Coroutine[Any, Any, None], finished: concurrent.futures.Future[None]
     ) -> None:
         failure: BaseException | None = None
-        assert self._limiter is not None
-        self._limiter.open()
+        slots, limiter = self._slots, self._runtime.slots
+        assert slots is not None
+        limiter.open(slots)
         self._runtime.watch_batch(self._identity.batch_id, self._store, runner.cancel)
         try:
             await work
         except BaseException as error:  # noqa: BLE001 - whatever it is belongs to whoever asks for the result
             failure = error
             runner.cancel()
-        self._limiter.close()
+        limiter.close(slots)
         self._runtime.unwatch_batch(self._identity.batch_id)
         # one that ends with its kernel is not finished: another kernel may go on with it
         self._record(runner, finished=not self._runtime.is_closing)
@@ -136,8 +136,6 @@ class ActiveBatch:
     async def _set_limits(self, limits: BatchLimits) -> None:
         assert self._runner is not None
         self._runner.budget.limits = limits
-        if self._limiter is not None and not self.finished.done():
-            self._limiter.set_rates(limits.requests_per_minute, limits.tokens_per_minute)
         self._runner.set_limits(limits)
         if isinstance(self._runner, BatchRunner):
             self._record(self._runner, finished=self.finished.done())
@@ -170,11 +168,11 @@ class ActiveBatch:
     def _make_runner(self, plan: BatchPlan, source: RowSource) -> BatchRunner:
         """Make what asks the rows: all of the source, or some once more. It spends of the same budget."""
         budget = BatchBudget(plan.limits) if self._runner is None else self._runner.budget
-        limiter = AdaptiveLimiter(
-            self._runtime.slots,
-            self._results.note,
+        slots = BatchSlots(
+            at_a_time=budget.limits.max_concurrency,
             requests_per_minute=budget.limits.requests_per_minute,
             tokens_per_minute=budget.limits.tokens_per_minute,
+            notify=self._results.note,
         )
         call_limits()  # here, so that an option that does not fit is the launching cell's error
         request = LaunchRequest(
@@ -184,12 +182,12 @@ class ActiveBatch:
             tags=plan.tags,
             batch_id=self._identity.batch_id,
         )
-        single_launcher = BatchLauncher(self._runtime, self._store, plan.crew, request, slots=limiter)
+        single_launcher = BatchLauncher(self._runtime, self._store, plan.crew, request, slots=slots)
         group_launcher = single_launcher
         if plan.group > 1:
             spec = replace(plan.crew.spec, output_schema=group_schema(plan.output_schema))
             crew = replace(plan.crew, spec=spec)
-            group_launcher = BatchLauncher(self._runtime, self._store, crew, request, slots=limiter)
+            group_launcher = BatchLauncher(self._runtime, self._store, crew, request, slots=slots)
         parts: dict[str, Any] = {
             "single_launcher": single_launcher,
             "group_launcher": group_launcher,
@@ -200,5 +198,5 @@ class ActiveBatch:
             runner = ProviderBatchRunner(plan, source, self._results, record=self._record_durably, **parts)
         else:
             runner = BatchRunner(plan, source, self._results, **parts)
-        self._runner, self._limiter = runner, limiter
+        self._runner, self._slots = runner, slots
         return runner

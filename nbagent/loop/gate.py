@@ -19,8 +19,8 @@ class Gate(Protocol):
         """Wait for a free slot, in order of arrival, and hold it."""
         ...
 
-    def limited(self, model: Model, error: ModelError, lasted_s: float) -> float | None:
-        """Called after a failed try that took `lasted_s`; return the delay before the next one, or None.
+    def limited(self, error: ModelError) -> float | None:
+        """Called after a failed try, its slot still held; return the delay before the next one, or None.
 
         None is no word on that: the caller's own retries hold. A gate that paces calls slows all of them down
         together where the provider limits their rate; such a try is no failed one.
@@ -40,7 +40,7 @@ class OpenGate:
         """Let the call through."""
         yield lambda _tokens: None
 
-    def limited(self, model: Model, error: ModelError, lasted_s: float) -> float | None:  # noqa: ARG002 - the same
+    def limited(self, error: ModelError) -> float | None:  # noqa: ARG002 - the same
         """Leave it to the caller."""
         return None
 

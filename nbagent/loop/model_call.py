@@ -47,7 +47,7 @@ from nbagent.models import (
 
 Emit = Callable[[Event], None]
 Enter = Callable[[Model, ModelRequest], AbstractAsyncContextManager[Charge]]
-Limited = Callable[[Model, ModelError, float], float | None]
+Limited = Callable[[ModelError], float | None]
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -120,7 +120,7 @@ async def call_model(
     retries: int,
     emit: Emit,
     enter: Enter,
-    limited: Limited = lambda _model, _error, _lasted_s: None,
+    limited: Limited = lambda _error: None,
     partial: str = "",
 ) -> tuple[ReplyFinished, ModelCall]:
     """Ask until a reply is whole; raise the last ModelError once `retries` more tries have failed as well.
@@ -190,7 +190,7 @@ class _Asking:
                     # a call taken up again is not repeated: another one would be paid for
                     pause = None
                     if request.resume is None:
-                        pause = self.limited(model, error, time.perf_counter() - attempt.clock)
+                        pause = self.limited(error)
                         if pause is not None and isinstance(error, EarlyEndError):
                             self.emit(NoticeGiven(text=INTERRUPTED.format(provider=model.provider)))
                         elif isinstance(error, EarlyEndError):

@@ -10,7 +10,8 @@ unreported_failures.py  what a script is told at its exit
 ports.py            what these files need of each other, as Protocols
 timeouts.py         every wait of this room, with what it bounds
 launch/             the request as data, what it would cost, an earlier answer in its place
-scheduling/         who goes next: the background loop, concurrency, turns of a session, the main thread
+limits/             model calls at a time, in a minute, and as the provider refuses them
+scheduling/         who goes next: the background loop, turns of a session, the main thread
 execution/          one unfinished run: its task, its place in the run tree, its history, its listeners
 recovery/           rows on their way to the store, approvals, and attempts that begin from stored rows
 
@@ -29,35 +30,30 @@ from nbagent.runtime.execution.executor import Executor, register_runner
 from nbagent.runtime.execution.history import as_sent, whole
 from nbagent.runtime.launch.forecast import Forecast, forecast
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models
+from nbagent.runtime.limits.budgets import BatchSlots
+from nbagent.runtime.limits.limiter import call_limits
 from nbagent.runtime.ports import HasModel, Runnable
 from nbagent.runtime.recovery.dependencies import agents_in, notebook_names
 from nbagent.runtime.recovery.resume import agent_of_stored_spec
 from nbagent.runtime.repricing import catch_up_prices, report_repriced, reprice
 from nbagent.runtime.run_handle import Run
 from nbagent.runtime.runtime import Runtime, current
-from nbagent.runtime.scheduling.concurrency import ConcurrencyLimiter, Place, call_limits
-from nbagent.runtime.scheduling.fair_yield import FairYield
-from nbagent.runtime.scheduling.rate_window import RateWindow, Sample
 
 __all__ = [
     "ActiveRun",
     "BatchLauncher",
+    "BatchSlots",
     "Callbacks",
-    "ConcurrencyLimiter",
     "DoneCallbacks",
     "Executor",
-    "FairYield",
     "Forecast",
     "HasModel",
     "LaunchRequest",
-    "Place",
-    "RateWindow",
     "ResolvedAgent",
     "Run",
     "RunEvents",
     "Runnable",
     "Runtime",
-    "Sample",
     "agent_of_stored_spec",
     "agents_in",
     "as_sent",

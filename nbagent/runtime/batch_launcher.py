@@ -21,14 +21,15 @@ from nbagent.run import RunRecord
 from nbagent.runtime.execution import run_context
 from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, run_launch
+from nbagent.runtime.limits.budgets import BatchSlots
+from nbagent.runtime.limits.limiter import call_limits
 from nbagent.runtime.recovery.write_builders import launch_write
 from nbagent.runtime.runtime import Runtime
-from nbagent.runtime.scheduling.concurrency import CallSlots, call_limits
 from nbagent.store import Finish, Launch, LaunchResult, Store
 
 
 class BatchLauncher:
-    """Launches runs of `agent` for a batch. `slots` paces their model calls."""
+    """Launches runs of `agent` for a batch. `slots` bounds them and their model calls."""
 
     def __init__(
         self,
@@ -37,11 +38,12 @@ class BatchLauncher:
         agent: ResolvedAgent,
         request: LaunchRequest,
         *,
-        slots: CallSlots,
+        slots: BatchSlots,
     ) -> None:
         self._runtime = runtime
         self._agent = agent
-        self._services = replace(runtime.services(store), slots=slots)
+        self.slots = slots
+        self._services = replace(runtime.services(store), batch=slots)
         self._request = request = run_context.as_child(request)
         self._launch = run_launch(agent, request, "")
         row = launch_write(self._launch, agent, request).row
@@ -62,6 +64,18 @@ class BatchLauncher:
         """Bound model calls as the settings have it now; one that does not fit is whoever's who set it."""
         with contextlib.suppress(ConfigurationError):
             self._runtime.slots.limit(call_limits())
+
+    def bound_by(
+        self, at_a_time: int, requests_per_minute: int | None, tokens_per_minute: int | None
+    ) -> None:
+        """Bound rows and their model calls by these from now on; who may go now goes."""
+        self.slots.at_a_time = at_a_time
+        self.slots.requests_per_minute, self.slots.tokens_per_minute = requests_per_minute, tokens_per_minute
+        self._runtime.slots.hand_on()
+
+    def ended(self, run_id: str) -> None:
+        """Count a run as under way no longer."""
+        self._runtime.slots.ended(self.slots, run_id)
 
     @property
     def must_stop(self) -> bool:

@@ -19,8 +19,9 @@ from nbagent.run import RunOutput, RunRecord, StopReason
 from nbagent.runtime.execution.event_stream import EventBuffer
 from nbagent.runtime.execution.executor import Executor
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent
+from nbagent.runtime.limits.budgets import BatchSlots
+from nbagent.runtime.limits.limiter import ConcurrencyLimiter
 from nbagent.runtime.scheduling.background_loop import BackgroundThread
-from nbagent.runtime.scheduling.concurrency import CallSlots
 from nbagent.runtime.scheduling.main_thread import MainThread
 from nbagent.runtime.scheduling.session_memory import SessionMemory
 from nbagent.runtime.scheduling.session_queue import SessionQueue
@@ -130,10 +131,11 @@ class RunServices:
 
     `start` launches a child run on the loop; `resume` goes on with one, and blocks: in a thread of its own.
     `memory` is what was said in sessions that only this kernel has used, `remembered` what it knows of any.
+    `batch` is the budget of the batch whose row it is.
     """
 
     store: Store
-    slots: CallSlots
+    slots: ConcurrencyLimiter
     sessions: SessionQueue
     main: MainThread
     executor: Executor
@@ -141,6 +143,7 @@ class RunServices:
     resume: Callable[[str, ResolvedAgent], LiveRun]
     memory: SessionMemory
     remembered: Callable[[Store, str], list[StoredTurn]]
+    batch: BatchSlots | None = None
 
 
 class ReadHolder(Protocol):

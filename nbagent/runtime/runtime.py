@@ -32,6 +32,8 @@ from nbagent.runtime.execution.callbacks import Callbacks
 from nbagent.runtime.execution.executor import Executor, KernelExecutor
 from nbagent.runtime.launch.cache_lookup import READING
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models, run_launch
+from nbagent.runtime.limits.budgets import CallLimits
+from nbagent.runtime.limits.limiter import ConcurrencyLimiter, call_limits
 from nbagent.runtime.ports import LiveRun, Runnable, RunServices
 from nbagent.runtime.recovery.abandoned import cancel_abandoned
 from nbagent.runtime.recovery.decide_approvals import decide_live, decide_stored
@@ -43,7 +45,6 @@ from nbagent.runtime.recovery.write_builders import launch_write
 from nbagent.runtime.registry import RunRegistry
 from nbagent.runtime.run_handle import Run
 from nbagent.runtime.scheduling.background_loop import BackgroundThread, at_exit
-from nbagent.runtime.scheduling.concurrency import CallLimits, ConcurrencyLimiter, call_limits
 from nbagent.runtime.scheduling.main_thread import MainThread
 from nbagent.runtime.scheduling.session_conflicts import (
     busy_error,

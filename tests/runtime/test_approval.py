@@ -206,7 +206,7 @@ def test_the_clock_stands_while_a_person_thinks(
     run = paused(clerk, provider, until, timeout=0.3)
     with pytest.raises(nb.WaitTimeout, match=r"paused after 0.5 s\nrun.approve\(\) or run.deny"):
         run.wait(timeout=0.5)
-    assert current().slots._held == 0
+    assert current().slots.held == 0
     provider.reply((*text("so far"), Silence()))
     run.approve()
     assert run.wait(timeout=60).stop_reason == "timeout"

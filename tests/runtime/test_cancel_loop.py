@@ -240,7 +240,7 @@ def test_in_the_pause_before_another_try_of_a_later_step(agent: Agent, provider:
     record = run.record
     assert record is not None
     until(lambda: record.retry_in_s is not None)  # a pause has no event for another thread
-    until(lambda: current().slots._held == 0)  # the pause is announced first, in the same step of the loop
+    until(lambda: current().slots.held == 0)  # the pause is announced first, in the same step of the loop
     cancelled_at_once(run)
     nothing_follows(provider, 2)
 

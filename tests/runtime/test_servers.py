@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
-from nbagent.errors import EarlyEndError
+from nbagent.errors import EarlyEndError, OutOfReachError
 from nbagent.models import OpenAIChat
-from nbagent.runtime.scheduling import server_limits
-from nbagent.runtime.scheduling.concurrency import ConcurrencyLimiter
-from nbagent.runtime.scheduling.server_limits import FEW, Server
-from tests.runtime.test_concurrency import Calls, Named
-
-LONG_S = 1000.0  # a stream that began long ago
+from nbagent.runtime.limits.limiter import ConcurrencyLimiter, RunGate
+from nbagent.runtime.limits.server_limits import FEW, OUTLIVED_S, Server
+from tests.runtime.test_limiter import Calls, Named
 
 
 def at(url: str, model_id: str = "m", provider: str = "llama-cpp") -> OpenAIChat:
@@ -43,10 +41,11 @@ def test_one_at_a_time_where_the_row_says_so():
 def test_an_interrupting_server_is_found_out():
     """Streams that end early when a later request comes are free to try again, and soon go one at a time."""
     server = Server()
-    for _ in range(FEW):
-        server.begin()
+    for at_s in range(FEW):
+        earlier = server.begin(at_s)
+        server.begin(at_s)
         assert server.takes_another
-        assert server.interrupted(LONG_S) is not None
+        assert server.interrupted(earlier) is not None
     server.held = 1
     assert not server.takes_another
 
@@ -54,31 +53,31 @@ def test_an_interrupting_server_is_found_out():
 def test_a_stream_that_ends_early_by_itself_is_none_of_it():
     """Without a later request an early end counts as a failed try."""
     server = Server()
-    server.begin()
-    assert server.interrupted(0.0) is None
-    assert Server().interrupted(LONG_S) is None
+    first = server.begin(0.0)
+    assert server.interrupted(first) is None
 
 
-def test_a_server_that_takes_several_keeps_them(monkeypatch):
+def test_a_server_that_takes_several_keeps_them():
     """One stream that outlives a later request shows that the server takes both: early ends are its own then."""
-    monkeypatch.setattr(server_limits, "OUTLIVED_S", -1.0)
     server = Server()
-    first = server.begin()
-    server.begin()
-    server.answered(first)
-    assert [server.interrupted(LONG_S) for _ in range(FEW)] == [None] * FEW
+    first = server.begin(0.0)
+    server.begin(1.0)
+    server.answered(first, 1.1 + OUTLIVED_S)
+    assert [server.interrupted(first) for _ in range(FEW)] == [None] * FEW
     assert server.takes_another
 
 
-@pytest.mark.parametrize("lasted_s", [0.0, LONG_S])
-def test_what_the_slots_say(lasted_s):
-    """The slots hear of early ends; any other failure is the run's own."""
+@pytest.mark.parametrize("later", [0, 1, 2])
+def test_what_the_slots_say(later):
+    """A gate hears of early ends; any other failure is the run's own."""
     slots, model = ConcurrencyLimiter(), at("http://127.0.0.1:1/v1", provider="openai-chat")
+    gates = [RunGate(slots, lambda _place: None) for _ in range(1 + later)]
 
     async def work():
-        async with slots.slot(model, None), slots.slot(model, None):
-            early = slots.limited(model, EarlyEndError("x"), lasted_s)
-            assert (early is None) == (lasted_s == 0.0)
-            assert slots.limited(model, OSError("x"), lasted_s) is None
+        async with contextlib.AsyncExitStack() as held:
+            for gate in gates:
+                await held.enter_async_context(gate.slot(model, None))
+            assert (gates[0].limited(EarlyEndError("x")) is None) == (later == 0)
+            assert gates[0].limited(OutOfReachError("x")) is None
 
     asyncio.run(work())

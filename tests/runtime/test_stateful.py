@@ -321,8 +321,7 @@ def check_nothing_is_left() -> None:
 
     until(lambda: not runtime.thread.submit(tasks()).result(60), "the end of all tasks")
     until(lambda: not threads(), lambda: f"the end of {threads()}")
-    assert (runtime.slots._held, runtime.slots.waiting) == (0, 0)
-    assert not any(line.held or line.waiting for line in runtime.slots._lines.values())
+    assert (runtime.slots.held, runtime.slots.waiting) == (0, 0)
     assert (runtime.sessions._queues, runtime.registry.unfinished()) == ({}, [])
 
 

@@ -66,20 +66,22 @@ class BatchRunner:
         self._answered: dict[str, RowOutcome] = {}
         self._equal = EqualPrompts()
         self._queue = RowQueue(plan.group)
-        self._running: dict[str, ActiveRun] = {}  # in flight
+        self._slots = single_launcher.slots
+        self._running: dict[str, ActiveRun] = {}  # without an end yet
         self._uncommitted = 0
         self._unwritten: list[BatchRow] = []  # rows that have no run of their own
         self._ticking: asyncio.TimerHandle | None = None
         self._committed: deque[tuple[RowRequest, RowOutcome]] = deque()
         self._splitting: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
+        self._slots.changed = self._woken.set
         self._stopped: str | None = None  # why no further row is asked
         self._failure: BaseException | None = None  # what the source's code raised
 
     @property
     def in_flight(self) -> int:
-        """How many prompts are being answered."""
-        return len(self._running)
+        """How many prompts are being answered; those that wait after a refusal are not."""
+        return len(self._running) - len(self._slots.resting)
 
     @property
     def details(self) -> dict[str, Any]:
@@ -94,6 +96,9 @@ class BatchRunner:
     def set_limits(self, limits: BatchLimits) -> None:
         """Be bounded by these from now on, for what is not asked yet; what is in flight goes on."""
         self.budget.limits = limits
+        self._single_launcher.bound_by(
+            limits.max_concurrency, limits.requests_per_minute, limits.tokens_per_minute
+        )
         self._woken.set()
 
     async def run(self) -> None:
@@ -245,9 +250,9 @@ class BatchRunner:
     @property
     def _may_launch(self) -> bool:
         return (
-            self.in_flight < self.limits.max_concurrency
+            self._slots.may_launch(len(self._running))
             and self._uncommitted < UNCOMMITTED_MOST
-            and self.budget.may_ask(self.in_flight)
+            and self.budget.may_ask(len(self._running))
         )
 
     def _launch_ready(self) -> None:
@@ -266,7 +271,7 @@ class BatchRunner:
             live = self._single_launcher.launch(prompt, self._row_of(request), files_with(prompt))
         else:
             live = self._group_launcher.launch(pack_prompt(request.prompts), self._row_of(request))
-        self._running[live.record.launch.run_id] = live
+        self._running[live.run_id] = live
         live.ended.add_done_callback(lambda _: self._ended(request, live))
 
     def _row_of(self, request: RowRequest) -> dict[str, Any]:
@@ -287,7 +292,8 @@ class BatchRunner:
         self.budget.add(outcome)
         if self.budget.is_estimated and not was_estimated:
             self._results.note(ESTIMATED.format(provider=self._plan.crew.model.provider))
-        del self._running[live.record.launch.run_id]
+        del self._running[live.run_id]
+        self._single_launcher.ended(live.run_id)
         self._uncommitted += 1
         if len(request.positions) == 1:
             self._check_on_error(request.positions[0], outcome)

@@ -46,11 +46,11 @@ from nbagent.runtime.execution.pausable_timeout import PausableTimeout
 from nbagent.runtime.execution.run_tree import RunNode
 from nbagent.runtime.launch.cache_lookup import CacheLookup, EarlierAnswer
 from nbagent.runtime.launch.request import ResolvedAgent
+from nbagent.runtime.limits.limiter import RunGate
 from nbagent.runtime.ports import Holder, RunServices
 from nbagent.runtime.recovery.pending_approvals import PendingApprovals, unapproved
 from nbagent.runtime.recovery.persister import RunPersister
 from nbagent.runtime.recovery.resume_state import ResumeState
-from nbagent.runtime.scheduling.concurrency import RunGate
 from nbagent.runtime.scheduling.session_turn import SessionTurn, launch_result
 from nbagent.runtime.timeouts import COMMIT_WAIT_S, GRACE_S
 from nbagent.spec import TeamSpec
@@ -282,7 +282,7 @@ class ActiveRun:
         self.cache.decide(found=False)
         context = LoopContext(
             emit=self.emit,
-            gate=RunGate(services.slots, self._show_queue_position),
+            gate=RunGate(services.slots, self._show_queue_position, launch.run_id, services.batch),
             stopped=self._is_stopping,
             commit=self.persister.commit,
             on_main_thread=services.main.call,

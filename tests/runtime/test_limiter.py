@@ -10,7 +10,8 @@ import pytest
 
 from nbagent.events import Message
 from nbagent.models.protocol import ModelRequest
-from nbagent.runtime.scheduling.concurrency import MOVE_S, CallLimits, ConcurrencyLimiter
+from nbagent.runtime.limits.budgets import CallLimits
+from nbagent.runtime.limits.limiter import MOVE_S, ConcurrencyLimiter
 from tests.loop.scripted_model import ScriptedModel
 
 WINDOW_S = 0.2  # a minute, for tests

@@ -1,13 +1,12 @@
-"""What went to one model in the last minute, so that its requests and tokens stay within their rates.
+"""What went to one model in the last minute, so that its requests and tokens stay within their rates. Pure.
 
-Used by `Slots` on the background loop. A window over what was really sent: a bucket that refills steadily
-lets twice the allowed amount through in its first minute, and rate-limiting libraries neither take an
-estimate back nor say, without holding a place, when a call would fit.
+A window over what was really sent: a bucket that refills steadily lets twice the allowed amount through in
+its first minute, and rate-limiting libraries neither take an estimate back nor say, without holding a place,
+when a call would fit.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ MINUTE_S = 60.0
 
 @dataclass(slots=True, eq=False)
 class Sample:
-    """One request: when it went (the loop's clock), and the tokens that it is taken to use, or has used."""
+    """One request: when it went, and the tokens that it is taken to use, or has used."""
 
     at_s: float
     tokens: int
@@ -29,13 +28,12 @@ class RateWindow:
         self.window_s = window_s
         self._spent: deque[Sample] = deque()
 
-    def pause_s(self, requests: int | None, tokens: int | None, wanted: int) -> float:
+    def pause_s(self, requests: int | None, tokens: int | None, wanted: int, now_s: float) -> float:
         """Return the seconds until one more request of `wanted` tokens fits into both rates; 0 is now.
 
         A request larger than the whole rate goes when nothing else was sent for a minute.
         """
-        now = asyncio.get_running_loop().time()
-        while self._spent and self._spent[0].at_s + self.window_s <= now:
+        while self._spent and self._spent[0].at_s + self.window_s <= now_s:
             self._spent.popleft()
         count, used = len(self._spent), sum(one.tokens for one in self._spent) if tokens is not None else 0
         pause_s = 0.0
@@ -43,12 +41,12 @@ class RateWindow:
             if (requests is None or count < requests) and (tokens is None or used + wanted <= tokens):
                 break
             count, used = count - 1, used - one.tokens
-            pause_s = one.at_s + self.window_s - now
+            pause_s = one.at_s + self.window_s - now_s
         return pause_s
 
-    def spend(self, tokens: int) -> Sample:
+    def spend(self, tokens: int, now_s: float) -> Sample:
         """Count a request that goes now; its tokens are corrected on what this returns."""
-        spent = Sample(asyncio.get_running_loop().time(), tokens)
+        spent = Sample(now_s, tokens)
         self._spent.append(spent)
         return spent
 

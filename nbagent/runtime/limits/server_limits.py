@@ -1,14 +1,12 @@
-"""How many requests a server takes at a time: as its provider's row says, or as it was found out.
+"""How many requests a server takes at a time: as its provider's row says, or as it was found out. Pure.
 
 Some local servers (llama.cpp's Python server, by its default) end the stream under way, in order, when the
 next request comes. A row may say so; of a server that is given by its address alone it is learned: streams
 that ended early after a later request had begun, several in a row, and not one that outlived a later request.
-Used by `Slots` on the background loop.
 """
 
 from __future__ import annotations
 
-import time
 from collections import deque
 
 FEW = 3  # interruptions before a server is asked one thing at a time
@@ -34,27 +32,26 @@ class Server:
         """True where one more request may go."""
         return self.at_once is None or self.held < self.at_once
 
-    def begin(self) -> int:
+    def begin(self, now_s: float) -> int:
         """Count a request that goes now; return its number."""
         self._begun += 1
-        self._begun_at_s.append(time.perf_counter())
+        self._begun_at_s.append(now_s)
         return self._begun
 
-    def answered(self, number: int) -> None:
+    def answered(self, number: int, now_s: float) -> None:
         """Count an answered request: one that outlived a later one shows that the server takes both."""
         if not self._takes_several and number < self._begun:
             later = self._begun - number  # that many have begun after it
             first = self._begun_at_s[-later] if later <= len(self._begun_at_s) else self._begun_at_s[0]
-            self._takes_several = time.perf_counter() - first > OUTLIVED_S
+            self._takes_several = now_s - first > OUTLIVED_S
 
-    def interrupted(self, lasted_s: float) -> float | None:
-        """Count a stream that ended early, after `lasted_s`; return the pause before it is asked again.
+    def interrupted(self, number: int) -> float | None:
+        """Count a stream that ended early; return the pause before it is asked again.
 
         None where no later request had begun meanwhile, or the server was seen to take several: then it ended
         by itself.
         """
-        last_s = self._begun_at_s[-1] if self._begun_at_s else 0.0
-        if self._takes_several or last_s <= time.perf_counter() - lasted_s:
+        if self._takes_several or number == self._begun:
             return None
         self._interruptions += 1
         if self._interruptions >= FEW:
