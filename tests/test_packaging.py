@@ -22,12 +22,13 @@ LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "package-loc
 DISTRIBUTION_OF = {
     "markdown_it": "markdown-it-py",
     "genai_prices": "genai-prices",
+    "math_core": "math-core",
     "jsonschema_rs": "jsonschema-rs",
     "pydantic_core": "pydantic",
     "traitlets": "ipython",
 }
 # the mcp room's libraries come with its extra
-OPTIONAL = frozenset({"anyio", "ipylab", "matplotlib", "mcp", "mcp_types", "opentelemetry"})
+OPTIONAL = frozenset({"anyio", "ipylab", "matplotlib", "mcp", "mcp_types", "opentelemetry", "pydantic_ai"})
 
 
 def command(name: str) -> str:
