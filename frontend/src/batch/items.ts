@@ -155,7 +155,7 @@ function filters({ state, want, refind, on }: Drawn): TemplateResult {
     want.group = group;
     refind();
   };
-  return html`<div class="nbagent-filters" role="search">
+  return html`<div class="nbagent-filters" role="search" aria-label="rows of the batch">
     <div class="nbagent-groups" role="group" aria-label="Rows">
       ${GROUPS.map(
         ([name, word]) =>

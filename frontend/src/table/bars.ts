@@ -133,7 +133,7 @@ function filters(
     want[name] = value;
     on.refilter();
   };
-  return html`<div class="nbagent-filters" role="search" ?hidden=${!state.rows.size || state.only !== null}>
+  return html`<div class="nbagent-filters" role="search" aria-label="runs" ?hidden=${!state.rows.size || state.only !== null}>
     <div class="nbagent-groups" role="group" aria-label="Status">
       ${GROUPS.map(
         ([name, word]) =>

@@ -44,7 +44,7 @@ export function tableView(el: HTMLElement, services: TableServices): TableView {
 
   const root = document.createElement("section");
   root.className = "nbagent-panel";
-  root.setAttribute("aria-label", "nbagent runs");
+  root.setAttribute("aria-label", state.only === null ? "nbagent runs" : "nbagent batch");
   root.dataset.lmSuppressShortcuts = "true"; // arrows and letters are the table's while it has the focus
   const bars = barsView(state, want, { refilter, command });
   const grid = gridView({ sort: onSort, key: onKey, click: onClick, scroll: paintSoon });
