@@ -17,7 +17,7 @@ from nbagent.runtime.ports import ReadHolder
 from nbagent.store import Store, StoredTurn
 
 REMEMBERED = 2_000  # finished runs whose live record is kept, so that looking at them reads no file
-LET_GO = 20_000  # and of those before them, whose agent and type are
+LET_GO = 2_000  # and of those before them, whose agent and type are
 
 
 @dataclass(frozen=True, slots=True)

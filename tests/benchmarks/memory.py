@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,13 @@ CASES = {  # runs, at a time, arguments of the server: seconds between chunks, c
 
 def measure(base_url: str, case: str, *, held: bool) -> None:
     """Run a case and print what it left behind."""
-    from nbagent import Agent, OpenAIChat, gather, settings
+    from nbagent import Agent, OpenAIChat, gather, settings, sql
 
     runs, at_a_time, _ = CASES[case]
     settings.configure("max_concurrency", at_a_time)
     agent = Agent(model=OpenAIChat(id="bench-1", base_url=base_url, api_key="not-needed"))
     gather([agent.start("Warm up.") for _ in range(at_a_time)])
+    sql("select 1")
     gc.collect()
     before, kept = resident(), list[Any]()
     for _ in range(0, runs, at_a_time * 4):
@@ -39,6 +41,8 @@ def measure(base_url: str, case: str, *, held: bool) -> None:
             assert output.status == "completed", output.error
         kept += launched if held else []
     del launched, output
+    sql("select 1")  # whatever is on its way is written
+    time.sleep(2.0)  # and the file is closed
     gc.collect()
     handles = f", {len(kept)} handles held" if held else ""
     print(f"{case}{handles}: +{(resident() - before) / 1e6:.0f} MB")
