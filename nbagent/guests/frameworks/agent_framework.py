@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
+from nbagent.guests.frameworks.agent_framework_updates import UpdateFollower
 from nbagent.guests.frameworks.histories import agent_framework_messages
 from nbagent.guests.guest_spec import Description
-from nbagent.guests.reporter import usage_of
 from nbagent.guests.task import GuestTask, arguments_of
 
 FRAMEWORK = "agent-framework"
-_COUNTS = {
-    "input_tokens": "input_token_count",
-    "output_tokens": "output_token_count",
-    "total_tokens": "total_token_count",
-    "cache_read_tokens": "cache_read_input_token_count",
-    "cache_write_tokens": "cache_creation_input_token_count",
-    "reasoning_tokens": "reasoning_output_token_count",
-}
-_OF_A_REPLY = frozenset({"text", "text_reasoning", "function_call"})
 
 
 def describe(agent: Any) -> Description:
@@ -40,101 +32,31 @@ async def run(agent: Any, task: GuestTask) -> Any:
 
     usual = [*agent_framework_messages(task.history), TheirMessage(role="user", contents=[task.prompt])]
     asked: Any = task.called_with(lambda: usual)
-    options = {} if task.schema is None else {"options": {"response_format": task.schema}}
+    options: dict[str, Any] = {} if task.schema is None else {"options": {"response_format": task.schema}}
+    session = agent.create_session()  # which keeps what waits for approval
+    agent = copy.copy(agent)
+    agent.context_providers = [*getattr(agent, "context_providers", ())]  # a session adds one of its own
     while True:
         task.report.ready()
-        stream = agent.run(asked, stream=True, **options)
-        follower = _Follower(task)
+        stream = agent.run(asked, stream=True, session=session, **options)
+        follower = UpdateFollower(task)
         async for update in stream:
             await follower.take(update)
         await follower.end()
         reply = await stream.get_final_response()
         if not reply.user_input_requests:
             return reply.text if reply.value is None else reply.value
-        answers = []
-        for request in reply.user_input_requests:
-            call = request.function_call
-            if call is None:
-                raise RuntimeError(f"the agent waits for {request.type!r}, which nbagent cannot give it")
-            said = await task.report.approve(call.call_id, call.name, arguments_of(call.arguments))
-            if said.approved and said.arguments is not None:
-                raise RuntimeError(
-                    "agent-framework calls the tool with the model's arguments; they cannot be changed"
-                )
-            answers.append(request.to_function_approval_response(said.approved))
-        before = asked if isinstance(asked, list) else [asked]
-        asked = [*before, *reply.messages, TheirMessage(role="user", contents=answers)]
+        answers = [await _decide(request, task) for request in reply.user_input_requests]
+        asked = [TheirMessage(role="user", contents=answers)]
 
 
-class _Follower:
-    """Tells model calls from each other, which come as one stream of updates: a call begins with its first content.
-
-    Ids do not tell them apart: not every server gives one, or another one to each.
-    """
-
-    def __init__(self, task: GuestTask) -> None:
-        self._report = task.report
-        self._awaits = True  # a request is on its way
-        self._usage: Any = None  # of the whole run so far: updates sum it up
-        self._counted: dict[str, int] = {}
-        self._told: dict[str, Any] = {}
-        self._calls: dict[str, list[str]] = {}  # a requested tool's name, then its arguments as they come
-        self._last = ""
-
-    async def take(self, update: Any) -> None:
-        """Tell one update."""
-        if self._awaits and any(one.type in _OF_A_REPLY for one in update.contents):
-            await self._begin(update)
-        for name in ("response_id", "finish_reason"):
-            self._told[name] = getattr(update, name, None) or self._told.get(name)
-        for content in update.contents:
-            if content.type == "text":
-                self._report.text(content.text or "")
-            elif content.type == "text_reasoning":
-                self._report.reasoning(content.text or "")
-            elif content.type == "function_call":
-                self._report.first_token()
-                self._last = content.call_id or self._last
-                given = content.arguments
-                self._calls.setdefault(self._last, [content.name or ""]).append(
-                    given if isinstance(given, str) else str(given or "")
-                )
-            elif content.type == "usage":
-                self._usage = content.usage_details
-                if self._calls and self._told["finish_reason"]:  # the whole reply is there
-                    await self._start_tools()
-            elif content.type == "function_result":
-                await self._start_tools()
-                failed = getattr(content, "exception", None)
-                self._report.tool_finished(content.call_id, content.result, str(failed) if failed else None)
-                self._awaits = True
-                self._report.ready()
-
-    async def end(self) -> None:
-        """Tell the end of the stream."""
-        if self._awaits and self._told.get("finish_reason"):  # a reply that said nothing
-            await self._begin(None)
-        self._end_call()
-
-    async def _begin(self, update: Any) -> None:
-        self._awaits = False
-        await self._report.call_started(
-            model=getattr(getattr(update, "raw_representation", None), "model", None)
+async def _decide(request: Any, task: GuestTask) -> Any:
+    call = request.function_call
+    if call is None:
+        raise RuntimeError(f"the agent waits for {request.type!r}, which nbagent cannot give it")
+    said = await task.report.approve(call.call_id, call.name, arguments_of(call.arguments))
+    if said.approved and said.arguments is not None:
+        raise RuntimeError(
+            "agent-framework calls the tool with the model's arguments; they cannot be changed"
         )
-
-    async def _start_tools(self) -> None:
-        asked, self._calls = self._calls, {}
-        for call_id, (name, *pieces) in asked.items():
-            self._report.tool_requested(call_id, name, "".join(pieces))
-        if asked:
-            self._end_call()
-        for call_id, (name, *pieces) in asked.items():
-            await self._report.tool_started(call_id, name, "".join(pieces))
-
-    def _end_call(self) -> None:
-        """End the call that goes on: its usage is what was added to the run's since the last one."""
-        counts = {name: count for name, count in (self._usage or {}).items() if isinstance(count, int)}
-        own = {name: count - self._counted.get(name, 0) for name, count in counts.items()}
-        self._counted |= counts
-        told, self._told = self._told, {}
-        self._report.call_finished(usage_of(own, **_COUNTS), **told)
+    return request.to_function_approval_response(said.approved)

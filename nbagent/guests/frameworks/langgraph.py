@@ -52,8 +52,7 @@ async def run(graph: Any, task: GuestTask) -> Any:
 
 async def _follow(graph: Any, asked: Any, config: dict[str, Any], task: GuestTask) -> Any:
     report, state, root = task.report, None, None
-    asked_for: list[dict[str, Any]] = []  # calls of tools, whose events have other ids
-    working: dict[str, str] = {}
+    asked_for, working = list[Any](), dict[str, str]()  # calls of tools, whose events have other ids
     async with aclosing(graph.astream_events(asked, config, version="v2")) as events:
         async for event in events:
             kind, key, data = event["event"], event["run_id"], event["data"]
@@ -70,8 +69,7 @@ async def _follow(graph: Any, asked: Any, config: dict[str, Any], task: GuestTas
                 _end_call(data["output"], key, task)
             elif kind == "on_tool_start":
                 same = [call for call in asked_for if call["name"] == event["name"]]
-                exact = [call for call in same if call["args"] == data.get("input")]
-                call = next(iter([*exact, *same]), None)
+                call = min(same, key=lambda one: one["args"] != data.get("input"), default=None)
                 asked_for = [one for one in asked_for if one is not call]
                 working[key] = call["id"] if call else key
                 await report.tool_started(working[key], event["name"], data.get("input"))
@@ -97,19 +95,16 @@ def _end_call(message: Any, key: str, task: GuestTask) -> None:
 
 def _answer(state: Any) -> Any:
     """Return the state's structured answer, else its last message's text."""
-    if state.get("structured_response") is not None:
-        return state["structured_response"]
-    return str(state["messages"][-1].text) if state.get("messages") else ""
+    said = str(state["messages"][-1].text) if state.get("messages") else ""
+    return state.get("structured_response") or said
 
 
 async def _decide(waiting: Any, task: GuestTask) -> Any:
     """Ask a person; langchain's own form of a request for approval has a form of its own for what was decided."""
-    value = waiting.value
-    decisions: list[dict[str, Any]] = []
+    value, decisions = waiting.value, list[dict[str, Any]]()
     if not (isinstance(value, dict) and "action_requests" in value):
-        said = await task.report.approve(
-            waiting.id, "interrupt", value if isinstance(value, dict) else {"value": value}
-        )
+        shown = value if isinstance(value, dict) else {"value": value}
+        said = await task.report.approve(waiting.id, "interrupt", shown)
         changed = None if said.arguments is None else dict(said.arguments)
         return (True if changed is None else changed.get("value", changed)) if said.approved else False
     for number, action in enumerate(value["action_requests"]):

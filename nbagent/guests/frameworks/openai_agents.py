@@ -48,11 +48,8 @@ async def run(prepared: Any, task: GuestTask) -> Any:
     agent, provider = prepared
     if task.schema is not None:
         agent = agent.clone(output_type=task.schema)
-    tells_usage = agent.model_settings.include_usage
-    config = RunConfig(
-        model_provider=provider,
-        model_settings=ModelSettings(include_usage=True if tells_usage is None else tells_usage),
-    )
+    told = ModelSettings(include_usage=agent.model_settings.include_usage is not False)
+    config = RunConfig(model_provider=provider, model_settings=told)
     asked: Any = task.called_with(
         lambda: [*responses_items(task.history), {"role": "user", "content": task.prompt}]
     )
