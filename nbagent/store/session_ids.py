@@ -111,6 +111,11 @@ class SessionIds:
             except OSError:
                 self._close()
 
+    @property
+    def is_unread(self) -> bool:
+        """Whether what the database has could be taken in."""
+        return self._fd is not None and not self._loaded
+
     def load(self, session_ids: Iterable[str] | None) -> None:
         """Take in what the database has: read after `is_wanted` was seen. None: it has too many."""
         with self._lock:

@@ -2,7 +2,7 @@
 
 `python -m tests.store.launching_processes launch URL NAME COUNT` and `... read`: each prints `ready`, begins at a line of input,
 and tells what it does in lines of JSON. A launcher pauses 0 to 0.2 s after each launch and ends when its runs have;
-every third run calls a tool, so that it asks its model twice.
+every third run calls a tool, so that it asks its model twice, and every second one is in a session, with one other.
 """
 
 from __future__ import annotations
@@ -143,7 +143,8 @@ def _launch(url: str, name: str, count: int) -> None:
     waiting = []
     for number in range(count):
         began = time.monotonic()
-        run = agent.start("Please look." if number % 3 == 0 else "Say it.")
+        session_id = f"{name}-{number // 4}" if number % 2 else None
+        run = agent.start("Please look." if number % 3 == 0 else "Say it.", session_id=session_id)
         _say(launched=run.run_id, took_s=time.monotonic() - began, durable=run.durable)
         waiting.append(threading.Thread(target=ended, args=(run,)))
         waiting[-1].start()

@@ -102,6 +102,8 @@ def check_what_is_left(path: Path, fleet: list[Member]) -> None:
     store = Store(path)
     store.submit(InterruptOrphans()).result(60)
     found = {row["run_id"]: row for row in store.read("select run_id, status from runs")}
+    twice = "select session_id, turn from runs group by all having count(*) > 1"
+    assert store.read(twice) == [], "two runs of a session have one place in it"
     acknowledged = {one["launched"] for member in fleet for one in member.told if one.get("durable")}
     assert acknowledged <= set(found), "a launch was acknowledged and is not there"
     assert all(RunStatus(row["status"]).is_final for row in found.values())

@@ -27,6 +27,7 @@ from nbagent.store.session_ids import MOST_KNOWN, SessionIds, Standing
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+FEW = 20_000  # so many are taken in 10 ms
 _SESSIONS = "select session_id from launches union select session_id from messages where attempt = 0"
 
 
@@ -37,6 +38,7 @@ class LaunchLog:
         self._log = log
         self._memory = memory
         self._session_ids = session_ids
+        self._has_looked = False
 
     def announced(self, write: Write) -> tuple[Write, Standing]:
         """Let other processes know of a launch in a session before it is durable, and say what it is there.
@@ -102,13 +104,17 @@ class LaunchLog:
         return replace(result, alone=True)
 
     def learn_sessions(self, con: DuckDBPyConnection, others: Sequence[JournaledLaunch]) -> None:
-        """Look once which sessions the file has, where somebody wants to know whether one is new.
+        """Look once which sessions the file has: where they are few, or somebody wants to know whether one is new.
 
         `others` are launches in other processes' logs, which the file is about to have.
         """
-        if not self._session_ids.is_wanted:
+        wanted = self._session_ids.is_wanted
+        if not wanted and (self._has_looked or not self._session_ids.is_unread):
             return
+        self._has_looked = True
         (count,) = con.execute("select count(*) from launches").fetchall()[0]
+        if not wanted and count > FEW:
+            return
         found = con.execute(_SESSIONS).fetchall() if count <= MOST_KNOWN else None
         known = None if found is None else [session_id for (session_id,) in found]
         self._session_ids.load(None if known is None else [*known, *(launch.row[1] for launch in others)])

@@ -349,7 +349,8 @@ class Writer:
             launches = []
         self._launches.learn_sessions(self.file.con, launches)  # before those of this process are there
         # where others wait, one commit is all of this turn
-        self._commit(self._take(everything=self.file.lock.wanted()), launches)
+        jobs = self._take(everything=self.file.lock.wanted())
+        self._commit(jobs, [*launches, *self._launched_meanwhile(jobs)])
         notice = found.settle()
         if notice is not None:
             self.file.notices.append(notice)
@@ -399,10 +400,9 @@ class Writer:
         if not any(is_unnumbered(job.write) for job in jobs):
             return []
         found = OrphanJournals(self.path, self.log.path)
-        try:
+        with contextlib.suppress(OSError):  # the next turn meets it; here only the order depends on it
             found.read()
-        finally:
-            found.let_go()
+        found.let_go()
         return found.launches
 
     def _linger(self) -> bool:
