@@ -147,9 +147,9 @@ def test_list_show_and_attach(shell: RealKernel, provider: ScriptedProvider) -> 
     shell.run("%%agent_bg -o two --run-id mine --if-exists attach\nWell?")
     assert shell.run("print(two.run_id == one.run_id)").stdout.strip() == "True"
     assert shell.run(
-        "runs = %agent list\nprint(type(runs).__name__, list(runs['status']))"
+        "import pandas\nruns = %agent list\nprint(isinstance(runs, pandas.DataFrame), list(runs['status']))"
     ).stdout.split() == [
-        "DataFrame",
+        "True",
         "['completed']",
     ]
     assert shell.run("%agent show mine").displays
