@@ -10,7 +10,6 @@ from typing import Any, get_args
 from nbagent.agent import Agent
 from nbagent.core import explains_keywords
 from nbagent.errors import ConfigurationError, UnknownOptionError, did_you_mean
-from nbagent.guests import as_runnable
 from nbagent.runtime import HasModel, ResolvedAgent, Runnable
 from nbagent.spec import Mode, OnApproval, TeamSpec
 
@@ -83,6 +82,10 @@ class Team(Agent):
 
     def _runnables(self) -> tuple[Runnable, ...]:
         """Return the members, objects of other frameworks as guests. Raises ConfigurationError."""
+        if all(isinstance(member, Agent) for member in self.members):
+            return tuple(self.members)
+        from nbagent.guests import as_runnable  # other frameworks' objects: not at import
+
         found = [(member, as_runnable(member)) for member in self.members]
         for member, runnable in found:
             if runnable is None:

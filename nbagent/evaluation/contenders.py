@@ -7,7 +7,6 @@ from typing import Any
 
 from nbagent.agent import Agent
 from nbagent.errors import UnknownModelError
-from nbagent.guests import as_runnable
 from nbagent.models import Model, model_name, resolve_model
 
 
@@ -38,10 +37,12 @@ def _agent(one: Any, verb: str) -> Any:
     """Return an agent for a model, a guest for another framework's; whatever can start runs is one already."""
     if hasattr(one, "start"):
         return one
-    if not isinstance(one, str | Model | list | tuple) and (runnable := as_runnable(one)) is not None:
-        return runnable
     if isinstance(one, str | Model | list | tuple):
         return Agent(model=one)
+    from nbagent.guests import as_runnable  # other frameworks' objects: not at import
+
+    if (runnable := as_runnable(one)) is not None:
+        return runnable
     raise UnknownModelError(
         f"{verb} cannot run {one!r}",
         'give Agents, model objects, "provider:name" strings, or lists of models to fall back on',
