@@ -254,6 +254,7 @@ def test_a_run_is_opened_and_read(lab):
     opened = notebook.output(1).get_by_role("article", name="opened run")
     opened.locator(".nbagent-prose table td", has_text="export rules").wait_for(timeout=60_000)
     assert opened.locator(".nbagent-answer").is_hidden()
+    opened.locator(".nbagent-step").nth(6).wait_for(timeout=60_000)
     kinds = [step.get_attribute("data-kind") for step in opened.locator(".nbagent-step").all()]
     assert sorted(kinds) == ["member", "member", *["model"] * 4, "tool"]
     opened.get_by_role("button", name="price(symbol='NVDA'").click()

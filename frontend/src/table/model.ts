@@ -171,10 +171,15 @@ export function tableWidget(model: Model): TableWidget {
 /** Return what is called after each change: it tells of runs and batches that have ended, and of what waits. */
 function watcher(state: TableData): () => void {
   let going = new Map<string, Status>();
+  const seen = new Set<string>();
+  let first = true;
   return () => {
     const now = new Map<string, Status>();
     for (const { row } of state.rows.values()) {
-      const moment = telling(going.get(row.id), row.status);
+      // one that waits already when it is first seen was launched a moment ago
+      const before = first || seen.has(row.id) ? going.get(row.id) : "pending";
+      const moment = before === "pending" && row.status !== "paused" && !going.has(row.id) ? null : telling(before, row.status);
+      seen.add(row.id);
       // a member's end is its leader's, and a row's its batch's
       if (moment === "waits" || (moment && !row.parent && !row.batch)) tell(row.id, moment, row);
       if (!hasEnded(row.status)) now.set(row.id, row.status);
@@ -186,6 +191,7 @@ function watcher(state: TableData): () => void {
       if (!finished) now.set(id, status);
     }
     going = now;
+    first = false;
   };
 }
 
