@@ -73,9 +73,9 @@ async def _follow(stream: Any, task: GuestTask) -> Any:
             kind = kind.removeprefix("Team")
             if kind in {"ModelRequestStarted", "ModelRequestCompleted"}:
                 await _model_call(kind, event, task)
-            elif kind == "RunContent":
-                report.reasoning(event.reasoning_content or "")
-                report.text(event.content if isinstance(event.content, str) else "")
+            elif kind == "RunContent" and not event.parent_run_id:  # a member's text is no answer of its team
+                report.reasoning(event.reasoning_content or "", event.run_id or "")
+                report.text(event.content if isinstance(event.content, str) else "", event.run_id or "")
             elif kind == "ToolCallStarted":
                 tool = event.tool
                 await report.tool_started(tool.tool_call_id, tool.tool_name, tool.tool_args)
@@ -91,10 +91,11 @@ async def _follow(stream: Any, task: GuestTask) -> Any:
 async def _model_call(kind: str, event: Any, task: GuestTask) -> None:
     if kind == "ModelRequestStarted":
         await task.report.call_started(
-            model=event.model, provider=(event.model_provider or "").lower() or None
+            event.run_id or "", model=event.model, provider=(event.model_provider or "").lower() or None
         )
         return
     task.report.call_finished(
         usage_of(event),
+        key=event.run_id or "",
         ttft_s=event.time_to_first_token,
     )
