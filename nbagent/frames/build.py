@@ -78,9 +78,9 @@ def _series(column: Column, found: Any, *, plain: bool) -> Any:
         case "status":
             return pd.Categorical(_texts(data, mask), categories=list(STATUSES))
         case "category":
-            texts = _texts(data, mask)
+            texts = pd.array(_texts(data, mask), dtype="string")
             return pd.Categorical(
-                texts, categories=pd.Index(sorted({one for one in texts if one is not None}), dtype="string")
+                texts, categories=pd.Index(sorted(pd.unique(texts.dropna())), dtype="string")
             )
         case _:
             return pd.array(_texts(data, mask), dtype="string")
@@ -92,5 +92,10 @@ def _parts(found: Any) -> tuple[Any, Any]:
     return np.ma.getdata(found), np.ma.getmaskarray(found)
 
 
-def _texts(data: Any, mask: Any) -> list[str | None]:
-    return [None if gone else str(one) for one, gone in zip(data.tolist(), mask.tolist(), strict=True)]
+def _texts(data: Any, mask: Any) -> Any:
+    """Return values as an array of objects, None where there is none; pandas makes texts of them in C."""
+    import numpy as np
+
+    texts = np.array(data, dtype=object)
+    texts[mask] = None
+    return texts

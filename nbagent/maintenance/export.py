@@ -11,7 +11,7 @@ from nbagent import runtime
 from nbagent.core import by_place, check_path
 from nbagent.errors import UnknownOptionError, did_you_mean
 from nbagent.frames import Filters, run_filter
-from nbagent.store import FORMATS, Query, RunFilter, list_messages, list_picked, pick_runs, write_table
+from nbagent.store import FORMATS, Query, RunFilter, list_chosen, list_messages, write_table
 
 TABLES = ("runs", "model_calls", "tool_calls", "messages")
 
@@ -58,9 +58,7 @@ def export_runs(
 
 def _query(table: str, selected: RunFilter) -> Query:
     if table == "runs":
-        store = runtime.current().store
-        picked = store.arrays(*pick_runs(selected, None))["run_id"].tolist()
-        sql, params = list_picked(picked)
+        sql, params = list_chosen(selected)
         return f"select * exclude (row_key_json) from ({sql})", params  # noqa: S608 - text of ours alone
     if table == "messages":
         return list_messages(selected)

@@ -93,6 +93,7 @@ from nbagent.store.duckdb.read.cached_answers import (
     recordings_of,
 )
 from nbagent.store.duckdb.read.listings import (
+    list_chosen,
     list_family,
     list_messages,
     list_picked,
@@ -185,6 +186,7 @@ __all__ = [
     "import_recordings",
     "is_alive",
     "last_of_each",
+    "list_chosen",
     "list_family",
     "list_messages",
     "list_picked",

@@ -13,7 +13,7 @@ from nbagent.store.duckdb.read.metrics_sql import CALL_TOKENS, ESTIMATES, Query,
 # `{these}` are the ids as plain values, where they are few: DuckDB then finds the rows by its index and zone maps
 _PICK = """select l.run_id from launches l where {where} order by l.created_at desc, l.run_id desc limit ?"""
 _RUNS = """
-with recursive {told}, below as (
+with recursive {chosen}{told}, below as (
     select run_id as top, run_id from launches
     where run_id in ({these}) and run_id in (select parent_run_id from launches)
     union all
@@ -33,13 +33,19 @@ with recursive {told}, below as (
     select top as run_id, count(*) as model_calls, sum(c.total_tokens)::bigint as total_tokens,
            sum(c.cost_usd) as cost_usd, count(c.cost_usd) / count(*) as cost_known
     from below join model_calls c using (run_id) where run_id not in (select run_id from copies) group by 1
+), facts as (  -- of what was told at launch: read in one go, and not carried through the joins
+    select run_id, details ->> {paths} as fact, details -> '$.row_key' as row_key_json
+    from launches where run_id in ({these})
+), times as (
+    select run_id, work_s as duration_s, queued_s, paused_s from told
 ), paid as (
     select * from own where run_id not in (select run_id from copies)
     union all by name
     select run_id, 0 as model_calls, {zeros}, 0 as cost_usd from copies where run_id in ({these})
 )
-select r.* exclude (paused_s, model_settings, output_schema, spec, traceback, owner, heartbeat_at, last_sequence_number),
-       told.details -> '$.row_key' as row_key_json, told.work_s as duration_s, told.queued_s, told.paused_s,
+select r.* exclude (paused_s, model_settings, output_schema, spec, traceback, owner, heartbeat_at, last_sequence_number,
+                    {facts}),
+       {told_facts}, facts.row_key_json, times.duration_s, times.queued_s, times.paused_s,
        coalesce(paid.model_calls, 0) as model_calls,
        case when r.cached_from is null then coalesce(tools.tool_calls, 0) else 0 end as tool_calls,
        paid.* exclude (run_id, model_calls),
@@ -47,11 +53,16 @@ select r.* exclude (paused_s, model_settings, output_schema, spec, traceback, ow
        if(team.run_id is null, paid.total_tokens, team.total_tokens) as team_total_tokens,
        if(team.run_id is null, paid.cost_usd, team.cost_usd) as team_cost_usd,
        if(team.run_id is null, paid.cost_known, team.cost_known) as team_cost_known
-from runs r join told using (run_id)
+from runs r join times using (run_id) join facts using (run_id)
 left join paid using (run_id) left join tools using (run_id) left join team using (run_id)
 where r.run_id in ({these})
 order by r.created_at, r.run_id"""
 _FEW = 2000
+# columns of `runs` that are parts of `details`, and their types where they are not text
+_FACTS = {
+    "row_key": "", "cell_id": "", "provider": "", "model": "", "mode_requested": "", "prompt": "", "tags": "::json",
+    "forked_from": "", "forked_step": "::integer",
+}  # fmt: skip
 
 _FAMILY = """with recursive family as (
     select run_id from launches where run_id in (select unnest(?::varchar[]))
@@ -92,14 +103,30 @@ def list_picked(run_ids: Sequence[str]) -> Query:
     """Runs, oldest first, each with its own counts and its team's."""
     few = len(run_ids) <= _FEW
     these = ", ".join(f"${number}" for number in range(1, len(run_ids) + 1)) if few else "select unnest($1)"
-    sql = _RUNS.format(
-        these=these or "null",
-        told=told("l.run_id in ({these})".format(these=these or "null")),
+    return _list("", these or "null"), list(run_ids) if few else [list(run_ids)]
+
+
+def list_chosen(chosen: RunFilter) -> Query:
+    """All runs that are chosen, as `list_picked` gives them."""
+    where, params = chosen.where()
+    part = f"chosen as materialized (select l.run_id from launches l where {where}), "  # noqa: S608 - text of ours alone
+    return _list(part, "select run_id from chosen"), params
+
+
+def _list(chosen: str, these: str) -> str:
+    return _RUNS.format(
+        chosen=chosen,
+        these=these,
+        told=told(f"l.run_id in ({these})"),
         tokens=CALL_TOKENS,
         estimates=ESTIMATES,
+        paths="[" + ", ".join(f"'$.{name}'" for name in _FACTS) + "]",
+        facts=", ".join(_FACTS),
+        told_facts=", ".join(
+            f"facts.fact[{n}]{kind} as {name}" for n, (name, kind) in enumerate(_FACTS.items(), 1)
+        ),
         zeros=", ".join(f"0 as {name}" for name in TOKEN_FIELDS),  # a copy is known to have cost nothing
     )
-    return sql, list(run_ids) if few else [list(run_ids)]
 
 
 def list_steps(run_ids: Sequence[str], *, members: bool) -> Query:
