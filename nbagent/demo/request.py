@@ -173,13 +173,14 @@ def split_pieces(text: str) -> list[str]:
 def usage(request: Request, reply: Reply) -> tuple[int, int]:
     """Count the input's tokens (messages, tool calls, tools on offer, schema) and the output's."""
     asked = sum(_size(message) + _PER_MESSAGE for message in request.messages)
-    offered = [*request.tools, *([request.schema] if request.schema else [])]
-    return asked + sum(count_tokens(orjson.dumps(part).decode()) for part in offered), _size(reply)
+    asked += sum(count_tokens(f"{tool['name']} {tool['description']}") for tool in request.tools)
+    parts = [tool["parameters"] for tool in request.tools] + [request.schema]
+    return asked + sum(count_tokens(orjson.dumps(part).decode()) for part in parts if part), _size(reply)
 
 
 def _size(said: Message | Reply) -> int:
-    calls = (f"{call.name} {call.arguments}" for call in said.tool_calls)
-    return count_tokens(said.text) + sum(map(count_tokens, calls))
+    texts = (text for call in said.tool_calls for text in (call.name, call.arguments))
+    return count_tokens(said.text) + sum(map(count_tokens, texts))
 
 
 class ToolResult(NamedTuple):

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nbagent.batch import Batch, RowResult, get
-from nbagent.core import check_count
+from nbagent.core import check_count, run_in_daemon_thread
 from nbagent.errors import ConfigurationError
 from nbagent.evaluation.cases import Expected, expected_values, table_of
 from nbagent.evaluation.contenders import contenders_of
@@ -127,7 +128,9 @@ class Evaluation:
         for contender in self._contenders.values():
             await contender.batch
             for name, judge in self._judges.items():
-                contender.judged[name] = await asyncio.to_thread(self._launch_judge, contender, judge)
+                contender.judged[name] = await run_in_daemon_thread(
+                    partial(self._launch_judge, contender, judge)
+                )
         for contender in self._contenders.values():
             for _, batch in contender.judged.values():
                 await batch
