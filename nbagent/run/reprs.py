@@ -7,12 +7,12 @@ are left out, long values are cut, functions and classes are their names.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from html import escape
 from typing import Any, get_origin
 
-from nbagent.core import one_line, printable
+from nbagent.core import masked_fields, one_line, printable
 
 CHARS, MOST = 60, 6
 _MODULES = re.compile(r"\b(?:[a-z_]\w*\.)+(?=[A-Z])")  # before the names of classes
@@ -62,6 +62,8 @@ def short(value: Any) -> str:
         return one_line(printable(name), CHARS)
     if is_dataclass(value):
         return short_repr(type(value).__name__, told_fields(value))
+    if isinstance(value, Mapping):
+        value = masked_fields(value)  # what in it is a secret is nobody's to read
     try:
         text = _MODULES.sub("", repr(value)) if get_origin(value) is not None else repr(value)
     except Exception as error:  # noqa: BLE001 - the user's own class

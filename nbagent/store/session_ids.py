@@ -60,6 +60,9 @@ class SessionIds:
         self._read_to = 0
         self._known: dict[bytes, int] = {}
         self._joined: set[bytes] = set()  # sessions of others in which we have launched, too
+        self._began: dict[
+            bytes, bool
+        ] = {}  # of lines of ours just read: whether each was its session's first
         self._loaded = False  # what was launched before the file began is among them
         self.is_wanted = False  # somebody asks, and `load` has not been called yet
 
@@ -81,6 +84,8 @@ class SessionIds:
                 return Standing.UNKNOWN
             self.is_wanted |= not self._loaded
             now = self._known.get(key)
+            if before is None and self._began.pop(key, False) and now != _RECORDED and self._loaded:
+                return Standing.FIRST  # whoever has followed meanwhile
             if now == _OTHERS:
                 return Standing.FOLLOWS
             if now != _OURS or not self._loaded:
@@ -181,6 +186,7 @@ class SessionIds:
                 if key == _CHANGED:
                     self._known = dict.fromkeys(self._known, _RECORDED)
                 elif lines[at + 8 : at + LINE] == self._token:
+                    self._began[key] = key not in self._known
                     self._known.setdefault(key, _OURS)
                 elif self._known.get(key) != _RECORDED:
                     self._known[key] = _OTHERS

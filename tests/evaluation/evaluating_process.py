@@ -1,6 +1,6 @@
 """A program that evaluates until it is killed: `python -m tests.evaluation.evaluating_process URL CASES`, with NBAGENT_STORE set.
 
-It prints how many answers are there, again and again, then `end`.
+It prints the number of each case whose answer it was given.
 """
 
 from __future__ import annotations
@@ -22,6 +22,5 @@ def evaluation(url: str, cases: int) -> nb.Evaluation:
 if __name__ == "__main__":
     found = evaluation(sys.argv[1], int(sys.argv[2]))
     (batch,) = found.batches.values()
-    for done, _ in enumerate(batch, 1):
-        print(done, flush=True)
-    print("end", flush=True)
+    for result in batch:
+        print(result.index, flush=True)

@@ -30,7 +30,9 @@ class MessagesFront:
         self._over = asyncio.Event()
         started = threading.Event()
         self._thread = threading.Thread(
-            target=lambda: self._loop.run_until_complete(self._serve(started)), daemon=True
+            target=lambda: self._loop.run_until_complete(self._serve(started)),
+            name="scripted provider of messages",
+            daemon=True,
         )
         self._thread.start()
         started.wait()

@@ -39,7 +39,10 @@ def test_processes_that_take_turns_lose_nothing(path: Path, guard: str) -> None:
 
 
 def test_eight_processes_share_one_file(path: Path) -> None:
-    """Eight processes that launch and finish at the same time lose no row and number no turn twice."""
+    """Eight processes that launch and finish at the same time lose no row and number no turn twice.
+
+    The first place may stay free: of a record that is just begun nobody knows yet that he is the first in a session.
+    """
     with contextlib.ExitStack() as stack:
         children = [stack.enter_context(child(path)) for _ in range(8)]
         for number, one in enumerate(children):
@@ -47,7 +50,7 @@ def test_eight_processes_share_one_file(path: Path) -> None:
         assert [len(one.answer()) for one in children] == [4] * 8
     store = Store(path)
     (row,) = store.read("select count(*) as n, count(distinct turn) as turns, max(turn) as top from runs")
-    assert row == {"n": 32, "turns": 32, "top": 32}
+    assert row in [{"n": 32, "turns": 32, "top": top} for top in (32, 33)]
     assert store.read("select distinct status from runs") == [{"status": "completed"}]
     store.close()
 

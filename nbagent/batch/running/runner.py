@@ -249,6 +249,9 @@ class BatchRunner:
 
     @property
     def _may_launch(self) -> bool:
+        bounded = self.limits.max_cost_usd is not None or self.limits.max_tokens is not None
+        if bounded and len(self._running) >= self.limits.max_concurrency:
+            return False  # rows that wait after a refusal will cost something yet: nobody takes their places
         return (
             self._slots.may_launch(len(self._running))
             and self._uncommitted < UNCOMMITTED_MOST

@@ -58,6 +58,8 @@ class LaunchLog:
             isinstance(write, AppendRows) and write.attempt == 0
         ):
             self._session_ids.changed()
+            if isinstance(write, AppendRows) and write.session_id is not None:
+                self._session_ids.minted(write.session_id)  # nobody is first in it
         return write, standing
 
     def into_log(self, write: Launch, standing: Standing) -> tuple[JournaledLaunch | None, LaunchResult]:
