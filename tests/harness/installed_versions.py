@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib.metadata import distribution, metadata, version
+from importlib.metadata import distribution, version
 
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -17,14 +17,21 @@ NAME = "nbagent-jupyter"
 
 
 def promised() -> Iterator[Requirement]:
-    """Give each library that the project or one of its extras names for this platform and Python."""
-    extras = ["", *(metadata(NAME).get_all("Provides-Extra") or ())]
-    for line in distribution(NAME).requires or ():
-        requirement = Requirement(line)
-        marker = requirement.marker
-        here = marker is None or any(marker.evaluate({"extra": extra}) for extra in extras)
-        if here and requirement.name != NAME:
-            yield requirement
+    """Give each library that the tests' extra, and those that it takes in, names for this platform and Python."""
+    requirements = [Requirement(line) for line in distribution(NAME).requires or ()]
+    extras = {"", "test"}
+    while True:
+        here = [one for one in requirements if _is_meant(one, extras)]
+        more = {extra for one in here if one.name == NAME for extra in one.extras} - extras
+        if not more:
+            yield from (one for one in here if one.name != NAME)
+            return
+        extras |= more
+
+
+def _is_meant(requirement: Requirement, extras: set[str]) -> bool:
+    marker = requirement.marker
+    return marker is None or any(marker.evaluate({"extra": extra}) for extra in extras)
 
 
 def floor_of(requirement: Requirement) -> Version | None:
