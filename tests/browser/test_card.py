@@ -65,7 +65,7 @@ def hostile(run_id, *events):
     for event in (RunStarted(started_at=now), TextAdded(HOSTILE, step=1), NoticeGiven(text=HOSTILE),
                   ToolCallStarted(step=1, request=request, started_at=now), *events):
         record.apply(event)
-    live = SimpleNamespace(record=record, lost=False, store=current().store)
+    live = SimpleNamespace(record=record, lost=False, store=current().store, holders=[])
     run = Run(run_id, "s", runtime=current(), live=live)
     show_card(run)
     return run

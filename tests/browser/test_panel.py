@@ -78,7 +78,7 @@ def answer(run_id, content, **launch):
     for event in (RunStarted(started_at=now), TextAdded(text, step=1),
                   RunFinished(stop_reason="end", content=content, output_valid=not text, finished_at=now)):
         record.apply(event)
-    live = SimpleNamespace(record=record, lost=False, store=current().store)
+    live = SimpleNamespace(record=record, lost=False, store=current().store, holders=[])
     show_card(Run(run_id, "s", runtime=current(), live=live))
 answer("markdown", "\\n\\n".join([*MARKDOWN, HOSTILE, "[a](javascript:window.pwned=1)", "| a |\\n|---|\\n| " + "W" * 3000 + " |"]))
 schema = OutputSchema.of({"type": "object"})
