@@ -12,6 +12,8 @@ import pytest
 import nbagent as nb
 from nbagent import Agent, ConfigurationError, Limits, OpenAIChat, RunStatus, Session
 from nbagent.events import Message
+from nbagent.runtime import current
+from nbagent.store import ForgetRuns
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Drop, error
@@ -243,3 +245,18 @@ def test_a_message_with_everything_survives() -> None:
     assert told.content == "190"
     carried = [{k: v for k, v in one.items() if k != "run_id"} for one in session.to_dict()["messages"]]
     assert carried == [everything, answer]
+
+
+def test_what_is_deleted_elsewhere_takes_nothing_from_a_conversation(
+    agent: Agent, provider: ScriptedProvider
+) -> None:
+    """After a delete sessions are read anew: a run sees all that was said, and no turn is given twice."""
+    provider.otherwise(text_reply("yes"))
+    for prompt in ("One", "Two"):
+        agent.run(prompt, session="kept")
+    other = agent.start("Other")
+    other.result(timeout=60)
+    current().store.write(ForgetRuns((other.run_id,)), "deleting", timeout_s=60)
+    agent.run("Three", session="kept")
+    assert said(provider.bodies[-1]) == ["One", "yes", "Two", "yes", "Three"]
+    assert sorted(nb.runs(session="kept", columns="all")["turn"]) == [1, 2, 3]

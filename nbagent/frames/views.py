@@ -7,6 +7,7 @@ shown as pandas shows it. Caller's thread; imported with the first frame, as pan
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from html import escape
@@ -159,14 +160,21 @@ def _table(small: pd.DataFrame) -> str:
     return f"<table><thead>{line('th', '', small.columns)}</thead><tbody>{body}</tbody></table>"
 
 
+def _made(data: Any = None, *args: Any, **options: Any) -> ViewedFrame:
+    """Make what pandas has made of a view into one; before its release 3 it hands over its own blocks."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Passing a BlockManager", DeprecationWarning)
+        return ViewedFrame(data, *args, **options)
+
+
 class ViewedFrame(pd.DataFrame):
     """A DataFrame that shows a few of its columns as a person reads them."""
 
     _newest_first = False  # how it is shown; rows that pandas has chosen or ordered are shown as they are
 
     @property
-    def _constructor(self) -> type[ViewedFrame]:
-        return ViewedFrame
+    def _constructor(self) -> Any:
+        return _made
 
     def __reduce_ex__(self, _protocol: Any) -> Any:
         """Be stored as a plain frame: who reads it need not have nbagent."""

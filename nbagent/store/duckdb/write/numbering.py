@@ -40,6 +40,9 @@ def number_launches(
     con: DuckDBPyConnection, writes: Sequence[Write], memory: KnownState, turns: dict[str, int]
 ) -> dict[str, int]:
     """The turn of each launch that has none, by run id; the highest of their sessions go into `turns`."""
+    for session_id, turn in _given(writes):  # also where nobody asks for a number now: somebody may later
+        if session_id in memory.last_turn:
+            memory.numbered(session_id, turn)
     found = [one for one in (_unnumbered(write, memory.owner) for write in writes) if one is not None]
     if not found:
         return {}
