@@ -190,6 +190,7 @@ def test_opened_without_its_kernel_it_shows_everything(saved: Saved, front_end: 
     """JupyterLab and Notebook 7 show each output as it was: no error line, no broken word, in light and dark."""
     server = saved.lab.server
     context = saved.lab.browser.new_context(viewport={"width": 1000, "height": 3200})
+    context.set_default_timeout(120_000)  # the first page of a front end takes its time on a busy machine
     page = context.new_page()
     try:
         page.goto(f"http://127.0.0.1:{server.port}/{front_end}/{saved.path}?token={server.token}")
