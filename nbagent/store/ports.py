@@ -1,7 +1,7 @@
 """What the files of this room need of a store, as Protocols: read functions take a `Reader`, not the `Store`.
 
-`Store` is all of them but `Flushable` at once. Another database's store that offers `Reader` in its SQL, or functions of its own in
-place of `duckdb/read/`, can stand beside `duckdb/`.
+`Store` is all of them at once but `Flushable`, which the writer is. Another database's store that offers `Reader` in
+its SQL, or functions of its own in place of `duckdb/read/`, can stand beside `duckdb/`.
 """
 
 from __future__ import annotations

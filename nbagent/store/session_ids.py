@@ -5,7 +5,8 @@ each, the session's hash and the process's token. It needs no sync: what was lau
 database, which is asked once (`load`), and the file is begun anew by whoever finds that nobody has it (each holds a
 shared lock of it). The order of the lines is the order of the launches: who is first in a session that the database
 does not know has it to himself until another's line follows. A line without a hash says that somebody has changed
-what sessions hold, by deleting, resuming or carrying over: then nobody knows a session without reading it.
+what sessions hold, by deleting or resuming: then nobody knows a session without reading it. Of a session into which
+messages were carried over a line says so.
 
 Where files cannot be locked together, no session is known to be new. Any thread; nothing here waits.
 """
@@ -29,6 +30,8 @@ MOST_KNOWN = 100_000  # ids that are kept in memory; a record with more is read 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | OPEN_FLAGS | getattr(os, "O_NONBLOCK", 0)
 _TRIES = 20  # each is lost only to somebody who has just begun the file anew
 _CHANGED = bytes(8)  # in place of a hash
+_NOBODY = bytes(8)  # in place of a token: a session that is made for one run
+_CARRIED = b"\xff" * 8  # in place of a token: messages that no run of this record has left
 
 
 class Standing(Enum):
@@ -40,9 +43,9 @@ class Standing(Enum):
     UNKNOWN = "unknown"  # the database may know of earlier ones
 
 
-_OURS, _OTHERS, _RECORDED = range(
-    3
-)  # all its lines are ours, or another's was first or followed; or the database has it
+# all of a session's lines are ours; ours was the first; another's was; or it has to be read whoever began it
+_OURS, _FOLLOWED, _OTHERS, _RECORDED = range(4)
+_BEGUN_HERE = (_OURS, _FOLLOWED)
 
 
 class SessionIds:
@@ -60,9 +63,6 @@ class SessionIds:
         self._read_to = 0
         self._known: dict[bytes, int] = {}
         self._joined: set[bytes] = set()  # sessions of others in which we have launched, too
-        self._began: dict[
-            bytes, bool
-        ] = {}  # of lines of ours just read: whether each was its session's first
         self._loaded = False  # what was launched before the file began is among them
         self.is_wanted = False  # somebody asks, and `load` has not been called yet
 
@@ -74,7 +74,7 @@ class SessionIds:
                 self._open()
                 self._read()
                 before = self._known.get(key)
-                if before != _OURS and key not in self._joined:
+                if before not in _BEGUN_HERE and key not in self._joined:
                     self._write(key)
                     if before is not None:
                         self._joined.add(key)
@@ -84,13 +84,11 @@ class SessionIds:
                 return Standing.UNKNOWN
             self.is_wanted |= not self._loaded
             now = self._known.get(key)
-            if before is None and self._began.pop(key, False) and now != _RECORDED and self._loaded:
-                return Standing.FIRST  # whoever has followed meanwhile
-            if now == _OTHERS:
+            if before is None and now in _BEGUN_HERE:  # whoever has followed meanwhile
+                return Standing.FIRST if self._loaded else Standing.UNKNOWN
+            if now in (_FOLLOWED, _OTHERS):
                 return Standing.FOLLOWS
-            if now != _OURS or not self._loaded:
-                return Standing.UNKNOWN
-            return Standing.FIRST if before is None else Standing.ALONE
+            return Standing.ALONE if now == _OURS and self._loaded else Standing.UNKNOWN
 
     def is_alone(self, session_id: str) -> bool:
         """Whether still nobody else has launched in a session that this process has begun."""
@@ -102,17 +100,21 @@ class SessionIds:
 
     def minted(self, session_id: str) -> None:
         """Write down a session that is made for one run: who goes on with it has to read it."""
-        self._note(_key(session_id))
+        self._note(_key(session_id), _NOBODY)
+
+    def carried(self, session_id: str) -> None:
+        """Write down that messages are put into a session: whoever launches in it has to read them."""
+        self._note(_key(session_id), _CARRIED)
 
     def changed(self) -> None:
         """Write down that what sessions hold is changed otherwise than by launches in them."""
-        self._note(_CHANGED)
+        self._note(_CHANGED, _NOBODY)
 
-    def _note(self, key: bytes) -> None:
+    def _note(self, key: bytes, token: bytes) -> None:
         with self._lock:
             try:
                 self._open()
-                os.write(self._fd or 0, key + bytes(8))
+                os.write(self._fd or 0, key + token)
             except OSError:
                 self._close()
 
@@ -156,9 +158,8 @@ class SessionIds:
         for _ in range(_TRIES):
             fd = open_file(self._path, _FLAGS, self._database)
             try:
-                if try_lock(
-                    fd
-                ):  # nobody has it: what is in it is in the database, or in journals of dead processes
+                # where nobody has it, what is in it is in the database, or in journals of dead processes
+                if try_lock(fd):
                     if _is_at(fd, self._path):
                         os.ftruncate(fd, 0)
                     unlock(fd)
@@ -182,16 +183,20 @@ class SessionIds:
         if size - self._read_to >= LINE:
             lines = os.pread(self._fd, size - self._read_to, self._read_to)
             for at in range(0, len(lines) - LINE + 1, LINE):
-                key = lines[at : at + 8]
-                if key == _CHANGED:
-                    self._known = dict.fromkeys(self._known, _RECORDED)
-                elif lines[at + 8 : at + LINE] == self._token:
-                    self._began[key] = key not in self._known
-                    self._known.setdefault(key, _OURS)
-                elif self._known.get(key) != _RECORDED:
-                    self._known[key] = _OTHERS
+                self._take_in(lines[at : at + 8], lines[at + 8 : at + LINE])
                 self._read_to += LINE
         return _is_at(self._fd, self._path)
+
+    def _take_in(self, key: bytes, token: bytes) -> None:
+        known = self._known.get(key)
+        if key == _CHANGED:
+            self._known = dict.fromkeys(self._known, _RECORDED)
+        elif token == _CARRIED:
+            self._known[key] = _RECORDED
+        elif token == self._token:
+            self._known.setdefault(key, _OURS)
+        elif known != _RECORDED:
+            self._known[key] = _FOLLOWED if known in _BEGUN_HERE else _OTHERS
 
     def _close(self) -> None:
         fd = self._fd

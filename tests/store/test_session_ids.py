@@ -77,7 +77,7 @@ def test_before_the_record_was_looked_at_nothing_is_new(database: Path) -> None:
 
 @pytest.mark.parametrize("who", ["this process", "another process"])
 def test_after_a_change_by_other_means_a_session_is_read(ids: SessionIds, database: Path, who: str) -> None:
-    """A delete, a resume or messages carried over: nobody knows any more what a session holds; new ones are new."""
+    """A delete or a resume: nobody knows any more what a session holds; new ones are new."""
     assert ids.launched("s") is FIRST
     other = loaded(database)
     (ids if who == "this process" else other).changed()
@@ -85,6 +85,19 @@ def test_after_a_change_by_other_means_a_session_is_read(ids: SessionIds, databa
     assert ids.launched("s") is UNKNOWN
     assert ids.launched("t") is FIRST
     other.close()
+
+
+@pytest.mark.parametrize("who", ["this process", "another process"])
+def test_a_session_that_messages_were_carried_into_is_read(ids: SessionIds, database: Path, who: str) -> None:
+    """Nobody is first in it, or alone any more; all other sessions stay what they were."""
+    assert [ids.launched(one) for one in ("begun", "other")] == [FIRST, FIRST]
+    another = loaded(database)
+    for session_id in ("begun", "never launched in"):
+        (ids if who == "this process" else another).carried(session_id)
+        assert not ids.is_alone(session_id)
+        assert [one.launched(session_id) for one in (ids, another, ids)] == [UNKNOWN] * 3
+    assert ids.launched("other") is ALONE
+    another.close()
 
 
 def test_the_file_goes_with_the_last_who_has_it(ids: SessionIds, database: Path) -> None:

@@ -249,14 +249,11 @@ class BatchRunner:
 
     @property
     def _may_launch(self) -> bool:
-        bounded = self.limits.max_cost_usd is not None or self.limits.max_tokens is not None
-        if bounded and len(self._running) >= self.limits.max_concurrency:
-            return False  # rows that wait after a refusal will cost something yet: nobody takes their places
-        return (
-            self._slots.may_launch(len(self._running))
-            and self._uncommitted < UNCOMMITTED_MOST
-            and self.budget.may_ask(len(self._running))
-        )
+        unfinished, limits = len(self._running), self.limits
+        # rows that wait after a refusal will cost something yet: where that is bounded, nobody takes their places
+        bounded = limits.max_cost_usd is not None or limits.max_tokens is not None
+        room = unfinished < limits.max_concurrency if bounded else self._slots.may_launch(unfinished)
+        return room and self._uncommitted < UNCOMMITTED_MOST and self.budget.may_ask(unfinished)
 
     def _launch_ready(self) -> None:
         if self._single_launcher.must_stop:

@@ -221,7 +221,7 @@ class RunGate:
         """Called after a failed try; return a delay in seconds, None for the run's own retry policy."""
         assert self._call is not None, "a slot was held"
         if not self._tries:
-            self._tries, self._since_s = 0, _now_s()
+            self._since_s = _now_s()
         self._tries += 1
         return self.limiter.refused(self._call, error, tries=self._tries, since_s=self._since_s)
 

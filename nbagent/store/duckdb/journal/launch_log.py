@@ -54,12 +54,10 @@ class LaunchLog:
                 self._session_ids.minted(row["session_id"])
             if standing is Standing.FOLLOWS:
                 write = replace(write, follows=True)
-        elif isinstance(write, ForgetRuns | NewAttempt) or (
-            isinstance(write, AppendRows) and write.attempt == 0
-        ):
+        elif isinstance(write, ForgetRuns | NewAttempt):
             self._session_ids.changed()
-            if isinstance(write, AppendRows) and write.session_id is not None:
-                self._session_ids.minted(write.session_id)  # nobody is first in it
+        elif isinstance(write, AppendRows) and write.attempt == 0 and write.session_id is not None:
+            self._session_ids.carried(write.session_id)
         return write, standing
 
     def into_log(self, write: Launch, standing: Standing) -> tuple[JournaledLaunch | None, LaunchResult]:
