@@ -22,6 +22,8 @@ from nbagent.core.argument_checks import (
     explains_keywords,
     is_awaited,
     is_number,
+    plain_number,
+    unwrapped,
 )
 from nbagent.core.clock import seconds_between, utc_now, uuid7
 from nbagent.core.console import in_notebook, say, say_once
@@ -128,6 +130,7 @@ __all__ = [
     "message_limit",
     "one_line",
     "other_origin",
+    "plain_number",
     "printable",
     "redirected_to",
     "remember",
@@ -144,6 +147,7 @@ __all__ = [
     "truncate",
     "truncate_end",
     "unpacked",
+    "unwrapped",
     "utc_now",
     "utf8_safe",
     "uuid7",

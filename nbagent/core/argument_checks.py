@@ -11,6 +11,8 @@ import inspect
 import opcode
 import os
 from collections.abc import Callable, Mapping
+from decimal import Decimal
+from math import isfinite
 from numbers import Integral, Real
 from types import FrameType
 from typing import Any, TypeVar
@@ -75,6 +77,19 @@ _ELSEWHERE = {
 def is_number(value: Any, at_least: float) -> bool:
     """Say whether this can bound anything: NaN is less than nothing, and a bool is no number here."""
     return not isinstance(value, bool) and isinstance(value, Real) and bool(value >= at_least)  # type: ignore[operator]
+
+
+def unwrapped(value: Any) -> Any:
+    """Return a scalar of numpy, or an array of no dimension, as Python's; all else as it is."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
+
+
+def plain_number(value: Any) -> bool | float | None:
+    """Return a bool, or a finite number as a float, whoever made it; None for all else."""
+    value = unwrapped(value)
+    if isinstance(value, bool):
+        return value
+    return float(value) if isinstance(value, Real | Decimal) and isfinite(value) else None
 
 
 def check_seconds(name: str, value: Any) -> None:

@@ -7,6 +7,7 @@ evaluation.py  `evaluate` and `Evaluation`, what a user holds
 staleness.py   which runs would be asked something else today
 scorers.py     exact, contains, regex, within: from an answer to a score
 judging.py     a model as a scorer: its own batch, its costs apart
+columns.py     the columns of its frame that are no scores
 cases.py       cases and expected values from tables, CSV files and past runs
 scoring.py     an answer to its scores, whatever a scorer raises
 summary.py     means with intervals, regressions        intervals.py  Wilson and the bootstrap

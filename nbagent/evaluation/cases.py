@@ -56,11 +56,13 @@ def expected_values(expected: Any, table: pd.DataFrame, rows: Sequence[Mapping[A
     Raises:
         ConfigurationError: there is no such column, or not a value for each case.
     """
+    from pandas.api.types import is_hashable
+
     if expected is None:
         expected = "expected" if "expected" in table.columns else lambda row: None  # noqa: ARG005
     if callable(expected):
         return [expected(row) for row in rows]
-    if isinstance(expected, str) or expected in list(table.columns):
+    if isinstance(expected, str) or (is_hashable(expected) and expected in table.columns):
         if expected not in table.columns:
             near = did_you_mean(str(expected), [str(name) for name in table.columns])
             raise UnknownOptionError(

@@ -16,6 +16,7 @@ from nbagent.batch import Batch, RowResult, get
 from nbagent.core import check_count, run_in_daemon_thread
 from nbagent.errors import ConfigurationError
 from nbagent.evaluation.cases import Expected, expected_values, table_of
+from nbagent.evaluation.columns import COLUMNS, LAST
 from nbagent.evaluation.contenders import contenders_of
 from nbagent.evaluation.judging import Judge, shown
 from nbagent.evaluation.scorers import exact
@@ -172,16 +173,16 @@ class Evaluation:
         import pandas as pd
 
         rows = [row for name, one in self._contenders.items() for row in self._rows_of(name, one)]
-        names = dict.fromkeys(name for row in rows for name in row if name not in _LAST)
-        frame = pd.DataFrame(rows, columns=[*names, *_LAST])
+        names = dict.fromkeys(name for row in rows for name in row if name not in LAST)
+        frame = pd.DataFrame(rows, columns=[*names, *LAST])
         frame["answer"] = pd.Series([row["answer"] for row in rows], dtype=object)  # None stays None
-        for name in [name for name in frame.columns if name not in _TYPES]:
+        for name in [name for name in frame.columns if name not in COLUMNS]:
             values = frame[name].dropna()
             if len(values) and all(isinstance(one, bool) for one in values):
                 frame[name] = frame[name].astype("boolean")
             elif len(values) and all(isinstance(one, bool | float) for one in values):
                 frame[name] = frame[name].astype("Float64")
-        return frame.astype({name: kind for name, kind in _TYPES.items() if kind is not None})
+        return frame.astype({name: kind for name, kind in COLUMNS.items() if kind is not None})
 
     def _rows_of(self, name: str, contender: _Contender) -> list[dict[str, Any]]:
         results = contender.batch.row_results()
@@ -262,14 +263,6 @@ class Evaluation:
         parts = "; ".join(f"{name}: {batch.progress}" for name, batch in self.batches.items())
         judged = " (judged)" if self._judges and self.done() else ""
         return f"<Evaluation of {len(self._cases.rows)} cases{judged}: {parts}>"
-
-
-_LAST = ("status", "error", "score_error", "cost_usd", "judge_cost_usd", "duration_s", "run_id")
-_TYPES: dict[str, str | None] = {
-    "contender": "category", "case": None, "repeat": "Int64", "expected": None, "answer": None,
-    "status": "category", "error": "string", "score_error": "string", "cost_usd": "Float64",
-    "judge_cost_usd": "Float64", "duration_s": "Float64", "run_id": "string",
-}  # fmt: skip
 
 
 def evaluate(

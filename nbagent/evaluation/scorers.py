@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from nbagent.core import unwrapped
 from nbagent.errors import ConfigurationError
 from nbagent.schemas import fields_of
 
@@ -123,8 +124,7 @@ def _plain(value: Any) -> Any:
         return {name: _plain(one) for name, one in fields.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
-    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        value = value.item()  # numpy's scalars
+    value = unwrapped(value)
     if hasattr(value, "value") and hasattr(value, "name") and not isinstance(value, str):
         value = value.value  # an enum's member
     return value.strip() if isinstance(value, str) else value

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nbagent.core import plain_number
 from nbagent.errors import ConfigurationError
+from nbagent.evaluation.columns import COLUMNS
 from nbagent.evaluation.judging import Judge
 
 
@@ -24,7 +24,7 @@ def named_scorers(given: Any) -> dict[str, Any]:
     """Give scorers by their names: a mapping's own, else the functions'; equal names are told apart by a number.
 
     Raises:
-        ConfigurationError: one cannot be called.
+        ConfigurationError: one cannot be called, or has the name of another column.
     """
     if isinstance(given, Mapping):
         named = {str(name): one for name, one in given.items()}
@@ -40,6 +40,11 @@ def named_scorers(given: Any) -> dict[str, Any]:
             raise ConfigurationError(
                 f"the scorer {name!r} is {one!r:.80}",
                 "give functions of (answer, expected, row), or nb.judge",
+            )
+        if name in COLUMNS:
+            raise ConfigurationError(
+                f"a scorer has the name {name!r}, which is a column of its own",
+                'name it otherwise, as in scorers={"my_score": f}',
             )
     return named
 
@@ -62,19 +67,8 @@ def score(
             else {name: given}
         )
         for part, one in parts.items():
-            if (value := _score_of(one)) is None:
+            if (value := plain_number(one)) is None:
                 errors.append(f"{part}: {one!r:.80} is no score")
             else:
                 scores[part] = value
     return Scored(scores, "; ".join(errors) or None)
-
-
-def _score_of(given: Any) -> bool | float | None:
-    """Give a bool or a finite float; None for what is neither."""
-    if hasattr(given, "item") and getattr(given, "ndim", None) == 0:
-        given = given.item()  # numpy's scalars
-    if isinstance(given, bool):
-        return given
-    if isinstance(given, numbers.Real) and math.isfinite(given):
-        return float(given)
-    return None

@@ -136,15 +136,15 @@ def _agent(
 def _parts(data: Mapping[str, Any], spec: AgentSpec) -> Iterator[str]:
     now = spec.to_data()
     for part in ("instructions", "settings", "mode", "history_runs"):
-        if load_json_of(now.get(part)) != load_json_of(data.get(part)):
+        if _as_stored(now.get(part)) != _as_stored(data.get(part)):
             yield part
 
 
-def load_json_of(value: Any) -> Any:
+def _as_stored(value: Any) -> Any:
     """Return data as it is when it has been stored; unset fields are left out."""
     if isinstance(value, Mapping):
-        return {str(name): load_json_of(one) for name, one in value.items() if one is not None}
-    return [load_json_of(one) for one in value] if isinstance(value, list | tuple) else value
+        return {str(name): _as_stored(one) for name, one in value.items() if one is not None}
+    return [_as_stored(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _tools(now: Mapping[str, str | None], data: Mapping[str, Any]) -> list[str]:
@@ -184,4 +184,4 @@ def _schema(data: Mapping[str, Any], names: Mapping[str, Any], own: OutputSchema
             own = OutputSchema.of(named)
         except NBAgentError:
             return ["schema"]
-    return ["schema"] if own is not None and load_json_of(own.json_schema) != load_json_of(wanted) else []
+    return ["schema"] if own is not None and _as_stored(own.json_schema) != _as_stored(wanted) else []

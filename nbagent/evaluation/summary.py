@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from nbagent.evaluation.columns import COLUMNS
 from nbagent.evaluation.intervals import Interval, bootstrap, wilson
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_NO_SCORES = frozenset(
-    {"contender", "case", "repeat", "expected", "answer", "status", "error", "score_error"}
-    | {"cost_usd", "judge_cost_usd", "duration_s", "run_id"}
-)
 
 
 def score_names(frame: pd.DataFrame) -> list[str]:
@@ -21,7 +17,7 @@ def score_names(frame: pd.DataFrame) -> list[str]:
     import pandas as pd
 
     numeric = pd.api.types.is_numeric_dtype
-    return [name for name in frame.columns if name not in _NO_SCORES and numeric(frame[name])]
+    return [name for name in frame.columns if name not in COLUMNS and numeric(frame[name])]
 
 
 def summary_of(frame: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame:

@@ -269,15 +269,15 @@ class Runtime:
 
     def retry(self, key: str, *, agent: Runnable | None = None, prompt: str | None = None) -> Run:
         """Launch the work of the run of this id or label anew, as a new run; raises as `resume`."""
-        return self.handle(self.start(*self.resumer.retry_request(key, agent=agent, prompt=prompt)))
+        return self.handle(self.retry_run(key, agent=agent, prompt=prompt))
 
     def resume_run(self, key: str, **options: Any) -> ActiveRun:
         """Begin the next attempt of a stopped run."""
         return self.resumer.resume(key, **options)
 
-    def retry_run(self, key: str, *, agent: Runnable | None = None) -> ActiveRun:
+    def retry_run(self, key: str, *, agent: Runnable | None = None, prompt: str | None = None) -> ActiveRun:
         """Launch the work of a run anew."""
-        return self.start(*self.resumer.retry_request(key, agent=agent))
+        return self.start(*self.resumer.retry_request(key, agent=agent, prompt=prompt))
 
     def fork_run(self, key: str, step: int = 0, **options: Any) -> ActiveRun:
         """Launch a run that shares the first steps of another one; see `Run.fork` for the options."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import getpass
-import math
-import numbers
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core import utc_now
+from nbagent.core import plain_number, unwrapped, utc_now
 from nbagent.errors import UnknownNameError, UnknownOptionError
 from nbagent.runtime.timeouts import COMMIT_WAIT_S
 from nbagent.store import AddScore, Store
@@ -58,12 +56,11 @@ def score_run(runtime: RuntimePort, store: Store, run_id: str, score: Score) -> 
 
 def _plain(value: Any) -> bool | float | str:
     """Give a score as the record holds it. Raises UnknownOptionError."""
-    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        value = value.item()  # numpy's scalars
-    if isinstance(value, bool | str):
+    value = unwrapped(value)
+    if isinstance(value, str):
         return value
-    if isinstance(value, numbers.Real) and math.isfinite(value):
-        return float(value)
+    if (number := plain_number(value)) is not None:
+        return number
     raise UnknownOptionError(f"a score is {value!r:.80}", "give True or False, a finite number, or a word")
 
 

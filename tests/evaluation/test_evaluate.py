@@ -125,6 +125,21 @@ def test_cases_come_as_tables_do(provider: ScriptedProvider, tmp_path: Path, cas
     assert list(found.to_frame()["exact"]) == [True, False]
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "double", CASES["double"], CASES["double"].to_numpy(), [*CASES["double"]], (*CASES["double"],),
+        lambda row: 2 * row["n"],
+    ],
+    ids=["a column", "a Series", "an array", "a list", "a tuple", "a function"],
+)  # fmt: skip
+def test_what_is_expected_comes_as_tables_do(provider: ScriptedProvider, given: Any) -> None:
+    """A column's name, a function of the row, or any sequence of values."""
+    provider.otherwise(doubles({3}))
+    found = nb.evaluate(agent_of(provider), CASES, "Double {{ row.n }}", expected=given).wait(60)
+    assert found.to_frame()["exact"].tolist() == [n != 3 for n in range(8)]
+
+
 def test_past_runs_are_cases(provider: ScriptedProvider) -> None:
     """A frame of past runs is asked again by its own prompts, and may expect its own answers."""
     agent = agent_of(provider)
@@ -224,6 +239,7 @@ def test_an_evaluation_is_awaited_followed_and_cancelled(provider: ScriptedProvi
         ({"expected": "duoble"}, "'duoble'"),
         ({"expected": [1, 2]}, "2 values for 8 cases"),
         ({"scorers": ["exact"]}, "'exact'"),
+        ({"scorers": {"answer": nb.exact}}, "'answer'"),
         ({"repeat": 0}, "repeat"),
         ({"compare_to": 5}, "cannot compare to 5"),
         ({"compare_to": pd.DataFrame({"a": [1]})}, "no columns"),

@@ -9,6 +9,9 @@ import pytest
 import nbagent as nb
 from nbagent import Agent, Limits, OpenAIChat, Team
 from nbagent.errors import ConfigurationError
+from nbagent.runtime import current
+from nbagent.store import load_stopped
+from nbagent.template import render
 from tests.provider.chat_wire import text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Wait
@@ -89,6 +92,20 @@ def test_a_prompt_at_its_beginning_replaces_and_later_is_added(
         "Only A, please.",
     ]
     assert (fork.output.prompt, len(fork.output.messages)) == ("Only A, please.", 5)
+
+
+def test_a_fork_keeps_the_template_of_the_prompt_that_it_has(
+    provider: ScriptedProvider, agent: Agent
+) -> None:
+    """What was filled in can be filled in again: the run's template with its prompt, else that of the new prompt."""
+    provider.otherwise(lambda _: text_reply("done"))
+    first = agent.start(render("About {{ n }}", {"n": 1}))
+    first.result(timeout=60)
+    forks = [first.fork(), first.fork(prompt=render("Of {{ n }}", {"n": 2})), first.fork(prompt="Plain.")]
+    for fork in forks:
+        fork.result(timeout=60)
+    kept = [load_stopped(current().store, fork.run_id) for fork in forks]
+    assert [one and one.template for one in kept] == ["About {{ n }}", "Of {{ n }}", None]
 
 
 def test_the_sessions_history_is_copied_and_goes_its_own_way(

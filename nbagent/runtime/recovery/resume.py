@@ -192,6 +192,7 @@ class Resumer:
             label=output.label,
             files=_files(output),
             tags=stopped.tags,
+            template=getattr(prompt, "template", stopped.template if prompt is None else None),
             forked=(output.run_id, step),
         )
         return resolved, request, state
