@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
@@ -48,6 +49,9 @@ _EVENTS: dict[type, str] = {
     told.ToolCallFinished: "ToolCallCompleted",
     told.ApprovalRequested: "RunPaused",
 }
+
+
+_UNUSED_BY_TOOLS = frozenset("show_result cache_results cache_dir cache_ttl strict add_instructions".split())
 
 
 class _Model:
@@ -283,15 +287,26 @@ class Team(_Verbs, nb.Team):  # type: ignore[misc] # the same
 
 
 def tool(function: Any = None, **options: Any) -> Any:
-    """Mark a function as a tool; `requires_confirmation` pauses the run until a person agrees."""
-    if "requires_confirmation" in options:
-        options["requires_approval"] = options.pop("requires_confirmation")
-    for name in ("description", "instructions", "show_result", "cache_results", "strict"):
-        options.pop(name, None)
-    for name in ("external_execution", "requires_user_input", "tool_hooks", "pre_hook", "post_hook"):
-        if options.pop(name, None):
+    """Mark a function as a tool; `requires_confirmation` pauses the run until a person agrees.
+
+    `description` and `instructions` take the place of the docstring's text; what it says of arguments stays. Raises
+    ConfigurationError for what has nothing like it here.
+    """
+    given = {name: value for name, value in options.items() if value and name not in _UNUSED_BY_TOOLS}
+    told = "\n\n".join(given.pop(name) for name in ("description", "instructions") if name in given)
+    if "requires_confirmation" in given:
+        given["requires_approval"] = given.pop("requires_confirmation")
+    for name in given:
+        if name not in inspect.signature(nb.tool).parameters:
             raise ConfigurationError(f"@tool({name}=...) has nothing like it in nbagent", "leave it out")
-    return nb.tool(**options) if function is None else nb.tool(**options)(function)
+
+    def mark(marked: Any) -> Any:
+        if told:
+            _, args, of_arguments = (inspect.getdoc(marked) or "").partition("Args:")
+            marked.__doc__ = f"{told}\n\n{args}{of_arguments}"
+        return nb.tool(**given)(marked)
+
+    return mark if function is None else mark(function)
 
 
 def _pending(run: Any) -> RunOutput:

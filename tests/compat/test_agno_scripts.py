@@ -16,7 +16,8 @@ import pytest
 from nbagent import RunStatus
 from nbagent.compat.agno import Agent, OpenAIChat, PostgresDb, SqliteDb, Team, tool
 from nbagent.demo.process import DemoProcess
-from nbagent.errors import UnknownOptionError
+from nbagent.errors import ConfigurationError, UnknownOptionError
+from nbagent.tools import tools_of
 from tests.provider.chat_wire import USAGE, text_reply, tool_reply
 from tests.provider.server import Request, ScriptedProvider
 from tests.provider.steps import Script, answer, error
@@ -194,3 +195,22 @@ def test_unknown_words_are_refused_and_tools_keep_their_confirmation(provider: S
         if run.pending_approvals:
             run.approve()
     assert run.result(timeout=30).tool_calls[0].result == "paid 5"
+
+
+def test_a_tools_own_description_is_what_the_model_reads() -> None:
+    """It takes the place of the docstring's text, and what is said of arguments stays; unknown words are refused."""
+
+    @tool(description="Weigh a thing.", instructions="Once each.", show_result=True)
+    def weigh(kg: int) -> int:
+        """Something else.
+
+        Args:
+            kg: its weight in kilograms
+        """
+        return kg
+
+    (made,) = tools_of(weigh)
+    assert made.description == "Weigh a thing.\n\nOnce each."
+    assert made.parameters["properties"]["kg"]["description"] == "its weight in kilograms"
+    with pytest.raises(ConfigurationError, match="stop_after_tool_call"):
+        tool(stop_after_tool_call=True)
