@@ -9,7 +9,6 @@ over, as the documentation of the format asks (https://platform.claude.com/docs/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -18,7 +17,7 @@ from nbagent.errors import ModelError
 from nbagent.events import Usage
 from nbagent.models.anthropic.message_blocks import BlockBuffer
 from nbagent.models.protocol import ModelEvent, ReasoningDelta, ReplyFinished, ReplyStarted, TextDelta
-from nbagent.models.replies.end_errors import early_end, error_from_end
+from nbagent.models.replies.end_errors import whole_reply
 from nbagent.models.replies.finish_reasons import finish_reason_of, finish_word
 from nbagent.models.replies.lenient import (
     MISREADINGS,
@@ -28,7 +27,7 @@ from nbagent.models.replies.lenient import (
     whole_number,
 )
 from nbagent.models.replies.usage import dollars_in, merged
-from nbagent.models.transport.errors import RequestTarget, error_from_error_object, error_from_reply
+from nbagent.models.transport.errors import RequestTarget, error_from_error_object
 from nbagent.models.transport.stream_errors import error_in
 from nbagent.models.transport.wire_json import SurrogateJoiner, loads, whole_text
 
@@ -91,17 +90,8 @@ class MessageStreamParser:
         """
         if self._fault is not None:
             raise self._fault
-        finished = self._finished()
-        if self.stop_reason is None:
-            why = "its stream ended before the model did (no stop_reason)"
-            if not self._begun:
-                raise error_from_reply(why, self._target)
-            raise early_end(why, self._target, finished)
-        if (fault := error_from_end(finished, self._target)) is not None:
-            raise fault
-        if finished.finish_reason == "tool_calls" and not finished.tool_requests:
-            finished = replace(finished, finish_reason="stop")
-        return finished
+        cut = "its stream ended before the model did (no stop_reason)" if self.stop_reason is None else None
+        return whole_reply(self._finished(), self._target, cut=cut, has_begun=self._begun)
 
     def _finished(self) -> ReplyFinished:
         target, word = self._target, self.stop_reason

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ from nbagent.models.protocol import (
     ReplyFinished,
     ReplyStarted,
 )
-from nbagent.models.replies.end_errors import early_end, error_from_end
+from nbagent.models.replies.end_errors import whole_reply
 from nbagent.models.replies.finish_reasons import finish_reason_of, finish_word
 from nbagent.models.replies.lenient import (
     MISREADINGS,
@@ -138,16 +138,9 @@ class ChatStreamParser:
         if self._fault is not None:
             raise self._fault
         finished = self._finished(self.finish_reason)
-        if self.finish_reason is None and not (self._marked and self._ends_without_a_word(finished)):
-            why = "its stream ended before the model did (no finish_reason)"
-            if not self._chunks and not self._marked:
-                raise error_from_reply(why, self._target)
-            raise early_end(why, self._target, finished)
-        if (fault := error_from_end(finished, self._target)) is not None:
-            raise fault
-        if finished.finish_reason == "tool_calls" and not finished.tool_requests:
-            finished = replace(finished, finish_reason="stop")
-        return finished
+        is_cut = self.finish_reason is None and not (self._marked and self._ends_without_a_word(finished))
+        cut = "its stream ended before the model did (no finish_reason)" if is_cut else None
+        return whole_reply(finished, self._target, cut=cut, has_begun=self._chunks or self._marked)
 
     def _ends_without_a_word(self, finished: ReplyFinished) -> bool:
         """True where the server never says why it ends, and what has come may be all of it."""

@@ -27,7 +27,7 @@ from nbagent.models.protocol import (
     ReplyStarted,
 )
 from nbagent.models.replies.call_ids import distinct_items
-from nbagent.models.replies.end_errors import early_end, error_from_end
+from nbagent.models.replies.end_errors import whole_reply
 from nbagent.models.replies.finish_reasons import finish_reason_of, finish_word
 from nbagent.models.replies.lenient import (
     MISREADINGS,
@@ -40,7 +40,7 @@ from nbagent.models.replies.lenient import (
 )
 from nbagent.models.replies.think_tags import ThinkTags, apart
 from nbagent.models.replies.usage import merged, usage_of
-from nbagent.models.transport.errors import RequestTarget, error_from_error_object, error_from_reply
+from nbagent.models.transport.errors import RequestTarget, error_from_error_object
 from nbagent.models.transport.stream_errors import error_in
 from nbagent.models.transport.wire_json import SurrogateJoiner, loads, whole_text
 
@@ -135,15 +135,9 @@ class ResponsesStreamParser:
         """
         if self._fault is not None:
             raise self._fault
-        if not self.is_final:
-            why = "its stream ended before the response did (no response.completed)"
-            if self.status is None and not self._started:
-                raise error_from_reply(why, self._target)
-            raise early_end(why, self._target, self._finished())
-        finished = self._finished()
-        if (fault := error_from_end(finished, self._target)) is not None:
-            raise fault
-        return finished
+        cut = None if self.is_final else "its stream ended before the response did (no response.completed)"
+        has_begun = self.status is not None or self._started
+        return whole_reply(self._finished(), self._target, cut=cut, has_begun=has_begun)
 
     def _finished(self) -> ReplyFinished:
         items = distinct_items([self._items[index] for index in sorted(self._items)])

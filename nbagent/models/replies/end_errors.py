@@ -1,9 +1,11 @@
 """The errors that the end of a reply means: a word that is no good end, or a stream that ends without any.
 
-Used by both wire formats; pure. `errors.py` says which of them are tried again, and how often.
+Used by all wire formats; pure. `errors.py` says which of them are tried again, and how often.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from nbagent.errors import (
     EarlyEndError,
@@ -14,11 +16,30 @@ from nbagent.errors import (
 )
 from nbagent.models.protocol import ReplyFinished
 from nbagent.models.replies.finish_reasons import meaning_of
-from nbagent.models.transport.errors import RequestTarget
+from nbagent.models.transport.errors import RequestTarget, error_from_reply
 
 
-def error_from_end(reply: ReplyFinished, target: RequestTarget) -> ModelError | None:
-    """Return the error that a server's finish reason means, None where the run can use the reply."""
+def whole_reply(
+    reply: ReplyFinished, target: RequestTarget, *, cut: str | None = None, has_begun: bool = True
+) -> ReplyFinished:
+    """Return a reply that has ended, as the run can use it.
+
+    `cut` says why its stream's end is not the model's; `has_begun` whether anything of a reply had come.
+
+    Raises:
+        EarlyEndError: it was cut; ProviderProtocolError: and nothing had come. ModelError: the finish reason is no
+        good end.
+    """
+    if cut is not None:
+        raise _early_end(cut, target, reply) if has_begun else error_from_reply(cut, target)
+    if (fault := _error_from_end(reply, target)) is not None:
+        raise fault
+    if reply.finish_reason == "tool_calls" and not reply.tool_requests:
+        return replace(reply, finish_reason="stop")
+    return reply
+
+
+def _error_from_end(reply: ReplyFinished, target: RequestTarget) -> ModelError | None:
     word, who = reply.server_finish_reason, f"provider {target.provider!r}"
     meaning = meaning_of(word) if word is not None else None
     if meaning == "broken_off":
@@ -42,8 +63,7 @@ def error_from_end(reply: ReplyFinished, target: RequestTarget) -> ModelError | 
     return None
 
 
-def early_end(why: str, target: RequestTarget, so_far: ReplyFinished) -> ModelError:
-    """Return the error for a stream that ended in order before the model did; `so_far` is what had come."""
+def _early_end(why: str, target: RequestTarget, so_far: ReplyFinished) -> ModelError:
     return EarlyEndError(
         f"provider {target.provider!r} broke off its reply for model {target.model!r}: {why}",
         "try again; if it happens each time, the server or a proxy before it ends its streams early",
