@@ -282,7 +282,7 @@ def test_the_panel_is_docked_beside_the_notebook_and_lives_there(lab):
     pane = notebook.page.locator(".nbagent-docked")
     pane.locator(".nbagent-panel").wait_for(timeout=60_000)
     assert pane.bounding_box()["x"] > notebook.cell(0).bounding_box()["x"] + 300
-    to_notebook = "path => jupyterapp.commands.execute('docmanager:open', {path})"
+    to_notebook = "path => { jupyterapp.commands.execute('docmanager:open', {path}); }"
     notebook.page.evaluate(to_notebook, notebook.path)
     notebook.run_cell(2)
     running = pane.locator(".nbagent-line[data-status=running]").filter(has_text="rivers")
