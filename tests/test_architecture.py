@@ -104,6 +104,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "opentelemetry": frozenset({"tracing"}),
     "pandas": frozenset({"batch", "evaluation", "frames", "plots", "schemas"}),
     "psutil": frozenset({"store"}),
+    "psycopg": frozenset({"store"}),
     "pydantic_ai": frozenset({"guests", "models"}),
     "tqdm": frozenset({"batch"}),
     "truststore": frozenset({"models"}),
@@ -123,7 +124,7 @@ MIRRORED: dict[str, frozenset[str]] = {
 
 HEAVY = (
     "pandas", "numpy", "duckdb", "openai", "IPython", "ipykernel", "ipywidgets", "anywidget", "ipylab", "matplotlib",
-    "starlette", "uvicorn", "aiohttp", "httpx", "httpx2",
+    "starlette", "uvicorn", "aiohttp", "httpx", "httpx2", "psycopg",
 )  # fmt: skip
 
 # rule -> those it does not hold for, yet; an entry that no longer offends must go

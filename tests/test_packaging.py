@@ -28,7 +28,9 @@ DISTRIBUTION_OF = {
     "traitlets": "ipython",
 }
 # the mcp room's libraries come with its extra
-OPTIONAL = frozenset({"anyio", "ipylab", "matplotlib", "mcp", "mcp_types", "opentelemetry", "pydantic_ai"})
+OPTIONAL = frozenset(
+    {"anyio", "ipylab", "matplotlib", "mcp", "mcp_types", "opentelemetry", "psycopg", "pydantic_ai"}
+)
 
 
 def command(name: str) -> str:

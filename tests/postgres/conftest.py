@@ -1,0 +1,26 @@
+"""A Postgres server for the tests of this folder, and a database of its own for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness.postgres_server import PostgresForTests
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresForTests]:
+    """One running server for all tests of this process."""
+    server = PostgresForTests()
+    try:
+        server.begin()
+        yield server
+    finally:
+        server.end()
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresForTests) -> str:
+    """The address of an empty database that no other test uses."""
+    return postgres_server.new_database()
