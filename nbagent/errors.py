@@ -346,5 +346,11 @@ def replace_traceback(error: BaseException, what: str, todo: str = "") -> None:
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the closest of `known`, or an empty string."""
+    found = closest(name, known)
+    return f" (did you mean {found!r}?)" if found else ""
+
+
+def closest(name: object, known: Iterable[str]) -> str | None:
+    """Return the one of `known` that was meant by a misspelt name; None where none is near."""
     found = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
-    return f" (did you mean {found[0]!r}?)" if found else ""
+    return found[0] if found else None

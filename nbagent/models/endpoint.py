@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 from nbagent.core import masked_url, remember, remember_named, remember_url
 from nbagent.errors import ConfigurationError, MissingKeyError, UnknownModelError
 from nbagent.models.catalog.table import row_at
-from nbagent.models.plugins import all_provider_names, find_provider, meant_provider
+from nbagent.models.plugins import find_provider, no_provider
 from nbagent.models.providers import LimitParameter, Provider, is_loopback
 from nbagent.models.transport.errors import CHAT_COMPLETIONS, Api, RequestTarget
 
@@ -41,10 +41,7 @@ class Endpoint:
     ) -> None:
         row = provider if isinstance(provider, Provider) else find_provider(provider)
         if row is None:
-            raise UnknownModelError(
-                f"no provider {provider!r}{meant_provider(str(provider))}",
-                f"providers: {', '.join(all_provider_names())}; add one with register_provider(Provider(...))",
-            )
+            raise no_provider(str(provider), model_id=model_id or "NAME")
         if not model_id:
             raise UnknownModelError(
                 "the model's id is empty", "give its name at the provider, such as id='gpt-5-mini'"

@@ -17,9 +17,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from nbagent.core import load_json
-from nbagent.errors import ConfigurationError, NBAgentError, UnknownModelError
+from nbagent.errors import ConfigurationError, NBAgentError
 from nbagent.models.endpoint import Endpoint
-from nbagent.models.plugins import all_provider_names, find_provider, meant_provider
+from nbagent.models.plugins import find_provider, no_provider
 from nbagent.models.transport.client import close_connections
 from nbagent.models.transport.errors import Api, RequestTarget, error_from_reply
 from nbagent.models.transport.stream import fetch_json
@@ -41,10 +41,7 @@ async def served_models(provider: str, *, timeout_s: float = TIMEOUT_S) -> list[
     """
     row = find_provider(provider)
     if row is None:
-        raise UnknownModelError(
-            f"no provider {provider!r}{meant_provider(provider)}",
-            f"providers: {', '.join(all_provider_names())}; add one with register_provider(Provider(...))",
-        )
+        raise no_provider(provider)
     path = row.models_path
     if path is None:
         raise ConfigurationError(

@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 
 from nbagent.core import broken_entry_point, entry_point_names, find_entry_point, load_entry_point
-from nbagent.errors import ConfigurationError, did_you_mean
+from nbagent.errors import ConfigurationError, UnknownModelError, closest
 from nbagent.models.catalog.table import provider_names, provider_row, register_provider
 from nbagent.models.providers import Provider
 
 GROUP = "nbagent.models"
+_NAMED = 8  # providers, in an error
 
 
 def find_provider(name: str) -> Provider | None:
@@ -35,9 +36,25 @@ def all_provider_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*provider_names(), *entry_point_names(GROUP))))
 
 
-def meant_provider(name: str) -> str:
-    """Return ` (did you mean 'x'?)` for a name near that of a provider, or a word of what it is called otherwise."""
-    if near := did_you_mean(name, all_provider_names()):
+def no_provider(name: str, *, where: str = "", model_id: str = "NAME") -> UnknownModelError:
+    """Return the error for a name of no provider: the one that was meant first, else a few that are there."""
+    names = all_provider_names()
+    meant = _meant(name)
+    if meant is not None:
+        return UnknownModelError(
+            f"no provider {name!r}{where} (did you mean {meant!r}?)",
+            f'write "{meant}:{model_id}"; %agent models lists all {len(names)} providers',
+        )
+    return UnknownModelError(
+        f"no provider {name!r}{where}",
+        f"providers: {', '.join(names[:_NAMED])} and {len(names) - _NAMED} more, which %agent models lists; "
+        "or add one with register_provider(Provider(...))",
+    )
+
+
+def _meant(name: str) -> str | None:
+    """Return the provider with a name near that, or with that word in what it is called otherwise."""
+    if near := closest(name, all_provider_names()):
         return near
     word = name.strip().lower()
     rows = ((known, provider_row(known)) for known in provider_names())
@@ -46,8 +63,7 @@ def meant_provider(name: str) -> str:
         for known, row in rows
         if row is not None and word in re.findall(r"[a-z0-9.]+", row.label.lower())
     )
-    found = next(told, None)
-    return f" (did you mean {found!r}?)" if found is not None else ""
+    return next(told, None)
 
 
 def _load(name: str) -> Provider | None:

@@ -19,7 +19,7 @@ from nbagent.models.catalog.table import provider_names, provider_row, wire_labe
 from nbagent.models.fallback import SEPARATOR, FallbackModel, alternatives, names_in
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
-from nbagent.models.plugins import all_provider_names, find_provider, meant_provider
+from nbagent.models.plugins import all_provider_names, find_provider, no_provider
 from nbagent.models.pricing import price_as
 from nbagent.models.pricing import price_key as key_of_price
 from nbagent.models.protocol import Model
@@ -131,10 +131,7 @@ def _named(name: str) -> Model:
     if not colon:
         raise _without_colon(name.strip(), is_provider=row is not None)
     if row is None:
-        raise UnknownModelError(
-            f"no provider {provider!r} in model {name!r}{meant_provider(provider)}",
-            f"providers: {', '.join(all_provider_names())}; add one with register_provider(Provider(...))",
-        )
+        raise no_provider(provider, where=f" in model {name!r}", model_id=model_id or "NAME")
     if not model_id:
         raise UnknownModelError(
             f"model {name!r} names no model of provider {provider!r}",
@@ -187,7 +184,7 @@ def _without_colon(name: str, *, is_provider: bool) -> UnknownModelError:
         )
     return UnknownModelError(
         f"model {name!r} does not say which provider serves it",
-        f'write "openai:{name}", or another of: {", ".join(provider_names())}',
+        f'write "openai:{name}", or another provider before the colon; %agent models lists all {len(provider_names())}',
     )
 
 

@@ -16,6 +16,14 @@ import nbagent as nb
 nb.load_ipython_extension(get_ipython())
 """
 LONG = 'run = nb.Agent(model="demo:assistant", name="writer").start("write 5,000 words about rivers", label="rivers")'
+ASKS = """
+from nbagent import tool
+@tool(requires_approval=True)
+def pay(amount: int) -> str:
+    "Pay an amount in dollars."
+    return "paid"
+order = nb.Agent(model="demo:assistant", tools=[pay]).start("Pay 30 dollars.", label="order")
+"""
 SHORT = 'run = nb.Agent(model="demo:assistant").start("What is the capital of France?", label="capital")'
 
 
@@ -141,6 +149,23 @@ def test_the_static_form_is_final_once_the_runs_have_ended(kernel):
     kernel.run(SHORT + "\nrun.wait();")
     wait_for(kernel, "capital", "completed")
     kernel.wait_for(lambda: "completed" in shown.result.displays[1]["text/html"], "the static form")
+
+
+def test_the_static_form_tells_of_ends_while_a_run_waits_for_a_person(kernel):
+    """A run that waits may do so for days: a notebook that is saved meanwhile shows how the others ended."""
+    kernel.run(LOAD)
+    shown = kernel.execute_async("%agent")
+    shown.wait()
+    kernel.run(ASKS)
+    kernel.run(LONG)
+    wait_for(kernel, "order", "paused")
+    kernel.control("nbagent_request", command("cancel", wait_for(kernel, "rivers", "running")["id"]))
+
+    def static() -> str:
+        return shown.result.displays[1]["text/html"]
+
+    kernel.wait_for(lambda: "cancelled" in static(), "the static form", timeout_s=60)
+    assert "1 waits for you · 2 runs" in static()  # and is not running, too
 
 
 def test_a_page_that_loads_later_gets_the_table_of_now(kernel):

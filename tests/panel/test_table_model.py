@@ -62,6 +62,7 @@ def test_whoever_hears_every_message_or_loads_late_has_the_truth(steps):
         message = board.tick(0.0)
         if message is not None:
             heard(have, message)
+        assert board.working == sum(one.end is None for one in records.values())
         assert have == whole(board) == {r.launch.run_id: list(row_of(r)) for r in records.values()}
 
 

@@ -36,8 +36,8 @@ export function barsView(state: TableData, want: Wanted, on: BarsActions): Bars 
   let names = new Map<string, string>();
 
   const draw = (): void => {
-    const running = totals?.counts.running ?? 0;
-    render(html`${head(state, want, totals, narrow, running, on)}${trouble(state)}${filters(state, want, totals, values, names, on)}`, el);
+    const unfinished = (totals?.counts.running ?? 0) + (totals?.counts.waiting ?? 0);
+    render(html`${head(state, want, totals, narrow, unfinished, on)}${trouble(state)}${filters(state, want, totals, values, names, on)}`, el);
     el.parentElement?.toggleAttribute("data-gone", state.gone);
   };
   return {
@@ -72,12 +72,12 @@ function head(
   want: Wanted,
   totals: Totals | null,
   narrow: boolean,
-  running: number,
+  unfinished: number,
   on: BarsActions,
 ): TemplateResult {
   const asked = state.asked.has("");
-  const stops = running > 0 && !state.gone && state.only === null; // a batch's own row has its Cancel
-  const word = asked ? "cancelling…" : running > 1 ? `Cancel all ${count(running)}` : "Cancel it";
+  const stops = unfinished > 0 && !state.gone && state.only === null; // a batch's own row has its Cancel
+  const word = asked ? "cancelling…" : unfinished > 1 ? `Cancel all ${count(unfinished)}` : "Cancel it";
   return html`<div class="nbagent-panel-head">
     ${waits(totals?.counts.waiting ?? 0, want, on)}
     <p class="nbagent-totals" role="status">${totals ? totalsText(state, totals, narrow) : "nbagent"}</p>

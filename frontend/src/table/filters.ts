@@ -8,7 +8,7 @@ export type Group = "all" | "waiting" | "running" | "completed" | "failed" | "ca
 export const GROUPS: [Group, string, (status: Status) => boolean][] = [
   ["all", "All", () => true],
   ["waiting", "Waiting", (status) => status === "paused"],
-  ["running", "Running", (status) => !hasEnded(status)],
+  ["running", "Running", (status) => !hasEnded(status) && status !== "paused"],
   ["completed", "Completed", (status) => status === "completed"],
   ["failed", "Failed", hasFailed],
   ["cancelled", "Cancelled", (status) => status === "cancelled"],
@@ -57,7 +57,7 @@ export function totalsOf(lines: Iterable<Line>, filter: Filter): Totals {
     for (const [name, , holds] of GROUPS) if (holds(row.status)) sum.counts[name] += 1;
     if (!filter.test(line)) continue;
     sum.runs += 1;
-    if (!hasEnded(row.status)) sum.running += 1;
+    if (!hasEnded(row.status) && row.status !== "paused") sum.running += 1;
     if (row.tokens !== null) sum.tokens = (sum.tokens ?? 0) + row.tokens;
     if (row.priced !== null) sum.called += 1;
     if (row.cost !== null) {

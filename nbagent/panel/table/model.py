@@ -19,6 +19,7 @@ from nbagent.run import RunRecord
 
 ECHO_S = 1.0
 FAILED = frozenset({"error", "timeout", "interrupted"})
+WORKING = frozenset({"pending", "running"})  # one that is paused is a person's turn
 _STATUS = COLUMNS.index("status")
 
 
@@ -40,6 +41,8 @@ class TableModel:
         self._batches: dict[str, Mapping[str, Any]] = {}
         self._seq = 0
         self._echo_at: float | None = None
+        self.moves = 0  # how often a run or batch began, paused, went on or ended
+        self.working = 0  # rows that do not wait for a person and have not ended
 
     # ------------------------------------------------------------ what comes in
 
@@ -97,6 +100,10 @@ class TableModel:
         if old == row:
             return
         self._rows[row[0]] = row
+        was = None if old is None else old[_STATUS]
+        if row[_STATUS] != was:
+            self.moves += 1
+            self.working += (row[_STATUS] in WORKING) - (was in WORKING)
         if old is None:
             new.append(row)
             return
@@ -151,6 +158,7 @@ class TableModel:
         # one that ended and was let go between two ticks says nothing any more
         gone = {one: {**at, "finished": True} for one, at in self._batches.items() if one not in mine}
         changed = {one: at for one, at in (gone | mine).items() if self._batches.get(one) != at}
+        self.moves += sum(at["finished"] for at in changed.values())
         self._batches |= changed
         return changed
 

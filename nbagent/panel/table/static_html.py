@@ -133,12 +133,14 @@ def totals_of(lines: Sequence[TableRow], total: int, shown: int) -> str:
     """Return how many runs there are, how many go on, and what they cost as far as it is known."""
     if not lines:
         return "none yet; launch one with %%agent_bg"
-    running = sum(line[_AT["status"]] not in FINISHED for line in lines)
+    waiting = sum(line[_AT["status"]] == "paused" for line in lines)
+    running = sum(line[_AT["status"]] not in FINISHED for line in lines) - waiting
     called = [line for line in lines if line[_AT["priced"]] is not None]
     costs = [line[_AT["cost"]] for line in called if line[_AT["cost"]] is not None]
     tokens = [line[_AT["tokens"]] for line in lines if line[_AT["tokens"]] is not None]
     known = f" (cost known for {len(costs):,} of {len(called):,})" if len(costs) < len(called) else ""
     parts = [
+        f"{waiting:,} {'waits' if waiting == 1 else 'wait'} for you" if waiting else "",
         f"{running:,} running" if running else "",
         f"{max(total, len(lines)):,} run{'' if max(total, len(lines)) == 1 else 's'}",
         f"{sum(tokens):,} tokens" if tokens else "",

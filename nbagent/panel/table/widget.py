@@ -24,7 +24,7 @@ import traitlets
 from nbagent import kernel, runtime, settings
 from nbagent.core import run_in_daemon_thread
 from nbagent.errors import StoreError
-from nbagent.panel.card.display import FASTEST_S, pause_after
+from nbagent.panel.card.display import BUSY_SHARE, FASTEST_S, pause_after
 from nbagent.panel.commands import handle_message
 from nbagent.panel.table import batches, static_html
 from nbagent.panel.table.model import TableModel
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 ROWS_MAX = 10_000  # the newest runs of a store are shown; the rest is nb.runs()'s
 WHOLE_FROM = 300  # so many new lines at once go as the whole state: that is one text
 READ_EVERY_S = 1.0
+STATIC_EVERY_S = 10.0  # between two static forms while runs are at work
 TRUST_S = 5.0  # unfinished runs of other kernels are asked for that often: a dead kernel writes nothing
 _log = logging.getLogger("nbagent")
 
@@ -73,7 +74,8 @@ class Table:
         self.widget = RunTable(self.model)
         self._displays: list[tuple[str, contextvars.Context]] = []
         self.cells: set[str | None] = set()  # the requests that displayed it
-        self._written_seq = -1  # of the model, when the snapshots were last written
+        self._written_seq = self._written_moves = -1  # of the model, when the static forms were last written
+        self._static_at = self._static_took_s = 0.0
         self._sending = threading.RLock()
         self._others_version = 0
         self._latest: datetime | None = None
@@ -95,7 +97,7 @@ class Table:
         kernel.publish(self._static(), display_id=display_id)
         self._displays.append((display_id, contextvars.copy_context()))
         self.cells.add(kernel.current_request())
-        self._written_seq = self.model.seq
+        self._written_seq, self._written_moves = self.model.seq, self.model.moves
         self.begin()
 
     def begin(self) -> None:
@@ -124,9 +126,10 @@ class Table:
     def write_static(self) -> None:
         """Rewrite the static forms where the runs have changed since; called at the end of each cell."""
         if self._displays and self.model.seq != self._written_seq:
-            self._written_seq = self.model.seq
+            self._written_seq, self._written_moves = self.model.seq, self.model.moves
+            static = self._static()
             for display_id, _ in self._displays:
-                kernel.publish(self._static(), display_id=display_id, update=True)
+                kernel.publish(static, display_id=display_id, update=True)
             self._take_out_ended()
 
     def _static(self) -> dict[str, str]:
@@ -177,13 +180,12 @@ class Table:
     async def tick(self) -> None:
         """Tell what changed here, and in the store if somebody else wrote."""
         self.ticks += 1
-        was_busy = self.model.running_count > 0
         if self._read_due():
             # a file that is held is waited for in seconds, and what runs here goes on being shown meanwhile
             self._reading = asyncio.get_running_loop().create_task(self._read_changes(), name="nbagent-look")
         self._take(None)
-        if was_busy and not self.model.running_count:
-            self._write_static_in_cells()
+        if self._static_due():
+            await self._write_static_in_cells()
 
     def _take(self, found: RunSummary | None) -> None:
         """Give the model what was read, if anything was, and the front ends what that changed."""
@@ -240,11 +242,25 @@ class Table:
         trouble = self.store.trouble
         return trouble.split("\n", 1) if trouble else []
 
-    def _write_static_in_cells(self) -> None:
-        """Write the static forms once all runs have ended; each lands in its own cell."""
-        self._written_seq = self.model.seq
+    def _static_due(self) -> bool:
+        """Say whether the static forms are old: at once where nothing is at work but what waits for a person."""
+        if not self._displays or self.model.moves == self._written_moves:
+            return False
+        least_s = self._static_took_s * BUSY_SHARE
+        pause_s = max(least_s, STATIC_EVERY_S) if self.model.working else least_s
+        return time.monotonic() - self._static_at >= pause_s
+
+    async def _write_static_in_cells(self) -> None:
+        """Write the static forms; each lands in its own cell. They are made in a thread: ten thousand runs take a while."""
+        began, seq, moves = time.monotonic(), self.model.seq, self.model.moves
+        static = await run_in_daemon_thread(self._static)
+        self._static_at = time.monotonic()
+        self._static_took_s = self._static_at - began
+        if seq < self._written_seq:
+            return  # a cell has ended meanwhile and wrote a later one
+        self._written_seq, self._written_moves = seq, moves
         for display_id, context in self._displays:
-            context.copy().run(kernel.publish, self._static(), display_id=display_id, update=True)
+            context.copy().run(kernel.publish, static, display_id=display_id, update=True)
             context.copy().run(self._take_out_ended)
 
     def _take_out_ended(self) -> None:
