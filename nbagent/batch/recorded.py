@@ -34,7 +34,7 @@ from nbagent.errors import StoreError
 from nbagent.frames import ROWS, key_of
 from nbagent.run import UNFINISHED, RunStatus
 from nbagent.schemas import InvalidOutputError, Stored, read_stored
-from nbagent.store import CancelRequest, Store, StoredBatch, answer_json, content_of, load_batch
+from nbagent.store import CancelRequest, RunStore, StoredBatch, answer_json, content_of, load_batch
 
 POLL_S = 0.5
 LOOK_ANYWAY = 10  # polls: whether its process lives is in no file
@@ -176,7 +176,7 @@ def _limits(definition: Mapping[str, Any]) -> BatchLimits:
 class Follower:
     """Looks at the batch of another kernel until it ends; see the module."""
 
-    def __init__(self, store: Store, stored: StoredBatch, results: Results, answers: Answers) -> None:
+    def __init__(self, store: RunStore, stored: StoredBatch, results: Results, answers: Answers) -> None:
         self._store, self._batch_id, self._results = store, stored.row["batch_id"], results
         self.budget = BatchBudget(_limits(stored.definition))
         self.in_flight = 0

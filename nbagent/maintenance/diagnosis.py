@@ -30,7 +30,7 @@ from nbagent.models import (
     resolve_model,
     served_models,
 )
-from nbagent.store import Store
+from nbagent.store import RunStore
 
 _PACKAGES = (
     "nbagent-jupyter", "duckdb", "openai", "pydantic", "pandas", "jinja2", "ipython", "ipykernel", "jupyter-client",
@@ -103,7 +103,7 @@ def _record() -> dict[str, str]:
     return {**found, **_content(store)}
 
 
-def _content(store: Store) -> dict[str, str]:
+def _content(store: RunStore) -> dict[str, str]:
     """Return what the record holds, or why it cannot be read."""
     try:
         (row,) = store.read(_COUNTS, timeout_s=3.0)

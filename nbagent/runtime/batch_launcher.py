@@ -25,7 +25,7 @@ from nbagent.runtime.limits.budgets import BatchSlots
 from nbagent.runtime.limits.limiter import call_limits
 from nbagent.runtime.recovery.write_builders import launch_write
 from nbagent.runtime.runtime import Runtime
-from nbagent.store import Finish, Launch, LaunchResult, Store
+from nbagent.store import Finish, Launch, LaunchResult, RunStore
 
 
 class BatchLauncher:
@@ -34,7 +34,7 @@ class BatchLauncher:
     def __init__(
         self,
         runtime: Runtime,
-        store: Store,
+        store: RunStore,
         agent: ResolvedAgent,
         request: LaunchRequest,
         *,
@@ -56,7 +56,7 @@ class BatchLauncher:
         return self._request.batch_id
 
     @property
-    def store(self) -> Store:
+    def store(self) -> RunStore:
         """Where its runs are recorded."""
         return self._services.store
 

@@ -26,7 +26,7 @@ from nbagent.runtime.scheduling.main_thread import MainThread
 from nbagent.runtime.scheduling.session_memory import SessionMemory
 from nbagent.runtime.scheduling.session_queue import SessionQueue
 from nbagent.spec import Limits
-from nbagent.store import LaunchResult, Store, StoredTurn
+from nbagent.store import LaunchResult, RunStore, StoredTurn
 
 
 class HasModel(Protocol):
@@ -66,7 +66,7 @@ class HasProgress(Protocol):
         ...
 
     @property
-    def store(self) -> Store:
+    def store(self) -> RunStore:
         """Where it is recorded."""
         ...
 
@@ -134,7 +134,7 @@ class RunServices:
     `batch` is the budget of the batch whose row it is.
     """
 
-    store: Store
+    store: RunStore
     slots: ConcurrencyLimiter
     sessions: SessionQueue
     main: MainThread
@@ -142,7 +142,7 @@ class RunServices:
     start: Callable[[ResolvedAgent, LaunchRequest], LiveRun]
     resume: Callable[[str, ResolvedAgent], LiveRun]
     memory: SessionMemory
-    remembered: Callable[[Store, str], list[StoredTurn]]
+    remembered: Callable[[RunStore, str], list[StoredTurn]]
     batch: BatchSlots | None = None
 
 
@@ -174,7 +174,7 @@ class RuntimePort(Protocol):
         ...
 
     @property
-    def store(self) -> Store:
+    def store(self) -> RunStore:
         """The store at the configured path."""
         ...
 

@@ -14,7 +14,7 @@ from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.execution.history import turn_of
 from nbagent.runtime.launch.request import ResolvedAgent
 from nbagent.runtime.ports import ReadHolder
-from nbagent.store import Store, StoredTurn
+from nbagent.store import RunStore, StoredTurn
 
 REMEMBERED = 2_000  # finished runs whose live record is kept, so that looking at them reads no file
 LET_GO = 2_000  # and of those before them, whose agent and type are
@@ -24,7 +24,7 @@ LET_GO = 2_000  # and of those before them, whose agent and type are
 class PastRun:
     """What the store does not hold of a run: the agent itself, and the class of its answer."""
 
-    store: Store
+    store: RunStore
     agent: ResolvedAgent
     schema: TypedOutput | None
 
@@ -162,7 +162,7 @@ class RunRegistry:
         with self._lock:  # a run that ends or is resumed goes from one to the other
             return self._unfinished.get(run_id) or self._finished.get(run_id)
 
-    def past(self, store: Store, run_id: str) -> PastRun | None:
+    def past(self, store: RunStore, run_id: str) -> PastRun | None:
         """Return what the store does not hold of a run of this kernel, remembered or not any more."""
         live = self.live(run_id)
         if live is not None:
@@ -186,13 +186,13 @@ class RunRegistry:
         launches = [(live, live.record.launch) for live in self.unfinished() if not live.ended.done()]
         return [live for live, one in launches if one.session_id == session_id and one.parent_run_id is None]
 
-    def runs(self, store: Store) -> list[ActiveRun]:
+    def runs(self, store: RunStore) -> list[ActiveRun]:
         """Return the runs of a store, oldest first: the unfinished ones and those still remembered."""
         with self._lock:
             listed = [*self._finished.values(), *self._unfinished.values()]
         return sorted((live for live in listed if live.store is store), key=lambda live: live.run_id)
 
-    def turns(self, store: Store, session_id: str) -> list[StoredTurn]:
+    def turns(self, store: RunStore, session_id: str) -> list[StoredTurn]:
         """Return what the ended runs that are remembered left in a session, oldest first."""
         launches = [(live.record, live.record.launch) for live in self.runs(store)]
         records = [

@@ -49,7 +49,7 @@ def catch_up_prices(runtime: Runtime) -> None:
         table = settings.get("prices")
     except ConfigurationError:  # a broken table is the next launch's error
         return
-    path = str(runtime.store.path)
+    path = runtime.store.name
     if not table or _priced_by.get(path) == table:
         return
     _priced_by[path] = table

@@ -8,7 +8,7 @@ from typing import Any
 from nbagent.events import PendingApproval
 from nbagent.run import RunMetrics, RunOutput, RunRecord, RunStatus, size_bytes, text_of
 from nbagent.runtime.ports import LiveRun, RuntimePort
-from nbagent.store import Store
+from nbagent.store import RunStore
 
 _FEW_HANDLES = 8  # of one run, before it is looked which of them are still there
 
@@ -109,7 +109,7 @@ class RunView:
         self._runtime.registry.keep_read(self, size_bytes(read))
 
     @property
-    def store(self) -> Store:
+    def store(self) -> RunStore:
         """Where the run is recorded."""
         return self._store
 

@@ -59,11 +59,12 @@ from nbagent.runtime.unreported_failures import report_unreported_failures
 from nbagent.store import (
     CancelRequest,
     LaunchResult,
+    RunStore,
     SessionClaim,
-    Store,
     UnfinishedRun,
     load_run,
     load_stopped,
+    open_store,
 )  # fmt: skip
 from nbagent.tracing import check_traces
 
@@ -90,25 +91,23 @@ class Runtime:
             services=self.services,
             begin=self._begin_attempt,
         )
-        self._stores: dict[Path, Store] = {}
+        self._stores: dict[Path, RunStore] = {}
         self._cancelled_early: set[str] = set()
         self._warned: set[str] = set()
         self._lock = threading.Lock()
         self._start = Path.cwd()  # a later %cd moves no store
-        self._batches: dict[str, tuple[Store, Callable[[], None]]] = {}
+        self._batches: dict[str, tuple[RunStore, Callable[[], None]]] = {}
         self._heartbeat = Heartbeat(self.registry.unfinished, self._batches)
         at_exit(self.close)
 
     @property
-    def store(self) -> Store:
+    def store(self) -> RunStore:
         """The store at the configured path."""
         path = settings.store_path(self._start)
         with self._lock:
-            if path not in self._stores:
-                self._stores[path] = Store(path)
-            return self._stores[path]
+            return self._stores.get(path) or self._stores.setdefault(path, open_store(path))
 
-    def services(self, store: Store) -> RunServices:
+    def services(self, store: RunStore) -> RunServices:
         """Return what a live run uses of this runtime."""
         return RunServices(
             store=store,
@@ -166,7 +165,7 @@ class Runtime:
             self.registry.remember(live)
             raise
         except concurrent.futures.TimeoutError:
-            trouble = self.store.trouble or f"the store {str(self.store.path)!r} is busy"
+            trouble = self.store.trouble or f"the store {self.store.name!r} is busy"
             warnings.warn(f"run {live.run_id} goes on, but is not recorded yet: {trouble}", stacklevel=4)
         finally:
             self.thread.soon(begin)
@@ -175,7 +174,7 @@ class Runtime:
             live.cache.wait_for_decision(live.ended)
         return live
 
-    def _warn_of(self, store: Store) -> None:
+    def _warn_of(self, store: RunStore) -> None:
         """Warn once of a damaged file set aside, a refused row, rows that must wait."""
         trouble = store.trouble
         for text in [*store.take_notices(), *([trouble] if trouble else [])]:
@@ -252,7 +251,7 @@ class Runtime:
         live.begin()
         self._heartbeat.start()
 
-    def watch_batch(self, batch_id: str, store: Store, cancel: Callable[[], None]) -> None:
+    def watch_batch(self, batch_id: str, store: RunStore, cancel: Callable[[], None]) -> None:
         """Call `cancel` when another kernel wants this batch cancelled; on the background loop."""
         self._batches[batch_id] = store, cancel
         self._heartbeat.start()
@@ -349,7 +348,7 @@ class Runtime:
         """Return a run as the store has it, its answer as plain data. Raises UnknownNameError."""
         output = load_run(self.store, run_id)
         if output is None:
-            raise UnknownNameError(f"no run {run_id!r} in {str(self.store.path)!r}", show_runs())
+            raise UnknownNameError(f"no run {run_id!r} in {self.store.name!r}", show_runs())
         return output
 
     def typed(self, output: RunOutput) -> RunOutput:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nbagent.core import plain_number, unwrapped, utc_now
 from nbagent.errors import UnknownNameError, UnknownOptionError
 from nbagent.runtime.timeouts import COMMIT_WAIT_S
-from nbagent.store import AddScore, Store
+from nbagent.store import AddScore, RunStore
 
 if TYPE_CHECKING:
     from nbagent.runtime.ports import RuntimePort
@@ -31,7 +31,7 @@ class Score:
     author: str | None = None
 
 
-def score_run(runtime: RuntimePort, store: Store, run_id: str, score: Score) -> None:
+def score_run(runtime: RuntimePort, store: RunStore, run_id: str, score: Score) -> None:
     """Write a score of a run. Raises UnknownOptionError, UnknownNameError for a run that is gone, and StoreError."""
     name: Any = score.name
     if not isinstance(name, str) or not name.strip():

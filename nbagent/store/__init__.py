@@ -1,10 +1,10 @@
 """The record of all runs: one DuckDB file that many notebooks share. The only room that imports duckdb.
 
-The rest of nbagent hands commands to a `Store`, and asks it through the functions below.
+The rest of nbagent hands commands to a `RunStore`, and asks it through the functions below.
 
-store.py           `Store`: hand over a command, read, flush, close
+store.py           `Store`: hand over a command, read, flush, close; `open_store`
 commands.py        what can be written: frozen commands
-ports.py           what this room's files need of a store, as Protocols
+ports.py           `RunStore`, what the rest of nbagent has of a store, and what this room's files need of one: Protocols
 access.py          file modes; records that can only be read
 process_id.py      the name of a process, and whether it lives
 fork_safety.py     flush at the process's end, no open file at a fork
@@ -128,9 +128,10 @@ from nbagent.store.duckdb.read.totals import batch_metrics, session_metrics
 from nbagent.store.duckdb.recorded_answers import recorded_output
 from nbagent.store.duckdb.write.costs import unpriced
 from nbagent.store.duckdb.write.delete import DeletableRuns, find_deletable
+from nbagent.store.ports import RunStore
 from nbagent.store.process_id import is_alive, process_name
 from nbagent.store.session_claim import ClaimNote, SessionClaim, SessionClaims
-from nbagent.store.store import Store
+from nbagent.store.store import Store, open_store
 
 __all__ = [
     "FORMATS",
@@ -162,6 +163,7 @@ __all__ = [
     "Query",
     "RunFilter",
     "RunNames",
+    "RunStore",
     "RunSummary",
     "SessionClaim",
     "SessionClaims",
@@ -202,6 +204,7 @@ __all__ = [
     "metrics_sql",
     "named",
     "newest_runs",
+    "open_store",
     "overwrite",
     "pick_runs",
     "process_name",

@@ -1,22 +1,25 @@
 """What the files of this room need of a store, as Protocols: read functions take a `Reader`, not the `Store`.
 
-`Store` is all of them at once but `Flushable`, which the writer is. Another database's store that offers `Reader` in
-its SQL, or functions of its own in place of `duckdb/read/`, can stand beside `duckdb/`.
+`RunStore` is what the rest of nbagent has of a store, whichever database it is: all of the others but `Flushable`,
+which the writer is. `open_store` in `store.py` gives one.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nbagent.store.commands import Write
+from nbagent.store.commands import DecisionRequest, Launch, Write
 
 if TYPE_CHECKING:
+    import pandas as pd
     from duckdb import DuckDBPyConnection
+
+    from nbagent.store.session_claim import SessionClaims
 
 Ask = Callable[..., list[dict[str, Any]]]
 
@@ -76,6 +79,67 @@ class CopyReader(Protocol):
 
     def private_copy(self) -> AbstractContextManager[DuckDBPyConnection]:
         """Open a copy that may be written to and is deleted afterwards."""
+
+
+class RunStore(ReaderAndSubmitter, Protocol):
+    """The record of all runs: takes commands, answers questions, tells what other processes ask. Used from any thread.
+
+    Nothing is opened and no thread started before the first write or read.
+    """
+
+    @property
+    def name(self) -> str:
+        """What a person is told that the record is: a file's path, a server's address without its password."""
+
+    @property
+    def path(self) -> Path:
+        """Where on this machine the record is: its file, or what this machine keeps of a server's."""
+
+    @property
+    def claims(self) -> SessionClaims:
+        """Which process may let a run of a session work."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the only trouble is one that passes by itself."""
+
+    def is_alone(self, session_id: str) -> bool:
+        """Whether in a session that this process has begun nobody else has launched, resumed or deleted a run."""
+
+    def take_notices(self) -> list[str]:
+        """What a person should be told once."""
+
+    def launch(self, write: Launch) -> Future[Any]:
+        """As `submit`, for a launch that is waited for; not for an event loop's thread."""
+
+    def frame(
+        self, sql: str, params: Sequence[Any] | Mapping[str, Any] = (), *, timeout_s: float = 10.0
+    ) -> pd.DataFrame:
+        """Run a person's query, which cannot write, and give a DataFrame, times as UTC."""
+
+    def read_only(self, timeout_s: float = 10.0) -> AbstractContextManager[DuckDBPyConnection]:
+        """Open a connection on a copy that cannot be written."""
+
+    def private_copy(self) -> AbstractContextManager[DuckDBPyConnection]:
+        """Open a copy of the record that may be written to and is deleted afterwards."""
+
+    def others_wrote(self, seen: int) -> tuple[bool, int]:
+        """Whether another process may have written since the moment that gave `seen` (0 at first); and that of now."""
+
+    def cancel_requested(self, run_ids: Iterable[str]) -> set[str]:
+        """Which of these runs somebody else asked to cancel; each is told once. May wait for the record."""
+
+    def cancel_heard(self, run_id: str) -> bool:
+        """Whether somebody else asked to cancel this run, as far as is known already. Told once."""
+
+    def decisions_requested(self, run_ids: Iterable[str]) -> list[DecisionRequest]:
+        """What people decided elsewhere on calls of these runs, in order; each is told once. Reads nothing."""
+
+    def flush(self, timeout_s: float = 2.0) -> bool:
+        """Wait until all that was submitted is durable (or refused). False if the time ran out."""
+
+    def close(self, timeout_s: float = 2.0) -> bool:
+        """Flush and end; a later write starts again. False if rows were left in memory."""
 
 
 class Flushable(Protocol):

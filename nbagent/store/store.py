@@ -24,7 +24,7 @@ from nbagent.store.duckdb.database_file import damage_in
 from nbagent.store.duckdb.read.adhoc_sql import query_frame
 from nbagent.store.duckdb.read.private_copy import MOST_THREADS, PrivateCopy, private_copy
 from nbagent.store.duckdb.write.writer import Writer
-from nbagent.store.ports import Ask
+from nbagent.store.ports import Ask, RunStore
 from nbagent.store.session_claim import SessionClaims
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"
+
+    @property
+    def name(self) -> str:
+        """What a person is told that the record is."""
+        return str(self.path)
 
     @property
     def owner(self) -> str:
@@ -265,6 +270,11 @@ class Store:
         for one in found:
             self._writer.submit(DecisionSeen(one))
         return found
+
+
+def open_store(place: Path | str) -> RunStore:
+    """The record at a place; nothing is opened or made before it is used."""
+    return Store(place)
 
 
 @contextlib.contextmanager

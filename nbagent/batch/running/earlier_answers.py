@@ -7,12 +7,12 @@ import contextlib
 from nbagent.batch.plan import BatchPlan
 from nbagent.batch.row_outcome import RowOutcome, outcome_of_answer, parts_of
 from nbagent.schemas import InvalidOutputError, Stored, read_stored
-from nbagent.store import CompletedRows, Store, answered_rows
+from nbagent.store import CompletedRows, RunStore, answered_rows
 
 JOINT = "+"  # between the keys of rows that shared a prompt
 
 
-def earlier_answers(store: Store, plan: BatchPlan) -> dict[str, RowOutcome]:
+def earlier_answers(store: RunStore, plan: BatchPlan) -> dict[str, RowOutcome]:
     """Return the outcomes of rows that earlier batches of this plan have answered, by key. Raises StoreError."""
     rows: dict[str, RowOutcome] = {}
     for one in answered_rows(store, plan.key):

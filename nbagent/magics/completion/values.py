@@ -199,7 +199,7 @@ def recent_runs() -> list[RunNames]:
 
     current = runtime.current()
     store = current.store
-    found = {run.run_id: run for run in _recorded.ask(store.path, lambda: run_names(store))}
+    found = {run.run_id: run for run in _recorded.ask(store.name, lambda: run_names(store))}
     found |= {run.run_id: run for run in _own_runs(current)}
     return sorted(found.values(), key=lambda run: (run.created_at, run.run_id), reverse=True)
 

@@ -29,7 +29,7 @@ from nbagent.panel.commands import handle_message
 from nbagent.panel.table import batches, static_html
 from nbagent.panel.table.model import TableModel
 from nbagent.panel.widget import PanelWidget
-from nbagent.store import RunSummary, Store, newest_runs, runs_since
+from nbagent.store import RunStore, RunSummary, newest_runs, runs_since
 
 if TYPE_CHECKING:
     from nbagent.runtime import ActiveRun
@@ -68,7 +68,7 @@ class RunTable(PanelWidget):
 class Table:
     """The model of one store with its widget, its displays and its ticker."""
 
-    def __init__(self, store: Store, batch_id: str | None = None) -> None:
+    def __init__(self, store: RunStore, batch_id: str | None = None) -> None:
         self.store = store
         self.model = TableModel(batch_id)
         self.widget = RunTable(self.model)
@@ -269,7 +269,7 @@ class Table:
             self.widget.take_out()
 
 
-_tables: dict[tuple[Store, str | None], Table] = {}
+_tables: dict[tuple[RunStore, str | None], Table] = {}
 
 
 def show(batch_id: str | None = None) -> None:

@@ -32,7 +32,7 @@ from nbagent.runtime.launch.request import ResolvedAgent, check_models
 from nbagent.runtime.recovery.load import answer_of
 from nbagent.runtime.timeouts import COMMIT_WAIT_S
 from nbagent.schemas import InvalidOutputError, OutputSchema, read_stored
-from nbagent.store import AnswerKeys, Store, find_answer
+from nbagent.store import AnswerKeys, RunStore, find_answer
 
 READING: frozenset[str] = frozenset({"use", "replay"})  # the modes that look for an earlier answer
 _PROMPT_SHOWN = 60
@@ -131,7 +131,7 @@ class CacheLookup:
             return None
 
     async def find(
-        self, store: Store, keys: AnswerKeys | None, notice: Callable[[str], None]
+        self, store: RunStore, keys: AnswerKeys | None, notice: Callable[[str], None]
     ) -> EarlierAnswer | None:
         """Return an earlier answer, if the run wants one and there is one; None if it is to ask its model.
 
@@ -156,7 +156,7 @@ class CacheLookup:
             self.decided.set_result(found)
 
     async def _find(
-        self, store: Store, keys: AnswerKeys | None, notice: Callable[[str], None]
+        self, store: RunStore, keys: AnswerKeys | None, notice: Callable[[str], None]
     ) -> EarlierAnswer | None:
         """Return the newest answer that fits; None where there is none, or where the store cannot be read.
 

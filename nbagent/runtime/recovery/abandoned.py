@@ -9,7 +9,7 @@ from nbagent.core import utc_now
 from nbagent.errors import StoreBusyError
 from nbagent.run import RunStatus
 from nbagent.runtime.timeouts import DECISION_WAIT_S
-from nbagent.store import DecisionRequest, Finish, Store, StoredRun
+from nbagent.store import DecisionRequest, Finish, RunStore, StoredRun
 
 _KEPT = ("started_at", "partial_text", "mode_effective", "response_id", "last_sequence_number", "paused_s")
 
@@ -27,7 +27,7 @@ def abandoned_end(stopped: StoredRun) -> dict[str, Any]:
     }
 
 
-def cancel_abandoned(store: Store, stopped: StoredRun) -> bool:
+def cancel_abandoned(store: RunStore, stopped: StoredRun) -> bool:
     """End a paused run whose kernel is gone as `cancelled`; False for others, or if another was first."""
     if stopped.output.status is not RunStatus.paused or not stopped.is_left:
         return False
@@ -37,7 +37,7 @@ def cancel_abandoned(store: Store, stopped: StoredRun) -> bool:
     return bool(write_decision(store, write))
 
 
-def write_decision(store: Store, write: DecisionRequest | Finish) -> Any:
+def write_decision(store: RunStore, write: DecisionRequest | Finish) -> Any:
     """Write what a person decided and return what the store says of it. Raises StoreBusyError."""
     try:
         return store.submit(write).result(DECISION_WAIT_S)

@@ -19,7 +19,7 @@ from nbagent.runtime.ports import LiveRun
 from nbagent.runtime.recovery.abandoned import write_decision
 from nbagent.runtime.scheduling.background_loop import BackgroundThread
 from nbagent.runtime.timeouts import DECISION_WAIT_S
-from nbagent.store import DecisionRequest, Store, StoredRun, load_stopped
+from nbagent.store import DecisionRequest, RunStore, StoredRun, load_stopped
 from nbagent.tools import Tool, ToolArgumentsError, parse_arguments
 
 Decided = Mapping[str, tuple[PendingApproval, Decision]]
@@ -45,7 +45,7 @@ def decide_live(
 
 
 def decide_stored(
-    store: Store,
+    store: RunStore,
     run_id: str,
     decision: Decision,
     *,
@@ -59,7 +59,7 @@ def decide_stored(
     """
     stopped = load_stopped(store, run_id)
     if stopped is None:
-        raise UnknownNameError(f"no run {run_id!r} in {str(store.path)!r}", show_runs())
+        raise UnknownNameError(f"no run {run_id!r} in {store.name!r}", show_runs())
     calls = chosen(run_id, stopped.output.status, stopped.output.pending_approvals, tool_call_id, step)
     if stopped.is_left:
         adopt(stopped, {call.tool_call_id: (call, decision) for call in calls})

@@ -11,7 +11,7 @@ from nbagent.events import Message, MessageAdded
 from nbagent.loop import LoopState
 from nbagent.runtime.execution.history import whole
 from nbagent.runtime.recovery.resume_state import ResumeState
-from nbagent.store import Store, StoredRun, carry_over, load_turns
+from nbagent.store import RunStore, StoredRun, carry_over, load_turns
 
 
 def fork_state(stopped: StoredRun, step: int, prompt: str | None) -> ResumeState | None:
@@ -51,7 +51,7 @@ def fork_state(stopped: StoredRun, step: int, prompt: str | None) -> ResumeState
     return ResumeState(state=state, events=tuple(MessageAdded(message=message) for message in shared))
 
 
-def copy_history(store: Store, stopped: StoredRun, session_id: str) -> bool:
+def copy_history(store: RunStore, stopped: StoredRun, session_id: str) -> bool:
     """Put what came before a run in its session into another one; False where nothing did. Raises StoreError."""
     if stopped.own_session:
         return False

@@ -14,9 +14,9 @@ from nbagent.loop import Decision
 from nbagent.runtime.ports import HasProgress
 from nbagent.runtime.scheduling.fair_yield import in_chunks
 from nbagent.runtime.timeouts import TICK_S
-from nbagent.store import Store
+from nbagent.store import RunStore
 
-Batches = Mapping[str, tuple[Store, Callable[[], None]]]  # each batch's store, and how it is cancelled
+Batches = Mapping[str, tuple[RunStore, Callable[[], None]]]  # each batch's store, and how it is cancelled
 
 
 class Heartbeat:
@@ -53,7 +53,7 @@ def _write_progress(live: HasProgress) -> None:
 
 async def _obey(lives: Iterable[HasProgress], batches: Batches) -> None:
     """Do what other kernels have asked of these runs and batches: cancels, decisions on waiting calls."""
-    by_store: dict[Store, dict[str, HasProgress]] = {}
+    by_store: dict[RunStore, dict[str, HasProgress]] = {}
     for live in lives:
         by_store.setdefault(live.store, {})[live.run_id] = live
     for store, _ in batches.values():

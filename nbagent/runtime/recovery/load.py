@@ -11,7 +11,7 @@ import orjson
 from nbagent.errors import SchemaError
 from nbagent.run import RunOutput
 from nbagent.schemas import InvalidOutputError, OutputSchema, Stored, class_named, from_plain, read_stored
-from nbagent.store import Store
+from nbagent.store import RunStore
 
 
 def typed_output(
@@ -38,7 +38,7 @@ def typed_output(
     return output.model_copy(update=update) if update else output
 
 
-def schema_of(store: Store, output: RunOutput, known: object = None) -> OutputSchema | None:
+def schema_of(store: RunStore, output: RunOutput, known: object = None) -> OutputSchema | None:
     """Return the schema of an answer: `known`, else of its class if that is at hand, else as stored; None without one."""
     if not output.output_valid:
         return None

@@ -17,7 +17,7 @@ from nbagent.errors import StoreError
 from nbagent.run import RunRecord
 from nbagent.runtime.recovery.write_builders import Watermark, append_write, finish_write, progress_write
 from nbagent.runtime.timeouts import COMMIT_WAIT_S, HEARTBEAT_S
-from nbagent.store import AnswerKeys, Store
+from nbagent.store import AnswerKeys, RunStore
 
 
 class RunPersister:
@@ -26,7 +26,7 @@ class RunPersister:
     `lost` is called when another process has ended this attempt: nothing more of it is written.
     """
 
-    def __init__(self, record: RunRecord, store: Store, lost: Callable[[], None]) -> None:
+    def __init__(self, record: RunRecord, store: RunStore, lost: Callable[[], None]) -> None:
         self.answer_keys: AnswerKeys | None = None
         self._record = record
         self._store = store

@@ -47,7 +47,7 @@ from nbagent.store import (
     LaunchResult,
     NewAttempt,
     Progress,
-    Store,
+    RunStore,
     StoredRun,
     load_stopped,
     process_name,
@@ -66,8 +66,8 @@ class Resumer:
 
     registry: RunRegistry
     thread: BackgroundThread
-    store: Callable[[], Store]
-    services: Callable[[Store], RunServices]
+    store: Callable[[], RunStore]
+    services: Callable[[RunStore], RunServices]
     begin: Callable[[ActiveRun, bool], None]
     _taking_up: threading.Lock = field(default_factory=threading.Lock)  # from a claim until it is live here
 
@@ -205,7 +205,7 @@ class Resumer:
             store.submit(InterruptOrphans()).result(CLAIM_WAIT_S)
             stopped = load_stopped(store, key)
         if stopped is None:
-            raise UnknownNameError(f"no run {key!r} in {str(store.path)!r}", show_runs())
+            raise UnknownNameError(f"no run {key!r} in {store.name!r}", show_runs())
         self.registry.drop_before(stopped.output.run_id, stopped.output.attempt)
         if not stopped.output.is_final:
             raise _unfinished(stopped.output, stopped.row["owner"], store)
@@ -267,7 +267,7 @@ class Resumer:
             self.begin(live, not stopped.parallel)
         return live
 
-    def _claim(self, store: Store, attempt: NewAttempt) -> None:
+    def _claim(self, store: RunStore, attempt: NewAttempt) -> None:
         """Make the next attempt ours. Raises ConfigurationError if another process was first."""
         written: concurrent.futures.Future[bool] = store.submit(attempt)
         try:
@@ -285,7 +285,7 @@ class Resumer:
             )
 
 
-def _unfinished(output: RunOutput, owner: str, store: Store) -> ConfigurationError:
+def _unfinished(output: RunOutput, owner: str, store: RunStore) -> ConfigurationError:
     if output.status is RunStatus.paused:
         calls = ", ".join(f"{call!s:.100}" for call in output.pending_approvals)
         return ConfigurationError(
@@ -384,7 +384,7 @@ def _carried_over(stopped: StoredRun, attempt: int, state: LoopState) -> Progres
     )
 
 
-def _give_back(store: Store, attempt: NewAttempt, written: concurrent.futures.Future[bool]) -> None:
+def _give_back(store: RunStore, attempt: NewAttempt, written: concurrent.futures.Future[bool]) -> None:
     """End an attempt whose claim came too late, on the background loop: nobody works on it."""
     if written.exception() is None and written.result():
         end = {

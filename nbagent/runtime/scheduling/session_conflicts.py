@@ -15,8 +15,8 @@ from nbagent.runtime.scheduling.session_queue import SessionQueue
 from nbagent.runtime.timeouts import LOOK_IN_TROUBLE_S, LOOK_S
 from nbagent.store import (
     CancelRequest,
+    RunStore,
     SessionClaim,
-    Store,
     UnfinishedRun,
     load_stopped,
     load_unfinished,
@@ -25,7 +25,7 @@ from nbagent.store import (
 
 
 def claim_idle(
-    store: Store, session_id: str, sessions: SessionQueue, *, may_read: bool
+    store: RunStore, session_id: str, sessions: SessionQueue, *, may_read: bool
 ) -> SessionClaim | None:
     """Take the claim of a session without unfinished runs of other kernels; of two kernels one gets it.
 
@@ -52,7 +52,7 @@ def busy_error(session_id: str, run: str | None = None, owner: str | None = None
     )
 
 
-def unfinished_elsewhere(store: Store, session_id: str) -> tuple[UnfinishedRun, ...]:
+def unfinished_elsewhere(store: RunStore, session_id: str) -> tuple[UnfinishedRun, ...]:
     """The runs of a session that other kernels work on, and paused ones that they have left."""
     timeout_s = LOOK_S if store.trouble is None else LOOK_IN_TROUBLE_S
     try:
@@ -62,14 +62,14 @@ def unfinished_elsewhere(store: Store, session_id: str) -> tuple[UnfinishedRun, 
     return tuple(one for one in found if one.paused or not one.is_left)
 
 
-def cancel_elsewhere(store: Store, found: Sequence[UnfinishedRun]) -> None:
+def cancel_elsewhere(store: RunStore, found: Sequence[UnfinishedRun]) -> None:
     """Ask the kernels of these runs to cancel them; one that was left paused is cancelled here and now."""
     for one in reversed(found):  # the last first, so that none of them begins
         if not (one.paused and one.is_left and _cancel_left(store, one.run_id)):
             store.submit(CancelRequest(run_id=one.run_id))
 
 
-def _cancel_left(store: Store, run_id: str) -> bool:
+def _cancel_left(store: RunStore, run_id: str) -> bool:
     try:
         stopped = load_stopped(store, run_id)
         return stopped is not None and cancel_abandoned(store, stopped)

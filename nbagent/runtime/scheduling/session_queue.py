@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from nbagent.run import RunRecord
-from nbagent.store import ClaimNote, SessionClaim, Store
+from nbagent.store import ClaimNote, RunStore, SessionClaim
 
 
 class QueuedTurn(Protocol):
@@ -28,7 +28,7 @@ class QueuedTurn(Protocol):
     done: concurrent.futures.Future[None]
 
     @property
-    def key(self) -> tuple[Store, str]:
+    def key(self) -> tuple[RunStore, str]:
         """The session: a store and an id."""
         ...
 
@@ -51,15 +51,15 @@ class SessionQueue:
     """The queues of all sessions that have unfinished runs in this kernel."""
 
     def __init__(self) -> None:
-        self._queues: dict[tuple[Store, str], _LocalQueue] = {}
+        self._queues: dict[tuple[RunStore, str], _LocalQueue] = {}
         self._lock = threading.Lock()
 
-    def is_here(self, store: Store, session_id: str) -> bool:
+    def is_here(self, store: RunStore, session_id: str) -> bool:
         """Whether a run of the session has or waits for its turn in this kernel."""
         with self._lock:
             return (store, session_id) in self._queues
 
-    def here(self, store: Store, session_id: str) -> frozenset[str]:
+    def here(self, store: RunStore, session_id: str) -> frozenset[str]:
         """The ids of this kernel's runs that have or wait for a turn in the session."""
         with self._lock:
             queue = self._queues.get((store, session_id))

@@ -30,9 +30,9 @@ from nbagent.store import (
     ClaimNote,
     InterruptOrphans,
     LaunchResult,
+    RunStore,
     SessionClaim,
     SessionState,
-    Store,
     StoredTurn,
     UnfinishedRun,
     is_alive,
@@ -64,7 +64,7 @@ class SessionTurn:
     kernel has used, `remembered` what it knows by itself of any.
     """
 
-    store: Store
+    store: RunStore
     queue: SessionQueue
     record: RunRecord
     spec: AgentSpec
@@ -73,7 +73,7 @@ class SessionTurn:
     ended: concurrent.futures.Future[None]
     done: concurrent.futures.Future[None]
     memory: SessionMemory
-    remembered: Callable[[Store, str], list[StoredTurn]]
+    remembered: Callable[[RunStore, str], list[StoredTurn]]
     notice: Callable[[str], None]
     stop: Callable[[StopReason], None]
     keep_unwritten: Callable[[Callable[[], None]], None]
@@ -88,7 +88,7 @@ class SessionTurn:
     _swept: set[str] = field(default_factory=set, init=False)  # those of them that were found dead
 
     @property
-    def key(self) -> tuple[Store, str]:
+    def key(self) -> tuple[RunStore, str]:
         """The session: a store and an id."""
         return self.store, self.record.launch.session_id
 

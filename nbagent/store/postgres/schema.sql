@@ -1,0 +1,379 @@
+-- The record of all runs on Postgres, whole: a new schema is made by this, in the schema of its own that comes first in
+-- search_path. A change is made here, and as a numbered step in `server_schema.py` for schemas that are there.
+--
+-- Tables and columns are those of the DuckDB file (`../duckdb/schema.sql`, which says what each means), in its order, with two more
+-- at the end of each: `row_id`, the row's key for mirrors, and `xid`, the transaction that wrote the row last. A
+-- mirror that has seen all rows below a transaction's number asks for those at or above it. Deletions leave `tombstones`.
+-- JSON is `json`, which keeps the text as it was written. Times are UTC without a zone. Unknown is NULL, never 0.
+
+create table schema_version (
+    version    integer primary key,   -- that of the schema when it was made, and of each step since
+    applied_at timestamp not null     -- when, UTC
+);
+
+-- One row: which record this is. A mirror with another id or epoch begins anew.
+create table record (
+    record_id    uuid not null default gen_random_uuid(),
+    mirror_epoch integer not null default 1,
+    created_at   timestamp not null default timezone('utc', now())
+);
+insert into record default values;
+
+-- The processes that write here. `applied` numbers what each has written: nothing is written twice, whoever sends it.
+create table owners (
+    owner      text primary key,      -- host, boot, pid, process start
+    lock_key   bigint not null,       -- the advisory lock that its connection holds while it lives
+    applied    bigint not null default 0,
+    began_at   timestamp not null default timezone('utc', now()),
+    beat_at    timestamp not null default timezone('utc', now())  -- when it was last heard of
+);
+
+create table launches (
+    run_id text primary key,
+    session_id text not null,
+    turn integer not null,
+    created_at timestamp not null,
+    owner text not null,
+    agent_name text,
+    label text,
+    parent_run_id text,
+    batch_id text,
+    kind text,
+    cached_from text,
+    details json,
+    row_id bigint generated always as identity,
+    xid xid8 not null default pg_current_xact_id()
+);
+create index on launches (session_id, turn);
+create index on launches (created_at desc, run_id desc);
+create index on launches (label) where label is not null;
+create index on launches (parent_run_id) where parent_run_id is not null;
+create index on launches (batch_id) where batch_id is not null;
+create index on launches (xid);
+
+create table attempt_starts (
+    run_id text not null,
+    attempt integer not null,
+    owner text not null,
+    created_at timestamp not null,
+    row_id bigint generated always as identity,
+    xid xid8 not null default pg_current_xact_id(),
+    primary key (run_id, attempt)
+);
+create index on attempt_starts (xid);
+
+create table attempt_progress (
+    run_id text not null,
+    attempt integer not null,
+    status text not null,
+    started_at timestamp,
+    heartbeat_at timestamp not null,
+    partial_text text,
+    response_id text,
+    last_sequence_number bigint,
+    mode_effective text,
+    pending_approvals json,
+    paused_s double precision,
+    row_id bigint generated always as identity,
+    xid xid8 not null default pg_current_xact_id(),
+    primary key (run_id, attempt)
+) with (fillfactor = 50);
+create index on attempt_progress (xid);
+
+create table attempt_ends (
+    run_id text not null,
+    attempt integer not null,
+    status text not null,
+    stop_reason text not null,
+    content text,
+    content_type text not null,
+    output_valid boolean,
+    error_type text,
+    error text,
+    traceback text,
+    started_at timestamp,
+    finished_at timestamp not null,
+    partial_text text,
+    mode_effective text,
+    response_id text,
+    last_sequence_number bigint,
+    content_source text,
+    error_fields text,
+    paused_s double precision,
+    row_id bigint generated always as identity,
+    xid xid8 not null default pg_current_xact_id(),
+    primary key (run_id, attempt)
+);
+create index on attempt_ends (xid);
+
+create table model_calls (
+    run_id text not null,
+    attempt integer not null,
+    step integer not null,
+    try_no integer not null,
+    role text,
+    provider text not null,
+    request_model text not null,
+    response_model text,
+    response_id text,
+    status text not null,
+    finish_reason text,
+    started_at timestamp not null,
+    ttft_s double precision,
+    duration_s double precision not null,
+    input_tokens bigint,
+    output_tokens bigint,
+    total_tokens bigint,
+    cache_read_tokens bigint,
+    cache_write_tokens bigint,
+    reasoning_tokens bigint,
+    usage_source text not null,
+    cost_usd double precision,
+    provider_cost_usd double precision,
+    error_type text,
+    error text,
+    large_counts json,
+    server_finish_reason text,
+    estimated_input_tokens bigint,
+    estimated_output_tokens bigint,
+    estimated_cost_usd double precision,
+    fallback_reason text,
+    row_id bigint generated always as identity,
+    xid xid8 not null default pg_current_xact_id()
+);
+create index on model_calls (run_id);
+create index on model_calls (xid);
+
+create table tool_calls (
+    run_id text not null,
+    attempt integer not null,
+    step integer not null,
+    tool_call_id text not null,
+    name text not null,
+    arguments text not null,
+    result text,
+    status text not null,
+    error_type text,
+    error text,
+    started_at timestamp not null,
+    duration_s double precision not null,
+    row_id bigint generated always as identity,
+    xid xid8 not null default pg_current_xact_id()
+);
+create index on tool_calls (run_id);
+create index on tool_calls (xid);
+
+create table messages (
+    session_id text not null,
+    turn integer not null,
+    run_id text not null,
+    attempt integer not null,
+    seq integer not null,
+    role text not null,
+    content text not null,
+    name text,
+    tool_call_id text,
+    tool_requests json,
+    reasoning text,
+    files json,
+    provider_items json,
+    row_id bigint generated always as identity,
+    xid xid8 not null default pg_current_xact_id()
+);
+create index on messages (run_id);
+create index on messages (session_id, turn);
+create index on messages (xid);
+
+create table cancel_requests (
+    run_id text not null,
+    created_at timestamp not null
+);
+create index on cancel_requests (run_id);
+
+create table decision_requests (
+    run_id text not null,
+    step integer not null,
+    tool_call_id text not null,
+    approved boolean not null,
+    reason text not null,
+    arguments json,
+    created_at timestamp not null
+);
+create index on decision_requests (run_id);
+
+create table answers (
+    cache_key text not null,
+    session_key text,
+    run_id text not null,
+    since timestamp not null,
+    recording json,
+    row_id bigint generated always as identity,
+    xid xid8 not null default pg_current_xact_id()
+);
+create index on answers (cache_key);
+create index on answers (session_key) where session_key is not null;
+create index on answers (run_id);
+create index on answers (xid);
+
+create table batches (
+    batch_id text primary key,
+    batch_key text not null,
+    created_at timestamp not null,
+    owner text not null,
+    label text,
+    agent_name text,
+    total bigint,
+    reused bigint not null,
+    details json,
+    finished_at timestamp,
+    definition json,
+    row_id bigint generated always as identity,
+    xid xid8 not null default pg_current_xact_id()
+);
+create index on batches (batch_key);
+create index on batches (label) where label is not null;
+create index on batches (xid);
+
+create table batch_rows (
+    batch_id text not null,
+    position bigint not null,
+    created_at timestamp not null,
+    row_key json,
+    answer_key text,
+    outcome json not null,
+    row_id bigint generated always as identity,
+    xid xid8 not null default pg_current_xact_id()
+);
+create index on batch_rows (batch_id);
+create index on batch_rows (xid);
+
+create table scores (
+    run_id text not null,
+    name text not null,
+    value json not null,
+    author text not null,
+    comment text,
+    created_at timestamp not null,
+    row_id bigint generated always as identity,
+    xid xid8 not null default pg_current_xact_id()
+);
+create index on scores (run_id);
+create index on scores (xid);
+
+-- What was deleted: rows of mirrored tables, by their keys.
+create table tombstones (
+    table_name text not null,
+    row_id     bigint not null,
+    xid        xid8 not null default pg_current_xact_id(),
+    deleted_at timestamp not null default timezone('utc', now())
+);
+create index on tombstones (xid);
+
+create function note_change() returns trigger language plpgsql as $$
+begin
+    new.xid := pg_current_xact_id();
+    return new;
+end $$;
+
+create function note_deletion() returns trigger language plpgsql as $$
+begin
+    insert into tombstones (table_name, row_id) select tg_table_name, row_id from gone;
+    return null;
+end $$;
+
+do $$
+declare
+    mirrored text;
+begin
+    foreach mirrored in array array['launches', 'attempt_starts', 'attempt_progress', 'attempt_ends', 'model_calls',
+                                    'tool_calls', 'messages', 'answers', 'batches', 'batch_rows', 'scores'] loop
+        execute format('create trigger note_change before update on %I for each row execute function note_change()', mirrored);
+        execute format('create trigger note_deletion after delete on %I referencing old table as gone
+                        for each statement execute function note_deletion()', mirrored);
+    end loop;
+end $$;
+
+create view attempts as
+with started as (
+    select run_id, 1 as attempt, owner, created_at from launches
+    union all
+    select run_id, attempt, owner, created_at from attempt_starts
+)
+select
+    s.run_id,
+    s.attempt,
+    s.owner,
+    coalesce(e.status, p.status, 'pending')                           as status,
+    e.stop_reason,
+    e.content,
+    e.content_type,
+    e.output_valid,
+    e.error_type,
+    e.error,
+    e.traceback,
+    s.created_at,
+    coalesce(e.started_at, p.started_at)                              as started_at,
+    e.finished_at,
+    p.heartbeat_at,
+    coalesce(e.partial_text, case when e.status is null then p.partial_text end) as partial_text,
+    coalesce(e.mode_effective, p.mode_effective)                      as mode_effective,
+    coalesce(e.response_id, p.response_id)                            as response_id,
+    coalesce(e.last_sequence_number, p.last_sequence_number)          as last_sequence_number,
+    e.content_source,
+    coalesce(e.paused_s, p.paused_s)                                  as paused_s,
+    e.error_fields
+from started s
+left join attempt_ends e on e.run_id = s.run_id and e.attempt = s.attempt
+left join attempt_progress p on p.run_id = s.run_id and p.attempt = s.attempt;
+
+create view runs as
+select
+    l.run_id,
+    l.label,
+    l.parent_run_id,
+    l.session_id,
+    l.turn,
+    l.batch_id,
+    l.details ->> 'row_key'                                         as row_key,
+    l.details ->> 'cell_id'                                         as cell_id,
+    l.agent_name,
+    l.kind,
+    l.details ->> 'provider'                                        as provider,
+    l.details ->> 'model'                                           as model,
+    l.details -> 'model_settings'                                   as model_settings,
+    l.details ->> 'mode_requested'                                  as mode_requested,
+    coalesce(e.mode_effective, p.mode_effective)                      as mode_effective,
+    l.details ->> 'prompt'                                          as prompt,
+    l.details -> 'output_schema'                                    as output_schema,
+    coalesce(e.status, p.status, 'pending')                           as status,
+    e.stop_reason,
+    e.content,
+    e.content_type,
+    e.output_valid,
+    e.error_type,
+    e.error,
+    e.traceback,
+    l.created_at,
+    coalesce(e.started_at, p.started_at)                              as started_at,
+    e.finished_at,
+    p.heartbeat_at,
+    coalesce(e.partial_text, case when e.status is null then p.partial_text end) as partial_text,
+    p.pending_approvals,                                              -- those of its last pause, also after the end
+    coalesce(s.attempt, 1)                                            as attempt,
+    coalesce(s.owner, l.owner)                                        as owner,
+    coalesce(e.response_id, p.response_id)                            as response_id,
+    coalesce(e.last_sequence_number, p.last_sequence_number)          as last_sequence_number,
+    l.cached_from,
+    l.details -> 'tags'                                             as tags,
+    l.details -> 'spec'                                             as spec,
+    e.content_source,
+    coalesce(e.paused_s, p.paused_s)                                  as paused_s,
+    e.error_fields,
+    l.details ->> 'forked_from'                                     as forked_from,
+    (l.details ->> 'forked_step')::integer                          as forked_step
+from launches l
+left join lateral (
+    select a.attempt, a.owner from attempt_starts a where a.run_id = l.run_id order by a.attempt desc limit 1
+) s on true
+left join attempt_ends e on e.run_id = l.run_id and e.attempt = coalesce(s.attempt, 1)
+left join attempt_progress p on p.run_id = l.run_id and p.attempt = coalesce(s.attempt, 1);
