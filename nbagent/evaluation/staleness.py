@@ -6,6 +6,7 @@ has now. What cannot be known is never called fresh.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _NO_TEMPLATE = "the prompt was given as a plain text"
 _CALLS = "the template calls functions"
+_GUEST = "what a guest's own code does"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ def stale(
     Of each label (else of each cell) the latest run counts; members of teams, rows of batches and runs at work do not.
     A run is `stale` where its template gives another prompt with today's variables, or its instructions, model,
     settings, schema, tools (by their code) or members have changed, or its session has gone on. A prompt that was a
-    plain text in Python, a template that calls functions, and attachments are `unknown`: they are never called fresh.
+    plain text in Python, a template that calls functions, attachments, and what of a guest its framework does not tell
+    are `unknown`: they are never called fresh.
     With `every` unknown and fresh runs are rows too. The filters are as in `nb.metrics.by_model`. Nothing is asked;
     `%agent retry --stale` asks those again that are stale.
 
@@ -88,11 +91,29 @@ def freshness(row: Mapping[str, Any], names: Mapping[str, Any]) -> Freshness:
     changed, unknown, prompt = _prompt(row, names)
     spec = load_json(row["spec"] or "{}")
     if spec:
-        found = next(agents_in(names, spec["name"]), None)
+        found = _at_hand(spec, names)
         changed += _agent(spec, found, row, names) if found is not None else _rebuilt(spec, row, names)
+        unknown += [_GUEST for one in (spec, *spec.get("members", ())) if "guest" in one][:1]
     if row["later_turns"]:
         changed.append(f"session: {row['later_turns']} later turn{'' if row['later_turns'] == 1 else 's'}")
     return Freshness(tuple(changed), tuple(unknown), prompt)
+
+
+def _at_hand(data: Mapping[str, Any], names: Mapping[str, Any]) -> ResolvedAgent | None:
+    """Return what stands under the run's agent's name, or under a variable of it; a guest's own object, too."""
+    found = next(agents_in(names, data["name"]), None)
+    if found is not None or "guest" not in data:
+        return found
+    from nbagent.guests import as_runnable  # other frameworks' objects: not at import
+
+    for variable, value in list(names.items()):
+        if f"{type(value).__module__}.{type(value).__qualname__}" != data["guest"]["type"]:
+            continue
+        with contextlib.suppress(NBAgentError):  # one that cannot be a guest by itself
+            made = as_runnable(value)
+            if made is not None and data["name"] in (variable, made.name):
+                return made.resolved()
+    return None
 
 
 def _prompt(row: Mapping[str, Any], names: Mapping[str, Any]) -> tuple[list[str], list[str], str | None]:
@@ -117,7 +138,7 @@ def _agent(
 ) -> list[str]:
     """Name what of an agent is another than in the record."""
     spec = found.spec
-    changed = list(_parts(data, spec))
+    changed = [*_kind(data, spec.to_data()), *_parts(data, spec)]
     if (found.model.provider, found.model.id) != (row["provider"], row["model"]):
         changed.append(f"model: {found.model.provider}:{found.model.id}")
     changed += _tools({tool.name: tool.fingerprint for tool in spec.tools}, data)
@@ -127,10 +148,23 @@ def _agent(
     for name in sorted(members.keys() ^ recorded.keys()):
         changed.append(f"member {name}: {'new' if name in members else 'gone'}")
     for name in recorded.keys() & members.keys():
-        own = _parts(recorded[name], members[name].spec)
+        own = [
+            *_kind(recorded[name], members[name].spec.to_data()),
+            *_parts(recorded[name], members[name].spec),
+        ]
         tools = _tools({tool.name: tool.fingerprint for tool in members[name].spec.tools}, recorded[name])
         changed += [f"member {name}: {what}" for what in (*own, *tools)]
     return changed
+
+
+def _kind(data: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Name what of a guest is another: its framework's class, the names of its tools; or that it is one."""
+    was, is_now = data.get("guest"), now.get("guest")
+    if was is None or is_now is None:
+        return [] if was is is_now else ["guest: " + ("new" if was is None else "gone")]
+    if was["type"] != is_now["type"]:
+        return [f"guest: {is_now['type']}"]
+    return _tools(dict.fromkeys(is_now["tools"]), {"tools": [{"name": one} for one in was["tools"]]})
 
 
 def _parts(data: Mapping[str, Any], spec: AgentSpec) -> Iterator[str]:
@@ -166,6 +200,8 @@ def _rebuilt(data: Mapping[str, Any], row: Mapping[str, Any], names: Mapping[str
             except NBAgentError:
                 at_hand.pop(one["name"], None)
     changed = _tools(at_hand, data) + _schema(data, names, None)
+    if "guest" in data:
+        return changed  # its model is its own
     default = default_model_name(settings.get("model"), os.environ)
     named = f"{row['provider']}:{row['model']}"
     if not data.get("model_named", True) and default != named:

@@ -72,6 +72,7 @@ class Guest(Agent):
         limits = self.limits or configured_limits()
         self._say_limits(limits)
         asked = output_schema if output_schema is not None else self.output_schema
+        own = _schema_of(told.output_type)
         model = GuestModel(
             told.provider or framework.FRAMEWORK,
             told.model or type(self.obj).__name__,
@@ -81,7 +82,7 @@ class Guest(Agent):
             name=self.name,
             model=f"{model.provider}:{model.id}",
             instructions=told.instructions,
-            output_schema=_schema_of(told.output_type if asked is None else asked, must=asked is not None),
+            output_schema=own if asked is None else OutputSchema.of(asked),
             limits=limits if timeout is None else replace(limits, timeout_s=timeout),
             model_named=False,
             history_runs=settings.get("history_runs", self.history_runs),
@@ -91,7 +92,7 @@ class Guest(Agent):
             obj=self.obj,
             input=self.input,
             output=self.output,
-            asked=asked.type or asked.json_schema if isinstance(asked, OutputSchema) else asked,
+            own_schema=own,
             tool_names=told.tools,
         )
         return ResolvedAgent(spec=spec, model=model)
@@ -165,12 +166,10 @@ def as_runnable(obj: Any, name: str | None = None) -> Runnable | None:
     return guest(obj, name=name) if framework_name(obj) is not None else None
 
 
-def _schema_of(target: Any, *, must: bool) -> OutputSchema | None:
-    """Return the schema of an answer; a framework's own type that we have none for is no schema of ours."""
+def _schema_of(target: Any) -> OutputSchema | None:
+    """Return the schema of a framework's own type of answer; one that we have none for is no schema of ours."""
     if target is None:
         return None
-    if must:
-        return OutputSchema.of(target)
     with contextlib.suppress(SchemaError):
         return OutputSchema.of(target)
     return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from nbagent.errors import ConfigurationError
 from nbagent.models import ModelEvent, ModelRequest, ReplyFinished
+from nbagent.schemas import OutputSchema
 from nbagent.spec import AgentSpec
 
 
@@ -26,12 +27,22 @@ class Description:
     tools: tuple[str, ...] = ()
 
 
+def names_of(tools: Any) -> tuple[str, ...]:
+    """Return the names of a framework's tools, of those that have one: objects, functions, or a mapping by name."""
+    found = tools if isinstance(tools, Mapping | list | tuple) else ()
+    named = (
+        one if isinstance(one, str) else getattr(one, "name", None) or getattr(one, "__name__", None)
+        for one in found
+    )
+    return tuple(str(one) for one in named if one)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSpec(AgentSpec):
     """An agent of another framework as one run uses it: `obj` is the user's own object.
 
-    `input` makes of prompt and history what it is called with, `output` an answer of what it gives. `asked` is
-    the schema that the launch named, which is told to the framework; `output_schema` is that or its own.
+    `input` makes of prompt and history what it is called with, `output` an answer of what it gives. `own_schema`
+    is that of the object itself; any other `output_schema` is told to the framework.
     """
 
     kind: ClassVar[str] = "guest"
@@ -40,8 +51,14 @@ class GuestSpec(AgentSpec):
     obj: Any = field(compare=False, repr=False)
     input: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
     output: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
-    asked: Any = field(default=None, compare=False, repr=False)
+    own_schema: OutputSchema | None = field(default=None, compare=False, repr=False)
     tool_names: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> Any:
+        """Return the type, or JSON Schema, that a launch, a team or a retry wants; None where it is the object's own."""
+        schema = self.output_schema
+        return None if schema is None or schema == self.own_schema else schema.type or schema.json_schema
 
     def to_data(self) -> dict[str, Any]:
         """JSON data for the store: what ran, by name."""

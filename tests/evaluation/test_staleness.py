@@ -151,3 +151,39 @@ def test_the_latest_of_a_label_counts_and_is_asked_again(notebook: dict[str, Any
     assert again.output.prompt == "What is the capital of Chile?"
     assert nb.stale().empty
     assert state() == ("fresh", None)
+
+
+ECHO = 'async def echo(prompt):\n    "Say it again."\n    return prompt\n'
+GUEST = "import nbagent as nb\nhost = nb.guest(echo, name='host')\n"
+PAIR = "pair = Team(name='pair', model='demo:assistant', members=[echo])\n"
+GUESTS: list[tuple[str, Change, str, str | None]] = [
+    # agent, the change, state, what has changed
+    ("host", lambda _: None, "unknown", None),
+    ("host", lambda names: cell(names, GUEST), "unknown", None),
+    ("host", lambda names: names.update(country="Chile"), "stale", "prompt"),
+    ("host", lambda names: (cell(names, ECHO.replace("again", "twice")), cell(names, GUEST)), "stale", "instructions"),
+    ("host", lambda names: names.pop("host"), "unknown", None),
+    ("host", lambda names: cell(names, "host = Agent(name='host', model='demo:assistant')"), "stale",
+     "guest: gone; instructions; model: demo:assistant"),
+    ("echo", lambda _: None, "unknown", None),
+    ("echo", lambda names: cell(names, ECHO.replace("again", "twice")), "stale", "instructions"),
+    ("pair", lambda names: cell(names, PAIR), "unknown", None),
+    ("pair", lambda names: (cell(names, ECHO.replace("again", "twice")), cell(names, PAIR)), "stale", "member echo: instructions"),
+    ("pair", lambda names: cell(names, PAIR.replace("[echo]", "[Agent(name='echo', model='demo:assistant')]")), "stale",
+     "member echo: guest: gone; member echo: instructions"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("agent", "change", "wanted", "what"), GUESTS)
+def test_a_guest_is_compared_by_what_it_tells_and_never_fresh(
+    notebook: dict[str, Any], agent: str, change: Change, wanted: str, what: str | None
+) -> None:
+    """A guest's default model is no model of ours; what its own code does nobody knows, in a team neither."""
+    for code in (ECHO, GUEST, PAIR):
+        cell(notebook, code)
+    launched = notebook[agent] if agent != "echo" else nb.guest(notebook["echo"])
+    launched.start(render(PROMPT, notebook), label="asked").wait(timeout=60)
+    change(notebook)
+    assert state(label="asked") == (wanted, what)
+    (row,) = nb.stale(every=True, label="asked").to_dict("records")
+    assert row["unknown"] == "what a guest's own code does"

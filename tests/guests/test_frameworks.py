@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -112,6 +113,45 @@ def test_typed_answers(framework: str, provider: ScriptedProvider) -> None:
     assert output.content == Price(ticker="NVDA", dollars=180.5)
     assert output.output_valid
     assert run.to_frame().to_dict("records") == [answer]
+
+
+def test_a_schema_from_elsewhere_is_told_to_the_framework(framework: str, provider: ScriptedProvider) -> None:
+    """A team that is routed to a guest, and a retry, want the form that was asked for, as its launch does."""
+    answer = {"ticker": "NVDA", "dollars": 180.5}
+    typed = tool_reply(("final_result", answer)) if framework == "pydantic_ai" else says(json.dumps(answer))
+    provider.otherwise(
+        lambda request: (
+            asks(("pricer", "NVDA?"))
+            if request.body["model"] == "leader"
+            else typed(request)
+            if callable(typed)
+            else typed
+        )
+    )
+    raw = make(framework, provider.base_url)
+    leader = model(provider.base_url, "leader")
+    routed = Team(model=leader, members=[raw], mode="route").run("NVDA?", output_schema=Price)
+    first = nb.guest(raw).start("NVDA?", output_schema=Price)
+    first.result(timeout=T)
+    again = first.retry().result(timeout=T)
+    assert routed.content == again.content == Price(ticker="NVDA", dollars=180.5)
+    asked = [body for body in provider.bodies if body["model"] == MODEL]
+    told = [bool(body.get("response_format") or body.get("tools")) for body in asked]
+    assert told == [framework != "langgraph"] * 3  # a graph has its own form
+
+
+def test_what_an_agent_has_been_is_in_the_record(framework: str, provider: ScriptedProvider) -> None:
+    """The names of its tools are in the spec, and one that is gone makes the run stale."""
+    provider.otherwise(says("yes"))
+    nb.guest(make(framework, provider.base_url, price), name="host").run("?", label="asked")
+    main = vars(sys.modules["__main__"])
+    main["host"] = nb.guest(make(framework, provider.base_url, price), name="host")
+    try:
+        assert list(nb.stale(every=True)["state"]) == ["unknown"]
+        main["host"] = nb.guest(make(framework, provider.base_url), name="host")
+        assert list(nb.stale()["changed"]) == ["tool price: gone"]
+    finally:
+        del main["host"]
 
 
 def test_a_wrong_typed_answer_is_an_error(framework: str, provider: ScriptedProvider) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from nbagent.guests.frameworks.agent_framework_updates import UpdateFollower
 from nbagent.guests.frameworks.histories import agent_framework_messages
-from nbagent.guests.guest_spec import Description
+from nbagent.guests.guest_spec import Description, names_of
 from nbagent.guests.task import GuestTask, arguments_of
 
 FRAMEWORK = "agent-framework"
@@ -23,6 +23,7 @@ def describe(agent: Any) -> Description:
         provider=getattr(client, "OTEL_PROVIDER_NAME", None),
         model=options.get("model") or getattr(client, "model", None),
         output_type=schema if isinstance(schema, type) else None,
+        tools=names_of(options.get("tools")),
     )
 
 

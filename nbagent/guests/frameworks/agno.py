@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import Any
 
-from nbagent.guests.guest_spec import Description
+from nbagent.guests.guest_spec import Description, names_of
 from nbagent.guests.reporter import usage_of
 from nbagent.guests.task import GuestTask, as_dicts
 
@@ -27,6 +27,7 @@ def describe(agent: Any) -> Description:
         provider=(getattr(model, "provider", None) or "").lower() or None,
         model=getattr(model, "id", None),
         output_type=schema if isinstance(schema, type | dict) else None,
+        tools=names_of(agent.tools),
     )
 
 

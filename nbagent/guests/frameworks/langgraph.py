@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import Any
 
 from nbagent.errors import ConfigurationError
-from nbagent.guests.guest_spec import Description
+from nbagent.guests.guest_spec import Description, names_of
 from nbagent.guests.reporter import usage_of
 from nbagent.guests.task import GuestTask, as_dicts
 
@@ -20,7 +20,11 @@ _COUNTS = {
 
 def describe(graph: Any) -> Description:
     """Say what is known before a run."""
-    return Description(name=None if graph.name == "LangGraph" else graph.name)
+    nodes = [getattr(node.bound, "tools_by_name", None) for node in graph.nodes.values()]
+    return Description(
+        name=None if graph.name == "LangGraph" else graph.name,
+        tools=tuple(name for one in nodes for name in names_of(one)),
+    )
 
 
 def check(graph: Any, *, has_input: bool, has_output: bool) -> None:

@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 from nbagent.guests.frameworks.histories import responses_items
-from nbagent.guests.guest_spec import Description
+from nbagent.guests.guest_spec import Description, names_of
 from nbagent.guests.reporter import usage_of
 from nbagent.guests.task import GuestTask, arguments_of
 
@@ -27,7 +27,7 @@ def describe(agent: Any) -> Description:
         provider=prefix or "openai",
         model=name or getattr(model, "model", None),
         output_type=output if isinstance(output, type) and output is not str else None,
-        tools=tuple(str(getattr(tool, "name", tool)) for tool in agent.tools),
+        tools=names_of(agent.tools),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nbagent.guests.frameworks.histories import pydantic_ai_messages
-from nbagent.guests.guest_spec import Description
+from nbagent.guests.guest_spec import Description, names_of
 from nbagent.guests.reporter import usage_of
 from nbagent.guests.task import GuestTask, arguments_of
 
@@ -21,6 +21,7 @@ def describe(agent: Any) -> Description:
         provider=getattr(model, "system", provider),
         model=getattr(model, "model_name", name),
         output_type=output if isinstance(output, type) and output is not str else None,
+        tools=tuple(name for one in agent.toolsets for name in names_of(getattr(one, "tools", None))),
     )
 
 
