@@ -19,6 +19,7 @@ duckdb/            all that is DuckDB's
   tables.py          the columns of each table
   codec.py           records to rows and back
   recorded_answers.py  a cached answer as data in a file, and back
+  query_results.py   rows and arrays of a query, times with their zone
   arrow_tables.py    rows of tables of other packages
   journal/           launches that are durable before the database has them
     journal.py         this process's file

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,10 +18,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nbagent.errors import StoreBusyError, StoreDamagedError, StoreError
 from nbagent.store.access import is_there
 from nbagent.store.commands import CancelSeen, DecisionRequest, DecisionSeen, Launch, Write
-from nbagent.store.duckdb.codec import naive
 from nbagent.store.duckdb.database_file import damage_in
+from nbagent.store.duckdb.query_results import asking, fetch_arrays, with_utc
 from nbagent.store.duckdb.read.adhoc_sql import query_frame
-from nbagent.store.duckdb.read.private_copy import MOST_THREADS, PrivateCopy, private_copy
+from nbagent.store.duckdb.read.private_copy import MOST_THREADS, PrivateCopy, RecordFile, private_copy
 from nbagent.store.duckdb.write.writer import Writer
 from nbagent.store.ports import Ask, RunStore
 from nbagent.store.session_claim import SessionClaims
@@ -44,7 +43,7 @@ class Store:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).expanduser().absolute()
         self._writer = Writer(self.path)
-        self._read_copy = PrivateCopy(self._writer)
+        self._read_copy = PrivateCopy(RecordFile(self._writer))
         self._looked = 0.0
 
     def __repr__(self) -> str:
@@ -138,14 +137,7 @@ class Store:
         `session`: of what was submitted before it need see only what runs of that session have.
         """
         with self.connection(timeout_s, flush=flush, session=session) as cursor:
-            cursor.execute("begin transaction read only")
-
-            def ask(sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
-                cursor.execute(sql, [_param(value) for value in params])
-                names = [column[0] for column in cursor.description or ()]
-                return [dict(zip(names, map(_value, row), strict=True)) for row in cursor.fetchall()]
-
-            yield ask
+            yield asking(cursor)
 
     @contextlib.contextmanager
     def connection(
@@ -163,7 +155,7 @@ class Store:
 
     def private_copy(self) -> AbstractContextManager[DuckDBPyConnection]:
         """Open a copy of the record that may be written to and is deleted afterwards: for queries of ours to files."""
-        return private_copy(self._writer)
+        return private_copy(RecordFile(self._writer))
 
     @contextlib.contextmanager
     def _telling_damage(self) -> Iterator[None]:
@@ -180,11 +172,7 @@ class Store:
         self, sql: str, params: Sequence[Any] | Mapping[str, Any] = (), *, timeout_s: float = 10.0
     ) -> pd.DataFrame:
         """Run a person's query and give a DataFrame, times as UTC; see `adhoc_sql.py`. Sees all that was submitted before."""
-        found = self._after_repair(lambda: query_frame(self, sql, params, timeout_s=timeout_s))
-        for name, kind in found.dtypes.items():
-            if kind.kind == "M" and getattr(kind, "tz", None) is None:
-                found[name] = found[name].dt.tz_localize("UTC")
-        return found
+        return with_utc(self._after_repair(lambda: query_frame(self, sql, params, timeout_s=timeout_s)))
 
     def arrays(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> dict[str, Any]:
         """Run a query of ours and give a numpy array for each column, masked where a value is unknown.
@@ -195,9 +183,7 @@ class Store:
 
         def ask() -> dict[str, Any]:
             with self.connection(timeout_s) as cursor, _more_threads(cursor, self.path):
-                cursor.execute("begin transaction read only")
-                found: dict[str, Any] = cursor.execute(sql, [_param(value) for value in params]).fetchnumpy()
-                return found
+                return fetch_arrays(cursor, sql, params)
 
         return self._after_repair(ask)
 
@@ -289,11 +275,3 @@ def _more_threads(cursor: DuckDBPyConnection, path: Path) -> Iterator[None]:
         yield
     finally:
         cursor.execute("set threads = 1")
-
-
-def _param(value: Any) -> Any:
-    return naive(value) if isinstance(value, datetime) else value
-
-
-def _value(value: Any) -> Any:
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value

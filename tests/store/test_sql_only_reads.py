@@ -120,8 +120,8 @@ def test_the_copy_is_kept_until_the_record_changes(
 ) -> None:
     """By whichever process: this one, or another, whose last launch only its log has."""
     made: list[Path] = []
-    copy_record = private_copy.copy_record
-    monkeypatch.setattr(private_copy, "copy_record", lambda *args: made.append(args[1]) or copy_record(*args))
+    copy_files = private_copy.copy_files
+    monkeypatch.setattr(private_copy, "copy_files", lambda *args: made.append(args[1]) or copy_files(*args))
     launched(store, "r1")
     store.close()
 

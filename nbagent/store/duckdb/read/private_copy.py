@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import time_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nbagent.errors import StoreError
 from nbagent.store.access import is_there
@@ -51,15 +51,29 @@ class _Opened:
     con: DuckDBPyConnection
     folder: Path
     size: int
-    seen: tuple[Stats, bytes | None]
+    seen: Any
     readers: int = 0
+
+
+class CopySource(Protocol):
+    """What can be copied: a record's file (`RecordFile`), or what this machine keeps of a server's record."""
+
+    @property
+    def path(self) -> Path:
+        """The file, for messages."""
+
+    def copy_to(self, copy: Path, timeout_s: float) -> Any:
+        """Copy the record with all that was submitted before, and give its state. Raises StoreError, OSError."""
+
+    def is_current(self, seen: Any) -> bool:
+        """Whether the record is still in the state that `copy_to` gave."""
 
 
 class PrivateCopy:
     """The copy of one store's record. `connection` gives cursors on it, anew where the record has changed."""
 
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
+    def __init__(self, source: CopySource) -> None:
+        self._source = source
         self._guard = threading.Lock()
         self._kept: _Opened | None = None
         _copies.add(self)
@@ -73,7 +87,7 @@ class PrivateCopy:
         import duckdb
 
         with self._guard:
-            if self._kept is None or not self._is_current(self._kept):
+            if self._kept is None or not self._source.is_current(self._kept.seen):
                 self._drop()
                 self._kept = self._open(timeout_s)
             one = self._kept
@@ -115,24 +129,15 @@ class PrivateCopy:
         if one is not None and not one.readers:
             _end(one)
 
-    def _is_current(self, one: _Opened) -> bool:
-        stats, mark = one.seen
-        file = self._writer.file
-        return (
-            self._writer.is_settled()
-            and stats_of(file.path) == stats
-            and (mark is None or mark == file.lock.mark())
-        )
-
     def _open(self, timeout_s: float) -> _Opened:
         folder = Path(tempfile.mkdtemp(prefix="nbagent-"))
         copy = folder / "record.duckdb"
         try:
-            seen = copy_record(self._writer, copy, timeout_s)
+            seen = self._source.copy_to(copy, timeout_s)
             opened = _Opened(con=_connect(copy), folder=folder, size=copy.stat().st_size, seen=seen)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise _not_copied(error, self._writer.file.path) from error
+            raise _not_copied(error, self._source.path) from error
         if sys.platform != "win32":
             for one in (copy, wal_of(copy)):
                 one.unlink(missing_ok=True)
@@ -158,45 +163,65 @@ def _end(one: _Opened) -> None:
     shutil.rmtree(one.folder, ignore_errors=True)
 
 
-def copy_record(writer: Writer, copy: Path, timeout_s: float = 10.0) -> tuple[Stats, bytes | None]:
-    """Copy the record with all that was submitted before, while no process has it open.
+@dataclass(frozen=True, slots=True)
+class RecordFile:
+    """The file of a record, as a source of copies."""
 
-    Give its state, and whose turn was last where the state alone may not tell. Raises StoreError, OSError.
-    """
-    path = writer.file.path
-    with writer.letting_go():
-        if not (writer.has_begun and is_there(path) and writer.is_settled()):
-            with writer.reading(timeout_s):
-                pass  # a turn brings all into the file: rows of this process, launches in other processes' logs
-        if writer.file.is_read_only:
-            with writer.file.held:
-                copy_files(writer.file.source, copy)
-            return stats_of(path), None
-        lock = LockFile(path)
-        lock.acquire(sign=False)
-    try:
-        stats = stats_of(path)
-        copy_files(path, copy)
-        newest = max((one[2] for one in stats if one is not None), default=0)
-        return stats, None if time_ns() - newest > SETTLED_NS else lock.mark()
-    finally:
-        lock.release()
-        lock.close()
+    writer: Writer
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.writer.file.path
+
+    def copy_to(self, copy: Path, timeout_s: float) -> tuple[Stats, bytes | None]:
+        """Copy the record with all that was submitted before, while no process has it open.
+
+        Give its state, and whose turn was last where the state alone may not tell. Raises StoreError, OSError.
+        """
+        writer, path = self.writer, self.path
+        with writer.letting_go():
+            if not (writer.has_begun and is_there(path) and writer.is_settled()):
+                with writer.reading(timeout_s):
+                    pass  # a turn brings all into the file: rows of this process, launches in other processes' logs
+            if writer.file.is_read_only:
+                with writer.file.held:
+                    copy_files(writer.file.source, copy)
+                return stats_of(path), None
+            lock = LockFile(path)
+            lock.acquire(sign=False)
+        try:
+            stats = stats_of(path)
+            copy_files(path, copy)
+            newest = max((one[2] for one in stats if one is not None), default=0)
+            return stats, None if time_ns() - newest > SETTLED_NS else lock.mark()
+        finally:
+            lock.release()
+            lock.close()
+
+    def is_current(self, seen: tuple[Stats, bytes | None]) -> bool:
+        """Whether nobody has written since, and nothing waits to be."""
+        stats, mark = seen
+        file = self.writer.file
+        return (
+            self.writer.is_settled()
+            and stats_of(file.path) == stats
+            and (mark is None or mark == file.lock.mark())
+        )
 
 
 @contextlib.contextmanager
-def private_copy(writer: Writer) -> Iterator[DuckDBPyConnection]:
+def private_copy(source: CopySource, timeout_s: float = 10.0) -> Iterator[DuckDBPyConnection]:
     """A connection on a copy of its own that may be written to, deleted afterwards: for queries of ours to files."""
     import duckdb
 
-    path = writer.file.path
     with tempfile.TemporaryDirectory(prefix="nbagent-", ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / "record.duckdb"
         try:
-            copy_record(writer, copy)
+            source.copy_to(copy, timeout_s)
             con = duckdb.connect(str(copy), config={"python_enable_replacements": False})
         except (OSError, duckdb.Error) as error:
-            raise _not_copied(error, path) from error
+            raise _not_copied(error, source.path) from error
         try:
             yield con
         finally:
