@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nbagent import settings
-from nbagent.core import is_number, masked_fields, remember_named
+from nbagent.core import is_number, masked_fields, remember_named, unwrap_fields
 from nbagent.errors import UnknownOptionError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
+            unwrap_fields(self, name)
             value: Any = getattr(self, name)
             if value is not None and not is_number(value, at_least=0):
                 raise UnknownOptionError(
@@ -82,6 +83,7 @@ class ModelSettings:
     extra_body: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        unwrap_fields(self, *self.__slots__)
         remember_named(self.extra_body)
         if self.prompt_cache not in (None, True, False, "1h"):
             raise UnknownOptionError(

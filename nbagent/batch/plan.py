@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from nbagent.batch.inputs.prompts import Prompts
 from nbagent.batch.inputs.row_source import known_columns
-from nbagent.core import check_count, dump_json, is_number
+from nbagent.core import check_count, dump_json, is_number, unwrap_fields
 from nbagent.errors import UnknownOptionError, did_you_mean
 from nbagent.models import model_identity
 from nbagent.runtime import ResolvedAgent
@@ -32,6 +32,9 @@ class BatchLimits:
     max_tokens: int | None = None
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
+
+    def __post_init__(self) -> None:
+        unwrap_fields(self, *self.__slots__)
 
     def check(self) -> None:
         """Refuse what bounds nothing. Raises UnknownOptionError."""
@@ -81,6 +84,9 @@ class BatchPlan:
     label: str | None = None
     cell_id: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unwrap_fields(self, "group", "repeat")
 
     def check(self) -> None:
         """Refuse options that do not exist or do not go together. Raises UnknownOptionError."""

@@ -23,6 +23,7 @@ from nbagent.core.argument_checks import (
     is_awaited,
     is_number,
     plain_number,
+    unwrap_fields,
     unwrapped,
 )
 from nbagent.core.clock import seconds_between, utc_now, uuid7
@@ -147,6 +148,7 @@ __all__ = [
     "truncate",
     "truncate_end",
     "unpacked",
+    "unwrap_fields",
     "unwrapped",
     "utc_now",
     "utf8_safe",

@@ -84,12 +84,25 @@ def unwrapped(value: Any) -> Any:
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
 
 
+def unwrap_fields(one: Any, *names: str) -> None:
+    """Make scalars of numpy in fields of a frozen dataclass Python's: databases and JSON take no others."""
+    for name in names:
+        value = getattr(one, name)
+        if (plain := unwrapped(value)) is not value:
+            object.__setattr__(one, name, plain)
+
+
 def plain_number(value: Any) -> bool | float | None:
     """Return a bool, or a finite number as a float, whoever made it; None for all else."""
     value = unwrapped(value)
     if isinstance(value, bool):
         return value
-    return float(value) if isinstance(value, Real | Decimal) and isfinite(value) else None
+    if not isinstance(value, Real | Decimal):
+        return None
+    try:
+        return float(value) if isfinite(value) else None
+    except OverflowError:  # a whole number that no float holds
+        return None
 
 
 def check_seconds(name: str, value: Any) -> None:

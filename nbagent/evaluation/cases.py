@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 _GIVE = "give a DataFrame, a list of records, or the path of a CSV file"
 
 
-def table_of(cases: Any) -> pd.DataFrame:
-    """Give the cases as a DataFrame of our own, from whatever `map` takes, or from a CSV file by its path.
+def table_of(cases: Any) -> tuple[pd.DataFrame, Any]:
+    """Give the cases as a DataFrame of our own, and as `map` asks them: a column where they are values, no records.
+
+    They are whatever `map` takes, or the path of a CSV file.
 
     Raises:
         ConfigurationError: it is none of these, has no rows, or the file cannot be read.
@@ -31,7 +33,7 @@ def table_of(cases: Any) -> pd.DataFrame:
     table = source.frame()
     if not len(table):
         raise ConfigurationError("evaluate was given no case", _GIVE)
-    return table
+    return table, table if source.are_records else table.iloc[:, 0]
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -45,17 +47,33 @@ def _read_csv(path: Path) -> pd.DataFrame:
         ) from error
 
 
+def case_labels(table: pd.DataFrame) -> list[Any]:
+    """Give the cases' labels: the index's where they tell the cases apart, else their positions."""
+    import pandas as pd
+
+    labels = list(table.index)
+    missing = any(pd.isna(part) for one in labels for part in (one if isinstance(one, tuple) else [one]))
+    return labels if table.index.is_unique and not missing else list(range(len(table)))
+
+
 Expected = str | Callable[[Mapping[Any, Any]], Any] | Sequence[Any] | None
 
 
 def expected_values(expected: Any, table: pd.DataFrame, rows: Sequence[Mapping[Any, Any]]) -> list[Any]:
     """Give what is expected of each case: from a column by its name, a function of the row, or a value for each.
 
-    None is the column `expected`, where there is one; else nothing is expected.
+    None is the column `expected`, where there is one; else nothing is expected. A missing value (NaN, NaT, NA) is None.
 
     Raises:
         ConfigurationError: there is no such column, or not a value for each case.
     """
+    import pandas as pd
+
+    values = _given_values(expected, table, rows)
+    return [None if pd.api.types.is_scalar(one) and pd.isna(one) else one for one in values]
+
+
+def _given_values(expected: Any, table: pd.DataFrame, rows: Sequence[Mapping[Any, Any]]) -> list[Any]:
     from pandas.api.types import is_hashable
 
     if expected is None:

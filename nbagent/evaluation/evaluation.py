@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nbagent.batch import Batch, RowResult, get
 from nbagent.core import check_count, run_in_daemon_thread
 from nbagent.errors import ConfigurationError
-from nbagent.evaluation.cases import Expected, expected_values, table_of
+from nbagent.evaluation.cases import Expected, case_labels, expected_values, table_of
 from nbagent.evaluation.columns import COLUMNS, LAST
 from nbagent.evaluation.contenders import contenders_of
 from nbagent.evaluation.judging import Judge, shown
@@ -283,7 +283,8 @@ def evaluate(
     `prompt`). `prompt` is a template that knows `row`. `expected` is a column's name, a function of the row or a value
     for each case; by default the column `expected`. `scorers` are functions `f(answer, expected, row)` that return a
     bool, a number or a dict of these: one, a list, or a mapping that names them; `exact`, `contains`, `regex(...)`,
-    `within(...)` and `judge(agent)` come along, and `exact` is taken where something is expected.
+    `within(...)` and `judge(agent)` come along, and `exact` is taken where something is expected. A case of which
+    nothing is expected (None, NaN) has no score by those that compare with it.
     Each case is asked `repeat` times. `compare_to` is an earlier evaluation, its frame, or the label of its batch.
     `options` are those of `Agent.map`: output_schema, label, max_concurrency, max_cost, ...
 
@@ -297,13 +298,13 @@ def evaluate(
     """
     contenders = contenders_of(agents, "evaluate")
     check_count("repeat", repeat, "give 1 or more")
-    table = table_of(cases)
+    table, asked = table_of(cases)
     rows = table.to_dict("records")
     wanted = expected_values(expected, table, rows)
     if scorers is None:
         scorers = [exact] if any(one is not None for one in wanted) else []
     named = named_scorers(scorers)
-    labels = list(table.index) if table.index.is_unique else list(range(len(table)))
+    labels = case_labels(table)
     kept = Cases(rows=rows, labels=labels, expected=wanted, repeat=repeat)
     earlier = _earlier_frame(compare_to, kept, named)
     for name, agent in contenders.items():
@@ -314,7 +315,7 @@ def evaluate(
     batches: dict[str, Batch] = {}
     try:
         for name, agent in contenders.items():
-            batches[name] = agent.map(table, prompt, repeat=repeat, **options)
+            batches[name] = agent.map(asked, prompt, repeat=repeat, **options)
     except BaseException:
         for batch in batches.values():
             batch.cancel()

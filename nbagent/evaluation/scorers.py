@@ -7,20 +7,31 @@ case which holds it is compared, else an answer's only field.
 
 from __future__ import annotations
 
-import math
 import numbers
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nbagent.core import unwrapped
+from nbagent.core import plain_number, unwrapped
 from nbagent.errors import ConfigurationError
 from nbagent.schemas import fields_of
+
+COMPARES = "_compares_with_expected"  # what a scorer has that says nothing where nothing is expected
 
 Score = bool | float | Mapping[str, bool | float]
 Scorer = Callable[[Any, Any, Mapping[Any, Any]], Score]
 
 
+def _compares(scorer: Scorer) -> Scorer:
+    setattr(scorer, COMPARES, True)
+    return scorer
+
+
+def _as_it_is(scorer: Scorer) -> Scorer:
+    return scorer
+
+
+@_compares
 def exact(answer: Any, expected: Any, row: Mapping[Any, Any]) -> bool:
     r"""Say whether the answer is what was expected; blanks around a text do not count, and 3 is 3.0.
 
@@ -33,6 +44,7 @@ def exact(answer: Any, expected: Any, row: Mapping[Any, Any]) -> bool:
     return bool(found == wanted) and isinstance(found, bool) == isinstance(wanted, bool)
 
 
+@_compares
 def contains(answer: Any, expected: Any, row: Mapping[Any, Any]) -> bool:
     """Say whether the answer's text contains what was expected, in any case of letters; of a list, all of it.
 
@@ -62,6 +74,7 @@ def regex(pattern: str, *, flags: int = 0) -> Scorer:
             f"regex was given {pattern!r}: {error}", "give a regular expression"
         ) from None
 
+    @_compares if "{expected}" in pattern else _as_it_is
     def regex(answer: Any, expected: Any, row: Mapping[Any, Any]) -> bool:
         own = pattern.replace("{expected}", re.escape(_text(expected)))
         return re.search(own, _text(compared(answer, expected, row)), flags) is not None
@@ -84,6 +97,7 @@ def within(tolerance: float, *, relative: bool = False) -> Scorer:
     if not _is_number(tolerance) or not tolerance >= 0:
         raise ConfigurationError(f"within was given {tolerance!r}", "give a number from 0, as in within(0.5)")
 
+    @_compares
     def within(answer: Any, expected: Any, row: Mapping[Any, Any]) -> bool:
         found, wanted = number_in(compared(answer, expected, row)), number_in(expected)
         if found is None or wanted is None:
@@ -107,7 +121,7 @@ def compared(answer: Any, expected: Any, row: Mapping[Any, Any]) -> Any:
 def number_in(value: Any, *, whole: bool = False) -> float | None:
     """Give the only number of a value or a text (of nothing but it, where `whole`); None where there is none or several."""
     if _is_number(value):
-        return float(value) if math.isfinite(value) else None
+        return None if (number := plain_number(value)) is None else float(number)
     found = re.findall(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?:[eE][+-]?\d+)?", _text(value))
     if len(found) != 1 or (whole and found[0] != _text(value).strip()):
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +12,7 @@ from nbagent.core import plain_number
 from nbagent.errors import ConfigurationError
 from nbagent.evaluation.columns import COLUMNS
 from nbagent.evaluation.judging import Judge
+from nbagent.evaluation.scorers import COMPARES
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,15 @@ class Scored:
 
     scores: dict[str, bool | float] = field(default_factory=dict)
     error: str | None = None
+
+
+def _gives_no_value(scorer: Any) -> bool:
+    """Say whether a call gives something to be awaited or gone through, and no score."""
+    kinds = inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction
+    while isinstance(scorer, functools.partial):
+        scorer = scorer.func
+    call = scorer if inspect.isroutine(scorer) else getattr(type(scorer), "__call__", None)  # noqa: B004 - the method itself
+    return any(kind(call) for kind in kinds)
 
 
 def named_scorers(given: Any) -> dict[str, Any]:
@@ -41,6 +53,11 @@ def named_scorers(given: Any) -> dict[str, Any]:
                 f"the scorer {name!r} is {one!r:.80}",
                 "give functions of (answer, expected, row), or nb.judge",
             )
+        if _gives_no_value(one):
+            raise ConfigurationError(
+                f"the scorer {name!r} is an async function or a generator, which gives no score by itself",
+                "write it as def, with return; a model's verdict is nb.judge(agent)",
+            )
         if name in COLUMNS:
             raise ConfigurationError(
                 f"a scorer has the name {name!r}, which is a column of its own",
@@ -56,6 +73,8 @@ def score(
     scores: dict[str, bool | float] = {}
     errors: list[str] = []
     for name, scorer in scorers.items():
+        if expected is None and getattr(scorer, COMPARES, False):
+            continue
         try:
             given = scorer(answer, expected, row)
         except Exception as error:  # noqa: BLE001 - the user's own code: the other scores are none the worse

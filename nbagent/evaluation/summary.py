@@ -47,13 +47,14 @@ def _interval(values: pd.DataFrame, name: str) -> Interval:
     once = values["case"].is_unique
     if values[name].dtype == "boolean" and once:
         return wilson(int(values[name].sum()), len(values))
-    return bootstrap(_by_case(values, name).tolist())
+    return bootstrap(list(_by_case(values, name).values()))
 
 
-def _by_case(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
-    """Give each case's mean score."""
+def _by_case(frame: pd.DataFrame, name: str) -> dict[Any, float]:
+    """Give each case's mean score, by its label, which may be a tuple."""
     own = frame.dropna(subset=[name])
-    return own[name].astype(float).groupby(own["case"], sort=False).mean()
+    means = own[name].astype(float).groupby(own["case"], sort=False).mean()
+    return dict(zip(means.index, means.tolist(), strict=True))
 
 
 def _before(earlier: pd.DataFrame, contender: Any) -> pd.DataFrame:
@@ -67,10 +68,10 @@ def _change(after: pd.DataFrame, before: pd.DataFrame, name: str) -> dict[str, A
     if name not in before.columns:
         return {}
     then, now = _by_case(before, name), _by_case(after, name)
-    both = then.index.intersection(now.index)
-    difference = bootstrap((now[both] - then[both]).tolist())
+    both = [case for case in then if case in now]
+    difference = bootstrap([now[case] - then[case] for case in both])
     known = {"change": difference.mean, "change_low": difference.low, "change_high": difference.high}
-    return {"before": then[both].mean() if len(both) else None} | known
+    return {"before": sum(then[case] for case in both) / len(both) if both else None} | known
 
 
 def regressions_of(frame: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
@@ -95,22 +96,25 @@ def regressions_of(frame: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values("change", kind="stable", ignore_index=True)
 
 
+def _first_rows(frame: pd.DataFrame) -> dict[Any, dict[str, Any]]:
+    """Give each case's first row, by its label."""
+    rows = frame[["case", "answer", "run_id"]].to_dict("records")
+    return {row["case"]: row for row in reversed(rows)}
+
+
 def _losses(frame: pd.DataFrame, earlier: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for contender, own in frame.groupby("contender", observed=True, sort=False):
         before = _before(earlier, contender)
-        last, first = (
-            own.drop_duplicates("case").set_index("case"),
-            before.drop_duplicates("case").set_index("case"),
-        )
+        last, first = _first_rows(own), _first_rows(before)
         for name in score_names(frame):
             if name not in before.columns:
                 continue
             then, now = _by_case(before, name), _by_case(own, name)
-            for case in now.index.intersection(then.index):
-                if now[case] < then[case]:
+            for case in now:
+                if case in then and now[case] < then[case]:
                     yield {
                         "contender": contender, "case": case, "score": name,
                         "before": then[case], "after": now[case], "change": now[case] - then[case],
-                        "answer_before": first.loc[case, "answer"], "answer_after": last.loc[case, "answer"],
-                        "run_id": last.loc[case, "run_id"],
+                        "answer_before": first[case]["answer"], "answer_after": last[case]["answer"],
+                        "run_id": last[case]["run_id"],
                     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -256,3 +257,86 @@ def test_what_cannot_be_evaluated_is_an_error_of_two_lines(
     assert said in str(raised.value)
     assert len(str(raised.value).splitlines()) == 2
     assert not provider.requests
+
+
+async def repeats(prompt: str) -> str:
+    """Say the prompt again."""
+    return prompt
+
+
+ASKED = ["a", "b", "x", "banana"]
+INDEXES = [
+    pd.MultiIndex.from_product([["left", "right"], [1, 2]], names=["side", "n"]),
+    pd.Index([7, 7, 8, 9]),
+    pd.Index([np.nan, 1.0, 2.0, 3.0]),
+    pd.date_range("2026-01-01", periods=4),
+    pd.MultiIndex.from_tuples([("a", None), ("a", 1), ("b", 1), ("b", 2)]),
+]
+
+
+@pytest.mark.parametrize(
+    ("index", "own"),
+    list(zip(INDEXES, [True, False, False, True, False], strict=True)),
+    ids=["tuples", "twice", "missing", "dates", "missing in tuples"],
+)
+def test_any_index_tells_cases_apart(index: pd.Index, *, own: bool) -> None:
+    """Labels are those of the index where they are unique and there, else positions; regressions find them again."""
+    cases = pd.DataFrame({"q": ASKED, "expected": ["a", "b", "c", "d"]}, index=index)
+    before = nb.evaluate(repeats, cases, "{{ row.q }}", scorers={"right": lambda *_: 1.0}).wait(60)
+    found = nb.evaluate(
+        repeats, cases, "{{ row.q }}", scorers={"right": nb.exact}, compare_to=before, repeat=np.int64(2)
+    ).wait(60)
+    labels = list(found.to_frame()["case"])[::2]
+    assert labels == (list(index) if own else [0, 1, 2, 3])
+    assert list(found.regressions()["case"]) == labels[2:]
+    (row,) = found.summary().to_dict("records")
+    assert (row["cases"], row["mean"], row["before"], row["change"]) == (4, 0.5, 1.0, -0.5)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+@pytest.mark.parametrize("scorer", [nb.exact, nb.contains, nb.regex("{expected}"), nb.within(1)])
+def test_a_case_of_which_nothing_is_expected_has_no_score(missing: Any, scorer: Any) -> None:
+    """A missing label is unknown, not a wrong answer, nor the text "nan"; what needs no label still scores."""
+    found = nb.evaluate(
+        repeats, ["1", "nan None NaT <NA>"], "{{ row }}", expected=["1", missing],
+        scorers={"compared": scorer, "length": lambda answer, _expected, _row: len(answer)},
+    ).wait(60)  # fmt: skip
+    frame = found.to_frame()
+    assert (frame["compared"].tolist(), frame["length"].tolist()) == ([True, pd.NA], [1.0, 17.0])
+    assert frame["score_error"].isna().all()
+    assert found.summary().set_index("score")["cases"].to_dict() == {"compared": 1, "length": 2}
+
+
+async def awaited(answer: str, _expected: Any, _row: Any) -> bool:
+    """A scorer that nobody could wait for."""
+    return bool(answer)
+
+
+class Asks:
+    """A scorer that is an object."""
+
+    async def __call__(self, answer: str, _expected: Any, _row: Any) -> bool:
+        """Say yes, later."""
+        return bool(answer)
+
+
+def yields(answer: str, _expected: Any, _row: Any) -> Any:
+    """A scorer with yield where return was meant."""
+    yield bool(answer)
+
+
+@pytest.mark.parametrize("scorer", [awaited, Asks(), yields, functools.partial(awaited)])
+def test_a_scorer_that_gives_no_value_is_refused_before_anything_is_asked(scorer: Any) -> None:
+    """It would leave each case without a score, after all was paid."""
+    with pytest.raises(ConfigurationError, match=r"async function or a generator.*\nwrite it as def"):
+        nb.evaluate(repeats, ["1"], "{{ row }}", scorers=scorer)
+
+
+@pytest.mark.parametrize("value", [10**400, float("nan"), None, [1], "yes", np.array([1, 2])])
+def test_what_is_no_score_is_told_and_harms_no_other(value: Any) -> None:
+    """Whatever a scorer gives, the frame is there, with the scores of the others."""
+    scorers = {"odd": lambda *_: value, "fine": lambda *_: 1}
+    frame = nb.evaluate(repeats, ["1"], "{{ row }}", scorers=scorers).wait(60).to_frame()
+    assert frame.loc[0, "fine"] == 1
+    assert "odd" not in frame.columns
+    assert "is no score" in frame.loc[0, "score_error"]

@@ -194,7 +194,7 @@ def test_of_a_team_the_leaders_steps_are_shared(provider: ScriptedProvider) -> N
 
 @pytest.mark.parametrize(
     ("step", "options", "said"),
-    [(4, {}, "not 4"), (-1, {}, "not -1"), (True, {}, "not True"), ("1", {}, "not '1'"), (3, {}, "nothing is left to do")],
+    [(4, {}, "not 4"), (-1, {}, "not -1"), (True, {}, "not True"), ("1", {}, "not '1'"), (1.5, {}, "not 1.5"), (1, {"prompt": 3}, "the prompt is 3"), (3, {}, "nothing is left to do")],
 )  # fmt: skip
 def test_what_cannot_be_forked_is_refused_in_two_lines(
     provider: ScriptedProvider, agent: Agent, step: Any, options: Any, said: str
@@ -206,6 +206,15 @@ def test_what_cannot_be_forked_is_refused_in_two_lines(
     assert said in str(raised.value)
     assert len(str(raised.value).splitlines()) == 2
     assert len(provider.requests) == 3
+
+
+def test_a_step_may_come_from_a_frame(provider: ScriptedProvider, agent: Agent) -> None:
+    """numpy's whole numbers are steps, and are recorded as such."""
+    first = three_steps(provider, agent)
+    provider.reply(text_reply("there"))
+    fork = first.fork(nb.metrics.steps(first)["step"].max() - 1)
+    assert fork.result(timeout=60).content == "there"
+    assert nb.runs().set_index("run_id").loc[fork.run_id, "forked_step"] == 2
 
 
 def test_a_run_at_work_cannot_be_forked(provider: ScriptedProvider, agent: Agent) -> None:

@@ -145,6 +145,12 @@ class RowSource:
             return numbered
         return None
 
+    @property
+    def are_records(self) -> bool:
+        """Say whether the rows have columns, by the first one."""
+        first = self.peek()
+        return first is None or isinstance(first[1], InputRow)
+
     def pull(self, most: int) -> list[Numbered]:
         """Return up to `most` further rows: fewer where they come slowly, none at the end. Raises what the user's code raises."""
         found: list[Numbered] = []

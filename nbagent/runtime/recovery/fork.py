@@ -6,6 +6,9 @@ messages; their model calls and tool calls stay rows of the first run alone.
 
 from __future__ import annotations
 
+from numbers import Integral
+from typing import SupportsInt
+
 from nbagent.errors import ConfigurationError, UnknownOptionError
 from nbagent.events import Message, MessageAdded
 from nbagent.loop import LoopState
@@ -14,7 +17,7 @@ from nbagent.runtime.recovery.resume_state import ResumeState
 from nbagent.store import RunStore, StoredRun, carry_over, load_turns
 
 
-def fork_state(stopped: StoredRun, step: int, prompt: str | None) -> ResumeState | None:
+def fork_state(stopped: StoredRun, step: SupportsInt, prompt: str | None) -> ResumeState | None:
     """Return the state after a finished step, with `prompt` as a further message of the user; None for step 0.
 
     Raises UnknownOptionError for a step that the run has not finished, and ConfigurationError where nothing would be
@@ -22,12 +25,13 @@ def fork_state(stopped: StoredRun, step: int, prompt: str | None) -> ResumeState
     """
     output = stopped.output
     asked = [n for n, message in enumerate(output.messages) if message.role == "assistant"]
-    if type(step) is not int or not 0 <= step <= len(asked):
+    if isinstance(step, bool) or not isinstance(step, Integral) or not 0 <= int(step) <= len(asked):
         steps = f"steps 1 to {len(asked)}" if asked else "no finished step"
         raise UnknownOptionError(
             f"run {output.run_id!r} has {steps}, not {step!r}",
             "give a step it has finished, or 0 for its beginning",
         )
+    step = int(step)
     if step == 0:
         return None
     end = asked[step] if step < len(asked) else len(output.messages)

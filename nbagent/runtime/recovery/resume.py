@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from nbagent.core import by_place, call_when_done, show_runs, utc_now, uuid7
+from nbagent.core import by_place, call_when_done, check_prompt, show_runs, utc_now, uuid7
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
 from nbagent.events import FilePart
 from nbagent.loop import LoopState, with_tools
@@ -178,6 +178,8 @@ class Resumer:
         UnknownOptionError for a step that the run has not finished.
         """
         self.thread.forbid_blocking("fork()")
+        if prompt is not None:
+            check_prompt(prompt)
         stopped = self._load(key)
         output = stopped.output
         _check_texts(output)
@@ -193,7 +195,7 @@ class Resumer:
             files=_files(output),
             tags=stopped.tags,
             template=getattr(prompt, "template", stopped.template if prompt is None else None),
-            forked=(output.run_id, step),
+            forked=(output.run_id, int(step)),
         )
         return resolved, request, state
 
