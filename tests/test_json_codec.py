@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbagent.core.json_codec import dump_json, load_json
+from nbagent.core.json_codec import dump_json, load_json, load_json_each
 
 LARGE = 15511210043330985984000000
 
@@ -70,3 +70,26 @@ def test_data_that_nothing_can_write_is_a_value_error():
     for data in (["\ud800"], ["\ud800", LARGE], deep):
         with pytest.raises(ValueError, match=r"."):
             dump_json(data)
+
+
+@given(st.lists(st.none() | plain.map(dump_json).map(bytes.decode), max_size=6))
+def test_many_texts_are_read_as_each_alone(texts):
+    """Texts that are read together give what each gives by itself, and None where there is no text."""
+    assert load_json_each(texts) == [None if one is None else load_json(one) for one in texts]
+
+
+@pytest.mark.parametrize(
+    "hard", ["[" * 190 + "]" * 190, "[" * 205 + "]" * 205, r'"\ud83d"', f'{{"n": {LARGE}}}'], ids=len
+)
+def test_a_hard_text_among_many_is_read_as_alone(hard):
+    """What only the slower reader takes (nested deep, half an emoji) does not spoil those beside it."""
+    found = load_json_each(['{"a": 1}', hard, None, '{"a": 1}'])
+    assert found == [{"a": 1}, load_json(hard), None, {"a": 1}]
+    assert found[0] is not found[3]
+
+
+@pytest.mark.parametrize("broken", ["{", "", "1,2", "[1"])
+def test_a_broken_text_among_many_is_a_value_error(broken):
+    """Texts that together look like a list are still looked at one by one."""
+    with pytest.raises(ValueError, match=r"."):
+        load_json_each(["1", broken, "2"])

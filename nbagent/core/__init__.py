@@ -36,7 +36,7 @@ from nbagent.core.entry_points import (
 )
 from nbagent.core.hints import by_place, how_to_set, magics_loaded, says_magic, show_runs
 from nbagent.core.idle_imports import IdleImports
-from nbagent.core.json_codec import dump_json, load_json
+from nbagent.core.json_codec import dump_json, load_json, load_json_each
 from nbagent.core.message_limits import (
     ERROR_BODY,
     LARGE,
@@ -122,6 +122,7 @@ __all__ = [
     "last_line",
     "load_entry_point",
     "load_json",
+    "load_json_each",
     "magics_loaded",
     "main_thread_soon",
     "mask",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core import load_json
+from nbagent.core import load_json_each
 from nbagent.frames.columns import STATUSES, Column, Columns
 from nbagent.frames.row_keys import keys_of
 
@@ -26,7 +26,8 @@ def frame_of(columns: Columns, arrays: Mapping[str, Any], *, plain: bool = False
             if column.dtype == "key"
             else _series(column, arrays[column.name], plain=plain)
             for column in columns
-        }
+        },
+        copy=False,  # each was made here
     )
 
 
@@ -68,22 +69,29 @@ def _series(column: Column, found: Any, *, plain: bool) -> Any:
             moments[mask] = np.datetime64("NaT", "us")
             return pd.DatetimeIndex(moments).tz_localize("UTC")
         case "object":
-            return pd.Series(
-                [
-                    None if gone else (one if plain else load_json(one))
-                    for one, gone in zip(data, mask, strict=True)
-                ],
-                dtype=object,
-            )
+            values = _texts(data, mask)
+            return pd.Series(list(values) if plain else load_json_each(values), dtype=object)
         case "status":
-            return pd.Categorical(_texts(data, mask), categories=list(STATUSES))
+            return _categorical(_texts(data, mask), STATUSES)
         case "category":
-            texts = pd.array(_texts(data, mask), dtype="string")
-            return pd.Categorical(
-                texts, categories=pd.Index(sorted(pd.unique(texts.dropna())), dtype="string")
-            )
+            texts = _texts(data, mask)
+            return _categorical(pd.array(texts, dtype="string") if plain else texts, None)
         case _:
             return pd.array(_texts(data, mask), dtype="string")
+
+
+def _categorical(texts: Any, categories: Sequence[str] | None) -> pd.Categorical:
+    """Return texts as a category of these, in their order, or of those that are there, sorted. Each is looked at once."""
+    import numpy as np
+    import pandas as pd
+
+    codes, found = pd.factorize(texts)
+    names = sorted(found) if categories is None else list(categories)
+    places = {name: place for place, name in enumerate(names)}
+    place_of = np.array([*(places.get(one, -1) for one in found), -1], dtype="int64")  # the last: of none
+    return pd.Categorical.from_codes(
+        place_of[codes], categories=pd.Index(names, dtype="string" if categories is None else None)
+    )
 
 
 def _parts(found: Any) -> tuple[Any, Any]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from nbagent.core import load_json
+from nbagent.core import load_json_each
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +116,7 @@ def keys_of(texts: Sequence[str | None]) -> pd.Series:
     """Return the keys of JSON texts in the dtype that fits all of them."""
     import pandas as pd
 
-    keys = [None if text is None else key_of(load_json(text)) for text in texts]
+    keys = [None if data is None else key_of(data) for data in load_json_each(texts)]
     found = pd.Series(keys, dtype=object)
     return found.convert_dtypes() if _are_integers(keys) else found.infer_objects()
 

@@ -8,55 +8,73 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nbagent.run import TOKEN_FIELDS
-from nbagent.store.duckdb.read.metrics_sql import CALL_TOKENS, ESTIMATES, Query, RunFilter, told
+from nbagent.store.duckdb.read.metrics_sql import CALL_TOKENS, ESTIMATES, PAID, Query, RunFilter
+from nbagent.store.duckdb.tables import seconds_between, work_seconds
 
-# `{these}` are the ids as plain values, where they are few: DuckDB then finds the rows by its index and zone maps
 _PICK = """select l.run_id from launches l where {where} order by l.created_at desc, l.run_id desc limit ?"""
+# One look at each table, and one row a run all the way: each further look joins all runs once more by their ids.
+# `{of_these}` is where they are chosen, with the ids as plain values where they are few: DuckDB then finds the rows
+# by its index and zone maps. What was told at launch is read in one go.
 _RUNS = """
-with recursive {chosen}{told}, below as (
-    select run_id as top, run_id from launches
-    where run_id in ({these}) and run_id in (select parent_run_id from launches)
+with recursive {chosen}resumed as (
+    select run_id, max(attempt) as attempt, sum({work_s}) as work_s, sum({queued_s}) as queued_s,
+           sum(paused_s) as paused_s
+    from attempts where run_id in (select run_id from attempt_starts) group by run_id
+), own as (
+    select run_id, count(*) as model_calls, {tokens}, count(c.total_tokens) as known,
+           sum(c.cost_usd) as cost_usd, count(c.cost_usd) as priced, {estimates},
+           arg_min(c.ttft_s, row(c.attempt, c.step, c.try_no)) filter (c.ttft_s is not null) as ttft_s
+    from model_calls c where {paid}{and_these} group by run_id
+), tools as (
+    select run_id, count(*) as tool_calls from tool_calls c where {paid}{and_these} group by run_id
+), below as (
+    select run_id as top, run_id from launches c where run_id in (select parent_run_id from launches){and_these}
     union all
     select b.top, l.run_id from launches l join below b on l.parent_run_id = b.run_id
-), copies as (
-    select run_id from launches where cached_from is not null
-), own as (
-    select run_id, count(*) as model_calls, {tokens},
-           count(c.total_tokens) / count(*) as usage_known,
-           sum(c.cost_usd) as cost_usd,
-           count(c.cost_usd) / count(*) as cost_known, {estimates},
-           arg_min(c.ttft_s, row(c.attempt, c.step, c.try_no)) filter (c.ttft_s is not null) as ttft_s
-    from model_calls c where run_id in ({these}) group by run_id
-), tools as (
-    select run_id, count(*) as tool_calls from tool_calls where run_id in ({these}) group by run_id
-), team as (
-    select top as run_id, count(*) as model_calls, sum(c.total_tokens)::bigint as total_tokens,
-           sum(c.cost_usd) as cost_usd, count(c.cost_usd) / count(*) as cost_known
-    from below join model_calls c using (run_id) where run_id not in (select run_id from copies) group by 1
-), facts as (  -- of what was told at launch: read in one go, and not carried through the joins
-    select run_id, details ->> {paths} as fact, details -> '$.row_key' as row_key_json
-    from launches where run_id in ({these})
-), times as (
-    select run_id, work_s as duration_s, queued_s, paused_s from told
-), paid as (
-    select * from own where run_id not in (select run_id from copies)
-    union all by name
-    select run_id, 0 as model_calls, {zeros}, 0 as cost_usd from copies where run_id in ({these})
+), teams as (
+    select top as run_id, sum(c.model_calls)::bigint as model_calls, sum(c.total_tokens)::bigint as total_tokens,
+           sum(c.cost_usd) as cost_usd, sum(c.priced) / sum(c.model_calls) as cost_known
+    from below join {below_calls} c using (run_id) group by 1
+), team as (  -- few, which DuckDB cannot know of a recursion: what it takes for one row it does not build its joins on
+    select unnest(rows, recursive := true) from (select list(t) as rows from teams t)
+), told as (
+    select l.*, details ->> {paths} as fact, details -> '$.row_key' as row_key_json from launches l {of_these}
 )
-select r.* exclude (paused_s, model_settings, output_schema, spec, traceback, owner, heartbeat_at, last_sequence_number,
-                    {facts}),
-       {told_facts}, facts.row_key_json, times.duration_s, times.queued_s, times.paused_s,
-       coalesce(paid.model_calls, 0) as model_calls,
-       case when r.cached_from is null then coalesce(tools.tool_calls, 0) else 0 end as tool_calls,
-       paid.* exclude (run_id, model_calls),
-       coalesce(team.model_calls, paid.model_calls, 0) as team_model_calls,
-       if(team.run_id is null, paid.total_tokens, team.total_tokens) as team_total_tokens,
-       if(team.run_id is null, paid.cost_usd, team.cost_usd) as team_cost_usd,
-       if(team.run_id is null, paid.cost_known, team.cost_known) as team_cost_known
-from runs r join times using (run_id) join facts using (run_id)
-left join paid using (run_id) left join tools using (run_id) left join team using (run_id)
-where r.run_id in ({these})
-order by r.created_at, r.run_id"""
+select l.run_id, l.label, l.parent_run_id, l.session_id, l.turn, l.batch_id, l.agent_name, l.kind,
+       coalesce(e.mode_effective, p.mode_effective) as mode_effective,
+       coalesce(e.status, p.status, 'pending') as status,
+       e.stop_reason, e.content, e.content_type, e.output_valid, e.error_type, e.error, l.created_at,
+       coalesce(e.started_at, p.started_at) as started_at, e.finished_at,
+       coalesce(e.partial_text, case when e.status is null then p.partial_text end) as partial_text,
+       p.pending_approvals, coalesce(s.attempt, 1) as attempt,
+       coalesce(e.response_id, p.response_id) as response_id, l.cached_from, e.content_source, e.error_fields,
+       {facts}, l.row_key_json,
+       if(s.run_id is null, {last_work_s}, s.work_s) as duration_s,
+       if(s.run_id is null, {last_queued_s}, s.queued_s) as queued_s,
+       if(s.run_id is null, coalesce(e.paused_s, p.paused_s), s.paused_s) as paused_s,
+       coalesce(own.model_calls, 0) as model_calls,
+       coalesce(tools.tool_calls, 0) as tool_calls,
+       {own_tokens},
+       own.known / own.model_calls as usage_known,
+       {own_cost} as cost_usd,
+       own.priced / own.model_calls as cost_known,
+       own.estimated_tokens, own.estimated_cost_usd, own.ttft_s,
+       coalesce(team.model_calls, own.model_calls, 0) as team_model_calls,
+       if(team.run_id is null, {own_total}, team.total_tokens) as team_total_tokens,
+       if(team.run_id is null, {own_cost}, team.cost_usd) as team_cost_usd,
+       if(team.run_id is null, own.priced / own.model_calls, team.cost_known) as team_cost_known
+from told l
+left join resumed s on s.run_id = l.run_id
+left join attempt_ends e on e.run_id = l.run_id and e.attempt = coalesce(s.attempt, 1)
+left join attempt_progress p on p.run_id = l.run_id and p.attempt = coalesce(s.attempt, 1)
+left join own on own.run_id = l.run_id
+left join tools on tools.run_id = l.run_id
+left join team on team.run_id = l.run_id
+order by l.created_at, l.run_id"""
+_CALLS = f"""(
+    select run_id, 1 as model_calls, total_tokens, cost_usd, (cost_usd is not null)::bigint as priced
+    from model_calls c where {PAID})"""  # noqa: S608 - text of ours alone
+_BEGAN = "coalesce(e.started_at, p.started_at)"
 _FEW = 2000
 # columns of `runs` that are parts of `details`, and their types where they are not text
 _FACTS = {
@@ -109,23 +127,35 @@ def list_picked(run_ids: Sequence[str]) -> Query:
 def list_chosen(chosen: RunFilter) -> Query:
     """All runs that are chosen, as `list_picked` gives them."""
     where, params = chosen.where()
+    if where == "true":
+        return _list("", None), params
     part = f"chosen as materialized (select l.run_id from launches l where {where}), "  # noqa: S608 - text of ours alone
     return _list(part, "select run_id from chosen"), params
 
 
-def _list(chosen: str, these: str) -> str:
+def _list(chosen: str, these: str | None) -> str:
+    """Return the query for the runs with `these` ids; None for all, whose teams' calls are counted with their own."""
+
+    def own(name: str) -> str:  # a copy is known to have cost nothing
+        return f"if(l.cached_from is null, own.{name}, 0)"
+
     return _RUNS.format(
         chosen=chosen,
-        these=these,
-        told=told(f"l.run_id in ({these})"),
+        and_these="" if these is None else f" and c.run_id in ({these})",
+        of_these="" if these is None else f"where l.run_id in ({these})",
+        below_calls="own" if these is None else _CALLS,
+        paid=PAID,
         tokens=CALL_TOKENS,
         estimates=ESTIMATES,
         paths="[" + ", ".join(f"'$.{name}'" for name in _FACTS) + "]",
-        facts=", ".join(_FACTS),
-        told_facts=", ".join(
-            f"facts.fact[{n}]{kind} as {name}" for n, (name, kind) in enumerate(_FACTS.items(), 1)
-        ),
-        zeros=", ".join(f"0 as {name}" for name in TOKEN_FIELDS),  # a copy is known to have cost nothing
+        facts=", ".join(f"l.fact[{n}]{kind} as {name}" for n, (name, kind) in enumerate(_FACTS.items(), 1)),
+        own_tokens=", ".join(f"{own(name)} as {name}" for name in TOKEN_FIELDS),
+        own_total=own("total_tokens"),
+        own_cost=own("cost_usd"),
+        work_s=work_seconds("started_at", "finished_at", "paused_s"),
+        queued_s=seconds_between("created_at", "started_at"),
+        last_work_s=work_seconds(_BEGAN, "e.finished_at", "e.paused_s"),
+        last_queued_s=seconds_between("l.created_at", _BEGAN),
     )
 
 
