@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
+SENT = "sent"  # the name of a user's message that a person sent to a run on the way
 CallStatus = Literal["completed", "error", "cancelled", "abandoned", "denied"]
 UsageSource = Literal["reported", "estimated", "missing"]
 
@@ -249,6 +250,14 @@ class ApprovalDenied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSent:
+    """A person sent the run a message; its next model call has it, after a `MessageAdded` that is named `SENT`."""
+
+    message_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageAdded:
     """A message became part of the run's history."""
 
@@ -317,6 +326,7 @@ Event = (
     | ApprovalRequested
     | ApprovalGiven
     | ApprovalDenied
+    | MessageSent
     | MessageAdded
     | CallAttached
     | NoticeGiven

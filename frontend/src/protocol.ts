@@ -73,6 +73,8 @@ export interface CardRow {
   calls: string[];
   called: string;
   members: Member[];
+  sent: string[];
+  takes_messages: boolean;
   retry: string;
   notices: string[];
   error: string[];
@@ -313,4 +315,5 @@ export type Command =
   | "resend_table"
   | "resume"
   | "retry"
-  | "retry_batch";
+  | "retry_batch"
+  | "send";

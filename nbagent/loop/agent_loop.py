@@ -28,7 +28,16 @@ from nbagent.events import (
 from nbagent.loop.approval import Approve, GuardedCalls, denied, deny_all, guard
 from nbagent.loop.gate import Charge, Gate
 from nbagent.loop.model_call import call_model
-from nbagent.loop.policy import REPAIR_PROMPT, AskModel, CallTools, Check, Finish, LoopState, next_action
+from nbagent.loop.policy import (
+    REPAIR_PROMPT,
+    AskModel,
+    CallTools,
+    Check,
+    Finish,
+    LoopState,
+    limit_reached,
+    next_action,
+)
 from nbagent.loop.reply_ends import cut_call, cut_row
 from nbagent.loop.resume_text import continuation_messages
 from nbagent.loop.tool_call import call_tool, with_tools
@@ -56,6 +65,11 @@ def _no_limit() -> Finish | None:
     return None
 
 
+def _nothing_sent() -> tuple[Message, ...]:
+    """Know of nobody who sends messages."""
+    return ()
+
+
 class Durability(Protocol):
     """Hands what was emitted over to whoever keeps it; with `wait` returns once it is kept."""
 
@@ -71,7 +85,8 @@ class LoopContext:
     `stopped()` turns True with the run's end, so that nothing starts after it, not even in a task that
     swallowed its cancellation. `commit` is called before tools start. `on_main_thread` calls a function
     there. `limit_reached` gives the end that a limit from outside means: that of a team on the sum over its
-    runs. `approve` returns once a person has decided on a call, however long that takes.
+    runs. `approve` returns once a person has decided on a call, however long that takes. `take_sent` gives the
+    messages that a person has sent since it was called last.
     """
 
     emit: Callable[[Event], None]
@@ -81,6 +96,7 @@ class LoopContext:
     on_main_thread: OnMainThread = run_in_daemon_thread
     limit_reached: Callable[[], Finish | None] = _no_limit
     approve: Approve = deny_all
+    take_sent: Callable[[], tuple[Message, ...]] = _nothing_sent
 
     def check(self) -> None:
         """Raise CancelledError once the run has ended."""
@@ -109,8 +125,9 @@ async def run_loop(spec: AgentSpec, model: Model, state: LoopState, context: Loo
                 case Check():
                     await loop.check(action)
                 case Finish():
-                    loop.finish(action)
-                    return
+                    if not loop.goes_on(action):
+                        loop.finish(action)
+                        return
                 case unknown:
                     assert_never(unknown)
     except ModelError as error:
@@ -131,6 +148,7 @@ class _Loop:
     state: LoopState
     context: LoopContext
     started: bool = False
+    request: ModelRequest | None = None  # of the step under way
 
     async def ask(self, action: AskModel) -> None:
         await self.context.gate.yield_fairly()
@@ -138,15 +156,18 @@ class _Loop:
         if action.repair is not None:
             self.state.repairs += 1
             self._add(Message(role="user", content=REPAIR_PROMPT.format(problems=action.repair)))
+        self._add_sent()
         self.state.step += 1
+        self.request = self._request()
         reply, call = await call_model(
             self.model,
-            self._request(),
+            self.request,
             step=self.state.step,
             retries=self.spec.limits.model_retries,
             emit=self.context.emit,
             enter=self._enter,
             limited=self.context.gate.limited,
+            current=self._current_request,
             partial=self.state.partial,
         )
         self.state.partial, self.state.attached = "", None
@@ -162,6 +183,30 @@ class _Loop:
             self.context.check()
             self._begin()
             yield charge
+
+    def _add_sent(self) -> bool:
+        """Add what a person has sent; not to a call that was begun by an earlier attempt, whose answer goes on."""
+        if self.state.partial or self.state.attached is not None:
+            return False
+        sent = self.context.take_sent()
+        for message in sent:
+            self._add(message)
+        return bool(sent)
+
+    def _current_request(self) -> ModelRequest:
+        """Return the step's request, with what was sent while it waited: for the gate, or to be tried again."""
+        if self.request is None or self._add_sent():
+            self.request = self._request()
+        return self.request
+
+    def goes_on(self, action: Finish) -> bool:
+        """Whether the run has one more step before this end: a person has sent something, and no limit is reached."""
+        if action.error is not None or limit_reached(self.spec, self.state) or self.context.limit_reached():
+            return False
+        if not self._add_sent():
+            return False
+        self.state.reply = self.state.final = self.state.checked = None
+        return True
 
     def _begin(self) -> None:
         if not self.started:

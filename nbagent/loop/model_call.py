@@ -121,6 +121,7 @@ async def call_model(
     emit: Emit,
     enter: Enter,
     limited: Limited = lambda _error: None,
+    current: Callable[[], ModelRequest] | None = None,
     partial: str = "",
 ) -> tuple[ReplyFinished, ModelCall]:
     """Ask until a reply is whole; raise the last ModelError once `retries` more tries have failed as well.
@@ -128,12 +129,13 @@ async def call_model(
     Of several models the next is asked, with retries of its own, once one has failed for a reason that is not
     the request's (`gives_way`) and has shown no text: a person who has begun to read an answer reads on in the
     same one. Each try goes through `enter`, the gate, and lets go of it before the pause. A try of which the
-    gate says with `limited` when the next may come is not counted as one. The reply to a request that goes on
+    gate says with `limited` when the next may come is not counted as one. `current` gives the request as it is once
+    the gate is open: something may have been added to it while it waited there. The reply to a request that goes on
     from `partial` text is that text and its continuation. A reply that ended early in the same words twice is
     not paid for a third time: it is what the server has to say.
     """
     chain = _asked_in_turn(model, request)
-    asking = _Asking(step, retries, emit, enter, limited, partial, has_text=bool(partial))
+    asking = _Asking(step, retries, emit, enter, limited, partial, has_text=bool(partial), current=current)
     if len(chain) > 1:  # each piece of text goes through here: nobody else pays for the look at it
         asking.emit = asking.told_by(emit)
     for one, following in itertools.pairwise(chain):
@@ -167,6 +169,7 @@ class _Asking:
     limited: Limited
     partial: str
     has_text: bool  # some text of the step has been shown
+    current: Callable[[], ModelRequest] | None = None
     number: int = 0
     fallback_reason: str | None = None
 
@@ -177,6 +180,7 @@ class _Asking:
         while True:
             self.number += 1
             async with self.enter(model, request) as charge:
+                request = request if self.current is None else self.current()
                 attempt = _CallTry(
                     model, self.step, self.number, self.emit, utc_now(), time.perf_counter(), request,
                     self.fallback_reason,

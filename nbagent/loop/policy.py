@@ -104,7 +104,7 @@ def next_action(spec: AgentSpec, state: LoopState) -> Action:
     if state.final is not None:
         return state.final
     if reply is None:
-        return _limit_reached(spec, state) or AskModel()
+        return limit_reached(spec, state) or AskModel()
     if reply.refusal is not None or reply.finish_reason == "refusal":
         return Finish(
             stop_reason="refusal",
@@ -155,7 +155,8 @@ def _guarded(spec: AgentSpec, state: LoopState, requests: tuple[ToolRequest, ...
     )
 
 
-def _limit_reached(spec: AgentSpec, state: LoopState) -> Finish | None:
+def limit_reached(spec: AgentSpec, state: LoopState) -> Finish | None:
+    """Return the end that one of the run's own limits means before its next model call, None while it may go on."""
     limits = spec.limits
     steps = state.step - state.steps_before
     if steps >= limits.max_steps:
@@ -205,7 +206,7 @@ def _structured(spec: AgentSpec, state: LoopState, reply: ReplyFinished) -> Acti
             error=f"the answer does not fit {spec.output_schema.name}: {problems}",
             error_fields=checked.fields if isinstance(checked, InvalidOutputError) else None,
         )
-    return _limit_reached(spec, state) or AskModel(repair=problems)
+    return limit_reached(spec, state) or AskModel(repair=problems)
 
 
 REPAIR_PROMPT = (

@@ -153,13 +153,13 @@ def _ask_everybody(spec: TeamSpec, state: LoopState, context: LoopContext) -> No
 class _Delegation:
     """The leader's side of handing out: its tools, and what they do to the loop's state.
 
-    `asked` is True while a member that the run was routed to works, or has answered.
+    `working` is True while a member that the run was routed to works.
     """
 
     spec: TeamSpec
     state: LoopState
     start_child: StartChild
-    asked: bool = False
+    working: bool = False
 
     def tools(self) -> list[Tool]:
         """Return one tool for each member."""
@@ -177,11 +177,13 @@ class _Delegation:
     async def _hand_out(self, place: int, task: str) -> str:
         """Have a member work, and return its answer. Raises MemberError if there is none."""
         self._check()
-        self.asked = True
+        self.working = True
         member = self.spec.members[place]
-        answer = await self.start_child(place, task)
+        try:
+            answer = await self.start_child(place, task)
+        finally:
+            self.working = False
         if not answer.completed:
-            self.asked = False
             raise failure(member, answer)
         if self.spec.mode == "route":
             self.state.final = Finish(
@@ -196,7 +198,7 @@ class _Delegation:
         return answer.content if isinstance(answer.content, str) else render_result(answer.content)
 
     def _check(self) -> None:
-        if self.spec.mode == "route" and self.asked:
+        if self.spec.mode == "route" and (self.working or self.state.final is not None):
             raise MemberError("only one member answers, and another one was asked already")
         if self.spec.mode == "broadcast" and self.state.step > 1:
             raise MemberError(

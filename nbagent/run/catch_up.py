@@ -9,6 +9,7 @@ from nbagent.events import (
     ApprovalRequested,
     Event,
     MessageAdded,
+    MessageSent,
     ModelCall,
     ModelCallFinished,
     NoticeGiven,
@@ -40,6 +41,7 @@ def catch_up_events(record: RunRecord) -> list[Event]:
         for request in record.running_tools.values()
     ]
     events += [ApprovalRequested(call=call) for call in record.pending_approvals]
+    events += [MessageSent(message_id=one, text=text) for one, text in tuple(record.sent.items())]
     return [*events, record.end] if record.end is not None else events
 
 

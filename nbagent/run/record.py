@@ -13,6 +13,7 @@ from typing import Any, Protocol, assert_never
 
 from nbagent.core import seconds_between, utc_now
 from nbagent.events import (
+    SENT,
     AnswerReused,
     ApprovalDenied,
     ApprovalGiven,
@@ -21,6 +22,7 @@ from nbagent.events import (
     Event,
     Message,
     MessageAdded,
+    MessageSent,
     ModelCall,
     ModelCallFinished,
     ModelCallStarted,
@@ -96,7 +98,7 @@ class RunRecord:
 
     __slots__ = (
         "_joined", "_paused_at", "_paused_s", "_pauses", "_pieces", "_text_of", "cached_from", "end", "launch", "member_responses", "messages", "model_calls", "notices",
-        "others_wait", "queue_position", "response_id", "retry_in_s", "reused_schema", "running_tools", "sequence_number", "started_at", "tool_calls", "turn", "version",
+        "others_wait", "queue_position", "response_id", "retry_in_s", "reused_schema", "running_tools", "sent", "sequence_number", "started_at", "tool_calls", "turn", "version",
         "waiting", "waits_for",
     )  # fmt: skip
 
@@ -116,6 +118,9 @@ class RunRecord:
         self.retry_in_s: float | None = None
         self.version = 0
         self.waiting: dict[str, PendingApproval] = {}  # calls that a person has not decided yet, by their ids
+        self.sent: dict[
+            str, str
+        ] = {}  # what a person sent and its model has not had yet, by the messages' ids
         self.waits_for: EarlierRun | None = (
             None  # the run before it in its session, where that is worth telling
         )
@@ -178,8 +183,10 @@ class RunRecord:
                 self.waiting[event.call.tool_call_id] = event.call
             case ApprovalGiven() | ApprovalDenied():
                 self.waiting.pop(event.call.tool_call_id, None)
+            case MessageSent():
+                self.sent[event.message_id] = event.text
             case MessageAdded():
-                self.messages.append(event.message)
+                self._add_message(event.message)
             case RunStarted():
                 self.started_at = event.started_at
             case CallAttached():
@@ -198,6 +205,17 @@ class RunRecord:
                 pass
             case unknown:
                 assert_never(unknown)
+
+    def _add_message(self, message: Message) -> None:
+        self.messages.append(message)
+        if message.name == SENT and message.role == "user":
+            taken = next((one for one, text in self.sent.items() if text == message.content), None)
+            self.sent.pop(taken or "", None)
+
+    @property
+    def was_steered(self) -> bool:
+        """True once its model was given what a person sent on the way."""
+        return any(one.name == SENT and one.role == "user" for one in tuple(self.messages))
 
     def _join_pieces(self) -> None:
         """Make one piece of those that came lately; whoever reads meanwhile has the one list or the other."""

@@ -13,6 +13,7 @@ launch/             the request as data, what it would cost, an earlier answer i
 limits/             model calls at a time, in a minute, and as the provider refuses them
 scheduling/         who goes next: the background loop, turns of a session, the main thread
 execution/          one unfinished run: its task, its place in the run tree, its history, its listeners
+steering/           messages that a person sends to a run on the way
 recovery/           rows on their way to the store, approvals, and attempts that begin from stored rows
 
 Imports point one way: launch and scheduling and what recovery writes know no run; execution stands on them,

@@ -26,7 +26,7 @@ from nbagent.runtime.scheduling.main_thread import MainThread
 from nbagent.runtime.scheduling.session_memory import SessionMemory
 from nbagent.runtime.scheduling.session_queue import SessionQueue
 from nbagent.spec import Limits
-from nbagent.store import LaunchResult, RunStore, StoredTurn
+from nbagent.store import LaunchResult, RunStore, SendMessage, StoredTurn
 
 
 class HasModel(Protocol):
@@ -80,6 +80,10 @@ class HasProgress(Protocol):
 
     def decide(self, step: int, tool_call_id: str, decision: Decision) -> bool:
         """Decide on a call that waits for a person; False if it waits no longer."""
+        ...
+
+    def receive(self, message: SendMessage, *, is_stored: bool = False) -> bool:
+        """Take a person's message for the next model call; False if the run is ending."""
         ...
 
 

@@ -25,6 +25,7 @@ from nbagent.runtime.recovery.load import schema_of
 from nbagent.runtime.run_errors import OTHERS_WAIT, approval_hint, raise_unless_completed, what_to_do
 from nbagent.runtime.run_view import RunView
 from nbagent.runtime.scores import Score, score_run
+from nbagent.runtime.steering.send import send_message
 from nbagent.runtime.timeouts import COMMIT_WAIT_S, POLL_S, STOP_WAIT_S, WAKE_S
 from nbagent.schemas import OutputSchema, to_frame
 from nbagent.spec import Limits
@@ -266,6 +267,21 @@ class Run(DoneCallbacks, RunView):
         if heard and not self._runtime.thread.is_current():
             concurrent.futures.wait([self._over()], timeout=STOP_WAIT_S)
         return heard
+
+    def send(self, text: str) -> None:
+        """Tell the model something on the way: its next call has `text` as a further message of the user.
+
+        A run that has its answer when it hears of it has one more step. A run that waits (for its turn, for a person)
+        has it once it goes on; of a team the leader is told. From any kernel: another one hears it within a second. It
+        is in the record from now on, also where the run is cut off and resumed. Raises PromptError for an empty text,
+        ConfigurationError for a run that has ended, a guest's, or a row of a batch, and StoreError.
+
+        >>> run = Agent(model="demo:assistant").start("Write 5000 words about tea.")
+        >>> run.send("in 20 words, please")
+        >>> run.cancel()
+        True
+        """
+        send_message(self._runtime, self._store, self.run_id, self._live, text)
 
     def approve(
         self,

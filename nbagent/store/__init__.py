@@ -69,8 +69,10 @@ from nbagent.store.commands import (
     InterruptOrphans,
     Launch,
     LaunchResult,
+    MessageTaken,
     NewAttempt,
     Progress,
+    SendMessage,
     Write,
 )
 from nbagent.store.duckdb.arrow_tables import arrow_rows
@@ -158,6 +160,7 @@ __all__ = [
     "InterruptOrphans",
     "Launch",
     "LaunchResult",
+    "MessageTaken",
     "Named",
     "NewAttempt",
     "Progress",
@@ -166,6 +169,7 @@ __all__ = [
     "RunNames",
     "RunStore",
     "RunSummary",
+    "SendMessage",
     "SessionClaim",
     "SessionClaims",
     "SessionState",

@@ -5,6 +5,7 @@ Built by the runtime, turned into rows by `duckdb/codec.py`. Times are aware UTC
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -114,12 +115,22 @@ class AppendRows:
     waited: bool = False
 
 
+def _steered(key: str) -> str:
+    return hashlib.sha256(f"{key} steered".encode()).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerKeys:
     """What an answer is found by: the key of all that was asked, and that of a session's turn (`runtime/launch/cache_key.py`)."""
 
     cache_key: str
     session_key: str | None = None
+
+    @property
+    def steered(self) -> AnswerKeys:
+        """The keys of the answers of runs that a person sent something on the way: found where all is replayed."""
+        turn = None if self.session_key is None else _steered(self.session_key)
+        return AnswerKeys(_steered(self.cache_key), turn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +263,22 @@ class DecisionSeen:
     request: DecisionRequest
 
 
+@dataclass(frozen=True, slots=True)
+class SendMessage:
+    """A person's message to an unfinished run of any process, until its model has it; expires after a day. Result: True."""
+
+    run_id: str
+    message_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTaken:
+    """This message is among the run's own, and goes. Result: True."""
+
+    message_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddScore:
     """What somebody thinks of a run: kept beside earlier ones; of a run, a name and an author the latest counts.
@@ -288,6 +315,8 @@ Write = (
     | CancelSeen
     | DecisionRequest
     | DecisionSeen
+    | SendMessage
+    | MessageTaken
     | AddScore
     | InterruptOrphans
 )

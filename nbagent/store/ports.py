@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nbagent.store.commands import DecisionRequest, Launch, Write
+from nbagent.store.commands import DecisionRequest, Launch, SendMessage, Write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,6 +134,12 @@ class RunStore(ReaderAndSubmitter, Protocol):
 
     def decisions_requested(self, run_ids: Iterable[str]) -> list[DecisionRequest]:
         """What people decided elsewhere on calls of these runs, in order; each is told once. Reads nothing."""
+
+    def messages_sent(self, run_ids: Iterable[str]) -> list[SendMessage]:
+        """What people sent to these runs and their models have not had, in order; told until it is `MessageTaken`.
+
+        As far as is known already: reads nothing.
+        """
 
     def flush(self, timeout_s: float = 2.0) -> bool:
         """Wait until all that was submitted is durable (or refused). False if the time ran out."""

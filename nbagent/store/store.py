@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbagent.errors import StoreBusyError, StoreDamagedError, StoreError
 from nbagent.store.access import is_there
-from nbagent.store.commands import CancelSeen, DecisionRequest, DecisionSeen, Launch, Write
+from nbagent.store.commands import CancelSeen, DecisionRequest, DecisionSeen, Launch, SendMessage, Write
 from nbagent.store.duckdb.database_file import damage_in
 from nbagent.store.duckdb.query_results import asking, fetch_arrays, with_utc
 from nbagent.store.duckdb.read.adhoc_sql import query_frame
@@ -256,6 +256,14 @@ class Store:
         for one in found:
             self._writer.submit(DecisionSeen(one))
         return found
+
+    def messages_sent(self, run_ids: Iterable[str]) -> list[SendMessage]:
+        """What people sent to these runs and their models have not had, in order; told until it is `MessageTaken`.
+
+        As of the last look of `cancel_requested`: reads no file.
+        """
+        wanted = set(run_ids)
+        return [one for one in self._writer.memory.messages if one.run_id in wanted]
 
 
 def open_store(place: Path | str) -> RunStore:

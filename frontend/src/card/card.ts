@@ -7,6 +7,7 @@ import { bell } from "../notify";
 import { hasFailed, type Approval, type CardRow, type Member } from "../protocol";
 import { approvals } from "./approvals";
 import type { CardData } from "./model";
+import { sending } from "./sending";
 import { structured, type Form } from "./structured";
 
 const NEAR_BOTTOM_PX = 32;
@@ -21,6 +22,7 @@ const RETRY_WORDS = { ready: "Retry", heard: "retrying…", gone: "kernel is gon
 export interface CardActions {
   cancel(): void;
   retry(): void;
+  send(text: string): void;
   decide(call: Approval, command: "approve" | "deny"): void;
 }
 
@@ -108,7 +110,7 @@ function cardTemplate(
         <summary>raw answer</summary>
         ${row.form ? answer : nothing}
       </details>
-      ${activity(row)}
+      ${activity(row)} ${sending(row, state.sending, on.send)}
       <div class="nbagent-error" ?hidden=${!row.error.some(Boolean)}>
         ${row.error.filter(Boolean).map((line, at) => html`<p class=${at ? "nbagent-todo" : "nbagent-what"}>${line}</p>`)}
       </div>

@@ -7,6 +7,7 @@ import type { Approval, CardChange, CardRow, CardState, Model } from "../protoco
 import { tell, telling } from "../notify";
 import { Replica } from "../replica";
 import { cardView, type CardView } from "./card";
+import type { Sending } from "./sending";
 
 export interface CardData {
   row: CardRow;
@@ -15,6 +16,7 @@ export interface CardData {
   cancel: "ready" | "heard" | "waiting" | "gone";
   wasFinal: boolean;
   retry: "ready" | "heard" | "gone" | "never"; // the last: an opened run's bar has the button
+  sending: Sending;
   decided: Map<string, "approve" | "deny" | "gone">;
 }
 
@@ -23,7 +25,7 @@ export const keyOf = (call: Approval): string => `${call.run_id} ${call.step} ${
 
 const UNKNOWN: CardRow = {
   run_id: "", title: "", agent: "", model: "", banner: "", status: "pending", reason: "", final: false, began_ms: null,
-  waiting: "", approvals: [], calls: [], called: "", members: [], retry: "", notices: [], error: [], table: null,
+  waiting: "", approvals: [], calls: [], called: "", members: [], sent: [], takes_messages: false, retry: "", notices: [], error: [], table: null,
   tree: null, more: "", form: "", html: null, took: "", facts: [], code: "",
 };
 
@@ -34,7 +36,7 @@ export interface CardWidget {
 
 /** Make the state of one run and all of its views. */
 export function cardWidget(inCell = true): CardWidget {
-  const state: CardData = { row: UNKNOWN, text: "", beganAt: 0, cancel: "ready", wasFinal: false, retry: inCell ? "ready" : "never", decided: new Map() };
+  const state: CardData = { row: UNKNOWN, text: "", beganAt: 0, cancel: "ready", wasFinal: false, retry: inCell ? "ready" : "never", sending: "ready", decided: new Map() };
   const views = new Set<CardView>();
   let replica = new Replica(() => {});
   const changed = (appended: string | null): void => views.forEach((view) => view.update(appended));
@@ -112,6 +114,14 @@ export function cardWidget(inCell = true): CardWidget {
     changed("");
   };
 
+  const tellRun = async (model: Model, text: string): Promise<void> => {
+    if (state.sending !== "ready") return;
+    state.sending = "heard";
+    changed("");
+    state.sending = (await send(model, "send", state.row.run_id, { text })) === "none" ? "gone" : "ready";
+    changed("");
+  };
+
   return {
     initialize(model) {
       replica = new Replica(() => void send(model, "resend", state.row.run_id));
@@ -123,6 +133,7 @@ export function cardWidget(inCell = true): CardWidget {
       const view = cardView(el, state, {
         cancel: () => void cancel(model),
         retry: () => void retry(model),
+        send: (text) => void tellRun(model, text),
         decide: (call, command) => void decide(model, call, command),
       });
       const showSnapshot = hideSnapshot(model.get("key"));

@@ -27,6 +27,7 @@ TEXT_LIMIT, TEXT_STEP = 100_000, 20_000  # a longer text loses its beginning, a 
 CALL_LIMIT, NOTICES_LIMIT = 160, 5
 APPROVALS_LIMIT = 20
 MEMBERS_LIMIT = 40
+_STEERABLE = frozenset({"agent", "team"})
 _DIME = 0.1
 _UNSTRUCTURED = {"table": None, "tree": None, "more": "", "form": ""}
 _PLAIN_REASONS = frozenset({"end", "error", "cancelled", "timeout"})  # say no more than the status does
@@ -77,6 +78,8 @@ class RunSnapshot:
     waits_for: EarlierRun | None = None
     others_wait: bool = False
     cached_from: str | None = None
+    sent: Sequence[str] = ()
+    takes_messages: bool = False
 
     @classmethod
     def of_record(cls, record: RunRecord) -> RunSnapshot:
@@ -102,6 +105,8 @@ class RunSnapshot:
             waits_for=record.waits_for,
             others_wait=record.others_wait,
             cached_from=record.cached_from,
+            sent=tuple(record.sent.values()),
+            takes_messages=launch.kind in _STEERABLE and launch.batch_id is None and end is None,
         )
 
     @classmethod
@@ -123,6 +128,7 @@ class RunSnapshot:
             members=tuple(members_of(output)),
             approvals=output.pending_approvals,
             cached_from=output.cached_from,
+            takes_messages=output.kind in _STEERABLE and not output.status.is_final,
         )
 
 
@@ -190,6 +196,8 @@ def card_row(snapshot: RunSnapshot) -> CardRow:
         else [f"calling {call_text(r.name, r.arguments)}" for r in snapshot.running_tools],
         "called": _called(snapshot.tool_calls),
         "members": [{**row, "name": one_line(str(row["name"]))} for row in member_rows(snapshot.members)],
+        "sent": [one_line(text) for text in snapshot.sent],
+        "takes_messages": snapshot.takes_messages,
         "retry": one_line(snapshot.retry or ""),
         "notices": [one_line(notice) for notice in snapshot.notices[-NOTICES_LIMIT:]],
         "error": [one_line(what), one_line(todo)] if what else [],

@@ -277,6 +277,20 @@ async def _decide(content: Mapping[str, Any]) -> None:
     await decide(content)
 
 
+async def _send(content: Mapping[str, Any]) -> None:
+    """Tell a run something; its cards show why that came to nothing."""
+    run_id, problem = content["run_id"], []
+
+    def work() -> None:
+        try:
+            runtime.current().get(run_id).send(content.get("text", ""))
+        except NBAgentError as error:
+            problem.append(f"{error.what}; {error.todo}")
+
+    await run_in_daemon_thread(work)
+    await say_problem(run_id, problem)
+
+
 async def _resend(content: Mapping[str, Any]) -> None:
     await _resend_card(content["run_id"])
 
@@ -326,4 +340,4 @@ def forget(one: DisplayedRun) -> None:
 
 
 _DECISIONS = {"approve": Decision(approved=True), "deny": Decision(approved=False)}
-add_commands(cancel=_cancel, resend=_resend, approve=_decide, deny=_decide)
+add_commands(cancel=_cancel, resend=_resend, approve=_decide, deny=_decide, send=_send)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from nbagent.core import call_when_done
@@ -37,10 +37,10 @@ from nbagent.run import RunRecord, StopReason, catch_up_events
 from nbagent.runtime.execution import run_context
 from nbagent.runtime.execution.budget import Budget
 from nbagent.runtime.execution.callbacks import Callbacks
-from nbagent.runtime.execution.end_events import failed_end, stopped_end
+from nbagent.runtime.execution.end_events import error_of, failed_end, stopped_end
 from nbagent.runtime.execution.event_stream import EventBuffer
 from nbagent.runtime.execution.executor import Work
-from nbagent.runtime.execution.history import SessionHistory
+from nbagent.runtime.execution.history import SessionHistory, files_of_prompt
 from nbagent.runtime.execution.members import MemberRunner
 from nbagent.runtime.execution.pausable_timeout import PausableTimeout
 from nbagent.runtime.execution.run_tree import RunNode
@@ -48,13 +48,14 @@ from nbagent.runtime.launch.cache_lookup import CacheLookup, EarlierAnswer
 from nbagent.runtime.launch.request import ResolvedAgent
 from nbagent.runtime.limits.limiter import RunGate
 from nbagent.runtime.ports import Holder, RunServices
-from nbagent.runtime.recovery.pending_approvals import PendingApprovals, unapproved
+from nbagent.runtime.recovery.pending_approvals import PendingApprovals
 from nbagent.runtime.recovery.persister import RunPersister
 from nbagent.runtime.recovery.resume_state import ResumeState
 from nbagent.runtime.scheduling.session_turn import SessionTurn, launch_result
+from nbagent.runtime.steering.inbox import Inbox, is_sent
 from nbagent.runtime.timeouts import COMMIT_WAIT_S, GRACE_S
 from nbagent.spec import TeamSpec
-from nbagent.store import LaunchResult
+from nbagent.store import LaunchResult, SendMessage
 from nbagent.tracing import start_trace
 
 
@@ -93,6 +94,7 @@ class ActiveRun:
         self.cache = CacheLookup(cache, agent, record.launch)
         self.persister = RunPersister(record, services.store, self._lose)
         self._approvals = PendingApprovals(record.waiting, resumed.decided if resumed is not None else None)
+        self._inbox = Inbox(record, services.store, self.emit)
         self._clock = PausableTimeout(self._limits.timeout_s, partial(self.stop, "timeout"))
         budget = Budget(agent.spec) if isinstance(agent.spec, TeamSpec) else None
         self.node = RunNode(
@@ -200,6 +202,9 @@ class ActiveRun:
             self.persister.progress()
         elif isinstance(event, ApprovalDenied):
             self.node.resume_clocks()
+        elif isinstance(event, MessageAdded) and is_sent(event.message):
+            self.persister.append()  # before it goes from where messages wait
+            self._inbox.said()
 
     def _traced(self, event: Event) -> None:
         try:
@@ -252,6 +257,13 @@ class ActiveRun:
         """Decide on calls that wait and return those that did; by then the run's record knows."""
         return await self._approvals.decide_all(calls, decision)
 
+    def receive(self, message: SendMessage, *, is_stored: bool = False) -> bool:
+        """Take a person's message for the next model call; False if the run is ending."""
+        if self._is_stopping() or self.record.end is not None:
+            return False
+        self._inbox.put(message, is_stored=is_stored)
+        return True
+
     def _lose(self) -> None:
         """Stop an attempt that another process ended while this one slept; nothing more of it is written."""
         self.lost = True
@@ -269,7 +281,7 @@ class ActiveRun:
                 self.node.stop_reason = "cancelled"
                 return
         before = await self.session_turn.take()
-        files = self._files if self._resumed is None else _files_of_prompt(self.record.messages)
+        files = self._files if self._resumed is None else files_of_prompt(self.record.messages)
         own = before.own if self.has_history else None
         keys = self.persister.answer_keys = await self.cache.keys(before.shown, own, files)
         state, earlier = self._initial_state(before)
@@ -288,6 +300,7 @@ class ActiveRun:
             on_main_thread=services.main.call,
             limit_reached=self.node.limit_reached,
             approve=self._approve,
+            take_sent=self._inbox.take,
         )
         members = MemberRunner(
             team=self.agent, record=self.record, files=self._files, earlier=earlier,
@@ -299,24 +312,19 @@ class ActiveRun:
         await services.executor.execute(work, self.agent, context, members)
 
     async def _approve(self, call: PendingApproval) -> Decision:
-        """Return what a person decides, or what is done where nobody has in the time that the agent gives."""
+        """Return what a person decides; where nobody has in time, what the agent says is done."""
         how, given_s = self.agent.spec.on_approval, self._limits.approval_timeout_s
-        if how == "wait" and given_s is None:
-            return await self._approvals.ask(call)
-        try:
-            async with asyncio.timeout(given_s or 0.0):
-                return await self._approvals.ask(call)
-        except TimeoutError:
-            reason, why = unapproved(call, how, given_s)
-        if how == "deny":
-            return Decision(approved=False, reason=why)
-        self.stop(reason, why)
+        decided = await self._approvals.ask_within(call, how, given_s)
+        if isinstance(decided, Decision):
+            return decided
+        self.stop(*decided)
         stopped: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         return await stopped  # it is cancelled there
 
     def _initial_state(self, before: SessionHistory) -> tuple[LoopState, Mapping[tuple[int, str], str]]:
         """Return the history and the prompt, or where an earlier attempt stood and what it had started."""
         if self._resumed is not None:
+            self._inbox.load()
             for event in self._resumed.events:
                 self.emit(event)
             self._resumed.state.messages[:0] = before.shown
@@ -371,7 +379,7 @@ class ActiveRun:
     def _finalize(self, task: asyncio.Task[None] | None = None) -> None:
         """Give the record its end, once, and hand everything to the store."""
         if self.node.is_over:
-            _consume(task)
+            error_of(task)  # so that asyncio does not complain of one nobody looked at
             return
         self.node.is_over = True
         for timer in self._timers:
@@ -383,6 +391,8 @@ class ActiveRun:
         left = self._is_left_paused()
         if self.record.end is None and not left:
             self.emit(self._end(task))
+        if (told := self._inbox.left_over()) is not None and not left:
+            self.notice(told)
         self._listeners = ()
         written = None if self.rejected else self.persister.save_paused() if left else self.persister.finish()
         self.ended.set_result(None)  # after the rows are on their way: whoever asks the store next sees them
@@ -397,8 +407,8 @@ class ActiveRun:
         self.node.leave_parent()
 
     def _end(self, task: asyncio.Task[None] | None) -> RunFinished:
-        error = task.exception() if task is not None and task.done() and not task.cancelled() else None
-        if self.stop_reason is not None or error is None:
+        error = error_of(task) if self.stop_reason is None else None
+        if error is None:
             return stopped_end(self.stop_reason or "cancelled", self._limits, self._why)
         return failed_end(error)
 
@@ -436,14 +446,3 @@ _SETTLED: concurrent.futures.Future[None] = concurrent.futures.Future()  # of ev
 _SETTLED.set_result(None)
 
 _UNEVENTFUL = (TextAdded, ReasoningAdded)  # the hot path: once for each piece of text
-
-
-def _consume(task: asyncio.Task[None] | None) -> None:
-    """Read a late task's exception, so that asyncio does not complain of one nobody looked at."""
-    if task is not None and not task.cancelled():
-        task.exception()
-
-
-def _files_of_prompt(messages: Sequence[Message]) -> tuple[FilePart, ...]:
-    """Return the files that went with a resumed run's prompt."""
-    return next((message.files for message in messages if message.role == "user"), ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 
 from nbagent.core import mask, masked_urls, utc_now
@@ -50,3 +51,8 @@ def _said(reason: StopReason, limits: Limits) -> str | None:
             "the kernel ended while the run was at work\ngo on from its last finished step with run.resume()"
         )
     return None
+
+
+def error_of(task: asyncio.Task[None] | None) -> BaseException | None:
+    """Return what a task has failed with; None where it has not ended, or was cancelled."""
+    return task.exception() if task is not None and task.done() and not task.cancelled() else None

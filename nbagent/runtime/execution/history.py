@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nbagent.events import Message, ToolRequest
+from nbagent.events import FilePart, Message, ToolRequest
 from nbagent.models import tokens_of_messages
 from nbagent.run import RunRecord
 from nbagent.store import SessionState, StoredTurn
@@ -117,3 +117,8 @@ def _unknown(request: ToolRequest) -> Message:
         tool_call_id=request.tool_call_id,
         name=request.name,
     )
+
+
+def files_of_prompt(messages: Sequence[Message]) -> tuple[FilePart, ...]:
+    """Return the files that went with a run's prompt."""
+    return next((message.files for message in messages if message.role == "user"), ())

@@ -166,6 +166,8 @@ class CacheLookup:
             return None
         try:
             output = await run_in_daemon_thread(partial(find_answer, store, keys))
+            if output is None and self._mode == "replay":
+                output = await run_in_daemon_thread(partial(find_answer, store, keys.steered))
         except StoreError as error:
             if self._mode == "replay":
                 raise

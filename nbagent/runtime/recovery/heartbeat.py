@@ -52,7 +52,7 @@ def _write_progress(live: HasProgress) -> None:
 
 
 async def _obey(lives: Iterable[HasProgress], batches: Batches) -> None:
-    """Do what other kernels have asked of these runs and batches: cancels, decisions on waiting calls."""
+    """Do what other kernels have asked of these runs and batches: cancels, decisions on waiting calls, messages."""
     by_store: dict[RunStore, dict[str, HasProgress]] = {}
     for live in lives:
         by_store.setdefault(live.store, {})[live.run_id] = live
@@ -69,3 +69,5 @@ async def _obey(lives: Iterable[HasProgress], batches: Batches) -> None:
         for one in store.decisions_requested(named):
             decision = Decision(approved=one.approved, reason=one.reason, arguments=one.arguments)
             named[one.run_id].decide(one.step, one.tool_call_id, decision)
+        for message in store.messages_sent(named):
+            named[message.run_id].receive(message, is_stored=True)

@@ -70,6 +70,19 @@ class PendingApprovals:
         wait.taken.set_result(decision)
         return decision
 
+    async def ask_within(
+        self, call: PendingApproval, how: str, given_s: float | None
+    ) -> Decision | tuple[StopReason, str]:
+        """Return what a person decides, or the end that it means where nobody has in the time that the agent gives."""
+        if how == "wait" and given_s is None:
+            return await self.ask(call)
+        try:
+            async with asyncio.timeout(given_s or 0.0):
+                return await self.ask(call)
+        except TimeoutError:
+            reason, why = unapproved(call, how, given_s)
+        return Decision(approved=False, reason=why) if how == "deny" else (reason, why)
+
     def decide(self, step: int, tool_call_id: str, decision: Decision) -> bool:
         """Decide on the call that is shown; False if none of this step and id is, or it is decided."""
         call = self._shown.get(tool_call_id)

@@ -92,7 +92,10 @@ class RunPersister:
 
     def finish(self) -> concurrent.futures.Future[bool]:
         """Hand over the end and all that was not handed over before, for one transaction."""
+        keys = self.answer_keys
+        if keys is not None and self._record.was_steered:  # no answer to the prompt alone
+            keys = keys.steered
         written: concurrent.futures.Future[bool] = self._store.submit(
-            finish_write(self._record, self._handed, keys=self.answer_keys)
+            finish_write(self._record, self._handed, keys=keys)
         )
         return written

@@ -19,11 +19,11 @@ from typing import Any
 
 from nbagent.core import by_place, call_when_done, check_prompt, show_runs, utc_now, uuid7
 from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
-from nbagent.events import FilePart
 from nbagent.loop import LoopState, with_tools
 from nbagent.models import Model, ModelGiven, resolve_model
 from nbagent.run import RunOutput, RunStatus
 from nbagent.runtime.execution.active_run import ActiveRun
+from nbagent.runtime.execution.history import files_of_prompt
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models
 from nbagent.runtime.ports import HasModel, Runnable, RunServices
 from nbagent.runtime.recovery.abandoned import abandoned_end
@@ -158,7 +158,7 @@ class Resumer:
             session_id=None if stopped.own_session else output.session_id,
             label=output.label,
             cell_id=stopped.row["cell_id"],
-            files=_files(output),
+            files=files_of_prompt(output.messages),
             tags=stopped.tags,
         )
         return self._resolve(stopped, agent, output_schema, as_it_was=False), request
@@ -192,7 +192,7 @@ class Resumer:
             prompt=output.prompt or "" if prompt is None else prompt,
             session_id=session_id if copy_history(self.store(), stopped, session_id) else None,
             label=output.label,
-            files=_files(output),
+            files=files_of_prompt(output.messages),
             tags=stopped.tags,
             template=getattr(prompt, "template", stopped.template if prompt is None else None),
             forked=(output.run_id, int(step)),
@@ -395,8 +395,3 @@ def _give_back(store: RunStore, attempt: NewAttempt, written: concurrent.futures
             "error": "the store was busy for too long",
         }
         store.submit(Finish(run_id=attempt.run_id, attempt=attempt.attempt, end=end))
-
-
-def _files(output: RunOutput) -> tuple[FilePart, ...]:
-    """The files that went with the prompt."""
-    return next((message.files for message in output.messages if message.role == "user"), ())

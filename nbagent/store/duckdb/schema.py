@@ -20,10 +20,10 @@ from nbagent.store.duckdb.codec import utc_now
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 7
+VERSION = 8
 # the version that a step leads to -> its file beside this module. A table that is altered cannot be written in the
 # same transaction
-STEPS: dict[int, str] = {6: "step_6.sql", 7: "step_7.sql"}
+STEPS: dict[int, str] = {6: "step_6.sql", 7: "step_7.sql", 8: "step_8.sql"}
 OLDEST = min(STEPS) - 1
 
 

@@ -167,6 +167,14 @@ create table if not exists decision_requests (
     created_at   timestamp not null          -- UTC
 );
 
+-- What people sent to runs on the way, until it is among the run's own messages; they go then, or after a day.
+create table if not exists sent_messages (
+    run_id     varchar not null,
+    message_id varchar not null,             -- made by who sends
+    text       varchar not null,
+    created_at timestamp not null            -- UTC
+);
+
 -- Which runs' answers can be given again, by the key of what was asked (see runtime/launch/cache_key.py).
 -- One row a completed run that has a key, written with its end; the newest of a key is its answer. An imported
 -- recording is a row too: its run is of another record, and all that is known of it is in `recording`.

@@ -162,6 +162,12 @@ COLUMNS: dict[str, dict[str, str]] = {
         "arguments": "json",
         "created_at": "timestamp",
     },
+    "sent_messages": {
+        "run_id": "varchar",
+        "message_id": "varchar",
+        "text": "varchar",
+        "created_at": "timestamp",
+    },
     "scores": {
         "run_id": "varchar",
         "name": "varchar",

@@ -31,6 +31,7 @@ _TABLES = {
     "messages": "attempt > 0",
     "cancel_requests": "true",
     "decision_requests": "true",
+    "sent_messages": "true",
     "answers": "recording is null",
     "scores": "true",
 }

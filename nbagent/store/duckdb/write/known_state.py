@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from nbagent.store.commands import DecisionRequest
+from nbagent.store.commands import DecisionRequest, SendMessage
 from nbagent.store.duckdb import codec
 from nbagent.store.duckdb.tables import Row
 from nbagent.store.session_ids import Standing
@@ -20,6 +20,7 @@ _DECISIONS = """
     select run_id, step, tool_call_id, approved, reason, arguments from decision_requests
     where created_at > ? order by created_at
 """
+_MESSAGES = "select run_id, message_id, text from sent_messages where created_at > ? order by created_at"
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class KnownState:
     last_turn: dict[str, int] = field(default_factory=dict)  # session -> its highest turn
     cancels: set[str] = field(default_factory=set)  # run ids somebody asked to cancel
     decisions: tuple[DecisionRequest, ...] = ()  # what people decided on calls that wait
+    messages: tuple[SendMessage, ...] = ()  # what people sent to runs whose models have not had it
     alone: dict[str, int] = field(default_factory=dict)  # sessions that only we have used -> their last turn
     said: dict[str, str] = field(default_factory=dict)  # what people should hear of a run's rows
     placed: dict[str, tuple[str, int]] = field(default_factory=dict)  # our unfinished runs -> session, turn
@@ -46,6 +48,7 @@ class KnownState:
         found = con.execute("select run_id from cancel_requests where created_at > ?", since).fetchall()
         self.cancels = {run_id for (run_id,) in found}
         self.decisions = tuple(map(codec.decision_of, con.execute(_DECISIONS, since).fetchall()))
+        self.messages = tuple(SendMessage(*row) for row in con.execute(_MESSAGES, since).fetchall())
 
     def next_alone(self, session_id: str, standing: Standing) -> int | None:
         """The turn of a launch in a session that nobody else has launched in; None where its number is not known."""

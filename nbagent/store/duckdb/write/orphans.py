@@ -27,7 +27,7 @@ _UNFINISHED = """
 
 def interrupt_orphans(con: DuckDBPyConnection, owner: str, request_life: timedelta) -> int:
     """End what nobody works on any more, drop expired requests, and return how many were ended."""
-    for table in ("cancel_requests", "decision_requests"):
+    for table in ("cancel_requests", "decision_requests", "sent_messages"):
         con.execute(f"delete from {table} where created_at < ?", [utc_now() - request_life])  # noqa: S608
     found = con.execute(_UNFINISHED, [owner]).fetchall()
     alive: dict[str, bool | None] = {name: is_alive(name) for name in {row[2] for row in found}}

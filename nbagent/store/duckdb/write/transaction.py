@@ -30,8 +30,10 @@ from nbagent.store.commands import (
     JournaledLaunch,
     Launch,
     LaunchResult,
+    MessageTaken,
     NewAttempt,
     Progress,
+    SendMessage,
     Write,
 )
 from nbagent.store.duckdb import codec
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _DECISION_SEEN = "delete from decision_requests where run_id = ? and step = ? and tool_call_id = ?"
+_MESSAGE_TAKEN = "delete from sent_messages where message_id = ?"
 _CACHED = "update launches set cached_from = ? where run_id = ?"
 _IMPORTED_BEFORE = """
     delete from answers where recording is not null and since < ?
@@ -55,6 +58,7 @@ _IMPORTED_BEFORE = """
 """
 _DUPLICATE = re.compile("duplicate key", re.IGNORECASE)
 _LARGE_COUNTS = list(COLUMNS["model_calls"]).index("large_counts")
+_Wish = CancelRequest | CancelSeen | DecisionRequest | DecisionSeen | SendMessage | MessageTaken
 _BARE_END = ("status", "stop_reason", "started_at", "finished_at", "error")
 
 
@@ -194,6 +198,8 @@ class _Transaction:
         self.asked: set[str] = set()  # cancel requests that come
         self.decided: list[DecisionRequest] = []  # decisions that come
         self.heard: list[DecisionRequest] = []  # decisions that go
+        self.sent: list[SendMessage] = []  # messages that come
+        self.taken: set[str] = set()  # messages that go
 
     def commit(self, writes: Sequence[Write]) -> list[Any]:
         """Turn each write into rows, write them all, then take over what was learned."""
@@ -244,7 +250,14 @@ class _Transaction:
                 self._row("attempt_starts", (write.run_id, write.attempt, self.memory.owner, start))
                 if write.ends is not None:
                     self._row("attempt_ends", codec.end_row(write.run_id, write.attempt - 1, write.ends))
-            case CancelRequest() | CancelSeen() | DecisionRequest() | DecisionSeen():
+            case (
+                CancelRequest()
+                | CancelSeen()
+                | DecisionRequest()
+                | DecisionSeen()
+                | SendMessage()
+                | MessageTaken()
+            ):
                 self._add_wish(write)
             case InterruptOrphans():
                 return interrupt_orphans(self.con, self.memory.owner, REQUEST_LIFE)
@@ -280,7 +293,7 @@ class _Transaction:
         self.statements.append((_IMPORTED_BEFORE, [now, *names]))
         return len(write.recordings)
 
-    def _add_wish(self, write: CancelRequest | CancelSeen | DecisionRequest | DecisionSeen) -> None:
+    def _add_wish(self, write: _Wish) -> None:
         match write:
             case CancelRequest():
                 self._row("cancel_requests", (write.run_id, codec.utc_now()))
@@ -294,6 +307,13 @@ class _Transaction:
                 self.heard.append(request)
                 key = [request.run_id, request.step, request.tool_call_id]
                 self.statements.append((_DECISION_SEEN, key))
+            case SendMessage():
+                row = (write.run_id, write.message_id, write.text, codec.utc_now())
+                self._row("sent_messages", row)
+                self.sent.append(write)
+            case MessageTaken():
+                self.taken.add(write.message_id)
+                self.statements.append((_MESSAGE_TAKEN, [write.message_id]))
 
     def _add_score(self, write: AddScore) -> bool:
         known = self.con.execute("select 1 from launches where run_id = ?", [write.run_id]).fetchone()
@@ -404,4 +424,8 @@ class _Transaction:
         if self.decided or self.heard:
             memory.decisions = tuple(
                 one for one in (*memory.decisions, *self.decided) if one not in self.heard
+            )
+        if self.sent or self.taken:
+            memory.messages = tuple(
+                one for one in (*memory.messages, *self.sent) if one.message_id not in self.taken
             )

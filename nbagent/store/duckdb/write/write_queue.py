@@ -20,6 +20,7 @@ from nbagent.store.commands import (
     JournaledLaunch,
     Launch,
     NewAttempt,
+    SendMessage,
     Write,
 )
 
@@ -28,7 +29,7 @@ WAITED_SPACING_S = 0.02  # between batches in which somebody waits: a tool must 
 SPACING_PER_RUN_S = 0.005  # less where few runs are under way: their number bounds what a batch can gather
 BATCH = 500
 
-_URGENT = (Launch, CancelRequest, DecisionRequest, NewAttempt)
+_URGENT = (Launch, CancelRequest, DecisionRequest, SendMessage, NewAttempt)
 
 
 @dataclass(eq=False, slots=True)

@@ -1,0 +1,1 @@
+-- Step 8, for files of schema 7: schema.sql makes the table `sent_messages`. Never edited.
