@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 VERSION = 8
-# the version that a step leads to -> its file beside this module. A table that is altered cannot be written in the
+# the version that a step leads to -> its file, in the folder of this module. A table that is altered cannot be written in the
 # same transaction
-STEPS: dict[int, str] = {6: "step_6.sql", 7: "step_7.sql", 8: "step_8.sql"}
+STEPS: dict[int, str] = {6: "steps/step_6.sql", 7: "steps/step_7.sql", 8: "steps/step_8.sql"}
 OLDEST = min(STEPS) - 1
 
 
