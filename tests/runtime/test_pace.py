@@ -95,6 +95,16 @@ def test_one_request_a_second(retry_after, burst):
     assert played.took_s <= 280
 
 
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("per_s", [1, 2, 4])
+@pytest.mark.parametrize("retry_after", [HONEST, WHOLE, 1.0])
+def test_a_short_batch_learns_a_slow_limit_as_cheaply(retry_after, per_s, status):
+    """Thirty rows at a few requests a second cost at most two refusals for each answer, the learning included."""
+    server = RefusingServer(bucket(per_s, per_s), retry_after, status)
+    assert play(server, 30).answered == 30
+    assert server.tries_per_admitted <= 3
+
+
 @pytest.mark.parametrize("retry_after", [0.0, 1.0, None])
 @pytest.mark.parametrize("count", [2, 4, 8])
 def test_so_many_at_a_time(count, retry_after):

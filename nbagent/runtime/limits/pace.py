@@ -8,9 +8,10 @@ nothing under way, one may always go.
 
 Some refusals do not depend on our rate: an overloaded gateway that turns away every second request, a proxy
 that refuses each prompt twice. A slower rate lowers the share that a rate limit refuses, and not that one;
-nor does it after a Retry-After that was kept. Where it was not lowered the pace is `indifferent`: nothing is
-slowed down, each call waits as long as it was told, and what that costs in wasted tries is bounded: a limit
-that was taken for indifferent shows at once, because much more is refused than at the slower rate.
+nor does it after a Retry-After that was kept, where a limit that says the truth admits. Where it was not
+lowered the pace is `indifferent`: nothing is slowed down, each call waits as long as it was told, and what that
+costs in wasted tries is bounded: a limit that was taken for indifferent shows at once, because much more is
+refused than at the slower rate.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ MANY_REFUSED, CAREFUL = 0.25, 0.9  # of the last requests; the least factor wher
 SOON = 0.25
 ALL_REFUSED = 4  # that many in a row: whatever was admitted lately is no guide
 UNTOLD_S = 0.5  # a rest in place of a Retry-After
+ALONE, LONGEST_ALONE_S = 2.0, 0.25  # times what a refusal takes to come: so long the first one goes alone
 EARLY_REFUSED = 4  # more requests than answered were refused after a Retry-After: it says nothing
 LONGEST_HOLD_S = 60.0  # of a Retry-After
 WINDOW = 32  # requests that rates and shares are measured on ...
@@ -46,8 +48,13 @@ HOPELESS_S = 300.0  # refused for so long without one success: no limit of a rat
 COMPARED = 16  # requests at the slower rate that are compared
 SLOWER = 4.0  # times: how much slower the rate has to be
 SHORT_S, LONG_IN_VAIN = 2.0, 2  # a longer Retry-After is tried so often before it is thought to mean nothing
+KEPT, TRUE = (
+    16,
+    3,
+)  # Retry-Afters that are remembered; so many times fewer refused after them: they say the truth
+EXPECTED_AFTER = 1.5  # refusals after them, if they said nothing
 MIXED = 2  # answers right after a refusal: a limit's refusals come together
-NOT_LOWERED = 0.4  # of the way from what a rate limit would refuse now to what was refused before
+NOT_LOWERED = 0.5  # of the way from what a rate limit would refuse now to what was refused before
 # a server that refuses more is no indifferent one, each answer makes up for so many
 WASTED_MOST, WORTH = 48, 12
 # times fewer are answered than at the slower rate, where so many would have been: it was a rate limit after all
@@ -90,6 +97,7 @@ class Pace:
         self._admitted_at_s: float | None = None  # or the first refusal, before there was a success
         self._before: tuple[float, float] | None = None  # rate and share refused when lowering began
         self._in_vain = 0  # Retry-Afters in a row that were kept, and the first request was refused
+        self._kept: deque[bool] = deque(maxlen=KEPT)  # of these the last: was the first request refused?
         self._entered_at_s = 0.0  # indifference, with this share refused at the slower rate
         self._entered_admitted = 1.0
         self._compared_from_s = 0.0
@@ -129,12 +137,17 @@ class Pace:
             return one
         # a late timer is made up for, a pause is not
         self._next_at_s = max(self._next_at_s, now_s - 2 / self.rate_per_s) + 1 / self.rate_per_s
+        if (
+            one.alone
+        ):  # the next one must not overtake it: what it is answered says whether the Retry-After was true
+            self._next_at_s = max(self._next_at_s, now_s + min(ALONE * self._answers_s, LONGEST_ALONE_S))
         return one
 
     def admitted(self, one: Try, now_s: float) -> None:
         """A request was answered."""
         if one.alone:
             self._in_vain = 0
+            self._kept.append(False)
         if one.early:
             self._credit = min(self._credit + 1, EARLY_REFUSED)
         self._admitted_at_s = now_s
@@ -157,6 +170,8 @@ class Pace:
         self._rest_until_s = now_s + (UNTOLD_S if retry_after_s is None else told_s)
         if one.early:
             self._credit = max(self._credit - 1, 0)
+        if one.alone:
+            self._kept.append(True)
         self._answers_s = now_s - one.at_s
         self._in_a_row += 1
         self._since_refused = 0
@@ -238,12 +253,17 @@ class Pace:
         before_rate, before_share = self._before
         slower = before_rate / rate
         turns = sum(earlier.refused and not later.refused for earlier, later in pairwise(last))
-        if slower < SLOWER or share < FEW_REFUSED or turns < MIXED:
+        if slower < SLOWER or share < FEW_REFUSED or turns < MIXED or self._is_told_the_truth(share):
             return
         admitted = (1 - before_share) + 0.5 / COMPARED
         as_limit = max(0.0, 1 - admitted * slower)  # a rate limit lets through the same number in a second
         if share >= as_limit + NOT_LOWERED * (before_share - as_limit):
             self._enter_indifference(now_s, share)
+
+    def _is_told_the_truth(self, share: float) -> bool:
+        """Say whether fewer are refused after a Retry-After that was kept than of all: then a limit says it."""
+        by_chance = share * len(self._kept)
+        return by_chance >= EXPECTED_AFTER and sum(self._kept) * TRUE < by_chance
 
     def _enter_indifference(self, now_s: float, share: float) -> None:
         self.indifferent, self.rate_per_s, self._before = True, None, None
