@@ -75,6 +75,13 @@ _TABLE = (
         doc="Who may use a record that is made from now on: private is its maker alone (0600), group its group (0660).",
     ),
     Option(
+        name="mirror_messages",
+        type=str,
+        default="ask",
+        choices=("ask", "keep"),
+        doc="Messages of a record on Postgres: asked of the server for each query that names them, or kept in the mirror here.",
+    ),
+    Option(
         name="timeout",
         type=float,
         default=600.0,

@@ -49,6 +49,15 @@ duckdb/            all that is DuckDB's
     cached_answers.py  answers by their key
     private_copy.py    a copy that can only be read
     adhoc_sql.py       a person's SQL on such a copy; tables to files
+
+postgres/          all that is a Postgres server's
+  analysis/          questions that are asked of all runs
+    mirror.py          a private DuckDB mirror: pull what is new, then ask
+    mirror_file.py     its file: where it is, whose it is, its tables
+    pull.py            what is new on the server, into the file
+  administration/    what a person does now and then
+    record_transfer.py a whole record from a file to the server, or back
+    server_checks.py   who holds mirrors back, and whose clock is wrong
 """
 
 from nbagent.store.commands import (

@@ -45,6 +45,9 @@ class Reader(Protocol):
     ) -> AbstractContextManager[Ask]:
         """Open one state of the record for several queries: `with store.reader() as ask: rows = ask(sql, params)`."""
 
+    def analysis(self, *, timeout_s: float = 10.0) -> AbstractContextManager[Ask]:
+        """As `reader`, for the SQL of `metrics_sql.py`, which is DuckDB's: what a server's record does not answer itself."""
+
     def arrays(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> dict[str, Any]:
         """Run a query and return a numpy array for each column."""
 
@@ -77,8 +80,8 @@ class CopyReader(Protocol):
     def read_only(self, timeout_s: float = 10.0) -> AbstractContextManager[DuckDBPyConnection]:
         """Open a connection that cannot write."""
 
-    def private_copy(self) -> AbstractContextManager[DuckDBPyConnection]:
-        """Open a copy that may be written to and is deleted afterwards."""
+    def private_copy(self, sql: str = "") -> AbstractContextManager[DuckDBPyConnection]:
+        """Open a copy that may be written to and is deleted afterwards; `sql` is what will be asked, if it is known."""
 
 
 class RunStore(ReaderAndSubmitter, Protocol):
@@ -120,8 +123,8 @@ class RunStore(ReaderAndSubmitter, Protocol):
     def read_only(self, timeout_s: float = 10.0) -> AbstractContextManager[DuckDBPyConnection]:
         """Open a connection on a copy that cannot be written."""
 
-    def private_copy(self) -> AbstractContextManager[DuckDBPyConnection]:
-        """Open a copy of the record that may be written to and is deleted afterwards."""
+    def private_copy(self, sql: str = "") -> AbstractContextManager[DuckDBPyConnection]:
+        """Open a copy of the record that may be written to and is deleted afterwards; `sql` is what will be asked, if it is known."""
 
     def others_wrote(self, seen: int) -> tuple[bool, int]:
         """Whether another process may have written since the moment that gave `seen` (0 at first); and that of now."""

@@ -139,6 +139,10 @@ class Store:
         with self.connection(timeout_s, flush=flush, session=session) as cursor:
             yield asking(cursor)
 
+    def analysis(self, *, timeout_s: float = 10.0) -> AbstractContextManager[Ask]:
+        """As `reader`: one database answers everything here."""
+        return self.reader(timeout_s=timeout_s)
+
     @contextlib.contextmanager
     def connection(
         self, timeout_s: float = 10.0, *, flush: bool = True, session: str | None = None
@@ -153,7 +157,7 @@ class Store:
         with self._telling_damage(), self._read_copy.connection(timeout_s) as cursor:
             yield cursor
 
-    def private_copy(self) -> AbstractContextManager[DuckDBPyConnection]:
+    def private_copy(self, sql: str = "") -> AbstractContextManager[DuckDBPyConnection]:  # noqa: ARG002 - all is in it
         """Open a copy of the record that may be written to and is deleted afterwards: for queries of ours to files."""
         return private_copy(RecordFile(self._writer))
 

@@ -32,6 +32,12 @@ def _script(name: str) -> str:
     return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
+def views() -> str:
+    """The statements that make the views `attempts` and `runs` over whatever has the names of the tables."""
+    script = _script("schema.sql")
+    return script[script.index("create or replace view") :]
+
+
 def migrate(con: DuckDBPyConnection, path: Path) -> None:
     """Make the tables of a new file, or apply what an earlier one lacks; each step is one transaction.
 

@@ -94,7 +94,7 @@ def write_table(store: CopyReader, query: tuple[str, Sequence[Any]], path: Path,
         raise ConfigurationError(
             f"the folder of {str(path)!r} does not exist", "make it first, or give another path"
         )
-    with store.private_copy() as con:
+    with store.private_copy(sql) as con:
         con.execute(f"create temp table exported as {sql}", list(params))
         times = _with_zones(con, form)
         (found,) = con.execute("select count(*) from exported").fetchall()

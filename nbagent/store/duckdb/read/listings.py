@@ -108,6 +108,7 @@ select m.session_id, m.turn, m.run_id, l.agent_name, m.attempt, m.seq, m.role, m
 from messages m join launches l using (run_id)
 where {where}
 order by m.turn, l.created_at, m.run_id, m.seq"""
+_MESSAGES_HEAD, _, _MESSAGES_TAIL = _MESSAGES.partition("{where}")
 _EVERYTHING = 2**62
 
 
@@ -182,3 +183,11 @@ def list_messages(chosen: RunFilter) -> Query:
     """The messages of the chosen runs, turn by turn."""
     where, params = chosen.where()
     return _MESSAGES.format(where=where), params
+
+
+def runs_of_messages(sql: str) -> str | None:
+    """The query for the ids of the runs whose messages a query of `list_messages` lists, with its parameters; None for other queries."""
+    if not (sql.startswith(_MESSAGES_HEAD) and sql.endswith(_MESSAGES_TAIL)):
+        return None
+    where = sql.removeprefix(_MESSAGES_HEAD).removesuffix(_MESSAGES_TAIL)
+    return f"select l.run_id from launches l where {where}"  # noqa: S608 - text of ours alone

@@ -52,7 +52,7 @@ def batch_metrics(store: Reader, batch_id: str) -> RunMetrics:
 
 def _sum(store: Reader, chosen: RunFilter, of_none: Mapping[str, int] = _UNKNOWN) -> RunMetrics:
     where, params = chosen.where()
-    with store.reader() as ask:
+    with store.analysis() as ask:
         found = ask(*in_all(chosen))
         if not found:
             return RunMetrics(**of_none, details={"model": [], "tool_call": []})

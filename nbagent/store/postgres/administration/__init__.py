@@ -1,0 +1,5 @@
+"""What a person does with a record on Postgres now and then.
+
+record_transfer.py  a whole record from a file to the server, or back
+server_checks.py    what holds mirrors back, and whose clock is wrong
+"""
