@@ -105,6 +105,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "pandas": frozenset({"batch", "evaluation", "frames", "plots", "schemas"}),
     "psutil": frozenset({"store"}),
     "psycopg": frozenset({"store"}),
+    "pygments": frozenset({"panel"}),
     "pydantic_ai": frozenset({"guests", "models"}),
     "tqdm": frozenset({"batch"}),
     "truststore": frozenset({"models"}),

@@ -5,7 +5,7 @@ protocol.py     the numbered messages that carry changes    commands.py a click'
 card/data.py    what a card shows, as plain data            card/display.py     displayed cards and their updater
 card/widget.py  the card's widget                           card/static_html.py the card without script, and as text
 card/structured.py  a structured answer as table and tree   card/markdown.py    Markdown as safe HTML
-card/maths.py   formulas in it as MathML
+card/maths.py   formulas in it as MathML          card/code_colours.py  the colours of its code
 table/row.py    a run as a row of the table                 table/model.py      all rows, and what changed
 table/batch_items.py  a batch's rows and counts of its answers
 table/widget.py the table's widget, its ticker, displays    table/batches.py    batches' states beside their runs
