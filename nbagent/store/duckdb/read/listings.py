@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nbagent.run import TOKEN_FIELDS
-from nbagent.store.duckdb.read.metrics_sql import CALL_TOKENS, ESTIMATES, PAID, Query, RunFilter
+from nbagent.store.duckdb.read.metrics_sql import CALL_TOKENS, ESTIMATES, PAID, Query, RunFilter, known_small
 from nbagent.store.duckdb.tables import seconds_between, work_seconds
 
 _PICK = """select l.run_id from launches l where {where} order by l.created_at desc, l.run_id desc limit ?"""
@@ -31,12 +31,8 @@ with recursive {chosen}resumed as (
     select run_id as top, run_id from launches c where run_id in (select parent_run_id from launches){and_these}
     union all
     select b.top, l.run_id from launches l join below b on l.parent_run_id = b.run_id
-), teams as (
-    select top as run_id, sum(c.model_calls)::bigint as model_calls, sum(c.total_tokens)::bigint as total_tokens,
-           sum(c.cost_usd) as cost_usd, sum(c.priced) / sum(c.model_calls) as cost_known
-    from below join {below_calls} c using (run_id) group by 1
-), team as (  -- few, which DuckDB cannot know of a recursion: what it takes for one row it does not build its joins on
-    select unnest(rows, recursive := true) from (select list(t) as rows from teams t)
+), team as (
+    {team}
 ), told as (
     select l.*, details ->> {paths} as fact, details -> '$.row_key' as row_key_json from launches l {of_these}
 )
@@ -71,6 +67,10 @@ left join own on own.run_id = l.run_id
 left join tools on tools.run_id = l.run_id
 left join team on team.run_id = l.run_id
 order by l.created_at, l.run_id"""
+_TEAM = """
+    select top as run_id, sum(c.model_calls)::bigint as model_calls, sum(c.total_tokens)::bigint as total_tokens,
+           sum(c.cost_usd) as cost_usd, sum(c.priced) / sum(c.model_calls) as cost_known
+    from below join {calls} c using (run_id) group by 1"""
 _CALLS = f"""(
     select run_id, 1 as model_calls, total_tokens, cost_usd, (cost_usd is not null)::bigint as priced
     from model_calls c where {PAID})"""  # noqa: S608 - text of ours alone
@@ -144,7 +144,7 @@ def _list(chosen: str, these: str | None) -> str:
         chosen=chosen,
         and_these="" if these is None else f" and c.run_id in ({these})",
         of_these="" if these is None else f"where l.run_id in ({these})",
-        below_calls="own" if these is None else _CALLS,
+        team=known_small(_TEAM.format(calls="own" if these is None else _CALLS)),
         paid=PAID,
         tokens=CALL_TOKENS,
         estimates=ESTIMATES,

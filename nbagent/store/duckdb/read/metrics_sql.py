@@ -148,6 +148,14 @@ _TREE = """children as (
 ), """
 
 
+def known_small(query: str) -> str:
+    """Return a query of plain columns as one that DuckDB takes for one row, so that joins are built on it.
+
+    Rows of a recursion it takes for a thousand times as many as there are, and builds them on the large table.
+    """
+    return f"select unnest(rows, recursive := true) from (select list(t) as rows from ({query}) t)"  # noqa: S608 - of ours
+
+
 def told(where: str = "true") -> str:
     """The parts of a query that say of each run its status, and the times of its work, in the queue and of waiting for a person, as `told`."""
     return _TOLD.format(where=where)
@@ -308,9 +316,10 @@ def _by_run(
     key = ", ".join(keys)
     same = " and ".join(f"a.{name} is not distinct from {{0}}.{name}" for name in keys)
     ran = "(select t.* exclude (agent_name), n.* exclude (run_id) from told t join named n using (run_id))"
+    named = f"select n.run_id, {key} from {source} n where {fits.format('n')}"  # noqa: S608 - as above
     sql = f"""
 with recursive {part}{_TREE if source == "tree" else ""}named as (
-    select n.run_id, {key} from {source} n where {fits.format("n")}
+    {known_small(named) if source == "tree" else named}
 ), {told(fits.format("l"))}, of_runs as (
     select {key}, {_of_runs(roots, many=many)} from {"told" if source == "launches" else ran} r group by {key}
 ), of_calls as (
