@@ -56,11 +56,14 @@ class OwnConnections:
         return known[1]
 
     async def close(self) -> None:
-        """Close the connections of the copies."""
-        clients, self._clients, self._made = self._clients, {}, None
-        for _, own in clients.values():
-            with contextlib.suppress(Exception):  # of another library's client, which nobody uses any more
-                await own.aclose()
+        """Close the connections of the copies, also of clients that a copy has made itself."""
+        made, self._clients, self._made = self._made, {}, None
+        for one, _ in _visited(made[1]) if made is not None else ():
+            if _is_one_of(one, _HTTP_CLIENTS):
+                with contextlib.suppress(
+                    Exception
+                ):  # of another library's client, which nobody uses any more
+                    await one.aclose()
 
 
 class _Walk:
@@ -77,21 +80,15 @@ class _Walk:
 
     def _find(self, root: Any) -> None:
         """Visit everything once, then follow the edges back from the pools."""
-        seen: dict[int, Any] = {id(root): root}
+        seen: dict[int, Any] = {}
         holders: dict[int, list[int]] = {}
         pools: list[int] = []
-        waiting = [root]
-        while waiting and len(seen) < _MOST_OBJECTS:
-            one = waiting.pop()
-            if is_client := _is_one_of(one, _HTTP_CLIENTS) or _is_one_of(one, _KEEP_CLIENTS):
+        for one, parts in _visited(root):
+            seen[id(one)] = one
+            if _is_one_of(one, _HTTP_CLIENTS) or _is_one_of(one, _KEEP_CLIENTS):
                 pools.append(id(one))
-            if is_client and _is_one_of(one, _HTTP_CLIENTS):
-                continue
-            for part in _parts(one):
+            for part in parts:
                 holders.setdefault(id(part), []).append(id(one))
-                if id(part) not in seen:
-                    seen[id(part)] = part
-                    waiting.append(part)
         while pools:
             one_id = pools.pop()
             if one_id not in self.on_the_way:
@@ -115,6 +112,19 @@ class _Walk:
 
 _Copy = Callable[[Any], Any]
 _Keep = Callable[[Any, Any], Any]
+
+
+def _visited(root: Any) -> Iterator[tuple[Any, list[Any]]]:
+    """Yield everything that is reached, once each, and what it holds; what an HTTP client holds is its own."""
+    seen, waiting = {id(root): root}, [root]
+    while waiting and len(seen) < _MOST_OBJECTS:
+        one = waiting.pop()
+        parts = [] if _is_one_of(one, _HTTP_CLIENTS) else list(_parts(one))
+        for part in parts:
+            if id(part) not in seen:
+                seen[id(part)] = part
+                waiting.append(part)
+        yield one, parts
 
 
 def _is_one_of(one: Any, classes: frozenset[tuple[str, str]]) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import sys
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import is_dataclass
 from functools import partial
 from typing import Any, cast
@@ -14,12 +17,14 @@ from pydantic import BaseModel
 from nbagent.core import dump_json, run_in_daemon_thread, utc_now, uuid7
 from nbagent.errors import ConfigurationError
 from nbagent.events import RunFinished, TypedAnswer
+from nbagent.guests.frameworks import functions
 from nbagent.guests.guest_spec import GuestSpec
 from nbagent.guests.own_connections import OwnConnections
 from nbagent.guests.recognition import framework_name
 from nbagent.guests.reporter import LimitReachedError, Reporter
 from nbagent.guests.task import Framework, GuestTask
 from nbagent.loop import LoopContext, LoopState, StartChild
+from nbagent.models import prepare_prices
 from nbagent.prompts import render_result
 from nbagent.runtime import ResolvedAgent
 from nbagent.schemas import InvalidOutputError, OutputSchema, check_text, to_plain
@@ -40,24 +45,32 @@ class _Connected:
         prepare = getattr(framework, "prepare", None)
         self.obj = obj
         self._prepared = obj if prepare is None else prepare(obj)
-        self._connections = OwnConnections()
+        self.connections = OwnConnections()
+        self.at_work = 0
 
     def own(self) -> Any:
         """Return what the framework's file runs: a copy with connections of its own."""
-        return self._connections.copy_of(self._prepared)
+        return self.connections.copy_of(self._prepared)
 
 
 _connected: OrderedDict[int, _Connected] = OrderedDict()
 
 
-def _own(framework: Framework, obj: Any) -> Any:
+@asynccontextmanager
+async def _connections_of(framework: Framework, obj: Any) -> AsyncIterator[_Connected]:
+    """Keep an object's connections for its next run, and close those of guests that have not run for long."""
     kept = _connected.pop(id(obj), None)
     if kept is None or kept.obj is not obj:
         kept = _Connected(framework, obj)
     _connected[id(obj)] = kept
-    while len(_connected) > _KEPT:
-        _connected.popitem(last=False)
-    return kept.own()
+    kept.at_work += 1
+    try:
+        yield kept
+    finally:
+        kept.at_work -= 1
+        idle = [key for key, one in _connected.items() if not one.at_work]
+        for key in idle[: max(0, len(_connected) - _KEPT)]:
+            await _connected.pop(key).connections.close()
 
 
 async def run_guest(
@@ -69,11 +82,13 @@ async def run_guest(
     """
     spec = cast("GuestSpec", agent.spec)
     file = f"nbagent.guests.frameworks.{framework_name(spec.obj)}"
-    framework = cast("Framework", await run_in_daemon_thread(partial(importlib.import_module, file)))
+    framework = sys.modules.get(file) or await run_in_daemon_thread(partial(importlib.import_module, file))
+    if spec.framework != functions.FRAMEWORK:  # of a function's calls nobody hears
+        await prepare_prices(agent.model.provider)
     report = Reporter(spec, agent.model, state, context)
     try:
         await report.hold()
-        output = await _answer(framework, spec, state, report)
+        output = await _answer(cast("Framework", framework), spec, state, report)
         report.finish(*await _end(spec, output))
     except asyncio.CancelledError:
         report.cut("cancelled")
@@ -100,13 +115,14 @@ async def _answer(framework: Framework, spec: GuestSpec, state: LoopState, repor
         run_id=str(uuid7()), prompt=prompt.content, history=tuple(history), schema=spec.asked,
         report=report, input=spec.input, output=spec.output,
     )  # fmt: skip
-    try:
-        output = await framework.run(_own(framework, spec.obj), task)
-    except Exception as error:
-        if report.begun or not _is_of_another_loop(error):
-            raise
-        report.notice("its first connection belonged to another event loop, and it was asked once more")
-        output = await framework.run(_own(framework, spec.obj), task)
+    async with _connections_of(framework, spec.obj) as connected:
+        try:
+            output = await framework.run(connected.own(), task)
+        except Exception as error:
+            if report.begun or not _is_of_another_loop(error):
+                raise
+            report.notice("its first connection belonged to another event loop, and it was asked once more")
+            output = await framework.run(connected.own(), task)
     if spec.output is None:
         return output
     made = spec.output(output)

@@ -32,7 +32,7 @@ from nbagent.models.first_model import first_model, keys_set, lines_to_real
 from nbagent.models.model_list import listed_names, served_models
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
-from nbagent.models.pricing import can_cost, has_price, is_free, price_table, price_usd
+from nbagent.models.pricing import can_cost, has_price, is_free, prepare_prices, price_table, price_usd
 from nbagent.models.protocol import (
     Model,
     ModelEvent,
@@ -110,6 +110,7 @@ __all__ = [
     "named_providers",
     "names_in",
     "prepare",
+    "prepare_prices",
     "price_table",
     "price_usd",
     "provider_names",

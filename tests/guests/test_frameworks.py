@@ -6,15 +6,17 @@ import json
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pydantic
 import pytest
 
 import nbagent as nb
 from nbagent import Agent, Limits, RunStatus, Team
-from nbagent.guests.own_connections import OwnConnections
+from nbagent.guests import running
+from nbagent.guests.own_connections import _HTTP_CLIENTS, OwnConnections, _is_one_of, _visited
 from tests.guests.objects import FRAMEWORKS, MODEL, CellLoop, ask_it_yourself, make, price, says
-from tests.provider.chat_wire import USAGE, begun, text, text_reply, tool_reply
+from tests.provider.chat_wire import USAGE, begun, end, text, text_reply, tool_reply
 from tests.provider.server import Request, ScriptedProvider
 from tests.provider.steps import Gate, Script, Wait, error
 from tests.runtime.scripted_team import Cast, asks, model
@@ -216,6 +218,32 @@ def tool_or_text(request: Request) -> Script:
     """Ask for a tool, and answer once its result is there."""
     asked = request.body["messages"][-1]["role"] == "user"
     return tool_reply(("price", {"ticker": "A"})) if asked else text_reply("yes")
+
+
+def test_connections_of_guests_long_idle_are_closed(
+    framework: str, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of so many guests the connections stay open; those that have not run for longest lose theirs, none at work."""
+    monkeypatch.setattr(running, "_KEPT", 1)
+    gate = Gate()
+    provider.reply(
+        text_reply("first"), (*begun(), *text("It ", "is"), Wait(gate), *end()), text_reply("third")
+    )
+    idle, busy, last = (make(framework, provider.base_url) for _ in range(3))
+    assert nb.guest(idle).run("?").content == "first"
+    clients = _clients_of(running._connected[id(idle)].own())
+    assert clients
+    assert not any(client.is_closed for client in clients)
+    at_work = nb.guest(busy).start("?")
+    provider.wait_for_requests(2)
+    assert nb.guest(last).run("?").content == "third"
+    assert all(client.is_closed for client in clients)
+    gate.open()
+    assert at_work.result(timeout=T).content == "It is"
+
+
+def _clients_of(obj: object) -> list[Any]:
+    return [one for one, _ in _visited(obj) if _is_one_of(one, _HTTP_CLIENTS)]
 
 
 def test_a_session_is_its_history(framework: str, provider: ScriptedProvider) -> None:
