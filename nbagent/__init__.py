@@ -66,7 +66,16 @@ if TYPE_CHECKING:
     )
     from nbagent.frames import metrics, runs, sql
     from nbagent.guests import guest
-    from nbagent.maintenance import clear_runs, doctor, export_answers, export_runs, import_answers, reprice
+    from nbagent.maintenance import (
+        clear_runs,
+        doctor,
+        export_answers,
+        export_record,
+        export_runs,
+        import_answers,
+        import_record,
+        reprice,
+    )
     from nbagent.mcp import MCPServer
     from nbagent.models import Model, OpenAIChat, OpenAIResponses, Provider, register_model, register_provider
     from nbagent.panel import Panel
@@ -132,8 +141,10 @@ _PUBLIC = {
     "clear_runs": "maintenance",
     "doctor": "maintenance",
     "export_answers": "maintenance",
+    "export_record": "maintenance",
     "export_runs": "maintenance",
     "import_answers": "maintenance",
+    "import_record": "maintenance",
     "reprice": "maintenance",
 }
 
@@ -172,11 +183,13 @@ __all__ = [
     "evaluate",
     "exact",
     "export_answers",
+    "export_record",
     "export_runs",
     "gather",
     "get",
     "guest",
     "import_answers",
+    "import_record",
     "judge",
     "metrics",
     "plot_cost",

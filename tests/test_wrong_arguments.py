@@ -147,7 +147,7 @@ def test_what_is_no_run_is_refused_by_name(value: Any) -> None:
 @pytest.mark.parametrize("value", [5, None, [], 2.5])
 def test_what_is_no_path_is_refused(value: Any) -> None:
     """A file is given as text or as a path."""
-    for call in (nb.export_runs, nb.export_answers, nb.import_answers):
+    for call in (nb.export_runs, nb.export_answers, nb.import_answers, nb.export_record, nb.import_record):
         refused(lambda call=call: call(value), "is no path")
 
 

@@ -134,6 +134,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent models [PROVIDER]        the providers: what is configured, and what each can do; or the models that one
                                         serves: its own list, asked for now
         %agent record export|import FILE   the answers of this kernel's runs (or of --all) as a file, for --cache replay
+        %agent record export|import FILE.duckdb   the whole record: to a new file, or from one into a server's record
         %agent clear [--older-than 7d] [--status S] [--session ID] [--all]   delete runs; asks first, or --yes
         %agent export FILE              a table of the record [--format parquet|csv|jsonl] [--table model_calls|...]
         %agent sql SELECT ...           ask the record; it cannot be changed by it

@@ -18,15 +18,24 @@ _ANSWER = {"y", "yes"}
 
 
 def record(_shell: InteractiveShell, arguments: Line) -> None:
-    """Move recorded answers to a file or from one."""
-    from nbagent.maintenance import export_answers, import_answers
+    """Move recorded answers to a file or from one; with a *.duckdb file, the whole record."""
+    from nbagent import maintenance
 
-    if arguments.way == "import":
-        count = import_answers(arguments.file)
-        print(f"imported {_answers(count)} from {arguments.file}: --cache use and --cache replay give them")
-        return
-    count = export_answers(arguments.file, everything=arguments.all)
-    print(f"exported {_answers(count)} to {arguments.file}")
+    file, comes = arguments.file, arguments.way == "import"
+    if file.lower().endswith(maintenance.SUFFIX):
+        if not comes:
+            print(f"exported {_runs(maintenance.export_record(file))} to {file}, a record by itself")
+            return
+        count, known = maintenance.import_record(file)
+        print(
+            f"imported {_runs(count)} from {file}" + (f"; {known} more were there already" if known else "")
+        )
+    elif comes:
+        count = maintenance.import_answers(file)
+        print(f"imported {_answers(count)} from {file}: --cache use and --cache replay give them")
+    else:
+        count = maintenance.export_answers(file, everything=arguments.all)
+        print(f"exported {_answers(count)} to {file}")
 
 
 def clear(_shell: InteractiveShell, arguments: Line) -> None:
@@ -44,7 +53,7 @@ def clear(_shell: InteractiveShell, arguments: Line) -> None:
     print(preview)
     if (len(preview) or preview.found.batch_ids) and (arguments.yes or _agreed()):
         count = maintenance.clear(preview)
-        print(f"deleted {count} run{'' if count == 1 else 's'}")
+        print(f"deleted {_runs(count)}")
 
 
 def _agreed() -> bool:
@@ -87,6 +96,10 @@ def doctor(_shell: InteractiveShell, _arguments: Line) -> Diagnosis:
     from nbagent.maintenance import doctor as look
 
     return look()
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"
 
 
 def _answers(count: int) -> str:

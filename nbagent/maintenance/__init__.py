@@ -2,24 +2,28 @@
 
 answer_files.py  recorded answers to a file and back     clear.py      preview and delete runs
 export.py        runs and calls as files                 diagnosis.py  what is installed, set and at hand
-repricing.py     prices given later
+repricing.py     prices given later               record_files.py  a whole record to a file and back
 """
 
 from nbagent.maintenance.answer_files import export_answers, import_answers
 from nbagent.maintenance.clear import DeletionPreview, clear, clear_runs, to_clear
 from nbagent.maintenance.diagnosis import Diagnosis, doctor
 from nbagent.maintenance.export import export_runs
+from nbagent.maintenance.record_files import SUFFIX, export_record, import_record
 from nbagent.maintenance.repricing import reprice
 
 __all__ = [
+    "SUFFIX",
     "DeletionPreview",
     "Diagnosis",
     "clear",
     "clear_runs",
     "doctor",
     "export_answers",
+    "export_record",
     "export_runs",
     "import_answers",
+    "import_record",
     "reprice",
     "to_clear",
 ]

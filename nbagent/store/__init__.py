@@ -8,6 +8,7 @@ ports.py           `RunStore`, what the rest of nbagent has of a store, and what
 access.py          file modes; records that can only be read
 process_id.py      the name of a process, and whether it lives
 fork_safety.py     flush at the process's end, no open file at a fork
+whole_record.py    a whole record to a file, or from a file to a server
 session_claim.py   which process may let a run of a session work
 session_ids.py     which sessions have been launched in, by whom
 
@@ -57,6 +58,7 @@ postgres/          all that is a Postgres server's
     pull.py            what is new on the server, into the file
   administration/    what a person does now and then
     record_transfer.py a whole record from a file to the server, or back
+    roles.py           the SQL of a team's roles
     server_checks.py   who holds mirrors back, and whose clock is wrong
 """
 
@@ -144,6 +146,7 @@ from nbagent.store.ports import RunStore
 from nbagent.store.process_id import is_alive, process_name
 from nbagent.store.session_claim import ClaimNote, SessionClaim, SessionClaims
 from nbagent.store.store import Store, open_store
+from nbagent.store.whole_record import export_whole, import_whole
 
 __all__ = [
     "FORMATS",
@@ -197,9 +200,11 @@ __all__ = [
     "batch_metrics",
     "carry_over",
     "content_of",
+    "export_whole",
     "find_answer",
     "find_deletable",
     "import_recordings",
+    "import_whole",
     "is_alive",
     "last_of_each",
     "list_chosen",

@@ -17,6 +17,7 @@ from nbagent.store.commands import DecisionRequest, Launch, SendMessage, Write
 
 if TYPE_CHECKING:
     import pandas as pd
+    import psycopg
     from duckdb import DuckDBPyConnection
 
     from nbagent.store.session_claim import SessionClaims
@@ -84,6 +85,21 @@ class CopyReader(Protocol):
         """Open a copy that may be written to and is deleted afterwards; `sql` is what will be asked, if it is known."""
 
 
+class ServerMirror(Protocol):
+    """What this machine keeps of a server's record, and the way to the server."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def schema(self) -> str:
+        """The schema that the record is in."""
+
+    def server(self) -> AbstractContextManager[psycopg.Connection[Any]]:
+        """Open a connection for what is asked now and then; errors of the server are StoreErrors."""
+
+
 class RunStore(ReaderAndSubmitter, Protocol):
     """The record of all runs: takes commands, answers questions, tells what other processes ask. Used from any thread.
 
@@ -97,6 +113,10 @@ class RunStore(ReaderAndSubmitter, Protocol):
     @property
     def path(self) -> Path:
         """Where on this machine the record is: its file, or what this machine keeps of a server's."""
+
+    @property
+    def mirror(self) -> ServerMirror | None:
+        """What answers analysis of a server's record; None where the record is a file."""
 
     @property
     def claims(self) -> SessionClaims:

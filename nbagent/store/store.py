@@ -60,6 +60,10 @@ class Store:
         return self._writer.memory.owner
 
     @property
+    def mirror(self) -> None:
+        """None: the file answers everything itself."""
+
+    @property
     def claims(self) -> SessionClaims:
         """Which process may let a run of a session work; see `session_claim.py`."""
         return self._writer.claims

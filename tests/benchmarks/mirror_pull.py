@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 
 from nbagent.store import RunFilter, Store, metrics_sql
-from nbagent.store.postgres.administration.record_transfer import import_record
+from nbagent.store.postgres.administration.record_transfer import write_server
 from nbagent.store.postgres.analysis.mirror import Mirror
 from tests.benchmarks.frames_at_scale import fill
 from tests.harness.postgres_server import PostgresForTests
@@ -69,7 +69,7 @@ def measure(server: PostgresForTests, folder: Path, calls: int) -> None:
 
         def moved() -> None:
             with store.private_copy() as copy:
-                print(import_record(connection, "nbagent", copy))
+                print(write_server(connection, "nbagent", copy), "runs, known")
 
         print(f"import      {timed(moved):6.2f} s")
         connection.execute("analyze")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import subprocess
 import sys
 import threading
@@ -326,3 +327,38 @@ def test_the_doctor_says_what_is_there_and_no_secret(
     runtime.current().store.close()
     path.write_bytes(b"no database")
     assert "sk-very-secret" not in repr(nb.doctor())
+
+
+# ------------------------------------------------------------------------------------------ whole records
+
+
+def test_a_whole_record_goes_to_a_file_that_is_a_record(
+    agent: Agent, provider: ScriptedProvider, tmp_path: Path
+) -> None:
+    """With all its runs, calls and messages, private; nothing takes the place of a file that is there."""
+    answered(agent, provider, "a", "b")
+    path = tmp_path / "team copy.duckdb"
+    assert nb.export_record(path) == 2
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert {one.name for one in tmp_path.iterdir()} == {path.name, "store"}
+    copied = Store(path)
+    assert copied.read("select run_id from runs order by 1") == runtime.current().store.read(
+        "select run_id from runs order by 1"
+    )
+    assert copied.read("select count(*) as n from messages")[0]["n"] > 0
+    copied.close()
+    before = path.read_bytes()
+    with pytest.raises(ConfigurationError, match="is there already"):
+        nb.export_record(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["nobody.duckdb", "no folder/x.duckdb"])
+def test_a_file_takes_in_no_other_record(agent: Agent, tmp_path: Path, name: str) -> None:
+    """It can be used as it is; a server's record takes it in. A folder that is not there is said for an export, too."""
+    with pytest.raises(ConfigurationError, match="takes in no other record") as caught:
+        nb.import_record(tmp_path / name)
+    assert len(str(caught.value).splitlines()) == 2
+    if "/" in name:
+        with pytest.raises(ConfigurationError, match="does not exist"):
+            nb.export_record(tmp_path / name)

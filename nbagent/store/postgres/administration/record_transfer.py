@@ -6,7 +6,6 @@ that an import can be repeated. Wishes of processes (to cancel, decisions) are n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,20 +29,10 @@ _CHOSEN = {
 _BY_RUN = "run_id not in (select id from there.runs)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """What was moved: runs, and those that were there already."""
-
-    runs: int
-    known: int = 0
-
-
-def export_record(server: psycopg.Connection[Any], schema: str, path: Path) -> Moved:
+def write_file(server: psycopg.Connection[Any], schema: str, path: Path) -> None:
     """Write the whole record into a new file, in one state of the server. Raises psycopg's and DuckDB's errors, OSError."""
     import duckdb
 
-    path.touch(mode=0o600, exist_ok=False)
-    path.unlink()  # DuckDB begins a file by itself; who may not make it here is told before anything is read
     with duckdb.connect(str(path)) as con:
         path.chmod(0o600)
         migrate(con, path)
@@ -53,17 +42,17 @@ def export_record(server: psycopg.Connection[Any], schema: str, path: Path) -> M
             copy_table(server, con, table, f'"{schema}".{table}')
         con.execute("commit")
         server.execute("commit")
-        (runs,) = con.execute("select count(*) from launches").fetchall()[0]
-    return Moved(runs=runs)
 
 
-def import_record(server: psycopg.Connection[Any], schema: str, con: DuckDBPyConnection) -> Moved:
-    """Write what a copy of a file's record has into the server's. `con` may be written to; its file has this release's schema.
+def write_server(server: psycopg.Connection[Any], schema: str, con: DuckDBPyConnection) -> tuple[int, int]:
+    """Write what a copy of a file's record has into the server's; give how many runs, and how many it had already.
 
-    Raises psycopg's and DuckDB's errors.
+    `con` may be written to; its file has this release's schema. Raises psycopg's and DuckDB's errors.
     """
     with server.transaction():
-        server.execute(f"select pg_advisory_xact_lock(hashtextextended('nbagent import {schema}', 0))")
+        server.execute(
+            f"select pg_advisory_xact_lock(hashtextextended('nbagent import {schema}', 0))"
+        )  # one at a time
         _note_what_is_there(server, con, schema)
         for table in TABLES:
             _insert(server, con, table, schema)
@@ -71,7 +60,7 @@ def import_record(server: psycopg.Connection[Any], schema: str, con: DuckDBPyCon
             "select count(*) filter (run_id not in (select id from there.runs)), count(*) from launches"
         ).fetchone()
     assert counted is not None
-    return Moved(runs=counted[0], known=counted[1] - counted[0])
+    return counted[0], counted[1] - counted[0]
 
 
 def _note_what_is_there(server: psycopg.Connection[Any], con: DuckDBPyConnection, schema: str) -> None:

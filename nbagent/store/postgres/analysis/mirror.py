@@ -143,6 +143,23 @@ class Mirror:
         if file is not None:
             file.forked()
 
+    @property
+    def schema(self) -> str:
+        """The schema that the record is in."""
+        return self._schema
+
+    @contextlib.contextmanager
+    def server(self) -> Iterator[psycopg.Connection[Any]]:
+        """Open a connection for what is asked now and then and may take long. Raises StoreError for what the server says."""
+        connection = self._connect()  # first: it says so where psycopg is not installed
+        import psycopg
+
+        try:
+            with connection:
+                yield connection
+        except psycopg.Error as error:
+            raise self._trouble(error) from None
+
     def copy_to(self, copy: Path, timeout_s: float, *, texts: bool) -> int:
         """Copy the file as it is now, with all messages where `texts`; give which state that is."""
         import duckdb
