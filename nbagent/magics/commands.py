@@ -47,7 +47,8 @@ class Value(TraitType[Any, Any]):
     def validate(self, _obj: Any, value: Any) -> Any:
         """Hand the value over to the settings. Raises UnknownOptionError."""
         settings.configure(str(self.name), value)
-        return value
+        known = settings.config.get(str(self.name))
+        return known if isinstance(known, settings.ServerUrl) else value  # the one that shows no password
 
 
 _OPTIONS = {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import no_var_expand
 from traitlets.config import Config
 
+from nbagent import settings
 from nbagent.errors import UnknownOptionError, did_you_mean
 from nbagent.settings import OPTIONS
 
@@ -61,4 +62,6 @@ def _set(shell: InteractiveShell, options: Magics, line: str) -> None:
                 f"%config {section} lists what it has",
             )
         setattr(options, name, value)  # a value that does not fit raises here, and leaves the old one
+        if settings.is_server_url(value):
+            given[section][name] = getattr(options, name)  # without its password in what is printed
     shell.config.merge(given)

@@ -13,6 +13,7 @@ import stat
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
@@ -37,6 +38,7 @@ _PACKAGES = (
     "ipywidgets", "anywidget", "jupyterlab", "notebook", "mcp", "opentelemetry-sdk", "genai-prices",
 )  # fmt: skip
 ANSWER_S = 1.0  # in which a server on this machine has answered, if it is there
+SKEW_S = 1.0  # clocks that differ by less are as good as the same
 _PRIVATE = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -89,7 +91,9 @@ def _versions() -> dict[str, str]:
 def _record() -> dict[str, str]:
     store = runtime.current().store
     path = store.path
-    found = {"path": str(path), "set by": settings.source_of("store"), "this process": store.owner}
+    found = {"path": store.name, "set by": settings.source_of("store"), "this process": store.owner}
+    if settings.is_server_url(settings.store_place()):
+        return {**found, **_server(store), **_content(store)}
     if not path.exists():
         return {**found, "file": "not there yet: the first run makes it" if store.untouched else "on its way"}
     found["size"] = ", ".join(
@@ -103,6 +107,19 @@ def _record() -> dict[str, str]:
     return {**found, **_content(store)}
 
 
+def _server(store: RunStore) -> dict[str, str]:
+    """Return what a server says of itself, and how far its clock is from this machine's: times of rows are of both."""
+    began = datetime.now(UTC)
+    try:
+        (row,) = store.read(_SERVER, flush=False, timeout_s=3.0)
+    except NBAgentError:
+        return {}
+    skew_s = (row["at"] - began - (datetime.now(UTC) - began) / 2).total_seconds()
+    ahead = "ahead of" if skew_s > 0 else "behind"
+    clock = "as here" if abs(skew_s) < SKEW_S else f"{abs(skew_s):.1f} s {ahead} this machine's"
+    return {"server": f"PostgreSQL {row['version']}", "server's clock": clock}
+
+
 def _content(store: RunStore) -> dict[str, str]:
     """Return what the record holds, or why it cannot be read."""
     try:
@@ -113,6 +130,7 @@ def _content(store: RunStore) -> dict[str, str]:
     return {"holds": counts, "trouble": (store.trouble or "none").replace("\n", "; ")}
 
 
+_SERVER = "select current_setting('server_version') as version, timezone('utc', clock_timestamp()) as at"
 _COUNTS = """
 select (select max(version) from schema_version)::bigint as schema, (select count(*) from launches) as runs,
        (select count(*) from model_calls) as model_calls, (select count(*) from answers) as answers

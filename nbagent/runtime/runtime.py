@@ -91,21 +91,22 @@ class Runtime:
             services=self.services,
             begin=self._begin_attempt,
         )
-        self._stores: dict[Path, RunStore] = {}
+        self._stores: dict[Path | settings.ServerUrl, RunStore] = {}
         self._cancelled_early: set[str] = set()
         self._warned: set[str] = set()
         self._lock = threading.Lock()
         self._start = Path.cwd()  # a later %cd moves no store
+        self._folder = settings.store_folder(self._start)
         self._batches: dict[str, tuple[RunStore, Callable[[], None]]] = {}
         self._heartbeat = Heartbeat(self.registry.unfinished, self._batches)
         at_exit(self.close)
 
     @property
     def store(self) -> RunStore:
-        """The store at the configured path."""
-        path = settings.store_path(self._start)
+        """The store at the configured place."""
+        place = settings.store_place(self._start)
         with self._lock:
-            return self._stores.get(path) or self._stores.setdefault(path, open_store(path))
+            return self._stores.get(place) or self._stores.setdefault(place, open_store(place, self._folder))
 
     def services(self, store: RunStore) -> RunServices:
         """Return what a live run uses of this runtime."""

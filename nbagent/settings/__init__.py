@@ -14,21 +14,29 @@ from nbagent.settings.resolve import (
     one_look,
     project_root,
     source_of,
+    store_folder,
     store_path,
+    store_place,
     values,
 )
+from nbagent.settings.server_url import ServerUrl, is_server_url, server_url
 
 __all__ = [
     "OPTIONS",
     "PRICE_PARTS",
     "Option",
     "Origin",
+    "ServerUrl",
     "config",
     "configure",
     "get",
+    "is_server_url",
     "one_look",
     "project_root",
+    "server_url",
     "source_of",
+    "store_folder",
     "store_path",
+    "store_place",
     "values",
 ]

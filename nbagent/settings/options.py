@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from nbagent.errors import UnknownOptionError
+from nbagent.settings.server_url import ServerUrl, is_server_url, server_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ _WORDS: Mapping[type, str] = {
     str: "text",
     int: "a whole number",
     float: "a number",
-    Path: "a path",
+    Path: 'a path, or "postgresql://user@host/database?schema=name"',
     dict: 'a table such as {"provider:model": {"input": 0.5, "output": 1.5}}, US dollars per million tokens',
 }
 PRICE_PARTS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
@@ -65,7 +66,7 @@ _TABLE = (
         type=Path,
         default=None,
         optional=True,
-        doc="The DuckDB file of the record; without it .nbagent/runs.duckdb in the project's folder.",
+        doc="The DuckDB file of the record, or postgresql://...; without it .nbagent/runs.duckdb in the project's folder.",
     ),
     Option(
         name="store_mode",
@@ -281,7 +282,12 @@ def parse_value(option: Option, raw: object, source: str) -> Any:
         return None
     try:
         value = _typed(option, raw)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError) as error:
+        if is_server_url(raw):  # which may hold a password
+            raise UnknownOptionError(
+                f"{source} has an address that cannot be read: {error}",
+                f"{option.name} takes {option.expected}",
+            ) from None
         raise UnknownOptionError(
             f"{source} has the value {raw!r}", f"{option.name} takes {option.expected}"
         ) from None
@@ -294,10 +300,12 @@ def _typed(option: Option, raw: object) -> Any:
     if option.type is dict:
         return _prices(raw)
     if option.type in {str, Path}:
-        if not isinstance(raw, str if option.type is str else str | Path):
+        if not isinstance(raw, str if option.type is str else str | Path | ServerUrl):
             raise TypeError
         if option.choices and raw not in option.choices:
             raise ValueError
+        if option.type is Path and is_server_url(raw):
+            return server_url(str(raw)) if isinstance(raw, str) else raw
         return Path(raw).expanduser() if option.type is Path else raw
     if not isinstance(raw, str | int | float):
         raise TypeError

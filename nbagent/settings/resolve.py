@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from nbagent.errors import ConfigurationError, UnknownOptionError, did_you_mean
 from nbagent.settings.options import OPTIONS, Option, parse_value
+from nbagent.settings.server_url import ServerUrl
 
 Origin = Literal["flag", "%config", "environment", "pyproject.toml", "default"]
 
@@ -92,8 +93,21 @@ def project_root(start: Path | None = None) -> Path:
     return begin
 
 
+def store_folder(start: Path | None = None) -> Path:
+    """Return the folder of the project that what belongs to a record on a server is kept in; it need not exist."""
+    return project_root(start) / ".nbagent"
+
+
 def store_path(start: Path | None = None, *, flag: str | Path | None = None) -> Path:
-    """Return the absolute path of the record's DuckDB file; it need not exist, and nothing is created.
+    """Return the absolute path of the record's DuckDB file, whether or not it is in use; see `store_place`."""
+    found = store_place(start, flag=flag)
+    return found if isinstance(found, Path) else store_folder(start) / "runs.duckdb"
+
+
+def store_place(start: Path | None = None, *, flag: str | Path | None = None) -> Path | ServerUrl:
+    """Return where the record is: the absolute path of its DuckDB file, which need not exist, or a server's address.
+
+    Nothing is created or opened.
 
     A relative path in pyproject.toml starts at that file, any other at the current folder. A folder stands
     for `runs.duckdb` in it.
@@ -106,11 +120,15 @@ def store_path(start: Path | None = None, *, flag: str | Path | None = None) -> 
     asked = ("store", path, where, None if start is None else str(start), os.getcwd())  # noqa: PTH109 - as below
     if asked not in looked:
         looked[asked] = _store_path(path, where, table, start)
-    found: Path = looked[asked]
+    found: Path | ServerUrl = looked[asked]
     return found
 
 
-def _store_path(path: str | Path | None, where: Origin, table: _ProjectTable, start: Path | None) -> Path:
+def _store_path(
+    path: str | Path | ServerUrl | None, where: Origin, table: _ProjectTable, start: Path | None
+) -> Path | ServerUrl:
+    if isinstance(path, ServerUrl):
+        return path
     if path is None:
         return project_root(start) / ".nbagent" / "runs.duckdb"
     base = table.path.parent if where == "pyproject.toml" and table.path else _folder(start)

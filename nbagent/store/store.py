@@ -16,6 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbagent.errors import StoreBusyError, StoreDamagedError, StoreError
+from nbagent.settings import ServerUrl, is_server_url, server_url, store_folder
 from nbagent.store.access import is_there
 from nbagent.store.commands import CancelSeen, DecisionRequest, DecisionSeen, Launch, SendMessage, Write
 from nbagent.store.duckdb.database_file import damage_in
@@ -274,9 +275,18 @@ class Store:
         return [one for one in self._writer.memory.messages if one.run_id in wanted]
 
 
-def open_store(place: Path | str) -> RunStore:
-    """The record at a place; nothing is opened or made before it is used."""
-    return Store(place)
+def open_store(place: Path | str | ServerUrl, folder: Path | None = None) -> RunStore:
+    """The record at a place: a file, or a server's address; nothing is opened or made before it is used.
+
+    `folder` is where what this machine keeps of a server's record goes. Raises StoreError where psycopg is missing,
+    ValueError for text that is no address.
+    """
+    if not is_server_url(place):
+        return Store(Path(str(place)))
+    from nbagent.store.postgres.pg_store import PostgresStore
+
+    url = place if isinstance(place, ServerUrl) else server_url(str(place))
+    return PostgresStore(url, folder or store_folder())
 
 
 @contextlib.contextmanager

@@ -192,7 +192,8 @@ _recorded: DeadlineCache[RunNames] = DeadlineCache()
 
 def recent_runs() -> list[RunNames]:
     """The newest runs of the record, newest first, this kernel's as they are now; waits for the file 50 ms at most."""
-    if "nbagent.runtime" not in sys.modules and not settings.store_path().exists():
+    place = settings.store_place()
+    if "nbagent.runtime" not in sys.modules and not (isinstance(place, Path) and place.exists()):
         return []  # nobody has run anything here
     from nbagent import runtime
     from nbagent.store import run_names

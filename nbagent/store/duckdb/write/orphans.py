@@ -32,7 +32,7 @@ def interrupt_orphans(con: DuckDBPyConnection, owner: str, request_life: timedel
     found = con.execute(_UNFINISHED, [owner]).fetchall()
     alive: dict[str, bool | None] = {name: is_alive(name) for name in {row[2] for row in found}}
     now = utc_now()
-    ends = [_end(row) for row in found if _is_gone(alive=alive[row[2]], last_seen=row[-1], now=now)]
+    ends = [end_of_orphan(row) for row in found if _is_gone(alive=alive[row[2]], last_seen=row[-1], now=now)]
     insert(con, "attempt_ends", ends)
     return len(ends)
 
@@ -46,7 +46,7 @@ def _is_gone(*, alive: bool | None, last_seen: datetime, now: datetime) -> bool:
     return now - last_seen > STALE if alive is None else not alive
 
 
-def _end(row: Row) -> Row:
+def end_of_orphan(row: Row) -> Row:
     """The end of an attempt that nobody saw: dated when its process was last heard of, so that dead time costs none."""
     run_id, attempt, _, started_at, text, mode, response_id, sequence, paused_s, last_seen = row
     given = {

@@ -1,0 +1,149 @@
+"""Connections to the server: what each is set to, and what a person is told where there can be none. Any thread."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from nbagent.errors import StoreBusyError, StoreError
+from nbagent.settings import ServerUrl
+
+if TYPE_CHECKING:
+    import psycopg
+
+OLDEST_SERVER = 140000  # the first with all that is used here
+CONNECT_S = 5
+_OPTIONS: dict[str, Any] = {
+    "connect_timeout": CONNECT_S,
+    "application_name": "nbagent",
+    # a server that is gone without a word is noticed within seconds
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+
+def load_psycopg() -> Any:
+    """Import psycopg. Raises StoreError that names the extra where it is not installed."""
+    try:
+        import psycopg
+    except ImportError:
+        raise StoreError(
+            "a record on Postgres needs the package psycopg, which is not installed",
+            'pip install "nbagent-jupyter[postgres]"',
+        ) from None
+    return psycopg
+
+
+def connect(url: ServerUrl, *, timeout_s: float = CONNECT_S) -> psycopg.Connection[Any]:
+    """Open a connection that commits each statement by itself, with the record's schema first in its search path.
+
+    JSON comes as text, sums as int or float, times as UTC without a zone. Raises StoreError.
+    """
+    load_psycopg()
+    import psycopg
+
+    try:
+        given = psycopg.conninfo.conninfo_to_dict(url.dsn)
+    except psycopg.Error:  # its text may hold a part of the password
+        raise StoreError(
+            f"{str(url)!r} is no address that libpq can read",
+            'write "postgresql://user@host:5432/database", with %40 for an @ in a name',
+        ) from None
+    options = {name: value for name, value in _OPTIONS.items() if name not in given}
+    if "connect_timeout" in options:
+        options["connect_timeout"] = max(2, round(timeout_s))  # less libpq does not take
+    try:
+        found: psycopg.Connection[Any] = psycopg.connect(
+            url.dsn, autocommit=True, cursor_factory=psycopg.RawCursor, **options
+        )
+    except psycopg.Error as error:
+        raise trouble_of(error, url) from None
+    try:
+        _check(found, url)
+        found.adapters.register_loader("json", psycopg.types.string.TextLoader)
+        found.adapters.register_loader("numeric", _number_loader())
+        found.execute(f'set search_path to "{url.schema}"')
+        found.execute("set timezone to 'UTC'")
+    except BaseException as error:
+        found.close()
+        if isinstance(error, psycopg.Error):
+            raise trouble_of(error, url) from None
+        raise
+    return found
+
+
+def _check(connection: psycopg.Connection[Any], url: ServerUrl) -> None:
+    version = connection.info.server_version
+    if version < OLDEST_SERVER:
+        raise StoreError(
+            f"the server of {str(url)!r} is PostgreSQL {version // 10000}",
+            "a record needs PostgreSQL 14 or newer",
+        )
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding not in (None, "UTF8"):
+        raise StoreError(
+            f"the database of {str(url)!r} has the encoding {encoding!r}, which cannot hold every text",
+            "create database ... encoding 'UTF8' template template0",
+        )
+
+
+def _number_loader() -> Any:
+    from psycopg.adapt import Loader
+
+    class NumberLoader(Loader):
+        """A sum of whole numbers is an int, as DuckDB has it."""
+
+        def load(self, data: Any) -> int | float:
+            text = bytes(data).decode()
+            return int(text) if text.lstrip("-").isdigit() else float(text)
+
+    return NumberLoader
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Whether the server or the way to it is at fault, not the rows: then everything must wait."""
+    psycopg = load_psycopg()
+    if isinstance(error, psycopg.errors.DataError | psycopg.errors.IntegrityError):
+        return False
+    if isinstance(error, psycopg.errors.ProgrammingError):
+        # a schema that was dropped or that this role may not write is no fault of a row
+        return isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.InsufficientPrivilege)
+    return isinstance(error, psycopg.Error | OSError)
+
+
+def trouble_of(error: BaseException, url: ServerUrl) -> StoreError:
+    """Say in two lines what the server, or the way to it, lacks."""
+    psycopg = load_psycopg()
+    said = url.without_secrets(str(error)).strip().splitlines()
+    why = next((line.strip() for line in reversed(said) if line.strip()), type(error).__name__)
+    name = str(url)
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        return StoreBusyError(f"the record {name!r} can only be read now: {why}", _WAITS)
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return StoreError(
+            f"the record {name!r} refuses this user: {why}",
+            "ask its owner for the right, see docs/postgres.md",
+        )
+    if isinstance(error, psycopg.errors.DiskFull):
+        return StoreError(f"the record {name!r} cannot be written, its disk is full: {why}", _WAITS)
+    if isinstance(error, psycopg.errors.UndefinedTable):
+        return StoreError(
+            f"the record {name!r} has lost its tables: {why}", "restart the kernel to make them anew"
+        )
+    if isinstance(error, psycopg.errors.InvalidPassword | psycopg.errors.InvalidAuthorizationSpecification):
+        return StoreError(
+            f"the record {name!r} refuses to let you in: {why}", "see docs/postgres.md, Passwords"
+        )
+    return StoreBusyError(f"the record {name!r} cannot be reached: {why}", _WAITS)
+
+
+_WAITS = "runs go on; their rows wait here, in memory and on this disk, until it can be written"
+
+
+def close(connection: psycopg.Connection[Any] | None) -> None:
+    """Close a connection, whatever state it is in."""
+    if connection is not None:
+        with contextlib.suppress(Exception):  # it may be broken already
+            connection.close()

@@ -1,0 +1,128 @@
+"""What other processes write and ask for, heard as it happens, and looked for once a second where nothing can be heard.
+
+A thread with a connection of its own, which lives while somebody asks (`heard` within the last minute). Where LISTEN says
+nothing, as behind a pooler that lends connections, the look alone must do. Reads only; a failure shows as being late.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from nbagent.errors import StoreError
+from nbagent.settings import ServerUrl
+from nbagent.store.commands import DecisionRequest
+from nbagent.store.duckdb.codec import decision_of
+from nbagent.store.postgres.apply import channel
+from nbagent.store.postgres.connect import close, connect, load_psycopg
+
+if TYPE_CHECKING:
+    import psycopg
+
+LOOK_S = 1.0
+UNWANTED_S = 60.0  # without a question the connection is given back
+_RETRY_S = 1.0
+
+_CANCELS = "select run_id from cancel_requests"
+_DECISIONS = """
+select run_id, step, tool_call_id, approved, reason, arguments from decision_requests order by created_at"""
+_CHANGES = "select coalesce(sum(applied), 0)::bigint from owners where owner <> $1"
+
+
+class Listener:
+    """`changes` grows when another process has written; wishes are those that the server has."""
+
+    def __init__(self, url: ServerUrl, owner: str) -> None:
+        self._url = url
+        self._owner = owner
+        self._cond = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._wanted_at = 0.0
+        self._stopping = False
+        self._looked = 0  # how often the server was looked at
+        self._applied: int | None = None
+        self.changes = 0
+        self.cancels: frozenset[str] = frozenset()
+        self.decisions: tuple[DecisionRequest, ...] = ()
+        self.on_wish: list[Callable[[], None]] = []
+
+    def heard(self) -> None:
+        """Say that somebody wants to hear; begins to listen."""
+        self._wanted_at = monotonic()
+        with self._cond:
+            if self._thread is None or not self._thread.is_alive():
+                self._stopping = False
+                self._thread = threading.Thread(target=self._run, name="nbagent-postgres-watch", daemon=True)
+                self._thread.start()
+
+    def wait_for_look(self, timeout_s: float) -> None:
+        """Return once the server has been looked at for the first time."""
+        with self._cond:
+            self._cond.wait_for(lambda: self._looked > 0, timeout_s)
+
+    def stop(self) -> None:
+        """Listen no more; the thread ends within a second."""
+        self._stopping = True
+
+    def _run(self) -> None:
+        while self._is_wanted():
+            connection = None
+            try:
+                connection = connect(self._url)
+                with contextlib.suppress(load_psycopg().Error):
+                    connection.execute(f'listen "{channel(self._url.schema)}"')
+                self._listen(connection)
+            except (StoreError, load_psycopg().Error, OSError):
+                with self._cond:
+                    self._cond.wait(_RETRY_S)
+            finally:
+                close(connection)
+
+    def _is_wanted(self) -> bool:
+        return not self._stopping and monotonic() - self._wanted_at < UNWANTED_S
+
+    def _listen(self, connection: psycopg.Connection[Any]) -> None:
+        looked_at = float("-inf")
+        while self._is_wanted():
+            left = looked_at + LOOK_S - monotonic()
+            notices = list(connection.notifies(timeout=left, stop_after=1)) if left > 0 else []
+            asked = self._take(one.payload for one in notices)
+            if asked or monotonic() - looked_at >= LOOK_S:
+                self._look(connection)
+                looked_at = monotonic()
+
+    def _take(self, payloads: Iterable[str]) -> bool:
+        """Hear notices; whether one tells of a wish."""
+        asked = False
+        for payload in payloads:
+            try:
+                notice = orjson.loads(payload)
+                others, wishes = notice["owner"] != self._owner, bool(notice["wishes"])
+            except (ValueError, KeyError, TypeError):  # somebody else's
+                continue
+            self.changes += others
+            asked |= wishes
+        return asked
+
+    def _look(self, connection: psycopg.Connection[Any]) -> None:
+        with connection.pipeline():
+            cancels, decisions = connection.execute(_CANCELS), connection.execute(_DECISIONS)
+            applied = connection.execute(_CHANGES, [self._owner])
+        (now,) = applied.fetchone() or (0,)
+        if now != self._applied:
+            self.changes += self._applied is not None
+            self._applied = now
+        before = self.cancels, self.decisions
+        self.cancels = frozenset(run_id for (run_id,) in cancels.fetchall())
+        self.decisions = tuple(map(decision_of, decisions.fetchall()))
+        with self._cond:
+            self._looked += 1
+            self._cond.notify_all()
+        if (self.cancels, self.decisions) != before:
+            for tell in list(self.on_wish):
+                tell()

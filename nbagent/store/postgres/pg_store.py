@@ -1,0 +1,197 @@
+"""`PostgresStore`: the record on a server, with the verbs of the file's `Store`. Used from any thread.
+
+Writes go to one thread (`pg_writer.py`), point reads to the server (`readers.py`), analysis to a private copy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from nbagent.errors import StoreBusyError, StoreError
+from nbagent.settings import ServerUrl
+from nbagent.store.commands import CancelSeen, DecisionRequest, DecisionSeen, Launch, Write
+from nbagent.store.ports import Ask
+from nbagent.store.postgres.connect import load_psycopg
+from nbagent.store.postgres.listener import Listener
+from nbagent.store.postgres.pg_writer import PgWriter
+from nbagent.store.postgres.readers import Readers
+from nbagent.store.session_claim import SessionClaims
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from duckdb import DuckDBPyConnection
+
+LOOK_WAIT_S = 2.0  # the first look at what others ask for
+
+
+class PostgresStore:
+    """One record on a Postgres server. `path` is the folder with what this machine keeps of it."""
+
+    def __init__(self, url: ServerUrl, folder: Path) -> None:
+        load_psycopg()
+        name = hashlib.blake2b(f"{url} {url.schema}".encode(), digest_size=8).hexdigest()
+        self.url = url
+        self.path = folder / f"postgres-{name}"
+        self._writer = PgWriter(url, self.path)
+        self._readers = Readers(url)
+        self._listener = Listener(url, self._writer.owner)
+        self._told_cancels: set[str] = set()
+        self._told_decisions: list[DecisionRequest] = []
+        # processes of this machine keep each other from working at once; between machines the turns' order does
+        self.claims = SessionClaims(self.path / "record")
+
+    def __repr__(self) -> str:
+        return f"PostgresStore({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """The address without its password."""
+        return str(self.url)
+
+    @property
+    def owner(self) -> str:
+        """This process: host, boot, pid and process start."""
+        return self._writer.owner
+
+    @property
+    def untouched(self) -> bool:
+        """False: the server has to be asked."""
+        return False
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps rows here and what to do about it, in two lines; None while all is well."""
+        found = self._writer.trouble if self._writer.waiting() else None
+        return None if found is None else str(found)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the only trouble is a server that is away."""
+        return isinstance(self._writer.trouble, StoreBusyError)
+
+    def is_alone(self, session_id: str) -> bool:  # noqa: ARG002 - only a file's processes can know
+        """False: another machine may have launched in the session meanwhile."""
+        return False
+
+    def take_notices(self) -> list[str]:
+        """What a person should be told once: a row that was refused."""
+        notices, self._writer.notices[:] = list(self._writer.notices), []
+        return notices
+
+    # ---------------------------------------------------------------------------------------------- write
+
+    def submit(self, write: Write) -> Future[Any]:
+        """Hand over a command and return at once; the future is resolved when it is committed."""
+        return self._writer.submit(write)
+
+    def launch(self, write: Launch) -> Future[Any]:
+        """As `submit`."""
+        return self._writer.submit(write)
+
+    def write(self, write: Write, doing: str, *, timeout_s: float) -> Any:
+        """As `submit`, but wait until it is committed and give its result. Raises StoreBusyError once the time ran out."""
+        try:
+            return self.submit(write).result(timeout_s)
+        except TimeoutError:
+            raise StoreBusyError(
+                f"{doing} waits: {self.trouble or 'the server is busy'}",
+                "it is done as soon as the record can be written",
+            ) from None
+
+    def flush(self, timeout_s: float = 2.0) -> bool:
+        """Wait until all that was submitted is committed (or refused). False if the time ran out."""
+        return self._writer.flush(timeout_s)
+
+    def close(self, timeout_s: float = 2.0) -> bool:
+        """Flush and end the threads; a later write starts them again. False if rows were left."""
+        flushed = self._writer.stop(timeout_s)
+        self._listener.stop()
+        self._readers.close()
+        return flushed
+
+    # ----------------------------------------------------------------------------------------------- read
+
+    def read(
+        self, sql: str, params: Sequence[Any] = (), *, flush: bool = True, timeout_s: float = 10.0
+    ) -> list[dict[str, Any]]:
+        """Run a query of ours and give its rows as dicts, times as aware UTC datetimes. Raises StoreError."""
+        with self.reader(flush=flush, timeout_s=timeout_s) as ask:
+            return ask(sql, params)
+
+    @contextlib.contextmanager
+    def reader(
+        self, *, flush: bool = True, session: str | None = None, timeout_s: float = 10.0
+    ) -> Iterator[Ask]:
+        """Several queries of ours on one state of the record; sees what was submitted before, with `flush` or `session`."""
+        if (flush or session is not None) and not self._writer.flush(timeout_s):
+            found = self._writer.trouble
+            raise found or StoreBusyError(f"the record {self.name!r} is busy", "try again in a moment")
+        with self._readers.reader(timeout_s) as ask:
+            yield ask
+
+    def arrays(self, *_sql: Any, **_options: Any) -> dict[str, Any]:
+        """Run a query of ours and give a numpy array for each column."""
+        self._refuse()
+
+    def frame(self, *_sql: Any, **_options: Any) -> pd.DataFrame:
+        """Run a person's query and give a DataFrame."""
+        self._refuse()
+
+    def read_only(self, *_options: Any, **_more: Any) -> AbstractContextManager[DuckDBPyConnection]:
+        """Open a connection on a private copy that cannot be written."""
+        self._refuse()
+
+    def private_copy(self) -> AbstractContextManager[DuckDBPyConnection]:
+        """Open a private copy that may be written to and is deleted afterwards."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise StoreError(
+            f"frames, metrics and SQL cannot be asked of a record on Postgres yet: {self.name!r}",
+            "use nb.get(), the panel and %agent list there, or a record in a file",
+        )
+
+    # ------------------------------------------------------------------------------------- other processes
+
+    def others_wrote(self, seen: int) -> tuple[bool, int]:
+        """Whether another process may have written since the moment that gave `seen` (0 at first); and that of now."""
+        self._listener.heard()
+        now = self._listener.changes
+        return now != seen, now
+
+    def cancel_requested(self, run_ids: Iterable[str]) -> set[str]:
+        """Which of these runs somebody else asked to cancel; each is told once."""
+        self._listener.heard()
+        self._listener.wait_for_look(LOOK_WAIT_S)
+        asked = self._listener.cancels
+        self._told_cancels &= asked  # a request that went may come again
+        found = set(asked.intersection(run_ids)) - self._told_cancels
+        if found:
+            self._told_cancels |= found
+            self.submit(CancelSeen(tuple(found)))
+        return found
+
+    def cancel_heard(self, run_id: str) -> bool:
+        """Whether somebody else asked to cancel this run, as far as is heard. Told once."""
+        self._listener.heard()
+        if run_id not in self._listener.cancels or run_id in self._told_cancels:
+            return False
+        self._told_cancels.add(run_id)
+        self.submit(CancelSeen((run_id,)))
+        return True
+
+    def decisions_requested(self, run_ids: Iterable[str]) -> list[DecisionRequest]:
+        """What people decided elsewhere on calls of these runs, in order; each is told once."""
+        asked, wanted = self._listener.decisions, set(run_ids)
+        self._told_decisions = [one for one in self._told_decisions if one in asked]
+        found = [one for one in asked if one.run_id in wanted and one not in self._told_decisions]
+        for one in found:
+            self._told_decisions.append(one)
+            self.submit(DecisionSeen(one))
+        return found

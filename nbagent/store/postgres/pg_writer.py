@@ -1,0 +1,384 @@
+"""The one thread that writes to the server: it batches what is handed over, and keeps it while the server is away.
+
+`submit`, `flush` and `stop` may be called on any thread but this one; everything else here runs on the writer thread. Each
+command has its number from the moment it is handed over, and they are sent in that order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from nbagent.errors import NBAgentError, StoreError
+from nbagent.settings import ServerUrl
+from nbagent.store.commands import (
+    AppendRows,
+    Finish,
+    InterruptOrphans,
+    Launch,
+    LaunchResult,
+    NewAttempt,
+    Progress,
+    Write,
+)
+from nbagent.store.fork_safety import watch
+from nbagent.store.postgres.apply import ALONE, AlreadyAppliedError, apply
+from nbagent.store.postgres.connect import close, connect, is_trouble, load_psycopg, trouble_of
+from nbagent.store.postgres.operations import Operation, operation_of
+from nbagent.store.postgres.outbox import Outbox
+from nbagent.store.postgres.server_schema import check_version, prepare
+from nbagent.store.postgres.upkeep import apply_alone
+from nbagent.store.process_id import current_process_id
+
+if TYPE_CHECKING:
+    import psycopg
+
+BATCH = 500
+DEFERRED_S = 0.05  # rows that nobody waits for go with the next batch, or after this time
+FINISH_S = 0.005  # ends come in series
+BEAT_S = 5.0  # between two words of a process that writes nothing
+SWEEP_S = 15.0  # between two looks for dead processes' runs, while something is written
+BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0)
+_JOIN_S = 1.0
+_OF_PARENT: list[Any] = []  # a forked child closes nothing that is its parent's
+
+_JOIN = """
+insert into owners (owner, lock_key) values ($1, $2)
+on conflict (owner) do update set beat_at = timezone('utc', clock_timestamp()) returning applied"""
+_BEAT = "update owners set beat_at = timezone('utc', clock_timestamp()) where owner = $1"
+_TURN = "select turn from launches where run_id = $1"
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    write: Write
+    operation: Operation
+    due: float
+    future: Future[Any] = field(default_factory=Future)
+
+    def settle(self, result: Any) -> None:
+        """Tell who waits what came of it: the result, or the exception that it is."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        if isinstance(result, BaseException):
+            self.future.set_exception(result)
+        else:
+            self.future.set_result(result)
+
+
+class PgWriter:
+    """Queue, thread and connection of one record on a server. The thread starts with the first job, ends with `stop`."""
+
+    def __init__(self, url: ServerUrl, folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+        self.notices: list[str] = []
+        self._reset()
+        watch(self)
+
+    def _reset(self) -> None:
+        self.owner = current_process_id()
+        self.held = threading.Lock()  # while a batch is under way
+        self._cond = threading.Condition()
+        self._jobs: deque[_Job] = deque()
+        self._writing: list[_Job] = []
+        self._number = 0
+        self._hurry = False
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._connection: psycopg.Connection[Any] | None = None
+        self._outbox = Outbox(self.folder, self.owner)
+        self._trouble: StoreError | None = None
+        self._failures = 0
+        self._at_work: set[str] = set()  # runs of this process without an end: it must be heard of
+        self._heard_at = self._swept_at = 0.0
+
+    # any thread -----------------------------------------------------------------------------------------
+
+    def submit(self, write: Write) -> Future[Any]:
+        """Queue a command; the future is resolved when it is committed."""
+        operation = operation_of(write, self.owner)
+        with self._cond:
+            self._number += 1
+            job = _Job(write, operation.numbered(self._number), monotonic() + _delay(write))
+            self._jobs.append(job)
+            if operation.kind in ("launch", "attempt"):
+                self._at_work.add(operation.run_id or "")
+            elif operation.kind == "finish":
+                self._at_work.discard(operation.run_id or "")
+            if self._thread is None or not self._thread.is_alive():
+                self._stopping = False
+                self._thread = threading.Thread(target=self._run, name="nbagent-postgres", daemon=True)
+                self._thread.start()
+            self._cond.notify_all()
+        return job.future
+
+    def waiting(self) -> bool:
+        """Whether something is not committed yet."""
+        return bool(self._jobs or self._writing)
+
+    @property
+    def trouble(self) -> StoreError | None:
+        """What keeps commands here; None while all is well."""
+        return self._trouble
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until all that was handed over is committed or refused. False if the time ran out."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("the writer thread cannot wait for itself")
+        deadline = monotonic() + timeout_s
+        with self._cond:
+            last = self._number
+            while self._first() <= last:
+                self._hurry = True
+                self._cond.notify_all()
+                if (left := deadline - monotonic()) <= 0 or not self._cond.wait(left):
+                    return self._first() > last
+        return True
+
+    def stop(self, timeout_s: float) -> bool:
+        """Commit all that is there and end. False if commands are left; they are on the disk if the server was away."""
+        flushed = self.flush(timeout_s)
+        with self._cond:
+            self._stopping = True
+            thread = self._thread
+            self._cond.notify_all()
+        if thread is not None:
+            thread.join(_JOIN_S)
+        return flushed
+
+    def forked(self) -> None:
+        """In a forked child: connection, thread and file are the parent's."""
+        _OF_PARENT.append((self._connection, self._jobs))
+        self._outbox.forget()
+        self._reset()
+
+    def _first(self) -> int:
+        """The number of the first command that is not settled."""
+        for jobs in (self._writing, self._jobs):
+            if jobs:
+                return jobs[0].operation.number
+        return self._number + 1
+
+    # the writer thread ----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._cond:
+                self._wait_for_work()
+                if self._stopping and not self._jobs:
+                    break
+                while self._jobs and len(self._writing) < BATCH:
+                    self._writing.append(self._jobs.popleft())
+                self._hurry = False
+            with self.held:
+                sent = self._send_all()
+            with self._cond:
+                self._cond.notify_all()
+                if not sent:
+                    if self._stopping:
+                        break
+                    self._cond.wait(BACKOFF_S[min(self._failures, len(BACKOFF_S)) - 1])
+        close(self._connection)
+        self._connection = None
+
+    def _wait_for_work(self) -> None:
+        """Return when something is due: commands, a sign of life, the end."""
+        while not (self._stopping or self._writing):
+            now = monotonic()
+            due = min((job.due for job in self._jobs), default=None)
+            if due is not None and (self._hurry or due <= now or len(self._jobs) >= BATCH):
+                return
+            beat = self._heard_at + BEAT_S if self._at_work and self._connection is not None else None
+            if beat is not None and beat <= now:
+                return
+            moments = [one for one in (due, beat) if one is not None]
+            self._cond.wait(min(moments) - now if moments else None)
+
+    def _send_all(self) -> bool:
+        """Send what was taken; what cannot be sent stays, in memory and on the disk. False if the server is away."""
+        try:
+            connection = self._connected()
+            if not self._writing:
+                connection.execute(_BEAT, [self.owner])
+            while self._writing:
+                self._send(connection, self._group())
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be lost
+            self._note(error)
+            return False
+        self._trouble, self._failures, self._heard_at = None, 0, monotonic()
+        with self._cond:
+            if not self._jobs:
+                self._outbox.clear()
+        if monotonic() - self._swept_at > SWEEP_S and self._writing == []:
+            self._swept_at = monotonic()
+            self.submit(InterruptOrphans())
+        return True
+
+    def _group(self) -> list[_Job]:
+        """The first commands that can share a transaction."""
+        jobs = list(self._writing)
+        if jobs[0].operation.kind in ALONE:
+            return jobs[:1]
+        return jobs[: next((at for at, one in enumerate(jobs) if one.operation.kind in ALONE), len(jobs))]
+
+    def _send(self, connection: psycopg.Connection[Any], jobs: Sequence[_Job]) -> None:
+        """Commit these and tell who waits; where the server refuses one, halve until it is found."""
+        operations = [job.operation for job in jobs]
+        try:
+            results = commit(connection, self.owner, operations, self.url.schema)
+        except AlreadyAppliedError:
+            results = [self._settled(connection, one) for one in operations]
+        except load_psycopg().Error as error:
+            if is_trouble(error):
+                raise
+            if len(jobs) > 1:
+                half = len(jobs) // 2
+                self._send(connection, jobs[:half])
+                self._send(connection, jobs[half:])
+                return
+            results = [self._alone(connection, jobs[0], error)]
+        self._settle(jobs, results)
+
+    def _settle(self, jobs: Sequence[_Job], results: Sequence[Any]) -> None:
+        with self._cond:
+            del self._writing[: len(jobs)]
+            self._cond.notify_all()
+        for job, result in zip(jobs, results, strict=True):
+            job.settle(result)
+
+    def _alone(self, connection: psycopg.Connection[Any], job: _Job, error: Exception) -> Any:
+        """Give a refused command a second chance, its texts repaired; else say what is wrong with it."""
+        repaired = operation_of(job.write, self.owner, repair=True).numbered(job.operation.number)
+        psycopg = load_psycopg()
+        if repaired != job.operation and isinstance(error, psycopg.errors.DataError):
+            with contextlib.suppress(psycopg.errors.DataError):
+                return commit(connection, self.owner, [repaired], self.url.schema)[0]
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            return trouble_of(error, self.url)
+        reason = (self.url.without_secrets(str(error)).strip() or type(error).__name__).splitlines()[0]
+        refused = StoreError(
+            f"a row of run {job.operation.run_id!r} could not be written: {reason}", "the run itself goes on"
+        )
+        self.notices.append(str(refused))
+        return refused
+
+    def _settled(self, connection: psycopg.Connection[Any], one: Operation) -> Any:
+        """What came of an operation whose commit was not heard of."""
+        if one.kind != "launch":
+            return True
+        row = connection.execute(_TURN, [one.run_id]).fetchone()
+        return LaunchResult(row[0] if row else 1, cancelled=False)
+
+    # ------------------------------------------------------------------------------------------ connection
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        if self._connection is not None and not self._connection.closed:
+            return self._connection
+        close(self._connection)
+        self._connection = None
+        connection = connect(self.url)
+        try:
+            check_version(prepare(connection, self.url), self.url)
+            # a process that is frozen in mid transaction must not keep others waiting
+            connection.execute("set idle_in_transaction_session_timeout = '10s'")
+            connection.execute("set lock_timeout = '30s'")
+            self._join(connection)
+            self._send_left(connection)
+        except BaseException:
+            close(connection)
+            raise
+        self._connection = connection
+        return connection
+
+    def _join(self, connection: psycopg.Connection[Any]) -> None:
+        """Hold this process's lease, and settle what the server has of it already."""
+        key = lease_key(self.owner, self.url.schema)
+        connection.execute("select pg_try_advisory_lock($1)", [key])
+        (applied,) = connection.execute(_JOIN, [self.owner, key]).fetchone() or (0,)
+        had = [job for job in self._writing if job.operation.number <= applied]
+        self._settle(had, [self._settled(connection, job.operation) for job in had])
+
+    def _send_left(self, connection: psycopg.Connection[Any]) -> None:
+        """Send what dead processes of this project have left."""
+        for owner, operations in self._outbox.left():
+            key = lease_key(owner, self.url.schema)
+            (applied,) = connection.execute(_JOIN, [owner, key]).fetchone() or (0,)
+            for one in operations:
+                if one.number <= applied:
+                    continue
+                try:
+                    commit(connection, owner, [one], self.url.schema)
+                except AlreadyAppliedError:
+                    continue
+                except load_psycopg().Error as error:
+                    if is_trouble(error):
+                        raise
+                    said = self.url.without_secrets(str(error)).splitlines()[0]
+                    self.notices.append(
+                        f"a row that a process left could not be written: {said}\nthe rest is there"
+                    )
+
+    def _note(self, error: Exception) -> None:
+        """Remember why nothing can be written, and put what waits on the disk."""
+        if isinstance(error, NBAgentError):
+            self._trouble = error if isinstance(error, StoreError) else StoreError(error.what, error.todo)
+        elif is_trouble(error):
+            self._trouble = trouble_of(error, self.url)
+        else:
+            self._trouble = StoreError(
+                f"the record {str(self.url)!r} cannot be written: {type(error).__name__}: {error}",
+                "restart the kernel if it stays so; rows wait in memory until then",
+            )
+        self._failures += 1
+        close(self._connection)
+        self._connection = None
+        with self._cond:
+            waiting = [*self._writing, *self._jobs]
+        try:
+            self._outbox.keep([job.operation for job in waiting])
+        except OSError as failed:  # they are in memory still
+            self._trouble = StoreError(
+                f"{self._trouble.what}; nor can rows be kept on this disk ({failed.strerror})",
+                self._trouble.todo,
+            )
+
+
+def commit(
+    connection: psycopg.Connection[Any], owner: str, operations: Sequence[Operation], schema: str
+) -> list[Any]:
+    """Commit operations of a process that can share a transaction, and return their results."""
+    if operations[0].kind in ALONE:
+        return [apply_alone(connection, owner, operations[0], schema)]
+    return apply(connection, owner, operations, schema)
+
+
+def lease_key(owner: str, schema: str) -> int:
+    """The number of the advisory lock that a process holds while it lives."""
+    digest = hashlib.blake2b(f"{schema} {owner}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _delay(write: Write) -> float:
+    """How long a command may wait for others to go with it."""
+    match write:
+        case Launch():
+            return 0.0 if write.waited else DEFERRED_S
+        case AppendRows():
+            return 0.0 if write.waited else DEFERRED_S
+        case Progress():
+            return DEFERRED_S
+        case Finish():
+            return FINISH_S
+        case NewAttempt():
+            return 0.0
+        case _:
+            return 0.0
