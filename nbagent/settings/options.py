@@ -47,7 +47,7 @@ _WORDS: Mapping[type, str] = {
     str: "text",
     int: "a whole number",
     float: "a number",
-    Path: 'a path, or "postgresql://user@host/database?schema=name"',
+    Path: "a path",
     dict: 'a table such as {"provider:model": {"input": 0.5, "output": 1.5}}, US dollars per million tokens',
 }
 PRICE_PARTS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")

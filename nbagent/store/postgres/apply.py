@@ -29,8 +29,8 @@ ALONE = frozenset({"import", "forget", "costs", "sweep"})  # see `upkeep.py`
 NAMED = 50  # runs that a notice names; whoever hears of more looks
 
 APPLIED = """
-update owners set applied = $2, beat_at = timezone('utc', clock_timestamp())
-where owner = $1 and applied < $3 returning applied"""
+update writers set applied = $2, beat_at = timezone('utc', clock_timestamp())
+where writer = $1 and applied < $3 returning applied"""
 _LOCK = """
 select pg_advisory_xact_lock{shared}(key) from (
     select distinct hashtextextended(current_schema() || {kind} || name, 11) as key from unnest($1::text[]) name order by 1
@@ -76,6 +76,14 @@ class AlreadyAppliedError(Exception):
     """The server has these operations: a commit whose word was lost, or somebody else has sent them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whose operations they are: the process, as rows name it, and its writer, by whose count nothing is written twice."""
+
+    owner: str
+    writer: str
+
+
 @dataclass(slots=True)
 class _Attempt:
     """What the server has of an attempt, and what this batch does to it."""
@@ -92,12 +100,21 @@ def channel(schema: str) -> str:
     return f"nbagent_{schema}"[:63]
 
 
-def apply(connection: Connection, owner: str, operations: Sequence[Operation], schema: str) -> list[Any]:
-    """Commit operations of the process `owner`, none of which is one that is done alone; return each one's result.
+def apply(
+    connection: Connection,
+    sender: Sender,
+    operations: Sequence[Operation],
+    schema: str,
+    *,
+    counted: bool = True,
+) -> list[Any]:
+    """Commit operations of a process, none of which is one that is done alone; return each one's result.
+
+    Not `counted`: they have no numbers of their own.
 
     Raises AlreadyAppliedError, and what psycopg raises: then none of them is written.
     """
-    batch = _Batch(connection, owner, operations)
+    batch = _Batch(connection, sender, operations, counted=counted)
     with transaction(connection):
         batch.look()
         batch.decide()
@@ -117,9 +134,13 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 
 class _Batch:
-    def __init__(self, connection: Connection, owner: str, operations: Sequence[Operation]) -> None:
+    def __init__(
+        self, connection: Connection, sender: Sender, operations: Sequence[Operation], *, counted: bool
+    ) -> None:
+        self.counted = counted
         self.connection = connection
-        self.owner = owner
+        self.sender = sender
+        self.owner = sender.owner
         self.operations = operations
         self.found: dict[int, Any] = {}  # results by place
         self.turns: dict[str, int] = {}
@@ -139,7 +160,9 @@ class _Batch:
             self.connection.execute("begin")
             self._lock(launches, fenced)
             first, last = self.operations[0].number, self.operations[-1].number
-            applied = self.connection.execute(APPLIED, [self.owner, last, first])
+            applied = (
+                self.connection.execute(APPLIED, [self.sender.writer, last, first]) if self.counted else None
+            )
             if launches:
                 asked.append(("turns", self._send(_launch_sql(), _rows_of(launches, "launches"))))
                 ids = [one.run_id for one in launches]
@@ -150,7 +173,7 @@ class _Batch:
                 asked.append(("attempts", self._send(_ATTEMPTS, named)))
             if scores := [one.run_id for one in self._of("score")]:
                 asked.append(("known", self.connection.execute(_KNOWN, [scores])))
-        if applied.fetchone() is None:
+        if applied is not None and applied.fetchone() is None:
             raise AlreadyAppliedError
         for name, cursor in asked:
             getattr(self, f"_take_{name}")(cursor.fetchall())

@@ -117,7 +117,7 @@ def trouble_of(error: BaseException, url: ServerUrl) -> StoreError:
     """Say in two lines what the server, or the way to it, lacks."""
     psycopg = load_psycopg()
     said = url.without_secrets(str(error)).strip().splitlines()
-    why = next((line.strip() for line in reversed(said) if line.strip()), type(error).__name__)
+    why = next((line.strip() for line in said if line.strip()), type(error).__name__)
     name = str(url)
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         return StoreBusyError(f"the record {name!r} can only be read now: {why}", _WAITS)

@@ -31,7 +31,7 @@ _RETRY_S = 1.0
 _CANCELS = "select run_id from cancel_requests"
 _DECISIONS = """
 select run_id, step, tool_call_id, approved, reason, arguments from decision_requests order by created_at"""
-_CHANGES = "select coalesce(sum(applied), 0)::bigint from owners where owner <> $1"
+_CHANGES = "select coalesce(sum(applied), 0)::bigint from writers where owner <> $1"
 
 
 class Listener:

@@ -7,14 +7,13 @@ twice, whoever sends it. Rows are what `duckdb/codec.py` makes; a NUL, which Pos
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, assert_never
 
 import orjson
 
-from nbagent.core import load_json
 from nbagent.store.commands import (
     AddScore,
     AppendRows,
@@ -75,25 +74,25 @@ def read_line(line: bytes) -> Operation:
     return Operation(**orjson.loads(line))
 
 
-def operation_of(write: Write, owner: str, *, repair: bool = False) -> Operation:
-    """Return a command as an operation; with `repair` of texts of which Postgres has refused one."""
+def operation_of(write: Write, owner: str) -> Operation:
+    """Return a command as an operation. Raises ValueError for texts that `repaired` has to mend first."""
     match write:
         case Launch():
             row = codec.launch_row(write.row, owner=owner, turn=write.row.get("turn"))
-            rows = _rows("launches", [row], repair=repair)
+            rows = _rows("launches", [row])
             args = {"session_id": write.row["session_id"], "turn": write.row.get("turn"), "at": str(row[3])}
             return Operation(kind="launch", run_id=write.row["run_id"], rows=rows, args=args)
         case Finish() | AppendRows():
-            return _steps(write, repair=repair)
+            return _steps(write)
         case NewAttempt():
-            return _new_attempt(write, owner, repair=repair)
+            return _new_attempt(write, owner)
         case Progress():
-            rows = _rows("attempt_progress", [codec.progress_row(write)], repair=repair)
+            rows = _rows("attempt_progress", [codec.progress_row(write)])
             return Operation(kind="progress", run_id=write.run_id, attempt=write.attempt, rows=rows)
         case BatchRecord() | BatchRows():
-            return _of_batch(write, repair=repair)
+            return _of_batch(write)
         case AddScore():
-            rows = _rows("scores", [codec.score_row(write)], repair=repair)
+            rows = _rows("scores", [codec.score_row(write)])
             return Operation(kind="score", run_id=write.run_id, rows=rows)
         case CancelRequest() | CancelSeen() | DecisionRequest() | DecisionSeen():
             return _wish(write)
@@ -105,7 +104,7 @@ def operation_of(write: Write, owner: str, *, repair: bool = False) -> Operation
             assert_never(write)
 
 
-def _steps(write: Finish | AppendRows, *, repair: bool) -> Operation:
+def _steps(write: Finish | AppendRows) -> Operation:
     """The rows of an attempt's steps, and its end where that is it."""
     run_id, attempt = write.run_id, write.attempt
     calls = [codec.model_call_row(run_id, attempt, call) for call in write.model_calls]
@@ -115,40 +114,36 @@ def _steps(write: Finish | AppendRows, *, repair: bool) -> Operation:
         codec.message_row(write.session_id, write.turn, run_id, attempt, one)  # type: ignore[arg-type]
         for one in write.messages
     ]
-    rows = (
-        _rows("model_calls", calls, repair=repair)
-        | _rows("tool_calls", tools, repair=repair)
-        | _rows("messages", said, repair=repair)
-    )
+    rows = _rows("model_calls", calls) | _rows("tool_calls", tools) | _rows("messages", said)
     args: dict[str, Any] = {}
     if isinstance(write, AppendRows):
         return Operation(kind="append", run_id=run_id, attempt=attempt, rows=rows)
-    rows |= _rows("attempt_ends", [codec.end_row(run_id, attempt, write.end)], repair=repair)
+    rows |= _rows("attempt_ends", [codec.end_row(run_id, attempt, write.end)])
     if write.cached_from is not None:
         args["cached_from"] = write.cached_from
     elif write.keys is not None and write.end["stop_reason"] == "end":  # an answer that was cut is no answer
         since = codec.naive(write.end.get("finished_at")) or codec.utc_now()
         answer = (write.keys.cache_key, write.keys.session_key, run_id, since, None)
-        rows |= _rows("answers", [answer], repair=repair)
+        rows |= _rows("answers", [answer])
     return Operation(kind="finish", run_id=run_id, attempt=attempt, rows=rows, args=args)
 
 
-def _of_batch(write: BatchRecord | BatchRows, *, repair: bool) -> Operation:
+def _of_batch(write: BatchRecord | BatchRows) -> Operation:
     if isinstance(write, BatchRecord):
-        rows = _rows("batches", [codec.batch_row(write)], repair=repair)
+        rows = _rows("batches", [codec.batch_row(write)])
     else:
-        rows = _rows("batch_rows", codec.batch_rows_rows(write), repair=repair)
+        rows = _rows("batch_rows", codec.batch_rows_rows(write))
     return Operation(kind="rows", run_id=write.batch_id, rows=rows)
 
 
-def _new_attempt(write: NewAttempt, owner: str, *, repair: bool) -> Operation:
+def _new_attempt(write: NewAttempt, owner: str) -> Operation:
     start = codec.naive(write.created_at) or codec.utc_now()
-    rows = _rows("attempt_starts", [(write.run_id, write.attempt, owner, start)], repair=repair)
+    rows = _rows("attempt_starts", [(write.run_id, write.attempt, owner, start)])
     if write.ends is not None:
         end = codec.end_row(write.run_id, write.attempt - 1, write.ends)
-        rows |= _rows("attempt_ends", [end], repair=repair)
+        rows |= _rows("attempt_ends", [end])
     if write.progress is not None:
-        rows |= _rows("attempt_progress", [codec.progress_row(write.progress)], repair=repair)
+        rows |= _rows("attempt_progress", [codec.progress_row(write.progress)])
     return Operation(kind="attempt", run_id=write.run_id, attempt=write.attempt, rows=rows)
 
 
@@ -185,34 +180,25 @@ def _upkeep(write: ImportAnswers | ForgetRuns | GiveCosts | InterruptOrphans) ->
             return Operation(kind="sweep")
 
 
-def _rows(table: str, rows: Iterable[Row], *, repair: bool = False) -> Rows:
-    found = [row_json(table, row, repair=repair) for row in rows]
+def _rows(table: str, rows: Iterable[Row]) -> Rows:
+    found = [row_json(table, row) for row in rows]
     return {table: found} if found else {}
 
 
-def row_json(table: str, row: Sequence[Any], *, repair: bool = False) -> str:
-    """Return a row as a JSON object; the JSON of its columns stands in it as it is."""
-    named = dict(zip(COLUMNS[table], row, strict=True))
-    if repair:
-        named = {name: codec.clean(value) for name, value in named.items()}
-    try:
-        text = orjson.dumps(_embedded(table, named, repair=repair))
-    except TypeError:  # half an emoji
-        text = orjson.dumps(_embedded(table, codec.clean(named), repair=True))
-    if b"\\u0000" in text:
-        text = _NUL.sub(rb"\1\\ufffd", text)
-    return text.decode()
-
-
-def _embedded(table: str, row: Mapping[str, Any], *, repair: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in row.items():
+def row_json(table: str, row: Sequence[Any]) -> str:
+    """Return a row as a JSON object; the JSON of its columns stands in it as it is. Raises ValueError for half an emoji."""
+    named: dict[str, Any] = {}
+    for name, value in zip(COLUMNS[table], row, strict=True):
         if value is None:
             continue
         if name in _JSON[table] and isinstance(value, str):
-            found[name] = orjson.Fragment(codec.to_json(codec.clean(load_json(value))) if repair else value)
-        elif isinstance(value, datetime):
-            found[name] = value.isoformat()
+            named[name] = orjson.Fragment(value)
         else:
-            found[name] = value
-    return found
+            named[name] = value.isoformat() if isinstance(value, datetime) else value
+    try:
+        text = orjson.dumps(named)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+    if b"\\u0000" in text:
+        text = _NUL.sub(rb"\1\\ufffd", text)
+    return text.decode()

@@ -8,15 +8,16 @@ On the writer thread.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import orjson
 
 from nbagent.store.access import make_folder
 from nbagent.store.duckdb.lock_file import OPEN_FLAGS, try_lock, unlock
+from nbagent.store.postgres.apply import Sender
 from nbagent.store.postgres.operations import Operation, read_line
 
 _ENDING = ".outbox"
@@ -25,10 +26,10 @@ _ENDING = ".outbox"
 class Outbox:
     """This process's file, and those that dead processes have left in the folder."""
 
-    def __init__(self, folder: Path, owner: str) -> None:
+    def __init__(self, folder: Path, sender: Sender) -> None:
         self._folder = folder
-        self._owner = owner
-        self._path = folder / (hashlib.blake2b(owner.encode(), digest_size=8).hexdigest() + _ENDING)
+        self._sender = sender
+        self._path = folder / (sender.writer + _ENDING)
         self._fd: int | None = None
         self._last = 0  # the number of the last operation in the file
 
@@ -47,7 +48,7 @@ class Outbox:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | OPEN_FLAGS, 0o600)
             try_lock(self._fd)
             os.ftruncate(self._fd, 0)
-            os.write(self._fd, orjson.dumps({"owner": self._owner}) + b"\n")
+            os.write(self._fd, orjson.dumps(asdict(self._sender)) + b"\n")
         text = b"".join(one.line() for one in new)
         while text:
             text = text[os.write(self._fd, text) :]
@@ -69,7 +70,7 @@ class Outbox:
             os.close(self._fd)
             self._fd = None
 
-    def left(self) -> Iterator[tuple[str, list[Operation]]]:
+    def left(self) -> Iterator[tuple[Sender, list[Operation]]]:
         """What each dead process has left; its file goes when the caller asks for the next one."""
         try:
             found = sorted(self._folder.glob("*" + _ENDING))
@@ -91,14 +92,14 @@ class Outbox:
                 os.close(fd)
 
 
-def _read(path: Path) -> tuple[str, list[Operation]] | None:
+def _read(path: Path) -> tuple[Sender, list[Operation]] | None:
     """The process and its operations; a last line that was cut off is none."""
     lines = path.read_bytes().splitlines()
     operations: list[Operation] = []
     try:
-        owner = str(orjson.loads(lines[0])["owner"])
+        sender = Sender(**orjson.loads(lines[0]))
         operations.extend(map(read_line, lines[1:]))
     except (IndexError, ValueError, KeyError, TypeError):
         if not operations:
             return None
-    return owner, operations
+    return sender, operations

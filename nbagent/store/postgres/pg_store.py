@@ -17,7 +17,7 @@ from nbagent.errors import StoreBusyError, StoreError
 from nbagent.settings import ServerUrl
 from nbagent.store.commands import CancelSeen, DecisionRequest, DecisionSeen, Launch, Write
 from nbagent.store.ports import Ask
-from nbagent.store.postgres.connect import load_psycopg
+from nbagent.store.postgres.connect import connect, load_psycopg
 from nbagent.store.postgres.listener import Listener
 from nbagent.store.postgres.pg_writer import PgWriter
 from nbagent.store.postgres.readers import Readers
@@ -25,6 +25,7 @@ from nbagent.store.session_claim import SessionClaims
 
 if TYPE_CHECKING:
     import pandas as pd
+    import psycopg
     from duckdb import DuckDBPyConnection
 
 LOOK_WAIT_S = 2.0  # the first look at what others ask for
@@ -150,6 +151,10 @@ class PostgresStore:
     def private_copy(self) -> AbstractContextManager[DuckDBPyConnection]:
         """Open a private copy that may be written to and is deleted afterwards."""
         self._refuse()
+
+    def connect(self) -> psycopg.Connection[Any]:
+        """Open a connection of the caller's own. Raises StoreError."""
+        return connect(self.url)
 
     def _refuse(self) -> NoReturn:
         raise StoreError(

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from nbagent.errors import NBAgentError, StoreError
 from nbagent.settings import ServerUrl
@@ -29,8 +30,9 @@ from nbagent.store.commands import (
     Progress,
     Write,
 )
+from nbagent.store.duckdb.write.transaction import pieces, repaired
 from nbagent.store.fork_safety import watch
-from nbagent.store.postgres.apply import ALONE, AlreadyAppliedError, apply
+from nbagent.store.postgres.apply import ALONE, AlreadyAppliedError, Sender, apply
 from nbagent.store.postgres.connect import close, connect, is_trouble, load_psycopg, trouble_of
 from nbagent.store.postgres.operations import Operation, operation_of
 from nbagent.store.postgres.outbox import Outbox
@@ -51,9 +53,9 @@ _JOIN_S = 1.0
 _OF_PARENT: list[Any] = []  # a forked child closes nothing that is its parent's
 
 _JOIN = """
-insert into owners (owner, lock_key) values ($1, $2)
-on conflict (owner) do update set beat_at = timezone('utc', clock_timestamp()) returning applied"""
-_BEAT = "update owners set beat_at = timezone('utc', clock_timestamp()) where owner = $1"
+insert into writers (writer, owner, lock_key) values ($1, $2, $3)
+on conflict (writer) do update set beat_at = timezone('utc', clock_timestamp()) returning applied"""
+_BEAT = "update writers set beat_at = timezone('utc', clock_timestamp()) where writer = $1"
 _TURN = "select turn from launches where run_id = $1"
 
 
@@ -85,7 +87,7 @@ class PgWriter:
         watch(self)
 
     def _reset(self) -> None:
-        self.owner = current_process_id()
+        self.sender = Sender(owner=current_process_id(), writer=uuid4().hex)
         self.held = threading.Lock()  # while a batch is under way
         self._cond = threading.Condition()
         self._jobs: deque[_Job] = deque()
@@ -95,7 +97,7 @@ class PgWriter:
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._connection: psycopg.Connection[Any] | None = None
-        self._outbox = Outbox(self.folder, self.owner)
+        self._outbox = Outbox(self.folder, self.sender)
         self._trouble: StoreError | None = None
         self._failures = 0
         self._at_work: set[str] = set()  # runs of this process without an end: it must be heard of
@@ -105,7 +107,11 @@ class PgWriter:
 
     def submit(self, write: Write) -> Future[Any]:
         """Queue a command; the future is resolved when it is committed."""
-        operation = operation_of(write, self.owner)
+        try:
+            operation = operation_of(write, self.owner)
+        except ValueError:  # half an emoji, among others
+            write = repaired(write)
+            operation = operation_of(write, self.owner)
         with self._cond:
             self._number += 1
             job = _Job(write, operation.numbered(self._number), monotonic() + _delay(write))
@@ -120,6 +126,11 @@ class PgWriter:
                 self._thread.start()
             self._cond.notify_all()
         return job.future
+
+    @property
+    def owner(self) -> str:
+        """This process, as rows name it."""
+        return self.sender.owner
 
     def waiting(self) -> bool:
         """Whether something is not committed yet."""
@@ -208,7 +219,7 @@ class PgWriter:
         try:
             connection = self._connected()
             if not self._writing:
-                connection.execute(_BEAT, [self.owner])
+                connection.execute(_BEAT, [self.sender.writer])
             while self._writing:
                 self._send(connection, self._group())
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be lost
@@ -234,7 +245,7 @@ class PgWriter:
         """Commit these and tell who waits; where the server refuses one, halve until it is found."""
         operations = [job.operation for job in jobs]
         try:
-            results = commit(connection, self.owner, operations, self.url.schema)
+            results = commit(connection, self.sender, operations, self.url.schema)
         except AlreadyAppliedError:
             results = [self._settled(connection, one) for one in operations]
         except load_psycopg().Error as error:
@@ -256,20 +267,24 @@ class PgWriter:
             job.settle(result)
 
     def _alone(self, connection: psycopg.Connection[Any], job: _Job, error: Exception) -> Any:
-        """Give a refused command a second chance, its texts repaired; else say what is wrong with it."""
-        repaired = operation_of(job.write, self.owner, repair=True).numbered(job.operation.number)
-        psycopg = load_psycopg()
-        if repaired != job.operation and isinstance(error, psycopg.errors.DataError):
-            with contextlib.suppress(psycopg.errors.DataError):
-                return commit(connection, self.owner, [repaired], self.url.schema)[0]
-        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        """Save what can be saved of a refused command, and say what is wrong with it."""
+        if isinstance(error, load_psycopg().errors.InsufficientPrivilege):
             return trouble_of(error, self.url)
         reason = (self.url.without_secrets(str(error)).strip() or type(error).__name__).splitlines()[0]
+        self._send_pieces(connection, pieces(job.write, reason))
         refused = StoreError(
             f"a row of run {job.operation.run_id!r} could not be written: {reason}", "the run itself goes on"
         )
         self.notices.append(str(refused))
         return refused
+
+    def _send_pieces(self, connection: psycopg.Connection[Any], parts: Sequence[Write]) -> None:
+        """Write what can be saved of a command of which a row is refused: it has been counted, so these are not."""
+        for part in parts:
+            with contextlib.suppress(load_psycopg().errors.DataError, load_psycopg().errors.IntegrityError):
+                apply(
+                    connection, self.sender, [operation_of(part, self.owner)], self.url.schema, counted=False
+                )
 
     def _settled(self, connection: psycopg.Connection[Any], one: Operation) -> Any:
         """What came of an operation whose commit was not heard of."""
@@ -301,22 +316,20 @@ class PgWriter:
 
     def _join(self, connection: psycopg.Connection[Any]) -> None:
         """Hold this process's lease, and settle what the server has of it already."""
-        key = lease_key(self.owner, self.url.schema)
-        connection.execute("select pg_try_advisory_lock($1)", [key])
-        (applied,) = connection.execute(_JOIN, [self.owner, key]).fetchone() or (0,)
+        applied = join(connection, self.sender)
+        connection.execute("select pg_try_advisory_lock($1)", [lease_key(self.sender)])
         had = [job for job in self._writing if job.operation.number <= applied]
         self._settle(had, [self._settled(connection, job.operation) for job in had])
 
     def _send_left(self, connection: psycopg.Connection[Any]) -> None:
         """Send what dead processes of this project have left."""
-        for owner, operations in self._outbox.left():
-            key = lease_key(owner, self.url.schema)
-            (applied,) = connection.execute(_JOIN, [owner, key]).fetchone() or (0,)
+        for sender, operations in self._outbox.left():
+            applied = join(connection, sender)
             for one in operations:
                 if one.number <= applied:
                     continue
                 try:
-                    commit(connection, owner, [one], self.url.schema)
+                    commit(connection, sender, [one], self.url.schema)
                 except AlreadyAppliedError:
                     continue
                 except load_psycopg().Error as error:
@@ -353,17 +366,23 @@ class PgWriter:
 
 
 def commit(
-    connection: psycopg.Connection[Any], owner: str, operations: Sequence[Operation], schema: str
+    connection: psycopg.Connection[Any], sender: Sender, operations: Sequence[Operation], schema: str
 ) -> list[Any]:
     """Commit operations of a process that can share a transaction, and return their results."""
     if operations[0].kind in ALONE:
-        return [apply_alone(connection, owner, operations[0], schema)]
-    return apply(connection, owner, operations, schema)
+        return [apply_alone(connection, sender, operations[0], schema)]
+    return apply(connection, sender, operations, schema)
 
 
-def lease_key(owner: str, schema: str) -> int:
-    """The number of the advisory lock that a process holds while it lives."""
-    digest = hashlib.blake2b(f"{schema} {owner}".encode(), digest_size=8).digest()
+def join(connection: psycopg.Connection[Any], sender: Sender) -> int:
+    """Let the server know a writer; return the number of the last operation that it has of it."""
+    row = connection.execute(_JOIN, [sender.writer, sender.owner, lease_key(sender)]).fetchone()
+    return row[0] if row else 0
+
+
+def lease_key(sender: Sender) -> int:
+    """The number of the advisory lock that a writer holds while it lives."""
+    digest = hashlib.blake2b(sender.writer.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 

@@ -20,14 +20,17 @@ create table record (
 );
 insert into record default values;
 
--- The processes that write here. `applied` numbers what each has written: nothing is written twice, whoever sends it.
-create table owners (
-    owner      text primary key,      -- host, boot, pid, process start
+-- Who writes here: a process, or a store of it. `applied` numbers what each has written: nothing is written twice, whoever
+-- sends it. A process lives as long as one of its writers does.
+create table writers (
+    writer     text primary key,
+    owner      text not null,         -- the process: host, boot, pid, process start
     lock_key   bigint not null,       -- the advisory lock that its connection holds while it lives
     applied    bigint not null default 0,
     began_at   timestamp not null default timezone('utc', now()),
     beat_at    timestamp not null default timezone('utc', now())  -- when it was last heard of
 );
+create index on writers (owner);
 
 create table launches (
     run_id text primary key,

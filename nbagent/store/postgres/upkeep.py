@@ -15,7 +15,7 @@ from nbagent.store.duckdb.tables import COLUMNS
 from nbagent.store.duckdb.write.delete import delete_runs
 from nbagent.store.duckdb.write.known_state import REQUEST_LIFE
 from nbagent.store.duckdb.write.orphans import STALE, end_of_orphan
-from nbagent.store.postgres.apply import APPLIED, AlreadyAppliedError, channel, lock_sql, transaction
+from nbagent.store.postgres.apply import APPLIED, AlreadyAppliedError, Sender, channel, lock_sql, transaction
 from nbagent.store.postgres.dialect import postgres_sql
 from nbagent.store.postgres.operations import Operation, row_json
 from nbagent.store.process_id import is_alive
@@ -47,13 +47,13 @@ from attempts a where a.finished_at is null and a.status <> 'paused' and a.owner
   and not exists (select from attempt_starts s where s.run_id = a.run_id and s.attempt > a.attempt)"""
 # the lock of a process that lives is held by its connection; whoever gets it gives it back at once
 _LEASES = """
-select o.owner, extract(epoch from timezone('utc', clock_timestamp()) - o.beat_at)::double precision as silent_s,
-       not exists (
+select o.owner, min(extract(epoch from timezone('utc', clock_timestamp()) - o.beat_at))::double precision as silent_s,
+       bool_and(not exists (
            select from pg_locks l where l.locktype = 'advisory' and l.objsubid = 1 and l.granted
            and l.database = (select oid from pg_database where datname = current_database())
            and l.classid = ((o.lock_key >> 32) & 4294967295)::oid and l.objid = (o.lock_key & 4294967295)::oid
-       ) as is_free
-from owners o where o.owner = any($1::text[])"""
+       )) as is_free
+from writers o where o.owner = any($1::text[]) group by o.owner"""
 _STARTED = "select extract(epoch from clock_timestamp() - pg_postmaster_start_time())::double precision, timezone('utc', now())"
 _STILL = """
 select r.run_id, r.attempt from json_to_recordset($1::json) as r(run_id text, attempt integer)
@@ -62,14 +62,14 @@ where not exists (select from attempt_ends e where e.run_id = r.run_id and e.att
   and not exists (select from attempt_progress p where p.run_id = r.run_id and p.attempt = r.attempt and p.status = 'paused')"""
 
 
-def apply_alone(connection: Connection, owner: str, one: Operation, schema: str) -> Any:
-    """Do one such operation of the process `owner` and return its result. Raises as `apply.apply`."""
+def apply_alone(connection: Connection, sender: Sender, one: Operation, schema: str) -> Any:
+    """Do one such operation of a process and return its result. Raises as `apply.apply`."""
     with transaction(connection):
         connection.execute("begin")
-        if connection.execute(APPLIED, [owner, one.number, one.number]).fetchone() is None:
+        if connection.execute(APPLIED, [sender.writer, one.number, one.number]).fetchone() is None:
             raise AlreadyAppliedError
-        result = _DO[one.kind](connection, owner, one)
-        notice = orjson.dumps({"owner": owner, "wishes": 0, "for": []}).decode()
+        result = _DO[one.kind](connection, sender.owner, one)
+        notice = orjson.dumps({"owner": sender.owner, "wishes": 0, "for": []}).decode()
         connection.execute("select pg_notify($1, $2)", [channel(schema), notice])
         connection.execute("commit")
     return result

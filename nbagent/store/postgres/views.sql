@@ -84,3 +84,15 @@ left join lateral (
 ) s on true
 left join attempt_ends e on e.run_id = l.run_id and e.attempt = coalesce(s.attempt, 1)
 left join attempt_progress p on p.run_id = l.run_id and p.attempt = coalesce(s.attempt, 1);
+
+-- Functions of DuckDB that point reads use: a JSON pointer's text, and whether a list holds a value.
+create or replace function json_extract_string(document json, pointer text) returns text language sql immutable as $$
+    select document #>> (
+        select array_agg(replace(replace(part, '~1', '/'), '~0', '~') order by place)
+        from unnest((string_to_array(pointer, '/'))[2:]) with ordinality as parts(part, place)
+    )
+$$;
+
+create or replace function list_contains(list text[], one text) returns boolean language sql immutable as $$
+    select one = any(list)
+$$;

@@ -74,7 +74,7 @@ select id, is_batch from (
     select run_id as id, false as is_batch, created_at from launches where label = ? and batch_id is null
     union all
     select batch_id, true, created_at from batches where label = ?
-) order by created_at desc, id desc limit 1"""
+) labelled order by created_at desc, id desc limit 1"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,9 +34,10 @@ _MESSAGES = "select * from messages where run_id = ? and attempt > 0 order by se
 _HAS_MEMBERS = "select true from launches where parent_run_id = ? limit 1"
 # what a kernel's runs were answered with: an answer of theirs, or the one that they were given
 _CHOSEN = """
-    select a.cache_key, a.session_key, a.run_id, a.recording from answers a
-    where {where}
-    qualify row_number() over (partition by a.cache_key order by a.since desc, a.run_id desc) = 1
+    select cache_key, session_key, run_id, recording from (
+        select a.*, row_number() over (partition by a.cache_key order by a.since desc, a.run_id desc) as rank
+        from answers a where {where}
+    ) ranked where rank = 1
 """
 _OF_OWNER = "a.run_id in (select coalesce(cached_from, run_id) from launches where owner = ?)"
 

@@ -116,12 +116,13 @@ class StoredRun:
 
 
 _LAST_OF_EACH = """
-    with chosen as (
-        select l.run_id, l.label, l.agent_name, l.session_id, l.turn, l.created_at, l.details
-        from launches l where {where} and l.parent_run_id is null and l.batch_id is null
-        qualify row_number() over (
+    with ranked as (
+        select l.run_id, l.label, l.agent_name, l.session_id, l.turn, l.created_at, l.details, row_number() over (
             partition by coalesce(l.label, l.details ->> '$.cell_id', l.run_id) order by l.created_at desc, l.run_id desc
-        ) = 1
+        ) as rank
+        from launches l where {where} and l.parent_run_id is null and l.batch_id is null
+    ), chosen as (
+        select * from ranked where rank = 1
     )
     select c.run_id, c.label, c.agent_name, c.session_id, c.created_at,
            c.details ->> '$.prompt' as prompt, c.details ->> '$.template' as template, c.details ->> '$.spec' as spec,

@@ -118,17 +118,17 @@ def _alone(con: DuckDBPyConnection, write: Write, memory: KnownState, error: Exc
             return _in_use(con, write.row, memory)
         return False
     results: list[Any] = []
-    repaired = _repaired(write)
-    if repaired != write:
-        write_all(con, [repaired], memory, results)
+    mended = repaired(write)
+    if mended != write:
+        write_all(con, [mended], memory, results)
         return results[0]
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    write_all(con, _pieces(write, reason), memory, results)
+    write_all(con, pieces(write, reason), memory, results)
     run_id = write.row.get("run_id") if isinstance(write, Launch) else getattr(write, "run_id", None)
     return StoreError(f"a row of run {run_id!r} could not be written: {reason}", "the run itself goes on")
 
 
-def _pieces(write: Write, reason: str) -> list[Write]:
+def pieces(write: Write, reason: str) -> list[Write]:
     """What can be saved of rows of which one is refused: each by itself, the bare end at last."""
     if not isinstance(write, (Finish, AppendRows)):
         return []
@@ -149,7 +149,7 @@ def _pieces(write: Write, reason: str) -> list[Write]:
     return parts
 
 
-def _repaired(write: Any) -> Any:
+def repaired(write: Any) -> Any:
     """The same write with each text in it cleaned."""
 
     def repair(value: Any) -> Any:
