@@ -52,6 +52,18 @@ duckdb/            all that is DuckDB's
     adhoc_sql.py       a person's SQL on such a copy; tables to files
 
 postgres/          all that is a Postgres server's
+  pg_store.py        `PostgresStore`, with the verbs of the file's `Store`
+  connect.py         connections, and what a person is told where there can be none
+  server_schema.py   make the schema on the server, or bring it up to date (schema.sql, views.sql)
+  readers.py         connections for point reads
+  dialect.py         SQL of duckdb/read/ in Postgres' words
+  listener.py        what other processes write and ask for
+  write/             what is written
+    operations.py      commands as rows of JSON
+    apply.py           several in one transaction, fenced
+    upkeep.py          those that are done alone: delete, costs, dead processes' runs
+    pg_writer.py       the thread: batches, leases, what waits
+    outbox.py          what waits, on the disk
   analysis/          questions that are asked of all runs
     mirror.py          a private DuckDB mirror: pull what is new, then ask
     mirror_file.py     its file: where it is, whose it is, its tables

@@ -24,9 +24,6 @@ LEFT_OUT: dict[str, str] = {
     "test_a_closed_store_starts_again": "names the file's thread",
     "test_launches_of_two_processes_are_numbered_as_they_were_made": "of the file's journal",
     "test_records_come_back_as_they_were": "Postgres holds no NUL: the same without one is in test_team_record.py",
-    "test_a_python_variable_is_no_table": "asks for a frame",
-    "test_times_are_kept_as_the_moments_they_are": "the same",
-    "test_a_sessions_metrics_sum_its_runs": "asks for metrics",
     "test_many_rows_take_the_other_statement_and_come_back_the_same": "the same",
 }
 MODULES: tuple[ModuleType, ...] = (test_store_runs, test_store_rows, test_batches)

@@ -31,7 +31,7 @@ from nbagent.store import (
     load_run,
     open_store,
 )
-from nbagent.store.postgres import upkeep
+from nbagent.store.postgres.write import upkeep
 from tests.harness.waiting import until
 from tests.store.test_store_rows import BARE_CALL, BARE_TOOL, FULL_CALL, FULL_TOOL, MESSAGES
 

@@ -16,10 +16,10 @@ import orjson
 
 from nbagent.errors import StoreError
 from nbagent.settings import ServerUrl
-from nbagent.store.commands import DecisionRequest
+from nbagent.store.commands import DecisionRequest, SendMessage
 from nbagent.store.duckdb.codec import decision_of
-from nbagent.store.postgres.apply import channel
 from nbagent.store.postgres.connect import close, connect, load_psycopg
+from nbagent.store.postgres.write.apply import channel
 
 if TYPE_CHECKING:
     import psycopg
@@ -31,6 +31,7 @@ _RETRY_S = 1.0
 _CANCELS = "select run_id from cancel_requests"
 _DECISIONS = """
 select run_id, step, tool_call_id, approved, reason, arguments from decision_requests order by created_at"""
+_MESSAGES = "select run_id, message_id, text from sent_messages order by created_at"
 _CHANGES = "select coalesce(sum(applied), 0)::bigint from writers where owner <> $1"
 
 
@@ -49,6 +50,7 @@ class Listener:
         self.changes = 0
         self.cancels: frozenset[str] = frozenset()
         self.decisions: tuple[DecisionRequest, ...] = ()
+        self.messages: tuple[SendMessage, ...] = ()
         self.on_wish: list[Callable[[], None]] = []
 
     def heard(self) -> None:
@@ -112,17 +114,18 @@ class Listener:
     def _look(self, connection: psycopg.Connection[Any]) -> None:
         with connection.pipeline():
             cancels, decisions = connection.execute(_CANCELS), connection.execute(_DECISIONS)
-            applied = connection.execute(_CHANGES, [self._owner])
+            messages, applied = connection.execute(_MESSAGES), connection.execute(_CHANGES, [self._owner])
         (now,) = applied.fetchone() or (0,)
         if now != self._applied:
             self.changes += self._applied is not None
             self._applied = now
-        before = self.cancels, self.decisions
+        before = self.cancels, self.decisions, self.messages
         self.cancels = frozenset(run_id for (run_id,) in cancels.fetchall())
         self.decisions = tuple(map(decision_of, decisions.fetchall()))
+        self.messages = tuple(SendMessage(*row) for row in messages.fetchall())
         with self._cond:
             self._looked += 1
             self._cond.notify_all()
-        if (self.cancels, self.decisions) != before:
+        if (self.cancels, self.decisions, self.messages) != before:
             for tell in list(self.on_wish):
                 tell()

@@ -1,26 +1,27 @@
 """`PostgresStore`: the record on a server, with the verbs of the file's `Store`. Used from any thread.
 
-Writes go to one thread (`pg_writer.py`), point reads to the server (`readers.py`), analysis to a private copy.
+Writes go to one thread (`write/pg_writer.py`), point reads to the server (`readers.py`), analysis to a private copy.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from nbagent.errors import StoreBusyError, StoreError
+from nbagent.errors import StoreBusyError
 from nbagent.settings import ServerUrl
-from nbagent.store.commands import CancelSeen, DecisionRequest, DecisionSeen, Launch, Write
+from nbagent.store.commands import CancelSeen, DecisionRequest, DecisionSeen, Launch, SendMessage, Write
 from nbagent.store.ports import Ask
-from nbagent.store.postgres.connect import connect, load_psycopg
+from nbagent.store.postgres.analysis.mirror import Mirror
+from nbagent.store.postgres.connect import load_psycopg, trouble_of
 from nbagent.store.postgres.listener import Listener
-from nbagent.store.postgres.pg_writer import PgWriter
 from nbagent.store.postgres.readers import Readers
+from nbagent.store.postgres.write.pg_writer import PgWriter
 from nbagent.store.session_claim import SessionClaims
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ class PostgresStore:
         self.path = folder / f"postgres-{name}"
         self._writer = PgWriter(url, self.path)
         self._readers = Readers(url)
+        self.mirror = Mirror(
+            self.connect, name=self.name, schema=url.schema, trouble=lambda error: trouble_of(error, url)
+        )
         self._listener = Listener(url, self._writer.owner)
         self._told_cancels: set[str] = set()
         self._told_decisions: list[DecisionRequest] = []
@@ -114,6 +118,7 @@ class PostgresStore:
         flushed = self._writer.stop(timeout_s)
         self._listener.stop()
         self._readers.close()
+        self.mirror.close()
         return flushed
 
     # ----------------------------------------------------------------------------------------------- read
@@ -130,37 +135,48 @@ class PostgresStore:
         self, *, flush: bool = True, session: str | None = None, timeout_s: float = 10.0
     ) -> Iterator[Ask]:
         """Several queries of ours on one state of the record; sees what was submitted before, with `flush` or `session`."""
-        if (flush or session is not None) and not self._writer.flush(timeout_s):
-            found = self._writer.trouble
-            raise found or StoreBusyError(f"the record {self.name!r} is busy", "try again in a moment")
+        if flush or session is not None:
+            self._flush(timeout_s)
         with self._readers.reader(timeout_s) as ask:
             yield ask
 
-    def arrays(self, *_sql: Any, **_options: Any) -> dict[str, Any]:
-        """Run a query of ours and give a numpy array for each column."""
-        self._refuse()
+    def analysis(self, *, timeout_s: float = 10.0) -> AbstractContextManager[Ask]:
+        """As `reader`, for the SQL of DuckDB: on the mirror."""
+        self._flush(timeout_s)
+        return self.mirror.reader(timeout_s=timeout_s)
 
-    def frame(self, *_sql: Any, **_options: Any) -> pd.DataFrame:
-        """Run a person's query and give a DataFrame."""
-        self._refuse()
+    def arrays(self, sql: str, params: Sequence[Any] = (), *, timeout_s: float = 10.0) -> dict[str, Any]:
+        """Run a query of ours and give a numpy array for each column, masked where a value is unknown; times in UTC."""
+        self._flush(timeout_s)
+        return self.mirror.arrays(sql, params, timeout_s=timeout_s)
 
-    def read_only(self, *_options: Any, **_more: Any) -> AbstractContextManager[DuckDBPyConnection]:
-        """Open a connection on a private copy that cannot be written."""
-        self._refuse()
+    def frame(
+        self, sql: str, params: Sequence[Any] | Mapping[str, Any] = (), *, timeout_s: float = 10.0
+    ) -> pd.DataFrame:
+        """Run a person's query, which cannot write, and give a DataFrame, times as UTC."""
+        self._flush(timeout_s)
+        return self.mirror.frame(sql, params, timeout_s=timeout_s)
 
-    def private_copy(self) -> AbstractContextManager[DuckDBPyConnection]:
+    def read_only(
+        self, timeout_s: float = 10.0, *, sql: str = ""
+    ) -> AbstractContextManager[DuckDBPyConnection]:
+        """Open a connection on a private copy that cannot be written; `sql` is what will be asked, if it is known."""
+        self._flush(timeout_s)
+        return self.mirror.read_only(timeout_s, sql=sql)
+
+    def private_copy(self, sql: str = "") -> AbstractContextManager[DuckDBPyConnection]:
         """Open a private copy that may be written to and is deleted afterwards."""
-        self._refuse()
+        self._flush(LOOK_WAIT_S)
+        return self.mirror.private_copy(sql)
 
     def connect(self) -> psycopg.Connection[Any]:
-        """Open a connection of the caller's own. Raises StoreError."""
-        return connect(self.url)
+        """Open a connection of the caller's own, on a record that is there. Raises StoreError."""
+        return self._readers.opened()
 
-    def _refuse(self) -> NoReturn:
-        raise StoreError(
-            f"frames, metrics and SQL cannot be asked of a record on Postgres yet: {self.name!r}",
-            "use nb.get(), the panel and %agent list there, or a record in a file",
-        )
+    def _flush(self, timeout_s: float) -> None:
+        if not self._writer.flush(timeout_s):
+            found = self._writer.trouble
+            raise found or StoreBusyError(f"the record {self.name!r} is busy", "try again in a moment")
 
     # ------------------------------------------------------------------------------------- other processes
 
@@ -200,3 +216,8 @@ class PostgresStore:
             self._told_decisions.append(one)
             self.submit(DecisionSeen(one))
         return found
+
+    def messages_sent(self, run_ids: Iterable[str]) -> list[SendMessage]:
+        """What people sent to these runs and their models have not had, in order; told until it is `MessageTaken`."""
+        wanted = set(run_ids)
+        return [one for one in self._listener.messages if one.run_id in wanted]

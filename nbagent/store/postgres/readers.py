@@ -12,7 +12,7 @@ from nbagent.settings import ServerUrl
 from nbagent.store.duckdb.codec import naive
 from nbagent.store.duckdb.schema import VERSION
 from nbagent.store.ports import Ask
-from nbagent.store.postgres.connect import close, connect, is_trouble, load_psycopg, trouble_of
+from nbagent.store.postgres.connect import CONNECT_S, close, connect, is_trouble, load_psycopg, trouble_of
 from nbagent.store.postgres.dialect import postgres_sql
 from nbagent.store.postgres.server_schema import prepare, version_of
 
@@ -53,7 +53,7 @@ class Readers:
             close(connection)
             connection = None
         if connection is None:
-            connection = self._opened(timeout_s)
+            connection = self.opened(timeout_s)
         try:
             yield connection
         except BaseException as error:
@@ -67,10 +67,10 @@ class Readers:
                 return
         close(connection)
 
-    def _opened(self, timeout_s: float) -> psycopg.Connection[Any]:
+    def opened(self, timeout_s: float = CONNECT_S) -> psycopg.Connection[Any]:
+        """Open a connection on a record that is there, made now where it was not. Raises StoreError."""
         connection = connect(self._url, timeout_s=timeout_s)
         try:
-            connection.execute(f"set statement_timeout = {max(1000, round(timeout_s * 1000))}")
             if not self._prepared:
                 if version_of(connection, self._url) < VERSION:
                     prepare(connection, self._url)

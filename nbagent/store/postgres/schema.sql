@@ -264,6 +264,14 @@ create table scores (
 create index on scores (run_id);
 create index on scores (xid);
 
+create table sent_messages (
+    run_id text not null,
+    message_id text not null,
+    text text not null,
+    created_at timestamp not null
+);
+create index on sent_messages (run_id);
+
 -- What was deleted: rows of mirrored tables, by their keys.
 create table tombstones (
     table_name text not null,

@@ -1,7 +1,7 @@
 """The schema on the server: made once, brought up to date, or left as it is where a newer release has made it.
 
-Called with each new connection of the writer, and once by readers. It has the version of the DuckDB file's schema: a column that
-`tables.py` has and the server lacks is added, and the views are made anew, which is what a step of the file does too.
+Called with each new connection of the writer, and once by readers. It has the version of the DuckDB file's schema: a table or column
+that `tables.py` has and the server lacks is added, and the views are made anew, which is what a step of the file does too.
 """
 
 from __future__ import annotations
@@ -80,7 +80,10 @@ def _make(connection: psycopg.Connection[Any], url: ServerUrl, have: int) -> Non
         connection.execute(f'create schema if not exists "{url.schema}"')
         _run(connection, "schema.sql")
     there = {(table, column) for table, column in connection.execute(_COLUMNS, [url.schema]).fetchall()}
+    tables = {table for table, _ in there}
     for table, columns in COLUMNS.items():
+        if table not in tables:
+            connection.execute(f"create table {table} ()")
         for column, kind in columns.items():
             if (table, column) not in there:
                 connection.execute(f'alter table {table} add column "{column}" {_TYPES[kind]}')

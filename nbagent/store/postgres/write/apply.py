@@ -17,7 +17,7 @@ from nbagent.core import one_line
 from nbagent.errors import RunIdInUseError
 from nbagent.store.commands import LaunchResult
 from nbagent.store.duckdb.tables import COLUMNS
-from nbagent.store.postgres.operations import Operation
+from nbagent.store.postgres.write.operations import Operation
 
 if TYPE_CHECKING:
     import psycopg
@@ -70,6 +70,8 @@ where launches.run_id = r.run_id"""
 _DECIDED = """
 delete from decision_requests d using json_to_recordset($1::json) as r(run_id text, step integer, tool_call_id text)
 where d.run_id = r.run_id and d.step = r.step and d.tool_call_id = r.tool_call_id"""
+
+_TAKEN_MESSAGES = "delete from sent_messages where message_id = any($1::text[])"
 
 
 class AlreadyAppliedError(Exception):
@@ -278,6 +280,8 @@ class _Batch:
                 self.connection.execute(_CANCELLED, [seen])
             if heard := [{"run_id": one.run_id, **one.args} for one in self._of("decision_seen")]:
                 self._send(_DECIDED, heard)
+            if taken := [one.args["message_id"] for one in self._of("message_taken")]:
+                self.connection.execute(_TAKEN_MESSAGES, [taken])
             self.connection.execute("select pg_notify($1, $2)", [told, self._notice()])
             self.connection.execute("commit")
 
@@ -303,7 +307,7 @@ class _Batch:
 
 _ORDER = (
     "attempt_starts", "model_calls", "tool_calls", "messages", "attempt_ends", "answers", "attempt_progress", "batches",
-    "batch_rows", "scores", "cancel_requests", "decision_requests",
+    "batch_rows", "scores", "cancel_requests", "decision_requests", "sent_messages",
 )  # fmt: skip
 _KEYS = {"attempt_progress": ("run_id", "attempt"), "batches": ("batch_id",)}
 

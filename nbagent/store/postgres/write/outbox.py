@@ -17,8 +17,8 @@ import orjson
 
 from nbagent.store.access import make_folder
 from nbagent.store.duckdb.lock_file import OPEN_FLAGS, try_lock, unlock
-from nbagent.store.postgres.apply import Sender
-from nbagent.store.postgres.operations import Operation, read_line
+from nbagent.store.postgres.write.apply import Sender
+from nbagent.store.postgres.write.operations import Operation, read_line
 
 _ENDING = ".outbox"
 

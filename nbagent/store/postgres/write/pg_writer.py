@@ -32,12 +32,12 @@ from nbagent.store.commands import (
 )
 from nbagent.store.duckdb.write.transaction import pieces, repaired
 from nbagent.store.fork_safety import watch
-from nbagent.store.postgres.apply import ALONE, AlreadyAppliedError, Sender, apply
 from nbagent.store.postgres.connect import close, connect, is_trouble, load_psycopg, trouble_of
-from nbagent.store.postgres.operations import Operation, operation_of
-from nbagent.store.postgres.outbox import Outbox
 from nbagent.store.postgres.server_schema import check_version, prepare
-from nbagent.store.postgres.upkeep import apply_alone
+from nbagent.store.postgres.write.apply import ALONE, AlreadyAppliedError, Sender, apply
+from nbagent.store.postgres.write.operations import Operation, operation_of
+from nbagent.store.postgres.write.outbox import Outbox
+from nbagent.store.postgres.write.upkeep import apply_alone
 from nbagent.store.process_id import current_process_id
 
 if TYPE_CHECKING:

@@ -15,9 +15,16 @@ from nbagent.store.duckdb.tables import COLUMNS
 from nbagent.store.duckdb.write.delete import delete_runs
 from nbagent.store.duckdb.write.known_state import REQUEST_LIFE
 from nbagent.store.duckdb.write.orphans import STALE, end_of_orphan
-from nbagent.store.postgres.apply import APPLIED, AlreadyAppliedError, Sender, channel, lock_sql, transaction
 from nbagent.store.postgres.dialect import postgres_sql
-from nbagent.store.postgres.operations import Operation, row_json
+from nbagent.store.postgres.write.apply import (
+    APPLIED,
+    AlreadyAppliedError,
+    Sender,
+    channel,
+    lock_sql,
+    transaction,
+)
+from nbagent.store.postgres.write.operations import Operation, row_json
 from nbagent.store.process_id import is_alive
 
 if TYPE_CHECKING:
@@ -109,7 +116,7 @@ class _Speaking:
 
 def _sweep(connection: Connection, owner: str, _one: Operation) -> int:
     """End the attempts whose process is gone, drop expired requests; return how many ended."""
-    for table in ("cancel_requests", "decision_requests"):
+    for table in ("cancel_requests", "decision_requests", "sent_messages"):
         connection.execute(
             f"delete from {table} where created_at < timezone('utc', now()) - $1::interval",  # noqa: S608
             [REQUEST_LIFE],

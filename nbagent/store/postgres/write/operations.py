@@ -30,13 +30,16 @@ from nbagent.store.commands import (
     InterruptOrphans,
     JournaledLaunch,
     Launch,
+    MessageTaken,
     NewAttempt,
     Progress,
+    SendMessage,
     Write,
 )
 from nbagent.store.duckdb import codec
 from nbagent.store.duckdb.tables import COLUMNS, Row
 
+_Wish = CancelRequest | DecisionRequest | SendMessage | CancelSeen | DecisionSeen | MessageTaken
 Rows = dict[str, list[str]]  # table -> JSON objects
 
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
@@ -94,7 +97,14 @@ def operation_of(write: Write, owner: str) -> Operation:
         case AddScore():
             rows = _rows("scores", [codec.score_row(write)])
             return Operation(kind="score", run_id=write.run_id, rows=rows)
-        case CancelRequest() | CancelSeen() | DecisionRequest() | DecisionSeen():
+        case (
+            CancelRequest()
+            | DecisionRequest()
+            | SendMessage()
+            | CancelSeen()
+            | DecisionSeen()
+            | MessageTaken()
+        ):
             return _wish(write)
         case ImportAnswers() | ForgetRuns() | GiveCosts() | InterruptOrphans():
             return _upkeep(write)
@@ -147,19 +157,31 @@ def _new_attempt(write: NewAttempt, owner: str) -> Operation:
     return Operation(kind="attempt", run_id=write.run_id, attempt=write.attempt, rows=rows)
 
 
-def _wish(write: CancelRequest | CancelSeen | DecisionRequest | DecisionSeen) -> Operation:
+def _wish(write: _Wish) -> Operation:
+    """What a person asks of a run of another process."""
     match write:
+        case CancelSeen() | DecisionSeen() | MessageTaken():
+            return _heard(write)
         case CancelRequest(run_id):
             rows = _rows("cancel_requests", [(run_id, codec.utc_now())])
-            return Operation(kind="wish", run_id=run_id, rows=rows)
-        case CancelSeen(run_ids):
-            return Operation(kind="cancel_seen", args={"run_ids": list(run_ids)})
         case DecisionRequest():
             rows = _rows("decision_requests", [codec.decision_row(write)])
-            return Operation(kind="wish", run_id=write.run_id, rows=rows)
+        case SendMessage():
+            row = (write.run_id, write.message_id, write.text, codec.utc_now())
+            rows = _rows("sent_messages", [row])
+    return Operation(kind="wish", run_id=write.run_id, rows=rows)
+
+
+def _heard(write: CancelSeen | DecisionSeen | MessageTaken) -> Operation:
+    """A wish that goes."""
+    match write:
+        case CancelSeen(run_ids):
+            return Operation(kind="cancel_seen", args={"run_ids": list(run_ids)})
         case DecisionSeen(request):
             args = {"step": request.step, "tool_call_id": request.tool_call_id}
             return Operation(kind="decision_seen", run_id=request.run_id, args=args)
+        case MessageTaken(message_id):
+            return Operation(kind="message_taken", args={"message_id": message_id})
 
 
 def _upkeep(write: ImportAnswers | ForgetRuns | GiveCosts | InterruptOrphans) -> Operation:
