@@ -8,6 +8,7 @@ Where things are, from the top down; each module imports only from below itself:
     compat              other systems' words over all of this
     magics kernel       parse a line and call one thing below; what the kernel itself is asked for
     panel               the widget: a view of the runs, and commands
+    notebook_tools      what an agent sees of the notebook and runs in it
     maintenance         recorded answers as files, deleting and exporting runs, what is installed and set
     agent team session  Agent, Team: what a user holds; Session: a conversation by its id, and as data
     batch               a prompt over a table: thousands of runs as one, and their answers as a DataFrame
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     )
     from nbagent.mcp import MCPServer
     from nbagent.models import Model, OpenAIChat, OpenAIResponses, Provider, register_model, register_provider
+    from nbagent.notebook_tools import notebook
     from nbagent.panel import Panel
     from nbagent.plots import plot_cost, plot_latency, plot_timeline
     from nbagent.run import RunMetrics, RunOutput, RunStatus
@@ -115,6 +117,7 @@ _PUBLIC = {
     "sql": "frames",
     "guest": "guests",
     "MCPServer": "mcp",
+    "notebook": "notebook_tools",
     "Model": "models",
     "OpenAIChat": "models",
     "OpenAIResponses": "models",
@@ -192,6 +195,7 @@ __all__ = [
     "import_record",
     "judge",
     "metrics",
+    "notebook",
     "plot_cost",
     "plot_latency",
     "plot_timeline",

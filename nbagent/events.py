@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from nbagent.core import escaped
+
 Role = Literal["system", "user", "assistant", "tool"]
 SENT = "sent"  # the name of a user's message that a person sent to a run on the way
 CallStatus = Literal["completed", "error", "cancelled", "abandoned", "denied"]
@@ -152,7 +154,15 @@ class PendingApproval:
             f"{name if name.isidentifier() else repr(name)}={value!r}"
             for name, value in self.arguments.items()
         )
-        return f"{self.name}({', '.join(given)})"
+        return escaped(f"{self.name}({', '.join(given)})")
+
+    @property
+    def code(self) -> str | None:
+        """The text of a call with one argument that has lines, such as `run_python`'s, else None."""
+        texts = list(self.arguments.values())
+        return (
+            texts[0] if len(texts) == 1 and isinstance(texts[0], str) and "\n" in texts[0].strip() else None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,8 +99,10 @@ def load(ip: Any) -> None:
     display_where_printed(ip)
     _unhook(ip)
     ip.events.register("post_run_cell", _cell_ended)
-    from nbagent.core import IdleImports, set_main_thread_scheduler
+    from nbagent.core import IdleImports, cell_begins, cell_ended, set_main_thread_scheduler
 
+    ip.events.register("pre_execute", cell_begins)  # before all else: work between cells begins after them
+    ip.events.register("post_execute", cell_ended)
     _idle_imports = _idle_imports or IdleImports(_FIRST_RUN)
     ip.events.register("pre_execute", _idle_imports.cell_begins)  # these two tell of silent cells, too
     ip.events.register("post_execute", _idle_imports.cell_ended)
@@ -108,6 +110,12 @@ def load(ip: Any) -> None:
     if threading.current_thread() is threading.main_thread():
         with contextlib.suppress(RuntimeError):  # a terminal has no event loop between its prompts
             set_main_thread_scheduler(asyncio.get_running_loop().call_soon_threadsafe)
+
+
+def follow_cells(ip: Any) -> None:
+    """Know when cells run, for who has not loaded the extension; does nothing where that is known."""
+    if _cell_ended not in ip.events.callbacks.get("post_run_cell", ()):
+        load(ip)
 
 
 def unload(ip: Any) -> None:
@@ -150,7 +158,13 @@ def _value_formatters(ip: Any) -> list[tuple[Any, tuple[str, str], Callable[...,
 
 def _unhook(ip: Any) -> None:
     """Take the hooks on cells out, where they are in."""
-    hooks: list[tuple[str, Callable[..., None]]] = [("post_run_cell", _cell_ended)]
+    from nbagent.core import cell_begins, cell_ended
+
+    hooks: list[tuple[str, Callable[..., None]]] = [
+        ("post_run_cell", _cell_ended),
+        ("pre_execute", cell_begins),
+        ("post_execute", cell_ended),
+    ]
     if _idle_imports is not None:
         hooks += [("pre_execute", _idle_imports.cell_begins), ("post_execute", _idle_imports.cell_ended)]
     for event, hook in hooks:

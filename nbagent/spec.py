@@ -143,7 +143,12 @@ class AgentSpec:
             "model_named": self.model_named,
             "instructions": self.instructions,
             "tools": [
-                {"name": tool.name, "parameters": tool.parameters, "fingerprint": tool.fingerprint}
+                {
+                    "name": tool.name,
+                    "parameters": tool.parameters,
+                    "fingerprint": tool.fingerprint,
+                    **({"kernel_bound": True} if tool.options.kernel_bound else {}),
+                }
                 for tool in self.tools
             ],
             "output_schema": self.output_schema.json_schema if self.output_schema else None,

@@ -23,7 +23,7 @@ PACKAGE = ROOT / "nbagent"
 # a room is a top-level module or folder; imports point down
 LAYERS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "compat"),
-    6: ("magics", "kernel", "panel", "maintenance"),
+    6: ("magics", "kernel", "panel", "notebook_tools", "maintenance"),
     5: ("agent", "team", "session", "batch", "frames", "plots", "evaluation", "guests"),
     4: ("runtime",),
     3: ("loop", "mcp", "store", "models", "tracing"),
@@ -60,6 +60,8 @@ SIBLINGS: dict[tuple[str, str], str] = {
     ("magics", "kernel"): "cell ids and the control handlers",
     ("magics", "panel"): "%agent shows the panel",
     ("magics", "maintenance"): "%agent record, clear, export, doctor",
+    ("magics", "notebook_tools"): "%load_ext keeps cells, --notebook",
+    ("notebook_tools", "kernel"): "the shell whose cells are kept, and what code shows",
     ("maintenance", "kernel"): "what the kernel can do",
     ("panel", "kernel"): "commands travel over the control channel",
 }

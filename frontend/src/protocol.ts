@@ -35,6 +35,7 @@ export interface Approval {
   step: number;
   tool_call_id: string;
   call: string;
+  always: boolean; // it may be approved with all that follow, in this kernel
 }
 
 export interface Member {
@@ -70,6 +71,7 @@ export interface CardRow {
   began_ms: number | null;
   waiting: string;
   approvals: Approval[];
+  always: string[];
   calls: string[];
   called: string;
   members: Member[];
@@ -304,11 +306,13 @@ export interface Model {
 export type WidgetModel = AnyModel<Traits>;
 
 export type Command =
+  | "always"
   | "approve"
   | "cancel"
   | "cancel_all"
   | "cancel_batch"
   | "deny"
+  | "end_always"
   | "hosted"
   | "open"
   | "resend"

@@ -120,7 +120,7 @@ class Batch(DoneCallbacks):
         answer, those not asked at a limit too, are a BatchError, so that a script ends with one. Raises
         WaitTimeout, BlockingCallError, and what the rows' generator raised.
         """
-        wait_for_end(self._active.finished, lambda: self.progress, timeout)
+        wait_for_end(self.batch_id, self._active.finished, lambda: self.progress, timeout)
         self._active.finished.result()
         frame = self.to_frame()
         total = max(self._results.total or 0, len(self._results.outcomes))
@@ -128,7 +128,7 @@ class Batch(DoneCallbacks):
 
     def wait(self, timeout: float | None = None) -> pd.DataFrame:
         """Wait for the end and return `to_frame()`, whatever happened. Raises WaitTimeout and BlockingCallError."""
-        wait_for_end(self._active.finished, lambda: self.progress, timeout)
+        wait_for_end(self.batch_id, self._active.finished, lambda: self.progress, timeout)
         return self.to_frame()
 
     def __await__(self) -> Generator[Any, None, pd.DataFrame]:
@@ -136,7 +136,7 @@ class Batch(DoneCallbacks):
         return self._awaited().__await__()
 
     async def _awaited(self) -> pd.DataFrame:
-        await await_end(self._active.finished)
+        await await_end(self.batch_id, self._active.finished)
         return self.to_frame()
 
     def _end_future(self) -> concurrent.futures.Future[None]:

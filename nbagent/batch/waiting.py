@@ -23,7 +23,9 @@ _INTERRUPTED = ("stopped waiting; the batch goes on", "batch.cancel() stops it")
 Finished = concurrent.futures.Future[None]
 
 
-def wait_for_end(finished: Finished, progress: Callable[[], BatchProgress], timeout: float | None) -> None:
+def wait_for_end(
+    batch_id: str, finished: Finished, progress: Callable[[], BatchProgress], timeout: float | None
+) -> None:
     """Block until the batch has ended, whatever its end. Raises WaitTimeout and BlockingCallError."""
     check_seconds("timeout", timeout)
     runtime = current()
@@ -35,7 +37,7 @@ def wait_for_end(finished: Finished, progress: Callable[[], BatchProgress], time
                 refresh()
                 step_s = WAKE_S if left_s is None else min(WAKE_S, left_s)
                 try:
-                    runtime.main.wait(finished, step_s)
+                    runtime.main.wait(finished, step_s, awaited=lambda: frozenset((batch_id,)))
                 except concurrent.futures.TimeoutError:
                     left_s = None if left_s is None else left_s - step_s
                     if left_s is not None and left_s <= 0:
@@ -51,11 +53,11 @@ def wait_for_end(finished: Finished, progress: Callable[[], BatchProgress], time
             raise
 
 
-async def await_end(finished: Finished) -> None:
+async def await_end(batch_id: str, finished: Finished) -> None:
     """Return when the batch has ended, shielded from the waiting task's cancellation; raise what the batch raised."""
     future = asyncio.wrap_future(_shielded(finished))
     try:
-        with current().main.serving():
+        with current().main.serving(lambda: frozenset((batch_id,))):
             while not future.done():
                 # a kernel's loop sees Stop only when it wakes
                 await asyncio.wait({future}, timeout=WAKE_S)

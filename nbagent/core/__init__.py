@@ -62,7 +62,7 @@ from nbagent.core.redaction import (
     remember_named,
     remember_url,
 )
-from nbagent.core.terminal_text import PrintablePieces, printable
+from nbagent.core.terminal_text import PrintablePieces, escaped, printable
 from nbagent.core.text import (
     format_bytes,
     format_seconds,
@@ -75,7 +75,11 @@ from nbagent.core.text import (
 )
 from nbagent.core.threads import (
     Soon,
+    call_between_cells,
     call_when_done,
+    cell_begins,
+    cell_ended,
+    is_between_cells,
     main_thread_soon,
     run_in_daemon_thread,
     set_main_thread_scheduler,
@@ -94,7 +98,10 @@ __all__ = [
     "bound_json_body",
     "broken_entry_point",
     "by_place",
+    "call_between_cells",
     "call_when_done",
+    "cell_begins",
+    "cell_ended",
     "check_callable",
     "check_count",
     "check_keywords",
@@ -109,6 +116,7 @@ __all__ = [
     "cut_error_body",
     "dump_json",
     "entry_point_names",
+    "escaped",
     "explains_keywords",
     "find_entry_point",
     "format_bytes",
@@ -117,6 +125,7 @@ __all__ = [
     "how_to_set",
     "in_notebook",
     "is_awaited",
+    "is_between_cells",
     "is_number",
     "is_secret_name",
     "last_line",

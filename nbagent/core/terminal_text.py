@@ -31,6 +31,29 @@ def printable(text: str) -> str:
     return _CONTROLS.sub("", _SEQUENCES.sub("", text.replace("\r\n", "\n")))
 
 
+_UNSEEN = re.compile(  # characters that are letters, marks or symbols by their category, and show nothing
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
+
+
+def escaped(text: str) -> str:
+    """Return `text` with all that is invisible, or turns what stands beside it, written out as `repr` does.
+
+    Line ends and tabs stay. What a person reads before agreeing goes through here.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(letter if _is_seen(letter) else _written_out(letter) for letter in text)
+
+
+def _is_seen(letter: str) -> bool:
+    return letter in "\n\t" or (letter.isprintable() and not _UNSEEN.match(letter))
+
+
+def _written_out(letter: str) -> str:
+    return letter.encode("unicode_escape", "surrogatepass").decode()
+
+
 class PrintablePieces:
     """The same for text that comes in pieces: a sequence that is cut between two of them is one all the same."""
 

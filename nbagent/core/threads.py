@@ -18,6 +18,8 @@ T = TypeVar("T")
 Soon = Callable[[Callable[[], None]], object]
 
 _main_thread_soon: Soon | None = None
+_cells_running = 0
+_between_cells: list[Callable[[], None]] = []
 
 
 def set_main_thread_scheduler(soon: Soon | None) -> None:
@@ -32,6 +34,32 @@ def set_main_thread_scheduler(soon: Soon | None) -> None:
 def main_thread_soon() -> Soon | None:
     """Return what was offered last."""
     return _main_thread_soon
+
+
+def cell_begins() -> None:
+    """Know that a cell runs on the main thread. Called by the kernel."""
+    global _cells_running  # noqa: PLW0603 - a process has one main thread
+    _cells_running += 1
+
+
+def cell_ended() -> None:
+    """Know that it has ended; whoever waited for that is called on the main thread as soon as that is free."""
+    global _cells_running  # noqa: PLW0603 - the same
+    _cells_running = max(0, _cells_running - 1)  # the cell that loads the extension is not heard to begin
+    if _cells_running == 0 and _main_thread_soon is not None:
+        for callback in tuple(_between_cells):
+            _main_thread_soon(callback)
+
+
+def is_between_cells() -> bool:
+    """Say whether the main thread's event loop is idle: it is offered, and no cell runs, also none that awaits."""
+    return _main_thread_soon is not None and _cells_running == 0
+
+
+def call_between_cells(callback: Callable[[], None]) -> None:
+    """Have `callback()` called on the main thread after each cell from now on."""
+    if callback not in _between_cells:
+        _between_cells.append(callback)
 
 
 def call_when_done(

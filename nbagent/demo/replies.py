@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from nbagent.demo.at_home import notebook_answer, notebook_calls
 from nbagent.demo.facts import SCRIPT, find_fact, names_in, record_of, sentences, stems, words_of
 from nbagent.demo.fill import Known, NoExampleError, fill
 from nbagent.demo.request import BadRequestError, Reply, Request, ToolResult, Turn, cut_tokens, read_turn
@@ -47,10 +48,11 @@ def answer(request: Request) -> Reply:
 
 
 def _answer(request: Request, turn: Turn) -> Reply:
-    calls = () if turn.partial else choose_calls(request, turn)
+    at_home = None if turn.partial else notebook_calls(request, turn)
+    calls = at_home if at_home is not None else () if turn.partial else choose_calls(request, turn)
     if calls:
         return Reply(tool_calls=calls)
-    known = known_answer(turn)
+    known = (notebook_answer(turn) if at_home is not None else None) or known_answer(turn)
     text = known or _unknown(" ".join(turn.prompt.split()))
     if request.schema is not None:
         try:

@@ -20,7 +20,8 @@ from nbagent.loop.gate import Charge, Gate, OpenGate
 from nbagent.loop.model_call import answered
 from nbagent.loop.policy import AskModel, CallTools, Check, Finish, LoopState, next_action
 from nbagent.loop.team_loop import Answer, StartChild, run_team, tool_names
-from nbagent.loop.tool_call import current_tool_call, with_tools
+from nbagent.loop.tool_call import approved_arguments, current_tool_call, with_tools
+from nbagent.loop.tool_results import ToolResult
 
 __all__ = [
     "Answer",
@@ -36,7 +37,9 @@ __all__ = [
     "LoopState",
     "OpenGate",
     "StartChild",
+    "ToolResult",
     "answered",
+    "approved_arguments",
     "current_tool_call",
     "next_action",
     "run_loop",

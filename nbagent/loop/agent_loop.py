@@ -25,7 +25,7 @@ from nbagent.events import (
     ToolCallFinished,
     ToolRequest,
 )
-from nbagent.loop.approval import Approve, GuardedCalls, denied, deny_all, guard
+from nbagent.loop.approval import Approve, Decision, GuardedCalls, denied, deny_all, guard
 from nbagent.loop.gate import Charge, Gate
 from nbagent.loop.model_call import call_model
 from nbagent.loop.policy import (
@@ -293,6 +293,8 @@ class _Loop:
         if guarded.call is not None:
             decision = await self.context.approve(guarded.call)
             self.context.check()
+            if decision.approved and not guarded.is_as_shown:
+                decision = Decision(approved=False, reason="it was changed after it had been shown")
             if not decision.approved:
                 row, message = denied(guarded.call, guarded.request, decision.reason)
                 self.context.emit(ApprovalDenied(call=guarded.call, reason=decision.reason))
@@ -311,6 +313,7 @@ class _Loop:
             self.context.on_main_thread,
             read=guarded.read,
             note=guarded.note,
+            approved=guarded.shown or None,
         )
 
     def _runs_once(self, request: ToolRequest) -> bool:

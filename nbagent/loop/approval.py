@@ -20,11 +20,16 @@ _CHANGED = "A person changed the arguments to {arguments} and approved the call.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A person's decision on one call; `arguments` replace the model's, None keeps them."""
+    """A person's decision on one call; `arguments` replace the model's, None keeps them.
+
+    `always` approves further calls of this tool too, by agents of this name in this kernel: only a tool that is
+    bound to the kernel can be approved so, and it is kept nowhere else.
+    """
 
     approved: bool
     reason: str = ""
     arguments: Mapping[str, Any] | None = None
+    always: bool = False
 
 
 Approve = Callable[[PendingApproval], Awaitable[Decision]]
@@ -39,7 +44,8 @@ async def deny_all(call: PendingApproval) -> Decision:
 class GuardedCalls:
     """A call of a tool that wants approval. `call` is what a person is shown, None where nobody has to agree.
 
-    `arguments` are in the types of the signature; `error` is why there are none.
+    `arguments` are in the types of the signature; `error` is why there are none. `shown` is what a person decides
+    on, as text that nothing can change afterwards.
     """
 
     request: ToolRequest
@@ -47,6 +53,12 @@ class GuardedCalls:
     arguments: Mapping[str, Any] | None = None
     error: BaseException | None = None
     note: str = ""
+    shown: str = ""
+
+    @property
+    def is_as_shown(self) -> bool:
+        """True if the call that a person looked at still says what it said when it was put before them."""
+        return self.call is None or _text_of(self.call.arguments) == self.shown
 
     def read(self, tool: Tool, text: str) -> Mapping[str, Any]:
         """Return the arguments, in the place of `parse_arguments`. Raises what reading them raised."""
@@ -58,12 +70,17 @@ class GuardedCalls:
         """Return the call with what a person made of its arguments; None leaves them."""
         if arguments is None or self.call is None:
             return self
-        text = dump_json(arguments).decode()
+        text = _text_of(arguments)
         return GuardedCalls(
             request=replace(self.request, arguments=text),
             call=replace(self.call, arguments=dict(arguments)),
             note=_CHANGED.format(arguments=text),
+            shown=text,
         )
+
+
+def _text_of(arguments: Mapping[str, Any]) -> str:
+    return dump_json(arguments).decode()
 
 
 async def guard(spec: AgentSpec, request: ToolRequest, step: int, *, held: bool) -> GuardedCalls:
@@ -87,7 +104,8 @@ async def guard(spec: AgentSpec, request: ToolRequest, step: int, *, held: bool)
             name=request.name,
             arguments=plain_arguments(tool, request.arguments),
         )
-    return GuardedCalls(request=request, call=call, arguments=arguments)
+    shown = _text_of(call.arguments) if call is not None else ""
+    return GuardedCalls(request=request, call=call, arguments=arguments, shown=shown)
 
 
 async def _needs_a_person(tool: Tool, arguments: Mapping[str, Any]) -> bool:

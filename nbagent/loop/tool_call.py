@@ -32,11 +32,17 @@ from nbagent.tools import Tool, ToolArgumentsError, expand_sources, parse_argume
 Emit = Callable[[Event], None]
 
 _tool_call: ContextVar[tuple[int, str] | None] = ContextVar("nbagent_tool_call", default=None)
+_approved: ContextVar[str | None] = ContextVar("nbagent_approved", default=None)
 
 
 def current_tool_call() -> tuple[int, str] | None:
     """Return step and id of the tool call that the calling code belongs to, None outside of tools."""
     return _tool_call.get()
+
+
+def approved_arguments() -> str | None:
+    """Return the arguments, as JSON, with which a person approved the tool call that the calling code belongs to."""
+    return _approved.get()
 
 
 async def with_tools(spec: AgentSpec) -> AgentSpec:
@@ -54,12 +60,15 @@ async def call_tool(
     *,
     read: Callable[[Tool, str], Mapping[str, Any]] = parse_arguments,
     note: str = "",
+    approved: str | None = None,
 ) -> Message:
     """Call the tool that `request` names and return the message that tells the model how it went.
 
-    `read` makes arguments of the request's text; the model is told `note` before the result.
+    `read` makes arguments of the request's text; the model is told `note` before the result; `approved` are the
+    arguments that a person agreed to.
     """
     began, clock = utc_now(), time.perf_counter()
+    _approved.set(approved)
     _tool_call.set((step, request.tool_call_id))  # each call has a task, and so a context, of its own
     emit(ToolCallStarted(step=step, request=request, started_at=began))
     execution: Execution | None = None
@@ -95,7 +104,7 @@ async def call_tool(
             emit(NoticeGiven(text=notice))
     except BaseException as error:  # the border of user code: a tool's failure is the model's to read
         if isinstance(error, asyncio.CancelledError) and _cancelled_from_outside():
-            at_work = execution is not None and execution.begun and not execution.tool.is_async
+            at_work = execution is not None and execution.at_work
             finished("abandoned" if at_work else "cancelled", None)
             raise
         text = f"{note}Error: {tool_error_text(error)}"

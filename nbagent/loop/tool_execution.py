@@ -52,6 +52,11 @@ class Execution:
                 self.failures.append(tool_error_text(error))
             await asyncio.sleep(RETRY_PAUSE_S * 2 ** (len(self.failures) - 1))
 
+    @property
+    def at_work(self) -> bool:
+        """True if a call that is cut now may have taken effect, or still be taking it."""
+        return self.begun and (not self.tool.is_async or self.tool.options.kernel_bound)
+
     def _may_be_repeated(self) -> bool:
         """Only an idempotent tool is called again beside a try that may still be at work."""
         return self.tool.options.idempotent or not self.overtime

@@ -38,6 +38,8 @@ class ToolResult:
 
 def tool_result_of(result: Any, tool_name: str) -> ToolResult:
     """Return what the model is told of a result. Raises what reading an iterator raises."""
+    if isinstance(result, ToolResult):
+        return result
     if isinstance(result, _PLAIN):
         return ToolResult(text=render_result(result))
     found = _Found(tool_name)

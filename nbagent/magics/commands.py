@@ -23,12 +23,13 @@ from nbagent.errors import (
 from nbagent.magics import config_magic, map_option
 from nbagent.magics.caller_names import visible_names
 from nbagent.magics.completion import completer
-from nbagent.magics.launch_options import agent_overrides, contexts_named, launched_agent
+from nbagent.magics.launch_options import agent_overrides, contexts_named, launched_agent, with_notebook
 from nbagent.magics.namespace import evaluate, find_run, session
 from nbagent.magics.parsers import AGENT, AGENT_BG, Line, agent_line
 from nbagent.magics.streaming import follow_on_card, stream
 from nbagent.magics.subcommands import VERBS
 from nbagent.magics.unreported_runs import mark_reported
+from nbagent.notebook_tools import cell_record
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -72,7 +73,8 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
     def agent_bg(self, line: str, cell: str) -> None:
         """Launch an agent on the cell's text; the prompt is back at once.
 
-        %%agent_bg [AGENT] [-m MODEL] [-o NAME] [--schema TYPE] [--tools A,B] [--members A,B]
+        %%agent_bg [AGENT] [-m MODEL] [-o NAME] [--schema TYPE] [--tools A,B] [--notebook [--read A,df*]]
+                   [--members A,B]
                    [--mode coordinate|route|broadcast] [--session ID] [--run-id ID]
                    [--if-exists error|attach] [--timeout SECONDS] [-i TEXT] [-c VAR|FILE|COLUMN] [-q]
                    [--temperature X] [--reasoning-effort WORD] [--max-output-tokens N] [--max-total-tokens N]
@@ -248,6 +250,8 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             changes["instructions"] = options.instructions
         if options.tools:
             changes["tools"] = [evaluate(name, names, "tool") for name in options.tools.split(",") if name]
+        if options.notebook or options.read is not None:
+            changes["tools"] = with_notebook(changes.get("tools", agent.tools), options)
         changes |= agent_overrides(agent, map_option.of_run(options))
         return replace(agent, **changes) if changes else agent
 
@@ -286,6 +290,7 @@ def load(shell: InteractiveShell) -> None:
         config_magic.load(shell, shell.magics_manager.registry["NBAgent"])
     completer.load(shell)
     kernel.load(shell)
+    cell_record().start(shell)
     magics_loaded(there=True)
 
 
@@ -297,4 +302,5 @@ def unload(shell: InteractiveShell) -> None:
     config_magic.unload(shell)
     completer.unload(shell)
     magics_loaded(there=False)
+    cell_record().stop()
     kernel.unload(shell)

@@ -82,6 +82,20 @@ def launched_agent(options: Line, names: Mapping[str, Any]) -> Agent:
     )
 
 
+def with_notebook(tools: Any, options: Line) -> list[Any]:
+    """Return tools and those of the notebook, for what `--read` names: the same object for the same line in this kernel."""
+    from nbagent.notebook_tools import Notebook, notebook
+
+    read = tuple(name.strip() for name in (options.read or "").split(",") if name.strip())
+    home: Notebook = _notebooks.setdefault(read, notebook(read=read, run=True))
+    if not options.quiet:
+        print(home.in_short())  # noqa: T201 - a magic talks to the person by printing under its cell
+    return [*(tools if isinstance(tools, list | tuple) else [tools]), home]
+
+
+_notebooks: dict[tuple[str, ...], Any] = {}
+
+
 def agent_named(name: str, names: Mapping[str, Any]) -> Agent:
     """Return the notebook's agent or team of that name, another framework's agent as a guest. Raises UnknownNameError."""
     from nbagent.agent import Agent

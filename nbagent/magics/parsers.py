@@ -122,6 +122,8 @@ def _launching(name: str) -> LineParser:
     parser.add_argument("-o", "--output", type=_identifier, metavar="NAME")
     parser.add_argument("--schema", metavar="TYPE")
     parser.add_argument("--tools", metavar="A,B")
+    parser.add_argument("--notebook", action="store_true")
+    parser.add_argument("--read", metavar="A,df*")
     parser.add_argument("--members", metavar="A,B")
     parser.add_argument("--mode", choices=get_args(Mode))
     parser.add_argument("--session", metavar="ID")

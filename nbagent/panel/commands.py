@@ -21,7 +21,7 @@ REMEMBERED = 500  # command ids
 END_WAIT_S = 0.5
 Command = Callable[[Mapping[str, Any]], Awaitable[None]]
 _OF_TABLE = frozenset({"retry", "resume"})
-_ON_ONE_CALL = frozenset({"approve", "deny"})
+_ON_ONE_CALL = frozenset({"always", "approve", "deny"})
 _log = logging.getLogger("nbagent")
 
 

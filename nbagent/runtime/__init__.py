@@ -29,6 +29,7 @@ from nbagent.runtime.execution.done_callbacks import DoneCallbacks
 from nbagent.runtime.execution.event_stream import RunEvents
 from nbagent.runtime.execution.executor import Executor, register_runner
 from nbagent.runtime.execution.history import as_sent, whole
+from nbagent.runtime.execution.run_context import ancestor_ids
 from nbagent.runtime.launch.forecast import Forecast, forecast
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models
 from nbagent.runtime.limits.budgets import BatchSlots
@@ -36,11 +37,15 @@ from nbagent.runtime.limits.limiter import call_limits
 from nbagent.runtime.ports import HasModel, Runnable
 from nbagent.runtime.recovery.dependencies import agents_in, notebook_names
 from nbagent.runtime.recovery.resume import agent_of_stored_spec
+from nbagent.runtime.recovery.standing_approvals import end as end_standing_approvals
+from nbagent.runtime.recovery.standing_approvals import granted_to, is_kernel_bound
 from nbagent.runtime.repricing import catch_up_prices, report_repriced, reprice
 from nbagent.runtime.run_handle import Run
 from nbagent.runtime.runtime import Runtime, current
+from nbagent.runtime.scheduling.code_at_work import CODE_FILE, code_at_work, forbid_inside
 
 __all__ = [
+    "CODE_FILE",
     "ActiveRun",
     "BatchLauncher",
     "BatchSlots",
@@ -57,16 +62,22 @@ __all__ = [
     "Runtime",
     "agent_of_stored_spec",
     "agents_in",
+    "ancestor_ids",
     "as_sent",
     "call_limits",
     "cancel_run",
     "catch_up_prices",
     "check_models",
+    "code_at_work",
     "current",
+    "end_standing_approvals",
+    "forbid_inside",
     "forecast",
     "gather",
     "get",
     "get_many",
+    "granted_to",
+    "is_kernel_bound",
     "notebook_names",
     "pending_output",
     "read_ahead",

@@ -78,8 +78,8 @@ class HasProgress(Protocol):
         """End the run and all that it has started."""
         ...
 
-    def decide(self, step: int, tool_call_id: str, decision: Decision) -> bool:
-        """Decide on a call that waits for a person; False if it waits no longer."""
+    def decide_from_record(self, step: int, tool_call_id: str, decision: Decision) -> bool:
+        """Decide on a call that waits for a person as the record says; False if it waits no longer, or must not."""
         ...
 
     def receive(self, message: SendMessage, *, is_stored: bool = False) -> bool:

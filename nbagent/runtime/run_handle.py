@@ -24,6 +24,7 @@ from nbagent.runtime.ports import Runnable
 from nbagent.runtime.recovery.load import schema_of
 from nbagent.runtime.run_errors import OTHERS_WAIT, approval_hint, raise_unless_completed, what_to_do
 from nbagent.runtime.run_view import RunView
+from nbagent.runtime.scheduling.code_at_work import forbid_inside
 from nbagent.runtime.scores import Score, score_run
 from nbagent.runtime.steering.send import send_message
 from nbagent.runtime.timeouts import COMMIT_WAIT_S, POLL_S, STOP_WAIT_S, WAKE_S
@@ -77,13 +78,18 @@ class Run(DoneCallbacks, RunView):
         """Wait for the end; whoever waits for as long as it takes is told that it takes a person."""
         while True:
             try:
-                self._runtime.main.wait(future, WAKE_S if timeout is None else timeout)
+                wait_s = WAKE_S if timeout is None else timeout
+                self._runtime.main.wait(future, wait_s, awaited=self._awaited)
             except concurrent.futures.TimeoutError:
                 if timeout is not None:
                     raise
                 self.report_pause()
             else:
                 return
+
+    def _awaited(self) -> frozenset[str]:
+        """Return this run's id, and its session's: a run before it in that may be waited for with it."""
+        return frozenset((self.run_id, self.session_id))
 
     def report_pause(self) -> None:
         """Say in one line, once, that the run waits for a person; called by waits, on the waiting thread."""
@@ -194,7 +200,7 @@ class Run(DoneCallbacks, RunView):
         """
         future = asyncio.wrap_future(self._over())
         try:
-            with self._runtime.main.serving():
+            with self._runtime.main.serving(self._awaited):
                 while not future.done():
                     await asyncio.wait({future}, timeout=WAKE_S)  # cancels nothing if it is cancelled
                     if not future.done():
@@ -239,6 +245,7 @@ class Run(DoneCallbacks, RunView):
             cancel=self.cancel,
             forbid_blocking=self._runtime.thread.forbid_blocking,
             main=self._runtime.main,
+            awaited=self._awaited,
         )
 
     def _listen(self, box: EventBuffer) -> bool:
@@ -289,12 +296,14 @@ class Run(DoneCallbacks, RunView):
         *,
         arguments: Mapping[str, Any] | None = None,
         agent: Runnable | None = None,
+        always: bool = False,
     ) -> tuple[PendingApproval, ...]:
         """Let a tool call that waits for a person run, or all that wait; return those that this approved.
 
         `arguments` take the place of all of the model's, for one call. From any kernel: a run that another
         kernel works on hears it within a second; a paused run whose kernel is gone is adopted and goes on
-        here, with `agent` for the tools and model that the notebook does not define. Raises
+        here, with `agent` for the tools and model that the notebook does not define. `always` approves what else
+        agents of this name will run by `run_python` (see `nb.notebook`) in this kernel. Raises
         ConfigurationError (nothing waits, a tool is missing or has changed), UnknownNameError and StoreError.
 
         >>> @tool(requires_approval=True)
@@ -309,7 +318,7 @@ class Run(DoneCallbacks, RunView):
         >>> run.result(timeout=30).tool_calls[0].result
         'paid 30 dollars'
         """
-        decision = Decision(approved=True, arguments=arguments)
+        decision = Decision(approved=True, arguments=arguments, always=always)
         return self.decide(decision, tool_call_id=tool_call_id, agent=agent)
 
     def deny(
@@ -331,6 +340,8 @@ class Run(DoneCallbacks, RunView):
         agent: Runnable | None = None,
     ) -> tuple[PendingApproval, ...]:
         """Say a `Decision`; what `approve` and `deny` do. `step` is that of the call that was looked at."""
+        if decision.approved:
+            forbid_inside("approving")
         return self._runtime.decide(
             self.run_id, self._live, decision, tool_call_id=tool_call_id, step=step, agent=agent
         )

@@ -23,6 +23,8 @@ class ToolOptions:
     `retries` counts further tries after an exception; `idempotent` says that a call may be repeated when
     nobody knows how it ended; `main_thread` runs it on the kernel's main thread; `requires_approval` pauses
     the run until a person agrees: to each call, or to those for which a function of the arguments says so.
+    A `kernel_bound` tool works on the variables of the kernel that launched its run: nothing that stands in the
+    record may start it, and no other kernel takes its run up with it.
     """
 
     timeout_s: float | None = None
@@ -30,6 +32,7 @@ class ToolOptions:
     idempotent: bool = False
     main_thread: bool = False
     requires_approval: bool | Callable[..., object] = False
+    kernel_bound: bool = False
 
 
 class ArgumentsValidator(Protocol):

@@ -135,7 +135,7 @@ def test_a_click_approves_while_a_cell_is_busy(shell: RealKernel, provider: Scri
     run_id = row()["run_id"]
     (asked,) = row()["approvals"]
     own = {"run_id": run_id, "by": ""}  # a member's call on its team's card says whose it is
-    assert asked == {"step": 1, "tool_call_id": "call_1", "call": "pay(amount=5)", **own}
+    assert asked == {"step": 1, "tool_call_id": "call_1", "call": "pay(amount=5)", "always": False, **own}
     cell = shell.execute_async("print('busy', flush=True)\ntime.sleep(20)")
     shell.wait_for(lambda: "busy" in cell.result.stdout, "the cell starts")
     click = {"command": "approve", "run_id": run_id, "command_id": "c1"}

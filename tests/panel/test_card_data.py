@@ -271,7 +271,14 @@ def test_a_members_waiting_call_stands_on_its_teams_card():
     member.apply(ApprovalRequested(call=call))
     assert record.whole_version > before
     row = seen_after(record, RunStarted(started_at=T0))
-    wanted = {"run_id": "m1", "by": "payer", "step": 1, "tool_call_id": "c1", "call": "pay(amount=5)"}
+    wanted = {
+        "run_id": "m1",
+        "by": "payer",
+        "step": 1,
+        "tool_call_id": "c1",
+        "call": "pay(amount=5)",
+        "always": False,
+    }
     assert row["approvals"] == [wanted]
     assert row["waiting"] == "payer waits for your approval"
     assert "payer waits for approval: " in html_of(row, "")

@@ -5,8 +5,8 @@ import { addCopy, copyButton, reachable } from "../dom";
 import { duration } from "../format";
 import { bell } from "../notify";
 import { hasFailed, type Approval, type CardRow, type Member } from "../protocol";
-import { approvals } from "./approvals";
-import type { CardData } from "./model";
+import { approvals, standing } from "./approvals";
+import type { CardData, Decision } from "./model";
 import { sending } from "./sending";
 import { structured, type Form } from "./structured";
 
@@ -23,7 +23,8 @@ export interface CardActions {
   cancel(): void;
   retry(): void;
   send(text: string): void;
-  decide(call: Approval, command: "approve" | "deny"): void;
+  decide(call: Approval, command: Decision): void;
+  endAlways(): void;
 }
 
 export interface CardView {
@@ -97,7 +98,7 @@ function cardTemplate(
     <div class="nbagent-body">
       ${members(row.members)}
       <p class="nbagent-waiting" ?hidden=${!row.waiting}>${row.waiting}</p>
-      ${approvals(row.approvals, state.decided, on.decide)} ${structured(row, form, choose)}
+      ${approvals(row.approvals, state.decided, on.decide)} ${standing(row.always, on.endAlways)} ${structured(row, form, choose)}
       <div
         class="nbagent-prose"
         role="region"

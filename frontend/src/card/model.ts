@@ -9,6 +9,8 @@ import { Replica } from "../replica";
 import { cardView, type CardView } from "./card";
 import type { Sending } from "./sending";
 
+export type Decision = "always" | "approve" | "deny";
+
 export interface CardData {
   row: CardRow;
   text: string;
@@ -17,7 +19,7 @@ export interface CardData {
   wasFinal: boolean;
   retry: "ready" | "heard" | "gone" | "never"; // the last: an opened run's bar has the button
   sending: Sending;
-  decided: Map<string, "approve" | "deny" | "gone">;
+  decided: Map<string, Decision | "gone">;
 }
 
 /** Names one call that waits: what was decided on it is kept by this. */
@@ -25,7 +27,7 @@ export const keyOf = (call: Approval): string => `${call.run_id} ${call.step} ${
 
 const UNKNOWN: CardRow = {
   run_id: "", title: "", agent: "", model: "", banner: "", status: "pending", reason: "", final: false, began_ms: null,
-  waiting: "", approvals: [], calls: [], called: "", members: [], sent: [], takes_messages: false, retry: "", notices: [], error: [], table: null,
+  waiting: "", approvals: [], always: [], calls: [], called: "", members: [], sent: [], takes_messages: false, retry: "", notices: [], error: [], table: null,
   tree: null, more: "", form: "", html: null, took: "", facts: [], code: "",
 };
 
@@ -104,7 +106,7 @@ export function cardWidget(inCell = true): CardWidget {
     changed("");
   };
 
-  const decide = async (model: Model, call: Approval, command: "approve" | "deny"): Promise<void> => {
+  const decide = async (model: Model, call: Approval, command: Decision): Promise<void> => {
     const key = keyOf(call);
     if (state.decided.has(key) || state.row.final) return;
     state.decided.set(key, command);
@@ -135,6 +137,7 @@ export function cardWidget(inCell = true): CardWidget {
         retry: () => void retry(model),
         send: (text) => void tellRun(model, text),
         decide: (call, command) => void decide(model, call, command),
+        endAlways: () => void send(model, "end_always", state.row.run_id),
       });
       const showSnapshot = hideSnapshot(model.get("key"));
       views.add(view);

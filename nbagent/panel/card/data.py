@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nbagent import runtime
 from nbagent.core import format_seconds, format_usd, one_line, utf8_safe
 from nbagent.events import PendingApproval, ToolCall, ToolRequest
 from nbagent.models import can_cost, lines_to_real
@@ -80,6 +81,9 @@ class RunSnapshot:
     cached_from: str | None = None
     sent: Sequence[str] = ()
     takes_messages: bool = False
+    always: Sequence[
+        str
+    ] = ()  # tools that its agent calls without asking: a person has said so in this kernel
 
     @classmethod
     def of_record(cls, record: RunRecord) -> RunSnapshot:
@@ -107,6 +111,7 @@ class RunSnapshot:
             cached_from=record.cached_from,
             sent=tuple(record.sent.values()),
             takes_messages=launch.kind in _STEERABLE and launch.batch_id is None and end is None,
+            always=runtime.granted_to(launch.agent_name or ""),
         )
 
     @classmethod
@@ -191,6 +196,7 @@ def card_row(snapshot: RunSnapshot) -> CardRow:
         "began_ms": _epoch_ms(begin),
         "waiting": _waiting_text(snapshot),
         "approvals": _approvals(snapshot),
+        "always": list(snapshot.always),
         "calls": []
         if final
         else [f"calling {call_text(r.name, r.arguments)}" for r in snapshot.running_tools],
@@ -298,9 +304,16 @@ def _approvals(snapshot: RunSnapshot) -> list[CardRow]:
             "step": call.step,
             "tool_call_id": call.tool_call_id,
             "call": approval_text(call),
+            "always": _allows_always(run_id, call),
         }
         for run_id, by, call in [*own, *members][:APPROVALS_LIMIT]
     ]
+
+
+def _allows_always(run_id: str, call: PendingApproval) -> bool:
+    """Say whether a call can be approved together with all that follow: a tool's of this kernel."""
+    live = runtime.current().live(run_id)
+    return live is not None and runtime.is_kernel_bound(live.agent, call.name)
 
 
 def _waiting_text(snapshot: RunSnapshot) -> str:

@@ -339,5 +339,25 @@ def forget(one: DisplayedRun) -> None:
         cards.remove(one)
 
 
-_DECISIONS = {"approve": Decision(approved=True), "deny": Decision(approved=False)}
-add_commands(cancel=_cancel, resend=_resend, approve=_decide, deny=_decide, send=_send)
+async def _end_always(content: Mapping[str, Any]) -> None:
+    """Ask a person again for what an agent does by tools that were approved for all calls."""
+    run = runtime.current().live(content["run_id"])
+    if run is not None:
+        runtime.end_standing_approvals(run.record.launch.agent_name)
+    await _resend_card(content["run_id"])
+
+
+_DECISIONS = {
+    "approve": Decision(approved=True),
+    "always": Decision(approved=True, always=True),
+    "deny": Decision(approved=False),
+}
+add_commands(
+    cancel=_cancel,
+    resend=_resend,
+    approve=_decide,
+    always=_decide,
+    deny=_decide,
+    end_always=_end_always,
+    send=_send,
+)

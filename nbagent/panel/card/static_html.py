@@ -100,6 +100,9 @@ def html_of(row: CardRow, text: str, *, key: str = "") -> str:
             _lines([f"{escape(_waiter(one))}: <code>{escape(one['call'])}</code>"])
             for one in row["approvals"]
         ),
+        _lines(
+            [f"runs without asking: <code>{escape(', '.join(row['always']))}</code>"] if row["always"] else []
+        ),
         *(_lines([f"note: {escape(notice)}"]) for notice in row["notices"]),
         _lines([escape(line) for line in row["error"]]),
         _members(row),

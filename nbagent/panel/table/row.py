@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from nbagent.core import last_line, load_json, one_line, truncate_end, utf8_safe
+from nbagent.core import escaped, last_line, load_json, one_line, truncate_end, utf8_safe
 from nbagent.events import PendingApproval
 from nbagent.models import can_cost
 from nbagent.run import FINISHED, RunRecord, sum_known
@@ -24,6 +24,11 @@ TableRow = tuple[Any, ...]
 
 NAME_CHARS, TEXT_CHARS = 80, 140
 APPROVAL_LIMIT = 4_000  # of one call that waits for a person
+CODE_LIMIT = (
+    250_000  # of code: ten times what run_python takes, for each character may have to be written out
+)
+_CODE_TOOL = "run_python"
+_MORE = "; run.pending_approvals has all"
 CACHED = "from cache"  # beside the status of a run that was given an answer
 _PLAIN_REASONS = frozenset({"end", "error", "cancelled", "timeout", "kernel_died"})  # the status says it
 _STATUS, _BATCH, _ATTEMPT = (COLUMNS.index(name) for name in ("status", "batch", "attempt"))
@@ -111,7 +116,11 @@ def _is_priced(of: Mapping[str, Any]) -> bool | None:
 
 def approval_text(call: PendingApproval) -> str:
     """Return a call as a person has to see it before it runs: in full, and nothing in it that hides or turns text."""
-    return truncate_end(utf8_safe(str(call)), APPROVAL_LIMIT, "; run.pending_approvals has all")
+    if call.name == _CODE_TOOL and call.code is not None:  # code is shown whole, in its own lines
+        (name,) = call.arguments
+        return truncate_end(f"{call.name}({name}):\n{escaped(call.code)}", CODE_LIMIT, _MORE)
+    limit = CODE_LIMIT if call.name == _CODE_TOOL else APPROVAL_LIMIT
+    return truncate_end(utf8_safe(str(call)), limit, _MORE)
 
 
 def _asks(calls: Iterable[PendingApproval]) -> list[Any] | None:

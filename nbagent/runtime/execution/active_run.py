@@ -48,7 +48,8 @@ from nbagent.runtime.launch.cache_lookup import CacheLookup, EarlierAnswer
 from nbagent.runtime.launch.request import ResolvedAgent
 from nbagent.runtime.limits.limiter import RunGate
 from nbagent.runtime.ports import Holder, RunServices
-from nbagent.runtime.recovery.pending_approvals import PendingApprovals
+from nbagent.runtime.recovery import standing_approvals
+from nbagent.runtime.recovery.pending_approvals import PendingApprovals, decision_in_time
 from nbagent.runtime.recovery.persister import RunPersister
 from nbagent.runtime.recovery.resume_state import ResumeState
 from nbagent.runtime.scheduling.session_turn import SessionTurn, launch_result
@@ -84,6 +85,7 @@ class ActiveRun:
         self._limits = agent.spec.limits
         self._files = files
         self._resumed = resumed
+        self._told_by_record = resumed is not None  # what it does next may be what stands there
         self._callbacks = callbacks
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -249,8 +251,11 @@ class ActiveRun:
         if not self.node.is_over and self.persister.progress_due():
             self.persister.progress()
 
-    def decide(self, step: int, tool_call_id: str, decision: Decision) -> bool:
-        """Decide on a call that waits for a person; False if it waits no longer."""
+    def decide_from_record(self, step: int, tool_call_id: str, decision: Decision) -> bool:
+        """Decide on a call as the record says, which may not start a tool of this kernel; False if it waits no longer."""
+        if why := standing_approvals.refusal(self.agent, self.record.waiting.get(tool_call_id), decision):
+            self.notice(why)
+            return False
         return self._approvals.decide(step, tool_call_id, decision)
 
     async def decide_all(self, calls: Iterable[PendingApproval], decision: Decision) -> list[PendingApproval]:
@@ -261,6 +266,7 @@ class ActiveRun:
         """Take a person's message for the next model call; False if the run is ending."""
         if self._is_stopping() or self.record.end is not None:
             return False
+        self._told_by_record = self._told_by_record or is_stored
         self._inbox.put(message, is_stored=is_stored)
         return True
 
@@ -312,14 +318,9 @@ class ActiveRun:
         await services.executor.execute(work, self.agent, context, members)
 
     async def _approve(self, call: PendingApproval) -> Decision:
-        """Return what a person decides; where nobody has in time, what the agent says is done."""
-        how, given_s = self.agent.spec.on_approval, self._limits.approval_timeout_s
-        decided = await self._approvals.ask_within(call, how, given_s)
-        if isinstance(decided, Decision):
-            return decided
-        self.stop(*decided)
-        stopped: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
-        return await stopped  # it is cancelled there
+        """Return what a person decides, or what is done where nobody has in the time that the agent gives."""
+        ask = partial(decision_in_time, self._approvals, call, self.agent.spec, self.stop)
+        return await standing_approvals.decided(self.agent, call.name, ask, stands=not self._told_by_record)
 
     def _initial_state(self, before: SessionHistory) -> tuple[LoopState, Mapping[tuple[int, str], str]]:
         """Return the history and the prompt, or where an earlier attempt stood and what it had started."""

@@ -16,7 +16,7 @@ from typing import Self
 
 from nbagent.events import Event, RunFinished, TextAdded
 from nbagent.run import RunOutput, catch_up_events_of_stored
-from nbagent.runtime.scheduling.main_thread import MainThread
+from nbagent.runtime.scheduling.main_thread import Awaited, MainThread
 from nbagent.runtime.timeouts import WAKE_S
 
 
@@ -79,6 +79,7 @@ class EventSource:
     cancel: Callable[[], object]
     forbid_blocking: Callable[[str], None]
     main: MainThread
+    awaited: Awaited
 
 
 class RunEvents:
@@ -107,7 +108,7 @@ class _Blocking:
 
     def __init__(self, source: EventSource) -> None:
         source.forbid_blocking("for event in run.events()")
-        self._main = source.main
+        self._main, self._awaited = source.main, source.awaited
         self._wake = threading.Event()
         self._box = EventBuffer(self._wake.set)
         self._taken: deque[Event] = deque()
@@ -122,7 +123,7 @@ class _Blocking:
         if self._over:
             raise StopIteration
         if not self._taken:
-            self._main.block(self._wake, self._box.__bool__)
+            self._main.block(self._wake, self._box.__bool__, awaited=self._awaited)
             self._taken.extend(self._box.take())
         event = self._taken.popleft()
         self._over = type(event) is RunFinished
@@ -164,7 +165,7 @@ class _Awaiting:
             if not self._source.listen(self._box):
                 self._taken.extend(catch_up_events_of_stored(await self._source.finished()))
                 return
-        with self._source.main.serving(), suppress(TimeoutError):
+        with self._source.main.serving(self._source.awaited), suppress(TimeoutError):
             async with asyncio.timeout(WAKE_S):
                 await self._wake.wait()
         self._wake.clear()

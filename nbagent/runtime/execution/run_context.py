@@ -30,6 +30,11 @@ def parent_run_id() -> str | None:
     return ancestors[-1] if ancestors else None
 
 
+def ancestor_ids() -> tuple[str, ...]:
+    """Return the runs that the calling code belongs to, the outermost first."""
+    return _ancestors.get()
+
+
 def as_child(request: LaunchRequest) -> LaunchRequest:
     """Return the launch as that of a child where it is one. Raises ConfigurationError if nested too deep."""
     parent = request.parent_run_id or parent_run_id()

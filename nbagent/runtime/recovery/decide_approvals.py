@@ -17,6 +17,7 @@ from nbagent.loop import Decision
 from nbagent.run import RunStatus
 from nbagent.runtime.ports import LiveRun
 from nbagent.runtime.recovery.abandoned import write_decision
+from nbagent.runtime.recovery.standing_approvals import is_kernel_bound
 from nbagent.runtime.scheduling.background_loop import BackgroundThread
 from nbagent.runtime.timeouts import DECISION_WAIT_S
 from nbagent.store import DecisionRequest, RunStore, StoredRun, load_stopped
@@ -40,6 +41,8 @@ def decide_live(
     """
     calls = chosen(live.run_id, live.record.status, live.record.pending_approvals, tool_call_id, step)
     _check_arguments(live.agent.spec.tools, calls, decision.arguments)
+    if decision.always:
+        _check_always(live, calls)
     heard = thread.submit(live.decide_all(calls, decision))
     return calls if thread.is_current() else tuple(heard.result(DECISION_WAIT_S))
 
@@ -61,12 +64,43 @@ def decide_stored(
     if stopped is None:
         raise UnknownNameError(f"no run {run_id!r} in {store.name!r}", show_runs())
     calls = chosen(run_id, stopped.output.status, stopped.output.pending_approvals, tool_call_id, step)
+    if decision.approved:
+        check_not_kernel_bound(stopped, [call.name for call in calls])
     if stopped.is_left:
         adopt(stopped, {call.tool_call_id: (call, decision) for call in calls})
         return calls
     for call in calls:
         write_decision(store, _request(run_id, call, decision))
     return calls
+
+
+def check_not_kernel_bound(stopped: StoredRun, names: Sequence[str] | None = None) -> None:
+    """Refuse what only the kernel that launched a run may do: call its tools of these names, or any that are bound to it.
+
+    Raises ConfigurationError.
+    """
+    bound = kernel_bound_names(stopped.spec)
+    bound = bound if names is None else [name for name in bound if name in names]
+    if bound:
+        raise ConfigurationError(
+            f"{', '.join(bound)} of run {stopped.output.run_id!r} can be used in the kernel that launched it alone",
+            "approve it there (run.deny() and run.cancel() work from here too); run.retry() starts its work anew here",
+        )
+
+
+def kernel_bound_names(spec: Mapping[str, Any]) -> list[str]:
+    """Return the names of the tools, in a spec as it is recorded, that are bound to a kernel; members' included."""
+    own = [tool["name"] for tool in spec.get("tools", ()) if tool.get("kernel_bound")]
+    return own + [name for member in spec.get("members", ()) for name in kernel_bound_names(member)]
+
+
+def _check_always(live: LiveRun, calls: Sequence[PendingApproval]) -> None:
+    others = [call.name for call in calls if not is_kernel_bound(live.agent, call.name)]
+    if others:
+        raise ConfigurationError(
+            f"{', '.join(others)} can be approved one call at a time only",
+            "always=True is for run_python of nb.notebook(run=True)",
+        )
 
 
 def chosen(

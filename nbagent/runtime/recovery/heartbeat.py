@@ -68,6 +68,6 @@ async def _obey(lives: Iterable[HasProgress], batches: Batches) -> None:
                 batches[key][1]()
         for one in store.decisions_requested(named):
             decision = Decision(approved=one.approved, reason=one.reason, arguments=one.arguments)
-            named[one.run_id].decide(one.step, one.tool_call_id, decision)
+            named[one.run_id].decide_from_record(one.step, one.tool_call_id, decision)
         for message in store.messages_sent(named):
             named[message.run_id].receive(message, is_stored=True)

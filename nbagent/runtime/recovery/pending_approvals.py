@@ -7,13 +7,14 @@ which is what a person decides on; `decide_approvals.py` brings their decisions 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision
 from nbagent.run import StopReason
 from nbagent.runtime.timeouts import HEARD_WAIT_S
+from nbagent.spec import AgentSpec
 
 
 def _future() -> asyncio.Future[Decision]:
@@ -30,6 +31,21 @@ def unapproved(call: PendingApproval, how: str, given_s: float | None) -> tuple[
     what = f"{call!s:.200} needs a person's approval, and {waited}"
     todo = 'approve it with run.approve() in a notebook, or launch it with on_approval="wait" or "deny"'
     return ("timeout" if how == "wait" else "error"), f"{what}\n{todo}"
+
+
+async def decision_in_time(
+    approvals: PendingApprovals,
+    call: PendingApproval,
+    spec: AgentSpec,
+    stop: Callable[[StopReason, str], None],
+) -> Decision:
+    """Return what a person decides, or what is done where nobody has in the time that the agent gives."""
+    decided = await approvals.ask_within(call, spec.on_approval, spec.limits.approval_timeout_s)
+    if isinstance(decided, Decision):
+        return decided
+    stop(*decided)
+    stopped: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+    return await stopped  # it is cancelled there
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -36,6 +36,7 @@ from nbagent.runtime.recovery.dependencies import (
 )
 from nbagent.runtime.recovery.fork import copy_history, fork_state
 from nbagent.runtime.recovery.resume_state import ResumeState, next_launch, record_of, resume_state
+from nbagent.runtime.recovery.standing_approvals import kernel_bound_tools
 from nbagent.runtime.registry import RunRegistry
 from nbagent.runtime.scheduling.background_loop import BackgroundThread
 from nbagent.runtime.timeouts import CLAIM_WAIT_S
@@ -94,6 +95,7 @@ class Resumer:
         _check_resumable(stopped.output)
         _check_guest(stopped)
         found = self._resolve(stopped, agent, output_schema, as_it_was=True)
+        self._check_kernel(stopped, found)
         settings = found.spec.settings
         if limits is not None and limits.max_output_tokens is not None:
             settings = replace(settings, max_output_tokens=limits.max_output_tokens)
@@ -111,6 +113,9 @@ class Resumer:
         _check_texts(stopped.output)
         _check_guest(stopped)
         found = self._resolve(stopped, agent, None, as_it_was=True)
+        self._check_kernel(
+            stopped, found, here=False
+        )  # what a paused run of this kernel's asks is in its memory
         state = replace(self._state(stopped, found, from_partial=False), decided=decided)
         return self._begin(stopped, found, state, ends=abandoned_end(stopped))
 
@@ -225,6 +230,16 @@ class Resumer:
         if agent is not None:
             return resolve_given(stopped.spec, agent, sources, names, schema)
         return find_dependencies(stopped.spec, sources, names, as_it_was=as_it_was, schema=schema)
+
+    def _check_kernel(self, stopped: StoredRun, agent: ResolvedAgent, *, here: bool = True) -> None:
+        """Refuse to go on with tools that are bound to a kernel but `here`, where it launched the run. Raises ConfigurationError."""
+        bound = [tool.name for tool in kernel_bound_tools(agent)]
+        if bound and not (here and self.registry.past(self.store(), stopped.output.run_id) is not None):
+            raise ConfigurationError(
+                f"run {stopped.output.run_id!r} cannot go on here with {', '.join(dict.fromkeys(bound))}: "
+                "they belong to the kernel that launched it",
+                f"pass agent=Agent(...) without them, or {_ANEW}",
+            )
 
     def _state(self, stopped: StoredRun, agent: ResolvedAgent, *, from_partial: bool) -> ResumeState:
         """Return where the run stands, once its models and its servers are known to answer for it.
