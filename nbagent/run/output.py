@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from nbagent.core import printable, truncate_end
 from nbagent.events import Message, ModelCall, PendingApproval, ToolCall
@@ -68,7 +68,7 @@ class RunOutput(BaseModel):
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    metrics: RunMetrics = RunMetrics()
+    metrics: RunMetrics = Field(default_factory=RunMetrics)  # a default object is copied deeply, each time
     messages: tuple[Message, ...] = ()
     model_calls: tuple[ModelCall, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()

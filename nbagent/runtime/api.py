@@ -32,8 +32,7 @@ def get_many(keys: Sequence[str]) -> dict[str, Run]:
             name: runtime.handle(live) for name in (live.record.launch.label, live.run_id) if name in wanted
         }
     for key, output in load_runs(runtime.store, [key for key in keys if key not in here]).items():
-        here[key] = Run(output.run_id, output.session_id, runtime=runtime)
-        here[key].take_read(output)
+        here[key] = Run(output.run_id, output.session_id, runtime=runtime, read=output)
     return here
 
 

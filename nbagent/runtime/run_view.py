@@ -17,7 +17,13 @@ class RunView:
     """The state of one run as it stands now; `Run` adds waiting for it and commands."""
 
     def __init__(
-        self, run_id: str, session_id: str, *, runtime: RuntimePort, live: LiveRun | None = None
+        self,
+        run_id: str,
+        session_id: str,
+        *,
+        runtime: RuntimePort,
+        live: LiveRun | None = None,
+        read: RunOutput | None = None,
     ) -> None:
         self.run_id = run_id
         self.session_id = session_id
@@ -31,6 +37,8 @@ class RunView:
         self._reported = ""  # what waiting for it has said last
         if live is not None:
             self._hold(live)
+        if read is not None and read.is_final:
+            self.take_read(read)
 
     @property
     def _live(self) -> LiveRun | None:

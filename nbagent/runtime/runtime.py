@@ -343,7 +343,7 @@ class Runtime:
         if output is None:
             known = [name for live in lives for name in (live.record.launch.label, live.run_id) if name]
             raise UnknownNameError(f"no run {key!r}{did_you_mean(key, known)}", show_runs())
-        return Run(output.run_id, output.session_id, runtime=self)
+        return Run(output.run_id, output.session_id, runtime=self, read=output)
 
     def stored(self, run_id: str) -> RunOutput:
         """Return a run as the store has it, its answer as plain data. Raises UnknownNameError."""
