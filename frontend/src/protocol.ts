@@ -244,6 +244,13 @@ export interface MessageRow {
   files: string[];
 }
 
+export interface Score {
+  score: string;
+  value: string;
+  comment: string;
+  author: string;
+}
+
 export interface Details {
   answer: string;
   setup: Setup;
@@ -253,6 +260,7 @@ export interface Details {
   prompt: string;
   traceback: string;
   about: [string, string][];
+  scores: Score[];
   code: string;
 }
 
@@ -313,6 +321,7 @@ export type Command =
   | "cancel_batch"
   | "deny"
   | "end_always"
+  | "fork"
   | "hosted"
   | "open"
   | "resend"
@@ -320,4 +329,5 @@ export type Command =
   | "resume"
   | "retry"
   | "retry_batch"
+  | "score"
   | "send";

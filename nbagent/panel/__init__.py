@@ -13,6 +13,7 @@ table/dock.py   the table beside the notebook (JupyterLab)
 table/row_commands.py  cancel, retry, resume from the table table/static_html.py the table without script, and as text
 details/data.py what an opened run shows beside its card    details/view.py     runs opened in the table
 details/run_trace.py  calls, pauses, members on one clock  details/setup.py  its system prompt, tools, settings
+details/experiments.py  thumbs and notes, a fork from a step
 
 Called by the magics on the main thread. Widgets are imported with the first card or table that is displayed.
 """

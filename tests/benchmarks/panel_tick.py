@@ -2,7 +2,8 @@
 
 `python tests/benchmarks/panel_tick.py` prints, for 10,000 runs of this kernel that all go on and for 10,000 ended
 ones beside ten that go on: CPU of the tick with its message packed as the kernel's session packs it, bytes sent,
-and the same for a tick in which nothing changed; then what the whole state and a first read of the file cost.
+and the same for a tick in which nothing changed; the same for the card of a batch of 100,000 rows; then what the
+whole states and a first read of the file cost.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from jupyter_client.session import Session
@@ -23,7 +25,7 @@ from nbagent.run import RunLaunch, RunRecord
 from nbagent.store import Store, newest_runs
 from tests.panel.filled_store import fill
 
-RUNS, CHANGED, TICKS = 10_000, 10, 200
+RUNS, CHANGED, TICKS, ROWS = 10_000, 10, 200, 100_000
 WORDS = "Copper rose by two per cent on supply worries in Chile, then gave half of it back. "
 _session = Session(key=b"benchmark")
 
@@ -74,6 +76,47 @@ def report(name: str, cpu: Sequence[float], sent: Sequence[int]) -> None:
     )
 
 
+def batch_of_100_000() -> None:
+    """A batch's card near its end: ten rows end in each tick."""
+    board, cpu, sent = TableModel("b"), [], []
+    for first, count in [(n, 1000) for n in range(0, ROWS - 2000, 1000)] + [
+        (n, CHANGED) for n in range(ROWS - 2000, ROWS, CHANGED)
+    ]:
+        for record in records(count, ended=True, first=first):
+            object.__setattr__(record.launch, "batch_id", "b")
+            board.watch(record)
+        ended = [(n, n, outcome(n)) for n in range(first, first + count)]
+        stands = {
+            "total": ROWS,
+            "done": first + count,
+            "failed": 0,
+            "not_asked": 0,
+            "rate": 100.0,
+            "finished": False,
+        }
+        stands |= {"tokens": first, "cost": None}
+        began = time.thread_time()
+        message = board.tick(first * 0.1, ended=(first + count, ended), batches={"b": stands})
+        size = packed({**(message or {}), "now_ms": 0})
+        if count == CHANGED:
+            cpu.append(time.thread_time() - began)
+            sent.append(size)
+    report("a batch of 100,000 rows, 10 ended", cpu, sent)
+    began = time.thread_time()
+    size = packed({"state": board.state()})
+    print(f"its whole state: {(time.thread_time() - began) * 1000:.0f} ms, {size / 1e6:.1f} MB")
+
+
+def outcome(number: int) -> SimpleNamespace:
+    """An ended row, as a batch tells it; one in fifty has failed."""
+    failed = number % 50 == 0
+    answer = None if failed else {"sentiment": ("good", "bad", "mixed")[number % 3], "stars": number % 5}
+    return SimpleNamespace(
+        has_failed=failed, answer=answer, status="error" if failed else "completed", run_id=f"r{number}",
+        error="the wire is cut" if failed else None, reused=False,
+    )  # fmt: skip
+
+
 def main() -> None:
     """Measure."""
     for name, going, gone in (
@@ -91,6 +134,7 @@ def main() -> None:
 
         report(f"{name}, 10 changed", *ticks(board, stream))
         report(f"{name}, none changed", *ticks(board, lambda _: None))
+    batch_of_100_000()
     began = time.thread_time()
     state = board.state()
     size = packed({"state": state})

@@ -256,7 +256,7 @@ def test_the_card_can_be_reached_and_read_without_a_mouse(lab):
     assert shown.locator(".nbagent-chip").evaluate(moves) == "nbagent-breathe"
     notebook.page.emulate_media(reduced_motion="reduce")
     assert shown.locator(".nbagent-chip").evaluate(moves) == "none"
-    answer = shown.get_by_role("region", name="answer")
+    answer = shown.get_by_role("group", name="answer")
     assert answer.get_attribute("aria-live") is None
     overflows = "el => el.tabIndex === 0 && el.scrollHeight > el.clientHeight + 100"
     notebook.page.wait_for_function(

@@ -294,6 +294,38 @@ def test_two_runs_are_read_beside_each_other(lab):
     assert notebook.errors == []
 
 
+def test_an_opened_run_is_judged_and_forked(lab):
+    """Thumbs with a note are a score of the run; a fork begins at a step with the prompt as it was edited."""
+    ask = (
+        own_store("judged")
+        + 'nb.Agent(model="demo:assistant").run("What is the capital of Peru?", label="peru");'
+    )
+    scores = "nb.metrics.scores()[['score', 'value', 'comment']].values.tolist()"
+    notebook = lab.open([ask, "%agent", scores], height=1200)
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    panel = notebook.output(1)
+    panel.locator(".nbagent-line", has_text="Lima").locator(".nbagent-c-says").click()
+    opened = panel.get_by_role("article", name="opened run")
+    opened.get_by_label("Note on this run").fill("short <b>& right</b>", timeout=60_000)
+    opened.get_by_role("button", name="Good answer").click()
+    opened.locator(".nbagent-thumb[aria-pressed=true]").wait_for(timeout=60_000)
+    assert opened.locator(".nbagent-score").inner_text() == "good short <b>& right</b>"
+    notebook.run_cell(2)
+    assert notebook.text(2) == "[['thumbs', True, 'short <b>& right</b>']]"
+    opened.get_by_role("button", name="Fork", exact=True).click()
+    prompt = opened.get_by_label("Prompt of the fork")
+    assert prompt.input_value() == "What is the capital of Peru?"
+    prompt.fill("What is the capital of Chile?")
+    opened.get_by_role("button", name="Launch the fork").click()
+    panel.locator(".nbagent-line", has_text="Santiago").wait_for(timeout=60_000)
+    opened.locator(".nbagent-step-head").first.click()
+    opened.get_by_label("Further message after step 1").fill("And of Japan?")
+    opened.get_by_role("button", name="Fork after step 1").click()
+    panel.locator(".nbagent-line", has_text="Tokyo").wait_for(timeout=60_000)
+    assert notebook.errors == []
+
+
 def test_an_opened_run_streams_and_is_cancelled_on_its_card(lab):
     """The card of a running run grows below the table, and its Cancel ends the run in both places."""
     notebook = lab.open([own_store("streams"), LONG, "%agent"], height=1200)

@@ -22,7 +22,7 @@ from typing import Any, Literal
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
-from tests.harness.lab_server import LabServer
+from tests.harness.lab_server import FrontEnd, LabServer
 from tests.harness.waiting import PATIENCE_S
 
 ARTIFACTS = Path(__file__).resolve().parents[1] / "browser" / "artifacts"
@@ -59,8 +59,14 @@ class NotebookPage:
         self.page = page
         self.path = path
         self.errors: list[str] = []  # what scripts raised in the page
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.widget_errors: list[str] = []  # those of widgets' scripts: anywidget loads them from blobs
+        page.on("pageerror", self._on_error)
         self._wait_until_ready()
+
+    def _on_error(self, error: PlaywrightError) -> None:
+        self.errors.append(str(error))
+        if "blob:" in (error.stack or ""):
+            self.widget_errors.append(str(error))
 
     def _wait_until_ready(self) -> None:
         self.page.wait_for_function(
@@ -202,14 +208,16 @@ class Lab:
         page.evaluate("path => { jupyterapp.commands.execute('docmanager:open', {path}); }", path)
         return NotebookPage(page, path)
 
-    def open_notebook(self, path: str, *, width: int = 1200, height: int = 900) -> NotebookPage:
-        """Open a notebook of the server's root folder in a fresh browser profile."""
+    def open_notebook(
+        self, path: str, *, width: int = 1200, height: int = 900, front_end: FrontEnd = "lab"
+    ) -> NotebookPage:
+        """Open a notebook of the server's root folder in a fresh browser profile, in JupyterLab or Notebook 7."""
         # without a graphics card each frame of an animation is drawn by a processor
         context = self.browser.new_context(
             viewport={"width": width, "height": height}, reduced_motion="reduce"
         )
         page = context.new_page()
-        page.goto(self.server.url(path))
+        page.goto(self.server.url(path, front_end), timeout=120_000)
         self._first = self._first or page
         return NotebookPage(page, path)
 

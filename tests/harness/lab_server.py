@@ -1,6 +1,6 @@
 """A JupyterLab server as a process of its own: `LabServer`, which `lab.py` joins with a browser.
 
-JupyterLab runs with its application object exposed, so that a notebook is driven by Lab's own commands and not
+JupyterLab, and Notebook 7 beside it, run with their application object exposed, so that a notebook is driven by Lab's own commands and not
 by guesses about its HTML.
 """
 
@@ -15,13 +15,14 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import nbformat
 
 from tests.harness.environment import isolated_environment
 
 START_TIMEOUT_S = 60.0
+FrontEnd = Literal["lab", "notebook"]  # JupyterLab, Notebook 7
 # "none" keeps every cell in the page, also those scrolled out of view
 _USER_SETTINGS: Mapping[str, Mapping[str, object]] = {
     "notebook-extension/tracker": {"windowingMode": "none", "autoStartDefaultKernel": True},
@@ -56,6 +57,7 @@ class LabServer:
             "--no-browser",
             "--allow-root",
             "--expose-app-in-browser",
+            "--JupyterNotebookApp.expose_app_in_browser=True",
             "--ServerApp.ip=127.0.0.1",
             "--ServerApp.port=0",
             f"--IdentityProvider.token={self.token}",
@@ -123,9 +125,10 @@ class LabServer:
         nbformat.write(notebook, self.root / name)
         return name
 
-    def url(self, path: str) -> str:
+    def url(self, path: str, front_end: FrontEnd = "lab") -> str:
         """Return the address that opens a file of the root folder, with nothing of an earlier workspace."""
-        return f"http://127.0.0.1:{self.port}/lab/tree/{path}?reset&token={self.token}"
+        place = "lab/tree" if front_end == "lab" else "notebooks"
+        return f"http://127.0.0.1:{self.port}/{place}/{path}?reset&token={self.token}"
 
 
 def _write_settings(folder: Path) -> None:

@@ -115,6 +115,27 @@ def test_a_command_is_performed_once_and_nonsense_is_refused(kernel):
     assert kernel.run("str(run.status), glue.in_kernel()").text == "('RunStatus.cancelled', True)"
 
 
+def test_ten_cards_that_stream_send_few_messages_together(kernel):
+    """All cards of a kernel share an allowance of messages while their texts grow, and each has its turn."""
+    ask = 'Agent(model="demo:assistant").start("write 5,000 words about rivers", label=f"r{n}")'
+    kernel.run(
+        LOAD
+        + f"from nbagent.panel import show_card\nruns = [{ask} for n in range(10)]\nfor run in runs: show_card(run)"
+    )
+
+    def growths() -> list[list[float]]:
+        cards = [comm for comm in kernel.comms().values() if comm.state.get("shows") == "card"]
+        return [[m["now_ms"] for m in one.received if m.get("append") and "row" not in m] for one in cards]
+
+    kernel.wait_for(
+        lambda: len(growths()) == 10 and all(len(one) >= 4 for one in growths()), "each card's text grows"
+    )
+    kernel.run("for run in runs: run.cancel()")
+    moments = sorted(moment for one in growths() for moment in one)
+    busiest = max(sum(begin <= moment < begin + 1000 for moment in moments) for begin in moments)
+    assert busiest <= 30
+
+
 def test_nothing_is_sent_once_nothing_runs(kernel):
     """A second after its end a run is told once more, then the flusher has stopped."""
     kernel.run(LOAD + SHORT)

@@ -60,7 +60,7 @@ def test_the_page_knows_every_status():
 
 def test_each_command_of_the_page_is_performed_by_the_kernel():
     """The commands that the page can send are those that are taken."""
-    for module in ("card.display", "table.row_commands", "details.view"):
+    for module in ("card.display", "table.row_commands", "details.view", "details.experiments"):
         import_module(f"nbagent.panel.{module}")
     assert union_of("Command") == set(commands._commands)
 

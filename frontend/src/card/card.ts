@@ -38,7 +38,7 @@ export function cardView(el: HTMLElement, state: CardData, on: CardActions): Car
   const text = document.createTextNode("");
   const answer = document.createElement("div");
   answer.className = "nbagent-answer";
-  answer.setAttribute("role", "region");
+  answer.setAttribute("role", "group");
   answer.setAttribute("aria-label", "answer");
   answer.append(text);
   let form: Form | null = null; // what a person chose
@@ -101,7 +101,7 @@ function cardTemplate(
       ${approvals(row.approvals, state.decided, on.decide)} ${standing(row.always, on.endAlways)} ${structured(row, form, choose)}
       <div
         class="nbagent-prose"
-        role="region"
+        role="group"
         aria-label="answer"
         ?hidden=${!row.html}
         .innerHTML=${row.html ?? ""}

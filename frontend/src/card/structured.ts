@@ -21,7 +21,7 @@ export function structured(row: CardRow, chosen: Form | null, choose: (form: For
           html`<button type="button" class="nbagent-group" aria-pressed=${name === now} @click=${() => choose(name)}>${word}</button>`,
       )}
     </div>
-    <div class="nbagent-form" role="region" aria-label="structured answer">
+    <div class="nbagent-form" role="group" aria-label="structured answer">
       ${now === "tree" && row.tree ? treeList(row.tree.kids ?? [], 1) : row.table ? tableOf(row.table) : nothing}
     </div>
     <p class="nbagent-more" ?hidden=${now === "tree" || !row.more}>${row.more}</p>

@@ -3,6 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { copyButton } from "../dom";
+import { forkForm } from "./experiments";
 import { count } from "../format";
 import type { Details, MessageRow, RoleText, Setup, TraceRow } from "../protocol";
 
@@ -12,6 +13,8 @@ type Part = TemplateResult | typeof nothing;
 export interface TraceView {
   open: ReadonlySet<string>;
   toggle(key: string): void;
+  /** Go on after a step with a further message; null where it cannot be. */
+  fork: ((step: number, prompt: string) => void) | null;
   span: number;
 }
 
@@ -63,7 +66,7 @@ const firstLine = (text: string): string => text.split("\n", 1)[0] ?? "";
 const keyOf = (row: TraceRow): string => [row.kind, row.depth, row.step, row.at_ms, row.name].join(" ");
 
 /** One bar a call on one clock: who worked when, and for how long; a click shows what went in and came out. */
-function trace(rows: TraceRow[], { open, toggle, span }: TraceView): TemplateResult {
+function trace(rows: TraceRow[], { open, toggle, fork, span }: TraceView): TemplateResult {
   return html`<ol class="nbagent-steps">
     ${repeat(rows, keyOf, (row) => {
       const key = keyOf(row);
@@ -77,6 +80,9 @@ function trace(rows: TraceRow[], { open, toggle, span }: TraceView): TemplateRes
           <span class="nbagent-step-note">${failed + row.note}</span>
         </button>
         ${open.has(key) ? stepBody(row) : nothing}
+        ${fork && open.has(key) && row.kind === "model" && !row.depth && row.status === "completed"
+          ? forkForm(row.step, "", fork)
+          : nothing}
       </li>`;
     })}
   </ol>`;

@@ -2,17 +2,20 @@
 
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import { copyButton } from "../dom";
-import type { Command, Details } from "../protocol";
+import { hasEnded, type Command, type Details } from "../protocol";
 import { actionOf, cancels } from "../table/actions";
 import type { TableData } from "../table/model";
 import { treeOf } from "../table/tree";
 import { sections, type TraceView } from "./details";
+import { forkForm, judgement } from "./experiments";
 import type { OpenedRun } from "./model";
+
+const FORK = "fork"; // the bar's own form, beside the keys of steps
 
 export interface OpenedServices {
   state: TableData;
   run: OpenedRun;
-  command(name: Command, id: string): void;
+  command(name: Command, id: string, more?: object): void;
   close(): void;
   /** Show the next run that is opened beside this one. */
   compare(): void;
@@ -33,6 +36,7 @@ export interface OpenedView {
 export function openedView(home: HTMLElement, id: string, services: OpenedServices): OpenedView {
   const { run, close } = services;
   const open = new Set<string>();
+  const fork = (step: number, prompt: string): void => services.command("fork", id, { step, prompt });
   const toggle = (key: string): void => {
     if (!open.delete(key)) open.add(key);
     update();
@@ -49,7 +53,7 @@ export function openedView(home: HTMLElement, id: string, services: OpenedServic
   home.append(root);
 
   const update = (): void => {
-    render(openedTemplate(id, place, services, { open, toggle, span: services.span() }), root);
+    render(openedTemplate(id, place, services, { open, toggle, fork: run.details && !services.state.gone ? fork : null, span: services.span() }), root);
     if (run.card && !endCard) endCard = run.renderCard(place);
   };
   const unfollow = run.follow(services.redraw);
@@ -70,6 +74,7 @@ function openedTemplate(id: string, place: HTMLElement, services: OpenedServices
   const line = state.rows.get(id);
   const [node] = line ? treeOf(new Map([[id, line]]), new Map()) : [];
   const { command: name, word } = node?.line ? actionOf(node, state) : { command: null, word: "" };
+  const ended = Boolean(line && hasEnded(line.row.status) && !line.row.parent);
   const again = word && !cancels(name) && word !== "cancelling…";
   const waiting = state.gone ? "It cannot be opened: the kernel is gone." : "Opening…";
   return html`<div class="nbagent-opened-bar">
@@ -82,6 +87,9 @@ function openedTemplate(id: string, place: HTMLElement, services: OpenedServices
         @click=${() => name && command(name, id)}
       >${word}</button>
       ${copies(run.details)}
+      ${view.fork && ended
+        ? html`<button type="button" class="nbagent-button nbagent-fork-open" aria-expanded=${view.open.has(FORK)} @click=${() => view.toggle(FORK)}>Fork</button>`
+        : nothing}
       <button
         type="button"
         class="nbagent-button nbagent-compare"
@@ -92,7 +100,9 @@ function openedTemplate(id: string, place: HTMLElement, services: OpenedServices
       <button type="button" class="nbagent-button nbagent-shut" @click=${close}>Close</button>
     </div>
     <p class="nbagent-waiting" ?hidden=${run.card !== null}>${waiting}</p>
+    ${view.fork && view.open.has(FORK) ? forkForm(0, run.details?.prompt ?? "", view.fork) : nothing}
     ${place}
+    ${run.details && ended && !state.gone ? judgement(run.details.scores, (more) => command("score", id, more)) : nothing}
     <div class="nbagent-sections">${run.details ? sections(run.details, view) : nothing}</div>`;
 }
 

@@ -19,6 +19,8 @@ const HEARD: Partial<Record<Command, string>> = {
   resume: "resuming…",
   approve: "approving…",
   deny: "denying…",
+  fork: "forking…",
+  score: "scoring…",
 };
 
 /** What a command acts on: a run's id, or a batch's. */

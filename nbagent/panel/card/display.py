@@ -36,6 +36,9 @@ STORED_POLL_S = 1.0
 SNAPSHOT_EVERY_S = 10.0
 BUSY_SHARE = 20  # a tick that took t is followed by a pause of 20 t: at most 5 % of a core ...
 LONGEST_PAUSE_S = 2.0  # ... but one slow tick, as on a busy machine, lets nobody wait for long
+MESSAGES_PER_S = (
+    25.0  # of all cards together while their texts grow; ten of them grow 2.5 times a second then
+)
 REMEMBERED = 500  # displayed runs
 _log = logging.getLogger("nbagent")
 
@@ -94,6 +97,19 @@ class DisplayedRun:
     def ended(self) -> bool:
         """True once the run has ended, as far as is known without reading a file."""
         return self.final if self._record is None else self._record.end is not None
+
+    @property
+    def told(self) -> int:
+        """The number of the last message to the front ends."""
+        return int(self.widget.channel.state["seq"]) if self.widget is not None else 0
+
+    @property
+    def urgent(self) -> bool:
+        """True where there is more to tell than a text that grows: another status, a call that waits for a person."""
+        record, row = self._record, self._current[1]
+        if record is None:
+            return False
+        return record.status.value != row["status"] or len(record.pending_approvals) > len(row["approvals"])
 
     def display(self) -> None:
         """Put widget and snapshot under the current cell."""
@@ -181,14 +197,27 @@ class CardUpdater:
             self._task = asyncio.get_running_loop().create_task(self._serve(pause_s), name="nbagent-cards")
 
     async def _serve(self, pause_s: float) -> None:
-        took_s = 0.0
+        took_s = allowed = 0.0
         while self._displayed:
-            await asyncio.sleep(pause_after(took_s, pause_s))
+            pause = pause_after(took_s, pause_s)
+            await asyncio.sleep(pause)
             began = time.perf_counter()
-            for displayed in tuple(self._displayed):
-                if not await _flush_one(displayed):
-                    self._displayed.remove(displayed)
+            allowed = await self._flush(min(allowed, 0.99) + MESSAGES_PER_S * pause)
             took_s = time.perf_counter() - began
+
+    async def _flush(self, allowed: float) -> float:
+        """Flush the cards, so many that tell something; return what is left. Who told last is the last to be asked next."""
+        for displayed in tuple(self._displayed):
+            if allowed < 1 and not displayed.urgent:
+                continue
+            before = displayed.told
+            goes_on = await _flush_one(displayed)
+            allowed -= displayed.told != before
+            if not goes_on or displayed.told != before:
+                self._displayed.remove(displayed)
+            if goes_on and displayed.told != before:
+                self._displayed.append(displayed)
+        return allowed
 
 
 def pause_after(took_s: float, least_s: float) -> float:

@@ -7,6 +7,7 @@ shows every text as text. The answer itself stands on the card.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,11 +21,14 @@ from nbagent.run import RunOutput, RunRecord
 TEXT_CHARS = 20_000  # of one message, argument or result
 SHORT_S = 0.01  # a wait that is not worth a line
 MESSAGES = 200  # the last so many
+SCORES, TEXT_SCORE = 50, 500
 Data = dict[str, Any]
 
 
-def details_of(output: RunOutput, setup: Data | None = None) -> Data:
-    """Return what is shown of the run as it stands; `setup` is what it was set up with."""
+def details_of(
+    output: RunOutput, setup: Data | None = None, scores: Sequence[Mapping[str, Any]] = ()
+) -> Data:
+    """Return what is shown of the run as it stands; `setup` is what it was set up with, `scores` what people gave it."""
     has_text = output.is_final and isinstance(output.content, str)
     return {
         "answer": _text(output.content) if has_text else "",
@@ -35,8 +39,23 @@ def details_of(output: RunOutput, setup: Data | None = None) -> Data:
         "prompt": _text(output.prompt or ""),
         "traceback": _text(output.traceback or ""),
         "about": _about(output),
+        "scores": [_score(row) for row in scores[-SCORES:]],
         "code": f"nb.get({json.dumps(output.run_id)})",
     }
+
+
+def _score(row: Mapping[str, Any]) -> Data:
+    texts = {name: one_line(row[name] or "", TEXT_SCORE) for name in ("score", "comment", "author")}
+    return {**texts, "value": one_line(_score_text(row["value"]), TEXT_SCORE)}
+
+
+def _score_text(value: str) -> str:
+    """Return a score's JSON as it is read."""
+    try:
+        plain = json.loads(value)
+    except ValueError:
+        return value
+    return {True: "yes", False: "no"}[plain] if isinstance(plain, bool) else str(plain)
 
 
 def _about(output: RunOutput) -> list[list[str]]:

@@ -24,7 +24,7 @@ from nbagent.panel.details.setup import NO_SETUP, setup_of
 from nbagent.panel.table.widget import RunTable, tables
 from nbagent.runtime import Run
 from nbagent.spec import AgentSpec
-from nbagent.store import load_stopped
+from nbagent.store import RunFilter, load_stopped, metrics_sql
 
 OPEN_MAX = 8
 
@@ -88,7 +88,8 @@ class OpenedRun(display.DisplayedRun):
             self._stage = stage
             if self._setup is None:
                 self._setup = await run_in_daemon_thread(partial(_setup, self.run.run_id))
-            details = details_of(output, dict(self._setup))
+            scores = await run_in_daemon_thread(partial(_scores, self.run.run_id))
+            details = details_of(output, dict(self._setup), scores)
             self._table.send({"run": self.run.run_id, "details": details})
 
     def write_snapshot(self) -> None:
@@ -108,6 +109,13 @@ def _setup(run_id: str) -> Mapping[str, Any]:
         stored = load_stopped(current.store, run_id)
         return NO_SETUP if stored is None else setup_of(stored.spec)
     return NO_SETUP
+
+
+def _scores(run_id: str) -> list[dict[str, Any]]:
+    """Return the scores of a run that count. Not on the loop."""
+    with contextlib.suppress(NBAgentError):
+        return runtime.current().store.read(*metrics_sql.list_scores(RunFilter(run_ids=[run_id])))
+    return []
 
 
 _opened: OrderedDict[tuple[str, str], OpenedRun] = OrderedDict()  # by run and table
@@ -137,6 +145,13 @@ async def open_run(content: Mapping[str, Any]) -> None:
         one.card.send_all(*await run_in_daemon_thread(one.refresh))
         await one.send_details(again=True)
         display.follow_on_loop(one)
+
+
+async def send_details_again(run_id: str) -> None:
+    """Send a run's details to the tables that have it open: something was written beside the run."""
+    for (opened, _), one in tuple(_opened.items()):
+        if opened == run_id:
+            await one.send_details(again=True)
 
 
 def _load(run_id: str, table: RunTable) -> OpenedRun:

@@ -24,14 +24,14 @@ _log = logging.getLogger("nbagent")
 
 async def _retry(content: Mapping[str, Any]) -> None:
     run_id = content["run_id"]
-    run = await _again("retry", run_id, lambda: runtime.current().retry(run_id))
+    run = await launch_again("retry", run_id, lambda: runtime.current().retry(run_id))
     if run is not None and content.get("card"):
         display.show_instead(run_id, run)
 
 
 async def _resume(content: Mapping[str, Any]) -> None:
     run_id = content["run_id"]
-    run = await _again("resume", run_id, lambda: runtime.current().resume(run_id))
+    run = await launch_again("resume", run_id, lambda: runtime.current().resume(run_id))
     if run is not None:
         display.revive(run)
 
@@ -39,31 +39,30 @@ async def _resume(content: Mapping[str, Any]) -> None:
 async def _decide(content: Mapping[str, Any]) -> None:
     """Decide on a call that waits, from a row as from a card."""
     problem = await display.decide(content)
-    _answer({"command": content["command"], "run_id": content["run_id"], "error": problem or None})
+    answer({"command": content["command"], "run_id": content["run_id"], "error": problem or None})
 
 
-async def _again(command: str, run_id: str, work: Callable[[], Run]) -> Run | None:
+async def launch_again(command: str, run_id: str, work: Callable[[], Run]) -> Run | None:
     """Do the work, and tell the panels how it went."""
-    answer: dict[str, Any] = {"command": command, "run_id": run_id}
+    told: dict[str, Any] = {"command": command, "run_id": run_id}
     try:
         run = await run_in_daemon_thread(work)
     except NBAgentError as error:
-        _answer({**answer, "error": [f"{command}: {error.what}", error.todo]})
+        answer({**told, "error": [f"{command}: {error.what}", error.todo]})
         await display.say_problem(run_id, [error.what, error.todo])
         return None
     except Exception as error:  # noqa: BLE001 - a click must get an answer; whatever it is, no run is hurt by it
         _log.exception("%s of run %s failed", command, run_id)
-        _answer(
-            {**answer, "error": [f"{command} failed: {error!r:.300}", "the kernel's log has the traceback"]}
-        )
+        answer({**told, "error": [f"{command} failed: {error!r:.300}", "the kernel's log has the traceback"]})
         return None
-    _answer({**answer, "new_id": run.run_id})
+    answer({**told, "new_id": run.run_id})
     return run
 
 
-def _answer(answer: dict[str, Any]) -> None:
+def answer(told: dict[str, Any]) -> None:
+    """Tell the panels what a command came to."""
     for table in tables():
-        table.widget.send({"said": answer})
+        table.widget.send({"said": told})
 
 
 async def _cancel_all(_: Mapping[str, Any]) -> None:
@@ -71,7 +70,7 @@ async def _cancel_all(_: Mapping[str, Any]) -> None:
         batch.cancel()  # else it would ask its next rows
     for table in tables():
         await cancel_runs(table.model.unfinished())
-    _answer({"command": "cancel_all", "run_id": ""})
+    answer({"command": "cancel_all", "run_id": ""})
 
 
 async def _cancel_batch(content: Mapping[str, Any]) -> None:
@@ -80,24 +79,24 @@ async def _cancel_batch(content: Mapping[str, Any]) -> None:
         batch.cancel()
     for table in tables():
         await cancel_runs(table.model.unfinished(batch_id=batch_id))
-    _answer({"command": "cancel_batch", "run_id": batch_id})
+    answer({"command": "cancel_batch", "run_id": batch_id})
 
 
 async def _retry_batch(content: Mapping[str, Any]) -> None:
     """Ask the rows of this kernel's batch once more that have no answer."""
     batch_id = content["run_id"]
-    answer: dict[str, Any] = {"command": "retry_batch", "run_id": batch_id}
+    told: dict[str, Any] = {"command": "retry_batch", "run_id": batch_id}
     batch = batches.own_batches().get(batch_id)
     if batch is None:
-        _answer(
+        answer(
             {
-                **answer,
+                **told,
                 "error": ["the batch is not this kernel's", "map the table again: answered rows are reused"],
             }
         )
         return
     batch.retry_failed()
-    _answer(answer)
+    answer(told)
 
 
 async def _resend_table(_: Mapping[str, Any]) -> None:

@@ -284,7 +284,7 @@ def table_here(batch_id: str | None = None) -> Table:
     """Return the table of the present store's runs, or of one batch; made and filled at the first call."""
     current = runtime.current()
     # their commands act on tables: they are known once there is one
-    for commands in ("table.row_commands", "details.view"):
+    for commands in ("table.row_commands", "details.view", "details.experiments"):
         import_module(f"nbagent.panel.{commands}")
     if not _tables:
         current.registry.follow(_on_launch)
