@@ -13,7 +13,6 @@ import stat
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
@@ -31,14 +30,13 @@ from nbagent.models import (
     resolve_model,
     served_models,
 )
-from nbagent.store import RunStore
+from nbagent.store import RunStore, ServerMirror, check_server
 
 _PACKAGES = (
     "nbagent-jupyter", "duckdb", "openai", "pydantic", "pandas", "jinja2", "ipython", "ipykernel", "jupyter-client",
-    "ipywidgets", "anywidget", "jupyterlab", "notebook", "mcp", "opentelemetry-sdk", "genai-prices",
+    "ipywidgets", "anywidget", "jupyterlab", "notebook", "mcp", "opentelemetry-sdk", "genai-prices", "psycopg",
 )  # fmt: skip
 ANSWER_S = 1.0  # in which a server on this machine has answered, if it is there
-SKEW_S = 1.0  # clocks that differ by less are as good as the same
 _PRIVATE = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -90,10 +88,10 @@ def _versions() -> dict[str, str]:
 
 def _record() -> dict[str, str]:
     store = runtime.current().store
+    if store.mirror is not None:
+        return _server_record(store, store.mirror)
     path = store.path
     found = {"path": store.name, "set by": settings.source_of("store"), "this process": store.owner}
-    if settings.is_server_url(settings.store_place()):
-        return {**found, **_server(store), **_content(store)}
     if not path.exists():
         return {**found, "file": "not there yet: the first run makes it" if store.untouched else "on its way"}
     found["size"] = ", ".join(
@@ -107,17 +105,18 @@ def _record() -> dict[str, str]:
     return {**found, **_content(store)}
 
 
-def _server(store: RunStore) -> dict[str, str]:
-    """Return what a server says of itself, and how far its clock is from this machine's: times of rows are of both."""
-    began = datetime.now(UTC)
+def _server_record(store: RunStore, mirror: ServerMirror) -> dict[str, str]:
+    """Return where a server's record is, what it holds, who holds it back, and what this machine keeps of it."""
+    found = {"path": store.name, "set by": settings.source_of("store"), "this process": store.owner}
     try:
-        (row,) = store.read(_SERVER, flush=False, timeout_s=3.0)
-    except NBAgentError:
-        return {}
-    skew_s = (row["at"] - began - (datetime.now(UTC) - began) / 2).total_seconds()
-    ahead = "ahead of" if skew_s > 0 else "behind"
-    clock = "as here" if abs(skew_s) < SKEW_S else f"{abs(skew_s):.1f} s {ahead} this machine's"
-    return {"server": f"PostgreSQL {row['version']}", "server's clock": clock}
+        with mirror.server() as server:
+            found |= check_server(server)
+    except NBAgentError as error:
+        return {**found, "trouble": f"{error.what}; {error.todo}"}
+    file = mirror.path
+    if file.is_file():
+        found["mirror"] = f"{format_bytes(file.stat().st_size)} in {file}"
+    return {**found, **_content(store)}
 
 
 def _content(store: RunStore) -> dict[str, str]:
@@ -130,7 +129,6 @@ def _content(store: RunStore) -> dict[str, str]:
     return {"holds": counts, "trouble": (store.trouble or "none").replace("\n", "; ")}
 
 
-_SERVER = "select current_setting('server_version') as version, timezone('utc', clock_timestamp()) as at"
 _COUNTS = """
 select (select max(version) from schema_version)::bigint as schema, (select count(*) from launches) as runs,
        (select count(*) from model_calls) as model_calls, (select count(*) from answers) as answers

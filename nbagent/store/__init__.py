@@ -154,7 +154,8 @@ from nbagent.store.duckdb.read.totals import batch_metrics, session_metrics
 from nbagent.store.duckdb.recorded_answers import recorded_output
 from nbagent.store.duckdb.write.costs import unpriced
 from nbagent.store.duckdb.write.delete import DeletableRuns, find_deletable
-from nbagent.store.ports import RunStore
+from nbagent.store.ports import RunStore, ServerMirror
+from nbagent.store.postgres.administration.server_checks import check_server
 from nbagent.store.process_id import is_alive, process_name
 from nbagent.store.session_claim import ClaimNote, SessionClaim, SessionClaims
 from nbagent.store.store import Store, open_store
@@ -194,6 +195,7 @@ __all__ = [
     "RunStore",
     "RunSummary",
     "SendMessage",
+    "ServerMirror",
     "SessionClaim",
     "SessionClaims",
     "SessionState",
@@ -211,6 +213,7 @@ __all__ = [
     "batch_labels",
     "batch_metrics",
     "carry_over",
+    "check_server",
     "content_of",
     "export_whole",
     "find_answer",
