@@ -54,6 +54,7 @@ from nbagent.core.message_limits import (
 from nbagent.core.redaction import (
     MASK,
     is_secret_name,
+    known_secrets,
     mask,
     masked_fields,
     masked_url,
@@ -128,6 +129,7 @@ __all__ = [
     "is_between_cells",
     "is_number",
     "is_secret_name",
+    "known_secrets",
     "last_line",
     "load_entry_point",
     "load_json",

@@ -63,7 +63,7 @@ def remember_named(values: Mapping[str, object]) -> None:
             remember(value, value.rpartition(" ")[2])
 
 
-def known() -> list[str]:
+def known_secrets() -> list[str]:
     """Return the secret values, the longest first: those that were given, and those of the environment."""
     named = (value.strip() for name, value in os.environ.items() if is_secret_name(name))
     long = (value for value in named if len(value) >= _SHORT and not value.startswith(_PLACES))
@@ -72,7 +72,7 @@ def known() -> list[str]:
 
 def mask(text: str, more: Iterable[str] = ()) -> str:
     """Return `text` without any secret value that is known."""
-    for value in (*known(), *more):
+    for value in (*known_secrets(), *more):
         if value in text:
             text = text.replace(value, MASK)
     return text

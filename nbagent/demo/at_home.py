@@ -32,7 +32,7 @@ def notebook_calls(request: Request, turn: Turn) -> tuple[ToolCall, ...] | None:
         return (_call(turn, _LIST, {}),)
     if name is None:
         return ()
-    if _LOOK in offered and _LOOK not in done:
+    if _LOOK in offered and _LOOK not in done and name not in _looked_at(turn):
         return (_call(turn, _LOOK, {"name": name}),)
     if _RUN in offered and _RUN not in done:
         return (_call(turn, _RUN, {"code": _code(rule, turn, name)}),)
@@ -67,14 +67,18 @@ def _asked_about(turn: Turn) -> str | None:
     """Return the variable that the prompt names of those that were listed, else the one that was looked at before."""
     listed = [name for one in turn.results if one.name == _LIST for name in _LISTED.findall(str(one.value))]
     named = [name for name in listed if re.search(rf"\b{name}\b", turn.prompt)]
-    before: list[Any] = [
+    return next(iter((*named, *listed, *reversed(_looked_at(turn)))), None)
+
+
+def _looked_at(turn: Turn) -> list[str]:
+    """Return the variables that were looked at before this turn."""
+    asked: list[Any] = [
         load_json(call.arguments)
         for message in turn.history
         for call in message.tool_calls
         if call.name == _LOOK
     ]
-    looked = [one["name"] for one in before if isinstance(one, dict) and isinstance(one.get("name"), str)]
-    return next(iter((*named, *listed, *reversed(looked))), None)
+    return [one["name"] for one in asked if isinstance(one, dict) and isinstance(one.get("name"), str)]
 
 
 def _told(result: ToolResult) -> str:

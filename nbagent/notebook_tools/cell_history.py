@@ -73,9 +73,7 @@ class CellRecord:
     def _began(self, info: Any = None) -> None:
         self._put_back()
         source = getattr(info, "raw_cell", "")
-        cell = Cell(
-            self._shell.execution_count, truncate(source, SOURCE_CHARS) if type(source) is str else ""
-        )
+        cell = Cell(self._shell.execution_count, source[:_TAKEN_CHARS] if type(source) is str else "")
         self.cells.append(cell)
         for stream in (sys.stdout, sys.stderr):
             self._listen_to_stream(stream, cell)
@@ -131,7 +129,7 @@ class CellRecord:
         write = displayhook.write_format_data
 
         def result(format_dict: Any, md_dict: Any = None) -> None:
-            cell.result = truncate(_plain_of(format_dict), OUTPUT_CHARS)
+            cell.result = _plain_of(format_dict)[:_TAKEN_CHARS]
             write(format_dict, md_dict)
 
         displayhook.write_format_data = result
@@ -144,17 +142,22 @@ class CellRecord:
         chosen = list(self.cells)[-max(1, last) :]
         for cell in chosen:
             self.secrets.look_at_code(cell.source)
-        return "\n\n".join(map(_cell_text, chosen)) or "no cell has been executed since %load_ext nbagent"
+        return (
+            "\n\n".join(_cell_text(cell, self.secrets.masked) for cell in chosen)
+            or "no cell has been executed since %load_ext nbagent"
+        )
 
 
-def _cell_text(cell: Cell) -> str:
-    output = truncate(printable("".join(cell.output)).strip("\n"), OUTPUT_CHARS)
-    if cell.chars > _TAKEN_CHARS:
-        output += f"\n[... {cell.chars - _TAKEN_CHARS:,} more characters were not kept ...]"
-    parts = [f"cell [{cell.number}]{' (at work)' if cell.running else ''}", cell.source.rstrip()]
-    parts += [f"printed:\n{output}"] if output else []
-    parts += [f"result:\n{cell.result}"] if cell.result else []
-    parts += [f"failed:\n{cell.error}"] if cell.error else []
+def _cell_text(cell: Cell, masked: Callable[[str], str]) -> str:
+    """Return a cell as text; masked before anything is cut, so that no half of a secret is left."""
+    output = masked(printable("".join(cell.output)).strip("\n"))
+    if cell.chars > _TAKEN_CHARS:  # its end was not kept
+        output = f"{output[:OUTPUT_CHARS]}\n[... of {cell.chars:,} characters]"
+    parts = [f"cell [{cell.number}]{' (at work)' if cell.running else ''}"]
+    parts.append(truncate(masked(cell.source), SOURCE_CHARS).rstrip())
+    parts += [f"printed:\n{truncate(output, OUTPUT_CHARS + 100)}"] if output else []
+    parts += [f"result:\n{truncate(masked(cell.result), OUTPUT_CHARS)}"] if cell.result else []
+    parts += [f"failed:\n{truncate(masked(cell.error), OUTPUT_CHARS)}"] if cell.error else []
     return "\n".join(parts)
 
 
@@ -167,7 +170,7 @@ def _error_text(error: BaseException) -> str:
     """Return what IPython has shown of it: type and message; a message that cannot be made is left out."""
     name = type(error).__name__
     try:
-        return truncate(f"{name}: {error}", OUTPUT_CHARS)
+        return f"{name}: {error}"[:_TAKEN_CHARS]
     except Exception:  # noqa: BLE001 - an exception's text may be user code, which has failed in the cell already
         return name
 

@@ -19,6 +19,7 @@ from nbagent.prompts import file_of
 
 MOST_CHARS = 200_000
 MOST_PICTURES = 8
+_MARGIN = 5_000
 
 
 class CodeOutput:
@@ -32,8 +33,10 @@ class CodeOutput:
     @property
     def text(self) -> str:
         """What was written, and what was shown as text, in its order."""
-        more = self._chars - MOST_CHARS
-        return "".join(self._pieces) + (f"\n[... {more:,} more characters ...]" if more > 0 else "")
+        text = "".join(self._pieces)
+        if self._chars > MOST_CHARS:  # what the end has cut in two is left out whole
+            text = f"{text[:-_MARGIN]}\n[... of {self._chars:,} characters ...]"
+        return text
 
     def write(self, text: object) -> int:
         """Take what is written."""

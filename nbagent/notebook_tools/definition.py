@@ -125,7 +125,7 @@ class Notebook:
         parts += [f"values of {', '.join(read[:10])}{', ...' if len(read) > 10 else ''}"] if read else []  # noqa: PLR2004
         parts += ["the cells"] if self.cells else []
         runs = "; run_python asks you for each call" if self.run else ""
-        return f"notebook: the model can see {', '.join(parts)}{runs}; {self!r}.preview() of nbagent shows it"
+        return f"notebook: the model can see {', '.join(parts)}{runs}; nb.{self!r}.preview() shows it"
 
     def preview(self) -> str:
         """Return what these tools would tell a model now: variables, those it can look at, cells. Nothing is sent."""

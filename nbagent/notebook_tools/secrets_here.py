@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from nbagent.core import MASK, is_secret_name, mask
+from nbagent.core import MASK, is_secret_name, known_secrets, mask
 from nbagent.notebook_tools.safe_tables import column_texts
 from nbagent.notebook_tools.safe_text import is_exactly
 
@@ -86,7 +86,7 @@ class Secrets:
         text = mask(text)
         for value in sorted(self._seen, key=len, reverse=True):
             text = _without(text, value)
-        return text
+        return _without_cut_ones(text, [*self._seen, *known_secrets()])
 
     def _keep_all(self, texts: Iterable[str]) -> None:
         for text in texts:
@@ -101,6 +101,7 @@ class Secrets:
                 del self._seen[next(iter(self._seen))]
 
 
+_CUT = re.compile(r"…|\.\.\.")
 _WORDS = frozenset({"true", "false", "none", "null", "nan", "yes", "no", "on", "off"})
 
 
@@ -113,6 +114,24 @@ def _without(text: str, value: str) -> str:
     if len(value) >= _LONG and value[:_PREFIX] in text:
         text = re.sub(re.escape(value[:_PREFIX]) + r"[^\s\"',;)\]}]*", MASK, text)
     return text
+
+
+def _without_cut_ones(text: str, values: Iterable[str]) -> str:
+    """Return a text without the beginnings of values that were cut off with the text around them: `sk-liv…`."""
+    long = [value for value in values if len(value) > _LEAST and value[:_LEAST] in text]
+    parts, done = [], 0
+    for cut in _CUT.finditer(text):
+        before = text[done : cut.start()]
+        most = max((_cut_off(before.rstrip(), value) for value in long), default=0)
+        parts += [before.rstrip()[: len(before.rstrip()) - most] + MASK if most else before, cut[0]]
+        done = cut.end()
+    return "".join((*parts, text[done:]))
+
+
+def _cut_off(before: str, value: str) -> int:
+    """Return how many characters of a value a text ends in; 0 for less than tell anything."""
+    lengths = range(min(len(value) - 1, len(before)), _LEAST - 1, -1)
+    return next((length for length in lengths if before.endswith(value[:length])), 0)
 
 
 @functools.lru_cache(_KEPT)

@@ -132,3 +132,40 @@ def _interrupted(kernel: RealKernel, provider: ScriptedProvider) -> bool:
     if len(provider.requests) < 2:
         kernel.interrupt()
     return len(provider.requests) >= 2
+
+
+def test_always_is_a_click_and_a_chip_that_ends_it(kernel: RealKernel, provider: ScriptedProvider) -> None:
+    """The card's Always approves what its agent runs from then on, is shown on its cards, and a click ends it."""
+    provider.reply(
+        *(tool_reply(("run_python", {"code": f"n = {number}"})) for number in (1, 2)), text_reply("done")
+    )
+    run_id = kernel.run("run = agent.start('Go')\nwaits(run)\nprint(run.run_id)").stdout.strip()
+    call = {"command": "always", "run_id": run_id, "step": 1, "tool_call_id": "call_0", "command_id": "1"}
+    kernel.run(
+        "from nbagent.panel.card.data import RunSnapshot, card_row\nfrom nbagent.panel import show_card\nshow_card(run)"
+    )
+    row = "print(card_row(RunSnapshot.of_record(run.record))[{!r}])"
+    asked = kernel.run(row.format("approvals")).stdout
+    assert "run_python(code='n = 1')" in asked
+    assert "'always': True" in asked
+    call["tool_call_id"] = kernel.run("print(run.pending_approvals[0].tool_call_id)").stdout.strip()
+    assert kernel.control("nbagent_request", call)["heard"] is True
+    assert kernel.run("print(run.result(timeout=60).content, n)").stdout.strip() == "done 2"
+    assert kernel.run(row.format("always")).stdout.strip() == "['run_python']"
+    ended = {"command": "end_always", "run_id": run_id, "command_id": "2"}
+    assert kernel.control("nbagent_request", ended)["heard"] is True
+    kernel.run(f"while {row[6:-1].format('always')}: time.sleep(0.01)")
+
+
+def test_a_flag_gives_a_run_the_notebook(kernel: RealKernel, provider: ScriptedProvider) -> None:
+    """`--notebook --read` says in one line what can be seen, and offers the tools beside the agent's own."""
+    provider.reply(tool_reply(("list_variables", {})), text_reply("seen"))
+    kernel.run(
+        "bare = nb.Agent(model=agent.model, name='bare')\ndf = pd.DataFrame({'a': [1]})\ndb_password = 'x' * 9"
+    )
+    said = kernel.run('%%agent_bg bare -o seen --notebook --read "df*,other"\nLook').stdout
+    assert "notebook: the model can see names and types of" in said
+    assert "(1 hidden), values of df, the cells; run_python asks you for each call" in said
+    assert kernel.run("print(seen.result(timeout=60).content)").stdout.strip() == "seen"
+    offered = [tool["function"]["name"] for tool in provider.bodies[0]["tools"]]
+    assert offered == ["list_variables", "look_at", "read_cells", "run_python"]

@@ -198,6 +198,10 @@ SECRETS = {
         ("a table with sk-live-0123456789ab... in it", "a table with [secret] in it"),
         ("bytes-token-1 nested-secret 48291734 tiny", "[secret] [secret] [secret] [secret]"),
         ("abc abcd", "[secret] abcd"),
+        (
+            "cut off: sk-liv… (300 characters), sk-live-012 ... end",
+            "cut off: [secret]… (300 characters), [secret]... end",
+        ),
         ("https://x/?k=pa55%20%27w%22ord", "https://x/?k=[secret]"),
     ],
 )
