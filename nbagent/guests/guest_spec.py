@@ -55,10 +55,9 @@ class GuestSpec(AgentSpec):
     tool_names: tuple[str, ...] = ()
 
     @property
-    def asked(self) -> Any:
-        """Return the type, or JSON Schema, that a launch, a team or a retry wants; None where it is the object's own."""
-        schema = self.output_schema
-        return None if schema is None or schema == self.own_schema else schema.type or schema.json_schema
+    def asked(self) -> OutputSchema | None:
+        """Return the schema that a launch, a team or a retry wants; None where it is the object's own."""
+        return None if self.output_schema == self.own_schema else self.output_schema
 
     def to_data(self) -> dict[str, Any]:
         """JSON data for the store: what ran, by name."""

@@ -38,6 +38,8 @@ from nbagent.prompts import render_result
 from nbagent.run import TOKEN_FIELDS
 from nbagent.spec import AgentSpec
 
+_CUT = frozenset({"length", "max_tokens", "max_output_tokens"})
+
 
 class LimitReachedError(Exception):
     """A limit of the run is used up; `end` says which."""
@@ -70,6 +72,7 @@ class Reporter:
         self.step = 0
         self.texts = 0
         self._spec, self._model, self._state, self._context = spec, model, state, context
+        self._was_cut = False  # the last reply, by a limit on what the model may write
         self._slot = AsyncExitStack()
         self._holds = self._started = False
         self._ready: tuple[datetime, float] | None = None
@@ -208,6 +211,7 @@ class Reporter:
             names = dict.fromkeys([call.response_model or call.request_model, call.request_model])
             costs = (price_usd(call.provider, name, usage) for name in names)
             call = replace(call, cost_usd=next((cost for cost in costs if cost is not None), None))
+        self._was_cut = call.finish_reason in _CUT
         self._state.step += 1
         self._state.total_tokens += call.bounded_tokens or 0
         self._state.cost_usd += call.cost_usd or 0.0
@@ -312,6 +316,8 @@ class Reporter:
         last = self._state.messages[-1] if self._state.messages else None
         if text and (last is None or last.role != "assistant" or last.tool_requests):
             self._add(Message(role="assistant", content=text))
+        if self._was_cut and end.stop_reason == "end":
+            end = replace(end, stop_reason="max_output_tokens")
         self._context.emit(end)
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, cast
 
 from pydantic import BaseModel
+from typing_extensions import is_typeddict
 
 from nbagent.core import dump_json, run_in_daemon_thread, utc_now, uuid7
 from nbagent.errors import ConfigurationError
@@ -171,7 +172,11 @@ async def _typed(schema: OutputSchema, output: Any) -> TypedAnswer:
     """Return the answer: a value of the schema's class as it is, anything else once it is checked."""
     if isinstance(output, BaseModel | list | dict) or is_dataclass(output):
         text = dump_json(to_plain(output)).decode()
-        if isinstance(schema.type, type) and isinstance(output, schema.type):
+        if (
+            isinstance(schema.type, type)
+            and not is_typeddict(schema.type)
+            and isinstance(output, schema.type)
+        ):
             return TypedAnswer(text, output)
         return await check_text(schema, text)
     return await check_text(schema, output if isinstance(output, str) else render_result(output))

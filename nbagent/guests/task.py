@@ -11,16 +11,20 @@ from typing import Any, Protocol
 from nbagent.events import Message
 from nbagent.guests.guest_spec import Description
 from nbagent.guests.reporter import Reporter
+from nbagent.schemas import OutputSchema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestTask:
-    """One run of a guest: `schema` is the type that the launch asked for, None where it named none."""
+    """One run of a guest: `schema` is the one that was asked for, None where that is the guest's own.
+
+    What a framework does not take as a type it is given as JSON Schema; the answer is checked here in any case.
+    """
 
     run_id: str
     prompt: str
     history: Sequence[Message]
-    schema: Any
+    schema: OutputSchema | None
     report: Reporter
     input: Callable[..., Any] | None = None
     output: Callable[..., Any] | None = None

@@ -6,10 +6,11 @@ import json
 import sys
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 import pytest
+from typing_extensions import TypedDict
 
 import nbagent as nb
 from nbagent import Agent, Limits, RunStatus, Team
@@ -23,6 +24,19 @@ from tests.runtime.scripted_team import Cast, asks, model
 
 pytestmark = [pytest.mark.guests, pytest.mark.filterwarnings("default")]  # what others warn of is theirs
 T = 60
+
+
+class Quote(TypedDict):
+    """An answer that is a dict."""
+
+    ticker: str
+    dollars: float
+
+
+class Nothing(pydantic.BaseModel):
+    """Another answer."""
+
+    why: str
 
 
 class Price(pydantic.BaseModel):
@@ -115,6 +129,72 @@ def test_typed_answers(framework: str, provider: ScriptedProvider) -> None:
     assert output.content == Price(ticker="NVDA", dollars=180.5)
     assert output.output_valid
     assert run.to_frame().to_dict("records") == [answer]
+
+
+FORMS: dict[str, tuple[Any, Any]] = {
+    # what is asked for, and the answer as a model gives it
+    "model": (Price, {"ticker": "NVDA", "dollars": 180.5}),
+    "JSON Schema": (Price.model_json_schema(), {"ticker": "NVDA", "dollars": 180.5}),
+    "TypedDict": (Quote, {"ticker": "NVDA", "dollars": 180.5}),
+    "union": (Price | Nothing, {"why": "closed"}),
+    "list": (list[Price], [{"ticker": "NVDA", "dollars": 180.5}]),
+    "float": (float, 180.5),
+    "literal": (Literal["buy", "sell"], "buy"),
+    "text": (str, "plain"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_typed_answer(framework: str, form: str, provider: ScriptedProvider) -> None:
+    """What a launch may ask of an Agent it may ask of a guest; the server is told a schema in its wire's own form."""
+    schema, value = FORMS[form]
+    provider.otherwise(lambda request: _answer(request, value))
+    output = nb.guest(make(framework, provider.base_url)).run("NVDA?", output_schema=schema)
+    assert output.error is None
+    assert pydantic.TypeAdapter(Any).dump_python(output.content) == value
+    assert not isinstance(output.content, dict) or isinstance(schema, dict) or schema is Quote
+    told = provider.bodies[0].get("response_format")
+    assert told is None or (
+        told["type"] == "json_schema" and told["json_schema"]["schema"]["type"] == "object"
+    )
+    assert (told is None) == (framework in {"pydantic_ai", "langgraph"} or form == "text")
+
+
+def _answer(request: Request, value: Any) -> Script:
+    """Answer in the envelope that the framework asked for: it calls what is no object items, value or response."""
+    for tool in request.body.get("tools") or ():
+        function = tool["function"]
+        names = function["parameters"]["properties"]
+        if isinstance(value, dict) and value.keys() == names.keys():
+            return tool_reply((function["name"], value))
+        if len(names) == 1 and not isinstance(value, dict):
+            return tool_reply((function["name"], {next(iter(names)): value}))
+    told = request.body.get("response_format")
+    if told is None:
+        return text_reply(value if isinstance(value, str) else json.dumps(value))
+    names = told["json_schema"]["schema"]["properties"]
+    whole = value if isinstance(value, dict) and value.keys() == names.keys() else {next(iter(names)): value}
+    return says(json.dumps(whole))(request)
+
+
+def test_a_reply_that_was_cut_is_an_answer_and_says_so(framework: str, provider: ScriptedProvider) -> None:
+    """A limit on what the model may write ends the run as it ends an Agent's, where the framework tells of it."""
+    provider.reply(text_reply("cut ", "off", finish="length"))
+    output = nb.guest(make(framework, provider.base_url)).run("?")
+    told = framework not in {"openai_agents", "agno"}
+    assert (output.status, output.content) == (RunStatus.completed, "cut off")
+    assert output.stop_reason == ("max_output_tokens" if told else "end")
+
+
+def test_a_tool_that_was_called_wrongly_is_an_error(framework: str, provider: ScriptedProvider) -> None:
+    """Its row says so, with what the model is told; the model may try again."""
+    provider.reply(tool_reply(("price", {"symbol": 1})), text_reply("sorry"))
+    output = nb.guest(make(framework, provider.base_url, price)).run("?")
+    (tool,) = output.tool_calls
+    assert output.content == "sorry"
+    if framework != "openai_agents":  # which tells it as the tool's result
+        assert tool.status == "error"
+        assert tool.error
 
 
 def test_a_schema_from_elsewhere_is_told_to_the_framework(framework: str, provider: ScriptedProvider) -> None:

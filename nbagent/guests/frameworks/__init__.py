@@ -1,4 +1,5 @@
 """One file for each framework: `describe` one of its agents, `run` it. Each imports its framework when it runs one.
 
-`histories.py` has our history in the forms of those that take none of the usual one.
+`typed_answers.py` has a schema in the forms that they take, `histories.py` our history for those that take another
+form than the usual one.
 """

@@ -7,6 +7,7 @@ from typing import Any
 
 from nbagent.guests.frameworks.agent_framework_updates import UpdateFollower
 from nbagent.guests.frameworks.histories import agent_framework_messages
+from nbagent.guests.frameworks.typed_answers import agent_framework_format
 from nbagent.guests.guest_spec import Description, names_of
 from nbagent.guests.task import GuestTask, arguments_of
 
@@ -33,7 +34,8 @@ async def run(agent: Any, task: GuestTask) -> Any:
 
     usual = [*agent_framework_messages(task.history), TheirMessage(role="user", contents=[task.prompt])]
     asked: Any = task.called_with(lambda: usual)
-    options: dict[str, Any] = {} if task.schema is None else {"options": {"response_format": task.schema}}
+    schema = agent_framework_format(task.schema)
+    options: dict[str, Any] = {} if schema is None else {"options": {"response_format": schema}}
     session = agent.create_session()  # which keeps what waits for approval
     agent = copy.copy(agent)
     agent.context_providers = [*getattr(agent, "context_providers", ())]  # a session adds one of its own

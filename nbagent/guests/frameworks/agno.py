@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import Any
 
+from nbagent.guests.frameworks.typed_answers import agno_schema
 from nbagent.guests.guest_spec import Description, names_of
 from nbagent.guests.reporter import usage_of
 from nbagent.guests.task import GuestTask, as_dicts
@@ -39,7 +40,8 @@ async def run(agent: Any, task: GuestTask) -> Any:
         told = [Message(**one) for one in as_dicts(task.history)]
         return [*told, Message(role="user", content=task.prompt)] if told else task.prompt
 
-    own = {} if task.schema is None else {"output_schema": task.schema}
+    asked = agno_schema(task.schema)
+    own = {} if asked is None else {"output_schema": asked}
     # a session of agno's that nobody shares: what was said before is among the messages
     stream = agent.arun(task.called_with(usual), session_id=task.run_id, **_OPTIONS, **own)
     while True:

@@ -20,11 +20,8 @@ _COUNTS = {
 
 def describe(graph: Any) -> Description:
     """Say what is known before a run."""
-    nodes = [getattr(node.bound, "tools_by_name", None) for node in graph.nodes.values()]
-    return Description(
-        name=None if graph.name == "LangGraph" else graph.name,
-        tools=tuple(name for one in nodes for name in names_of(one)),
-    )
+    tools = [names_of(getattr(node.bound, "tools_by_name", None)) for node in graph.nodes.values()]
+    return Description(name=None if graph.name == "LangGraph" else graph.name, tools=sum(tools, ()))
 
 
 def check(graph: Any, *, has_input: bool, has_output: bool) -> None:

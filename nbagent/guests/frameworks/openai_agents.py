@@ -6,6 +6,7 @@ import contextlib
 from typing import Any
 
 from nbagent.guests.frameworks.histories import responses_items
+from nbagent.guests.frameworks.typed_answers import openai_agents_type
 from nbagent.guests.guest_spec import Description, names_of
 from nbagent.guests.reporter import usage_of
 from nbagent.guests.task import GuestTask, arguments_of
@@ -47,7 +48,7 @@ async def run(prepared: Any, task: GuestTask) -> Any:
 
     agent, provider = prepared
     if task.schema is not None:
-        agent = agent.clone(output_type=task.schema)
+        agent = agent.clone(output_type=openai_agents_type(task.schema))
     told = ModelSettings(include_usage=agent.model_settings.include_usage is not False)
     config = RunConfig(model_provider=provider, model_settings=told)
     asked: Any = task.called_with(
@@ -110,8 +111,7 @@ async def _reply(data: Any, task: GuestTask) -> None:
     elif kind == "response.output_item.done" and data.item.type == "function_call":
         report.tool_requested(data.item.call_id, data.item.name, data.item.arguments)
     elif kind in {"response.completed", "response.incomplete", "response.failed"}:
-        own = [
-            (getattr(item, "provider_data", None) or {}).get("response_id") for item in data.response.output
-        ]
+        own = [(getattr(one, "provider_data", None) or {}).get("response_id") for one in data.response.output]
         shown = data.response.id if data.response.id != "__fake_id__" else next(iter(own), None)
-        report.call_finished(usage_of(data.response.usage, **_COUNTS), response_id=shown)
+        why = getattr(data.response.incomplete_details, "reason", None)
+        report.call_finished(usage_of(data.response.usage, **_COUNTS), response_id=shown, finish_reason=why)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from nbagent.guests.frameworks.histories import pydantic_ai_messages
+from nbagent.guests.frameworks.typed_answers import pydantic_ai_type
 from nbagent.guests.guest_spec import Description, names_of
 from nbagent.guests.reporter import usage_of
 from nbagent.guests.task import GuestTask, arguments_of
 
 FRAMEWORK = "pydantic-ai"
+_FAILED = frozenset({"failed", "retried", "interrupted"})
 
 
 def describe(agent: Any) -> Description:
@@ -29,7 +31,7 @@ async def run(agent: Any, task: GuestTask) -> Any:
     """Run it to its output; calls that wait for a person are asked for, and it goes on with what was decided."""
     from pydantic_ai import Agent, DeferredToolRequests
 
-    kind = agent.output_type if task.schema is None else task.schema
+    kind = agent.output_type if task.schema is None else pydantic_ai_type(task.schema)
     kinds = [*kind] if isinstance(kind, list | tuple) else [kind]
     prompt: Any = task.called_with(lambda: task.prompt)
     history, decided = pydantic_ai_messages(task.history), None
@@ -88,8 +90,15 @@ async def _tools(node: Any, running: Any, task: GuestTask) -> None:
             if event.event_kind == "function_tool_call":
                 await task.report.tool_started(part.tool_call_id, part.tool_name, part.args)
             elif event.event_kind == "function_tool_result":
-                failed = getattr(part, "part_kind", "") == "retry-prompt"
-                said = part.model_response() if failed else part.content
+                retried = part.part_kind == "retry-prompt"  # a part of its own in earlier releases
+                failed = retried or getattr(part, "outcome", "") in _FAILED
+                said = (
+                    part.content
+                    if not failed
+                    else part.model_response()
+                    if retried
+                    else part.model_response_str()
+                )
                 task.report.tool_finished(part.tool_call_id, said, said if failed else None)
 
 
