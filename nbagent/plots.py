@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import functools
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nbagent.core import format_usd
+from nbagent.core import call_text, format_usd, one_line
 from nbagent.errors import ConfigurationError, UnknownOptionError, did_you_mean
 from nbagent.frames import family, metrics
 
@@ -23,13 +24,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK = "#7f848e"  # 4:1 on white and on a dark page
+# those of the panel's trace on a light page, which are seen on a dark one too
 COLOURS = {
     "queue": "#9aa0a6",
-    "model": "#3b82d6",
-    "tool": "#e08b2d",
-    "failed": "#d9534f",
+    "model": "#1976d2",
+    "tool": "#388e3c",
+    "pause": "#d97706",
+    "failed": "#d32f2f",
 }
-_HATCHED = {"queue": "////"}
+_HATCHED = {"queue": "////", "pause": "////"}
+_PAUSE_S = 0.1  # a shorter gap between a request and its tool is no person's
+_LABELLED = 0.09  # of the whole span: a shorter bar has no room for its name
 _KEYS = {
     "model": ("provider", "model"),
     "agent": ("agent_name",),
@@ -70,21 +75,12 @@ def plot_timeline(run: Any) -> Figure:
     bars, lanes = _bars(runs, steps, begin)
     figure, axes = _canvas(height=1.2 + 0.42 * max(len(lanes), 1))
     for bar in bars:
-        axes.barh(
-            bar.lane,
-            max(bar.length_s, 0.001),
-            left=bar.start_s,
-            height=0.62,
-            color="none" if bar.kind in _HATCHED else COLOURS[bar.kind],
-            edgecolor=COLOURS[bar.kind],
-            linewidth=0.8,
-            hatch=_HATCHED.get(bar.kind),
-        )
+        _draw_bar(axes, bar, max(one.start_s + one.length_s for one in bars))
     axes.set_yticks(range(len(lanes)), lanes)
     axes.set_ylim(len(lanes) - 0.5, -0.5)
     axes.set_xlim(left=0)
     axes.set_xlabel("seconds since the launch")
-    if not [bar for bar in bars if bar.kind != "queue"]:
+    if not [bar for bar in bars if bar.kind not in _HATCHED]:
         _write_note(axes, "no call has ended yet" if not len(steps) else "nothing to show")
     _legend(figure, [kind for kind in COLOURS if any(bar.kind == kind for bar in bars)])
     return figure
@@ -155,6 +151,69 @@ def plot_latency(by: str = "model", **filters: Any) -> Figure:
     return figure
 
 
+def _draw_bar(axes: Axes, bar: _Bar, span_s: float) -> None:
+    """Draw one bar, with its name in it where there is room."""
+    axes.barh(
+        bar.lane,
+        max(bar.length_s, 0.001),
+        left=bar.start_s,
+        height=0.62,
+        color="none" if bar.kind in _HATCHED else COLOURS[bar.kind],
+        edgecolor=COLOURS[bar.kind],
+        linewidth=0.8,
+        hatch=_HATCHED.get(bar.kind),
+    )
+    room = bar.length_s / span_s if span_s else 0.0
+    if bar.label and room >= _LABELLED:
+        told = one_line(bar.label, max(4, int(room * 95)))
+        axes.text(
+            bar.start_s + bar.length_s / 2, bar.lane, _as_text(told), ha="center", va="center", color="white",
+            fontsize=7, clip_on=True,
+        )  # fmt: skip
+
+
+def _as_text(text: str) -> str:
+    """Keep dollar signs from being read as mathematics."""
+    return text.replace("$", r"\$")
+
+
+def _names(steps: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """Name a run's calls as the panel's trace does: what the model did in this step, the tool as it was called."""
+    asked: dict[tuple[Any, Any], Counter[str]] = {}
+    for one in steps:
+        if one["kind"] == "tool":
+            asked.setdefault((one["attempt"], one["step"]), Counter())[one["name"]] += 1
+    names = []
+    for one in steps:
+        tools = asked.get((one["attempt"], one["step"]))
+        if one["kind"] == "tool":
+            names.append(call_text(one["name"], _known(one["arguments"]) or ""))
+        elif one["status"] != "completed":
+            names.append(f"{one['step']} · {one['name']}")
+        elif tools:
+            each = ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in tools.items())
+            names.append(f"{one['step']} · asks for {each}")
+        else:
+            names.append(f"{one['step']} · answers")
+    return names
+
+
+def _pauses(steps: Sequence[Mapping[Any, Any]], begin: Any) -> Iterator[tuple[float, float]]:
+    """Yield when a person was waited for, and for how long: between a step's request and the first of its tools."""
+    requested: dict[Any, float] = {}
+    first: dict[Any, float] = {}
+    for one in steps:
+        key, start = (one["attempt"], one["step"]), _seconds(one["started_at"], begin) or 0.0
+        if one["kind"] == "tool":
+            first[key] = min(first.get(key, start), start)
+        else:
+            requested[key] = max(requested.get(key, 0.0), start + float(one["duration_s"]))
+    for key, until in first.items():
+        since = requested.get(key, until)
+        if until - since >= _PAUSE_S:
+            yield since, until - since
+
+
 def _bars(runs: pd.DataFrame, steps: pd.DataFrame, begin: Any) -> tuple[list[_Bar], list[str]]:
     """Return the bars of all runs, and the names of the lanes they lie in; overlapping calls take further lanes."""
     bars: list[_Bar] = []
@@ -169,7 +228,13 @@ def _bars(runs: pd.DataFrame, steps: pd.DataFrame, begin: Any) -> tuple[list[_Ba
         began = _seconds(run["started_at"], begin)
         if began is not None and launched is not None and began - launched > 0:
             bars.append(_Bar(lane=first, kind="queue", start_s=launched, length_s=began - launched))
-        for step in mine.to_dict("records"):
+        calls = mine.to_dict("records")
+        if (_number(run["paused_s"]) or 0) > 0:
+            bars += [
+                _Bar(lane=first, kind="pause", start_s=since, length_s=waited)
+                for since, waited in _pauses(calls, begin)
+            ]
+        for step, label in zip(calls, _names(calls), strict=True):
             start, length = _seconds(step["started_at"], begin) or 0.0, float(step["duration_s"])
             row = next((place for place, end in enumerate(free) if end <= start + 1e-6), len(free))
             if row == len(free):
@@ -177,7 +242,7 @@ def _bars(runs: pd.DataFrame, steps: pd.DataFrame, begin: Any) -> tuple[list[_Ba
                 lanes.append("")
             free[row] = start + length
             kind = step["kind"] if step["status"] == "completed" else "failed"
-            bars.append(_Bar(lane=first + row, kind=kind, start_s=start, length_s=length))
+            bars.append(_Bar(lane=first + row, kind=kind, start_s=start, length_s=length, label=label))
     return bars, lanes
 
 
@@ -258,6 +323,7 @@ def _legend(figure: Figure, kinds: list[str]) -> None:
         "queue": "in the queue",
         "model": "model call",
         "tool": "tool call",
+        "pause": "waits for you",
         "failed": "did not complete",
     }
     patches = [

@@ -151,6 +151,34 @@ def test_a_timeline_has_a_lane_for_each_run_and_keeps_the_queue_apart() -> None:
     drawn(figure)
 
 
+def test_a_timeline_names_calls_and_pauses_as_the_panel_does() -> None:
+    """What the model did in a step, a tool as it was called, the time in which a person was waited for."""
+    store = runtime.current().store
+    store.submit(Launch({"run_id": "a", "session_id": "s", "agent_name": "payer", "created_at": BEGIN}))
+    pay = ToolCall(
+        step=1, tool_call_id="c", name="pay", arguments='{"to": "Eve", "dollars": "$5 to $10"}', status="completed",
+        started_at=BEGIN + timedelta(seconds=4), duration_s=1.5,
+    )  # fmt: skip
+    end = {
+        "status": "completed",
+        "stop_reason": "end",
+        "started_at": BEGIN,
+        "finished_at": BEGIN + timedelta(seconds=8),
+    }
+    end |= {"paused_s": 3.0}
+    calls = (call(0), call(6, step=2, duration_s=2.0))
+    store.submit(Finish(run_id="a", end=end, model_calls=calls, tool_calls=(pay,))).result(60)
+    figure = nb.plot_timeline("a")
+    said = texts(figure)
+    assert "1 · asks" in said
+    assert "2 · answers" in said
+    assert r"pay(to='Eve', " in said
+    assert "waits for you" in said
+    (pause,) = [patch.get_bbox() for patch in figure.axes[0].patches if patch.get_hatch()]
+    assert (pause.x0, pause.x1) == (1.0, 4.0)
+    drawn(figure)
+
+
 def test_a_timeline_of_a_run_that_has_only_begun() -> None:
     """No call has ended: the queue wait is there, and the picture says why there is no more."""
     run("a", "slow", status="running")
@@ -166,7 +194,7 @@ def test_marks_are_seen_on_a_light_and_on_a_dark_page(ground: tuple[int, int, in
     assert drawn(nb.plot_cost()).getpixel((1, 1))[3] == 0
     from nbagent.plots import COLOURS, INK
 
-    for colour in (INK, COLOURS["model"], COLOURS["failed"]):
+    for colour in (INK, *(colour for kind, colour in COLOURS.items() if kind != "queue")):
         rgb = tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
         light, dark = sorted((_luminance(rgb), _luminance(ground)), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 3, colour

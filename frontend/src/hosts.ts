@@ -85,6 +85,7 @@ function fill(place: Element, own: Hosted): void {
   let view = own.views.find(({ el }) => !el.isConnected);
   if (!view) {
     const el = document.createElement("div");
+    el.className = "tex2jax_ignore mathjax_ignore"; // prices are no mathematics; what is, the kernel has laid out
     view = { el, end: () => {} };
     own.views.push(view);
     place.append(el);

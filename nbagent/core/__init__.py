@@ -65,6 +65,7 @@ from nbagent.core.redaction import (
 )
 from nbagent.core.terminal_text import PrintablePieces, escaped, printable
 from nbagent.core.text import (
+    call_text,
     format_bytes,
     format_seconds,
     format_usd,
@@ -100,6 +101,7 @@ __all__ = [
     "broken_entry_point",
     "by_place",
     "call_between_cells",
+    "call_text",
     "call_when_done",
     "cell_begins",
     "cell_ended",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-LINE_CHARS = 500
+import json
+
+LINE_CHARS, CALL_CHARS = 500, 160
 _DIME = 0.1
 _KB = 1_000
 
@@ -11,6 +13,17 @@ def one_line(text: str, limit: int = LINE_CHARS) -> str:
     """Return text in one line of at most `limit` characters, safe to send as UTF-8."""
     line = " ".join(text[: 4 * limit].split())
     return utf8_safe(line if len(line) <= limit else line[: limit - 1] + "…")
+
+
+def call_text(name: str, arguments: str) -> str:
+    """Return a tool call as it would stand in Python, in one line: `price(symbol='AAPL')`."""
+    try:
+        given = json.loads(arguments or "{}")
+    except ValueError:
+        given = None
+    if isinstance(given, dict):
+        arguments = ", ".join(f"{key}={value!r}" for key, value in given.items())
+    return one_line(f"{name}({arguments})", CALL_CHARS)
 
 
 def last_line(text: str, limit: int) -> str:

@@ -322,6 +322,7 @@ FAMILY: Columns = (
         started_at="when its work began",
         finished_at="when it ended",
     ),
+    *_columns("Float64", "s", paused_s="time in which a person was waited for"),
 )
 COMPARISON: Columns = (
     *_columns("string", "", prompt="what was asked"),

@@ -91,4 +91,7 @@ def test_every_face_in_both_themes_at_three_widths(lab, front_end):
         sheet.save(ARTIFACTS / f"matrix-{front_end}-{theme}.png")
     wrong = {where: what for where, what in found.items() if what != ([], [])}
     assert not wrong, wrong
+    assert (
+        "It costs $5 to $10; the mean is" in notebook.output(5).inner_text()
+    )  # no mathematics of the front end's
     assert notebook.widget_errors == []  # Notebook 7 has some of its own

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from nbagent.core import call_text
 from nbagent.events import (
     ApprovalDenied,
     ApprovalRequested,
@@ -138,7 +139,7 @@ def test_a_tool_at_work_is_shown_as_a_call_in_python():
 @pytest.mark.parametrize("arguments", ["", "{", "[1]", "null", '"x"'])
 def test_arguments_of_any_form_are_shown(arguments):
     """What a model sent as arguments never fails the card."""
-    assert view.call_text("f", arguments).startswith("f(")
+    assert call_text("f", arguments).startswith("f(")
 
 
 def test_a_retry_says_why_and_when():

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from nbagent import runtime
-from nbagent.core import format_seconds, format_usd, one_line, utf8_safe
+from nbagent.core import call_text, format_seconds, format_usd, one_line, utf8_safe
 from nbagent.events import PendingApproval, ToolCall, ToolRequest
 from nbagent.models import can_cost, lines_to_real
 from nbagent.panel.card.structured import structure_of
@@ -25,7 +25,7 @@ CardRow = dict[str, Any]
 
 DEMO_BANNER = "demo model: canned answers, no key needed"
 TEXT_LIMIT, TEXT_STEP = 100_000, 20_000  # a longer text loses its beginning, a step at a time
-CALL_LIMIT, NOTICES_LIMIT = 160, 5
+NAME_LIMIT, NOTICES_LIMIT = 160, 5
 APPROVALS_LIMIT = 20
 MEMBERS_LIMIT = 40
 _STEERABLE = frozenset({"agent", "team"})
@@ -228,17 +228,6 @@ def code_of(snapshot: RunSnapshot) -> str:
     return f"nb.get({json.dumps(utf8_safe(snapshot.label or snapshot.run_id), ensure_ascii=False)}).content"
 
 
-def call_text(name: str, arguments: str) -> str:
-    """Return a tool call as it would stand in Python: `price(symbol='AAPL')`."""
-    try:
-        given = json.loads(arguments or "{}")
-    except ValueError:
-        given = None
-    if isinstance(given, dict):
-        arguments = ", ".join(f"{key}={value!r}" for key, value in given.items())
-    return one_line(f"{name}({arguments})", CALL_LIMIT)
-
-
 def facts_of(metrics: RunMetrics, *, final: bool, can_cost: bool = True) -> list[list[str]]:
     """Return what a run cost as [name, value] pairs; unknown is "?" once it is final, and left out before.
 
@@ -293,7 +282,7 @@ def _approvals(snapshot: RunSnapshot) -> list[CardRow]:
     """Return the calls that wait for a person, the run's own and its members', each with the run to decide on."""
     own = [(snapshot.run_id, "", call) for call in snapshot.approvals]
     members = [
-        (one.run_id, one_line(one.name, CALL_LIMIT), call)
+        (one.run_id, one_line(one.name, NAME_LIMIT), call)
         for one in snapshot.members
         for call in one.approvals
     ]

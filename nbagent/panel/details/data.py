@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from nbagent.core import format_seconds, one_line, utf8_safe
+from nbagent.core import call_text, format_seconds, one_line, utf8_safe
 from nbagent.events import Message
-from nbagent.panel.card.data import call_text
 from nbagent.panel.details.run_trace import trace_of
 from nbagent.panel.details.setup import NO_SETUP
 from nbagent.run import RunOutput, RunRecord

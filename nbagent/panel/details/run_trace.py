@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from nbagent.core import format_seconds, format_usd, one_line, utc_now, utf8_safe
+from nbagent.core import call_text, format_seconds, format_usd, one_line, utc_now, utf8_safe
 from nbagent.events import Message, ModelCall, ToolCall
-from nbagent.panel.card.data import call_text
 from nbagent.run import RunOutput, RunStatus
 
 ROWS = 200  # the last so many

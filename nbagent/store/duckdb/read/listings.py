@@ -170,11 +170,12 @@ def list_steps(run_ids: Sequence[str], *, members: bool) -> Query:
 
 
 def list_family(run_id: str) -> Query:
-    """A run and all runs below it, parents first: when each was launched, began and ended."""
+    """A run and all runs below it, parents first: when each was launched, began and ended, how long it waited for a person."""
     asked = _FAMILY.format(ids="select run_id from family")
     sql = f"""
 {asked}
-select r.run_id, r.agent_name, r.parent_run_id, r.status, r.created_at, r.started_at, r.finished_at, r.heartbeat_at
+select r.run_id, r.agent_name, r.parent_run_id, r.status, r.created_at, r.started_at, r.finished_at, r.heartbeat_at,
+       r.paused_s
 from runs r join family using (run_id) order by r.created_at, r.run_id"""  # noqa: S608 - text of ours alone
     return sql, [[run_id]]
 
