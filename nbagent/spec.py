@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nbagent import settings
-from nbagent.core import is_number, masked_fields, remember_named, unwrap_fields
+from nbagent.core import explains_keywords, is_number, masked_fields, remember_named, unwrap_fields
 from nbagent.errors import UnknownOptionError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ Mode = Literal["coordinate", "route", "broadcast"]
 OnApproval = Literal["wait", "deny", "fail"]
 
 
+@explains_keywords
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What ends a run early. None is no limit; each has its own `stop_reason`.
@@ -59,6 +60,7 @@ class Limits:
                 )
 
 
+@explains_keywords
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
     """What is passed through to the model. None leaves the provider's default.

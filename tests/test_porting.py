@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import nbagent as nb
-from nbagent import Agent, RunStatus, Team
+from nbagent import Agent, Limits, ModelSettings, RunStatus, Team
 from nbagent.errors import ConfigurationError, UnknownOptionError
 from tests.provider.chat_wire import text_reply
 from tests.provider.server import ScriptedProvider
@@ -55,6 +55,19 @@ def test_unknown_keywords_of_a_team(word: str, here: str) -> None:
     with pytest.raises(UnknownOptionError, match=here):
         Team(**{word: 1})  # type: ignore[arg-type]
     assert replace(Team(members=[Agent(name="a")]), mode="route").mode == "route"
+
+
+@pytest.mark.parametrize(
+    ("options", "word", "here"),
+    [
+        (Limits, "timeout", "timeout_s="), (Limits, "max_cost", "max_cost_usd="), (Limits, "max_turns", "it takes"),
+        (ModelSettings, "max_tokens", "max_output_tokens="), (ModelSettings, "reasoning", "reasoning_effort="),
+    ],
+)  # fmt: skip
+def test_unknown_limits_and_settings(options: type, word: str, here: str) -> None:
+    """A flag's or another library's word for a limit or a setting is told what it is called there."""
+    with pytest.raises(UnknownOptionError, match=here):
+        options(**{word: 1})
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def batch_named(key: str) -> Batch | None:
 
 
 def gather(*runs: Run | Batch | Iterable[Run | Batch], timeout: float | None = None) -> list[Any]:
-    """Block until many runs have ended and return their `RunOutput`s in order; never raises for a run's failure.
+    """Block until many runs have ended and return the `RunOutput` of each in order; never raises for a run's failure.
 
     Takes runs, or lists of them; `await asyncio.gather(*runs)` is the way that does not block. A `Batch` is
     waited for too, and stands in the list as its frame.

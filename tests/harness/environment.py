@@ -23,6 +23,7 @@ HARNESS_OPTIONS = frozenset(
         "NBAGENT_IPYKERNEL6_PYTHON",
         "NBAGENT_LLAMA_PYTHON",
         "NBAGENT_NO_SKIP",
+        "NBAGENT_XLLAMACPP_PYTHON",
     }
 )
 

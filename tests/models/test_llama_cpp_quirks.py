@@ -60,9 +60,9 @@ def test_a_bad_request_called_its_own_failure(provider):
 
 
 def test_its_own_row_sends_the_schema_its_way(provider):
-    """The row `llama-cpp` asks for a JSON object with the schema beside it, and asks for no usage."""
+    """The row `llama-cpp-python` asks for a JSON object with the schema beside it, and asks for no usage."""
     provider.reply(text_reply("{}", usage=None))
-    stream(chat(provider, provider="llama-cpp"), request(schema=SCHEMA))
+    stream(chat(provider, provider="llama-cpp-python"), request(schema=SCHEMA))
     (body,) = provider.bodies
     assert body["response_format"] == {"type": "json_object", "schema": SCHEMA.json_schema}
     assert "stream_options" not in body

@@ -78,7 +78,7 @@ def test_items_of_another_model_are_not_sent(provider, model):
     """What another provider or model made is sent as what it said and called: nobody else can read its items."""
     sent = body(ModelRequest(messages=HISTORY), provider, model)["input"]
     assert sent[1:3] == [
-        {"role": "assistant", "content": "I look."},
+        {"type": "message", "role": "assistant", "content": "I look."},
         {"type": "function_call", "call_id": "c1", "name": "price", "arguments": "{}"},
     ]
 

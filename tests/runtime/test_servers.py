@@ -14,7 +14,7 @@ from nbagent.runtime.limits.server_limits import FEW, OUTLIVED_S, Server
 from tests.runtime.test_limiter import Calls, Named
 
 
-def at(url: str, model_id: str = "m", provider: str = "llama-cpp") -> OpenAIChat:
+def at(url: str, model_id: str = "m", provider: str = "llama-cpp-python") -> OpenAIChat:
     """Return a model of the server at `url`."""
     return OpenAIChat(id=model_id, provider=provider, base_url=url, api_key="k")
 

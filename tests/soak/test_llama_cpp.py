@@ -147,9 +147,12 @@ def test_schema_steps_down(plain):
 
 
 def test_schema_is_enforced_in_its_own_dialect(plain):
-    """With the row that knows llama.cpp's form, the answer of a model of noise is valid against the schema."""
+    """With the row that knows its form, the answer of a model of noise is valid against the schema."""
     events = ask(
-        plain, provider="llama-cpp", limit=200, schema=SchemaDefinition(name="Answer", json_schema=SCHEMA)
+        plain,
+        provider="llama-cpp-python",
+        limit=200,
+        schema=SchemaDefinition(name="Answer", json_schema=SCHEMA),
     )
     answer = json.loads(events[-1].text)
     assert set(answer) == {"yes", "size"}

@@ -64,12 +64,23 @@ LOCAL = (
         key_variable="SGLANG_API_KEY",
         key_required=False,
     ),
+    # llama.cpp's own server, tried as of its build 11549 (2026-11-30): it takes several requests at a time, tells usage
+    # in a stream that is asked for it, and holds json_schema by a grammar. What it takes as Responses or Messages
+    # leaves a schema out without a word
     Provider(
         name="llama-cpp",
-        label="llama.cpp server",
-        base_url="http://localhost:8000/v1",
+        label="llama.cpp (llama-server)",
+        base_url="http://localhost:8080/v1",
         base_url_variable="LLAMA_CPP_BASE_URL",
-        key_variable="LLAMA_CPP_API_KEY",
+        key_variable="LLAMA_API_KEY",
+        key_required=False,
+    ),
+    Provider(
+        name="llama-cpp-python",
+        label="llama-cpp-python's server",
+        base_url="http://localhost:8000/v1",
+        base_url_variable="LLAMA_CPP_PYTHON_BASE_URL",
+        key_variable="LLAMA_CPP_PYTHON_API_KEY",
         key_required=False,
         schema_rungs=("json_object_schema", "json_object", "prompt"),
         usage="never",

@@ -123,7 +123,7 @@ def _assistant_items(message: Message, maker: str) -> Iterator[dict[str, Any]]:
     if own:
         return
     if message.content or not message.tool_requests:
-        yield {"role": "assistant", "content": message.content or NO_TEXT}
+        yield {"type": "message", "role": "assistant", "content": message.content or NO_TEXT}
     for request in message.tool_requests:
         yield {
             "type": "function_call",
