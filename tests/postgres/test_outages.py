@@ -1,0 +1,173 @@
+"""The server goes while runs are under way: they go on, somebody is told, and nothing that was acknowledged is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nbagent.errors import StoreError
+from nbagent.events import Message
+from nbagent.settings import server_url
+from nbagent.store import AppendRows, Finish, InterruptOrphans, Launch, RunStore, open_store
+from tests.harness.postgres_server import PostgresForTests
+from tests.harness.waiting import until
+
+pytestmark = pytest.mark.postgres
+
+ENDED = {"status": "completed", "stop_reason": "end", "content": "x"}
+LEAVE = """
+import sys, time
+from pathlib import Path
+from nbagent.settings import server_url
+from nbagent.store import Finish, Launch, open_store
+store = open_store(server_url(sys.argv[1]), Path(sys.argv[2]))
+store.submit(Launch({"run_id": "before", "session_id": "s"})).result(60)
+print("there", flush=True)
+sys.stdin.readline()
+for i in range(20):
+    store.submit(Launch({"run_id": f"r{i}", "session_id": "s"}))
+store.submit(Finish(run_id="before", end={"status": "completed", "stop_reason": "end", "content": "x"}))
+while not list(Path(sys.argv[2]).rglob("*.outbox")) or store._writer._outbox._last < 22:
+    time.sleep(0.01)
+print("kept", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def store(database_url: str, tmp_path: Path) -> Iterator[RunStore]:
+    """An empty record on a server, closed after the test."""
+    one = open_store(server_url(database_url), tmp_path)
+    yield one
+    assert one.close(30)
+
+
+def launch(store: RunStore, run_id: str) -> Any:
+    """Hand a launch over."""
+    return store.submit(Launch({"run_id": run_id, "session_id": "s"}))
+
+
+def unsettled(store: RunStore) -> Any:
+    """An end, rows and a launch that the server has not seen."""
+    said = ((0, Message(role="user", content="hello")),)
+    return [
+        store.submit(AppendRows(run_id="r", messages=said)),
+        store.submit(Finish(run_id="r", end=ENDED)),
+        launch(store, "second"),
+    ]
+
+
+def told(store: RunStore) -> list[dict[str, Any]]:
+    """All that the record has of the runs."""
+    return store.read(
+        "select run_id, turn, status, (select count(*) from messages m where m.run_id = r.run_id) as said"
+        " from runs r order by turn",
+        timeout_s=60,
+    )
+
+
+ALL = [
+    {"run_id": "r", "turn": 1, "status": "completed", "said": 1},
+    {"run_id": "second", "turn": 2, "status": "pending", "said": 0},
+]
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_what_is_handed_over_while_the_server_is_away_is_there_afterwards(
+    store: RunStore, postgres_server: PostgresForTests, end: str
+) -> None:
+    """Stopped, or killed: the trouble is told in two lines, what waits is on the disk, and all of it comes once, in order."""
+    launch(store, "r").result(60)
+    getattr(postgres_server, end)()
+    try:
+        waiting = unsettled(store)
+        until(lambda: store.trouble, "the trouble")
+        assert store.is_busy
+        assert store.trouble is not None
+        assert len(store.trouble.splitlines()) == 2
+        until(lambda: list(store.path.glob("*.outbox")), "the file")
+        assert [one.stat().st_mode & 0o077 for one in store.path.glob("*.outbox")] == [0]
+        with pytest.raises(StoreError):
+            store.read("select 1 as one", timeout_s=0.2)
+    finally:
+        postgres_server.start()
+    assert [one.result(60) for one in waiting[:2]] == [True, True]
+    assert waiting[2].result(60).turn == 2
+    assert told(store) == ALL
+    assert store.trouble is None
+    until(lambda: not list(store.path.glob("*.outbox")), "the end of the file")
+
+
+def test_connections_that_are_cut_are_made_again(store: RunStore) -> None:
+    """An administrator, or a network, ends every connection: commands and reads after it notice nothing."""
+    launch(store, "r").result(60)
+    store.others_wrote(0)
+    with store.connect() as con:
+        con.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        )
+    waiting = unsettled(store)
+    assert [one.result(60) for one in waiting[:2]] == [True, True]
+    waiting[2].result(60)
+    assert told(store) == ALL
+
+
+def test_a_server_that_only_reads_is_waited_for(store: RunStore, database_url: str) -> None:
+    """As a standby, or one that was made read-only: reads go on, what is written waits until it is."""
+    launch(store, "r").result(60)
+    name = store.read("select current_database() as name")[0]["name"]
+    cut = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    with store.connect() as con:
+        con.execute(f'alter database "{name}" set default_transaction_read_only = on')
+        con.execute(cut)
+    waiting = unsettled(store)
+    until(lambda: "read" in (store.trouble or ""), "the trouble")
+    assert [row["status"] for row in store.read("select status from runs", flush=False)] == ["pending"]
+    with store.connect() as con:
+        con.execute("set default_transaction_read_only = off")
+        con.execute(f'alter database "{name}" reset default_transaction_read_only')
+        con.execute(cut)
+    assert [one.result(60) for one in waiting[:2]] == [True, True]
+    waiting[2].result(60)
+    assert told(store) == ALL
+
+
+def test_what_a_killed_process_left_is_sent_by_the_next_one(
+    postgres_server: PostgresForTests, database_url: str, tmp_path: Path
+) -> None:
+    """A kernel that was killed while the server was away has lost nothing that was on the disk; it is sent once."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LEAVE, database_url, str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ),
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline().strip() == "there"
+        postgres_server.stop()
+        try:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            assert process.stdout.readline().strip() == "kept"
+            process.send_signal(signal.SIGKILL)
+            process.wait(60)
+        finally:
+            postgres_server.start()
+    finally:
+        process.kill()
+        process.communicate(timeout=60)
+    store = open_store(server_url(database_url), tmp_path)
+    store.submit(InterruptOrphans()).result(60)
+    rows = store.read("select run_id, turn, status, stop_reason from runs order by turn")
+    assert [row["turn"] for row in rows] == list(range(1, 22))
+    assert (rows[0]["run_id"], rows[0]["status"]) == ("before", "completed")
+    assert {(row["status"], row["stop_reason"]) for row in rows[1:]} == {("interrupted", "kernel_died")}
+    assert not list(tmp_path.rglob("*.outbox"))
+    assert store.close(30)
