@@ -11,6 +11,7 @@ Where things are, from the top down; each module imports only from below itself:
     notebook_tools      what an agent sees of the notebook and runs in it
     maintenance         recorded answers as files, deleting and exporting runs, what is installed and set
     agent team session  Agent, Team: what a user holds; Session: a conversation by its id, and as data
+    spending            nb.budget: what all notebooks of a project may spend
     batch               a prompt over a table: thousands of runs as one, and their answers as a DataFrame
     evaluation          the same prompts to several agents: side by side, or scored and compared with an earlier time
     guests              agents of other frameworks, run as our own
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from nbagent.runtime import Run
     from nbagent.session import Session
     from nbagent.spec import Limits, ModelSettings
+    from nbagent.spending import budget
     from nbagent.team import Team
     from nbagent.tools import tool
 
@@ -137,6 +139,7 @@ _PUBLIC = {
     "get": "batch",
     "resume": "batch",
     "Session": "session",
+    "budget": "spending",
     "Limits": "spec",
     "ModelSettings": "spec",
     "Team": "team",
@@ -177,6 +180,7 @@ __all__ = [
     "StoreError",
     "Team",
     "WaitTimeout",
+    "budget",
     "cancel_run",
     "clear_runs",
     "compare",

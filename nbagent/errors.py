@@ -267,6 +267,12 @@ class ModelError(NBAgentError):
         self.so_far = so_far
 
 
+class BudgetError(ModelError):
+    """A budget of the record (`nb.budget`) is used up, or cannot hold: a launch is refused, a run ends as `max_cost`."""
+
+    stop_reason = "max_cost"
+
+
 class ProviderUnreachableError(ModelError):
     """No connection, or a dropped one."""
 

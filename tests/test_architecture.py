@@ -24,7 +24,7 @@ PACKAGE = ROOT / "nbagent"
 LAYERS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "compat"),
     6: ("magics", "kernel", "panel", "notebook_tools", "maintenance"),
-    5: ("agent", "team", "session", "batch", "frames", "plots", "evaluation", "guests"),
+    5: ("agent", "team", "session", "spending", "batch", "frames", "plots", "evaluation", "guests"),
     4: ("runtime",),
     3: ("loop", "mcp", "store", "models", "tracing"),
     2: ("spec", "tools", "schemas", "template", "prompts", "demo"),

@@ -177,6 +177,7 @@ export interface TableState {
   loaded: boolean;
   total: number;
   trouble: string[];
+  budgets: string[];
   batches: Record<string, BatchState>;
   only: string | null;
   listed: Listed | null;
@@ -193,6 +194,7 @@ export interface TableChange {
   loaded?: boolean;
   total?: number;
   trouble?: string[];
+  budgets?: string[];
   batches?: Record<string, BatchState>;
   gone?: string[];
   items?: Item[];

@@ -10,7 +10,7 @@ const cells = (given: Parameters<typeof runRow>[0]): Cell[] => {
 };
 const stateOf = (...ids: string[]): TableData => ({
   rows: new Map(ids.map((id) => [id, lineOf(COLUMNS, cells({ id }))])), batches: new Map(), total: 0, loaded: true,
-  trouble: [], said: [], asked: new Map(), only: null, items: new Map(), fields: [], counts: [], ended: 0, gone: false, skewMs: 0, stoppedMs: null,
+  trouble: [], budgets: [], said: [], asked: new Map(), only: null, items: new Map(), fields: [], counts: [], ended: 0, gone: false, skewMs: 0, stoppedMs: null,
 });
 const at = (name: Column): number => COLUMNS.indexOf(name);
 

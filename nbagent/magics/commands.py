@@ -136,6 +136,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         %agent metrics [BY]             tokens, cost and speed by model (default), member, session, agent or tool
         %agent models [PROVIDER]        the providers: what is configured, and what each can do; or the models that one
                                         serves: its own list, asked for now
+        %agent budget [5/day|none/day]  what all kernels may spend a day, a month (5/month) or at all (5) [--unknown refuse]
         %agent record export|import FILE   the answers of this kernel's runs (or of --all) as a file, for --cache replay
         %agent record export|import FILE.duckdb   the whole record: to a new file, or from one into a server's record
         %agent clear [--older-than 7d] [--status S] [--session ID] [--all]   delete runs; asks first, or --yes

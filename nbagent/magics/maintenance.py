@@ -91,6 +91,32 @@ def sql(_shell: InteractiveShell, query: str) -> pd.DataFrame:
     return ask(query)
 
 
+def budget(_shell: InteractiveShell, arguments: Line) -> None:
+    """Set what all kernels on the record may spend, `5/day`, or take that away, `none/day`; and say how budgets stand."""
+    from nbagent.spending import budget as set_budget
+
+    if arguments.budget is None:
+        found = set_budget()
+    else:
+        amount, slash, per = arguments.budget.partition("/")
+        number = None if amount == "none" else _dollars(amount)
+        found = set_budget(number, per=per if slash else None, unknown=arguments.unknown)
+    for one in found:
+        print(one.text)
+    if not found:
+        print("no budget is set: %agent budget 5/day")
+
+
+def _dollars(text: str) -> float:
+    try:
+        return float(text.removeprefix("$"))
+    except ValueError:
+        raise UnknownOptionError(
+            f"%agent budget: {text!r} is no number of dollars",
+            "say it as in %agent budget 5/day, or none/day",
+        ) from None
+
+
 def doctor(_shell: InteractiveShell, _arguments: Line) -> Diagnosis:
     """Say what is installed, set and at hand."""
     from nbagent.maintenance import doctor as look
@@ -107,6 +133,7 @@ def _answers(count: int) -> str:
 
 
 UPKEEP_VERBS: dict[str, Any] = {
+    "budget": budget,
     "record": record,
     "clear": clear,
     "export": export,

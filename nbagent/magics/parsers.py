@@ -19,7 +19,7 @@ Line = argparse.Namespace
 
 VERBS = (
     "panel", "dock", "list", "show", "wait", "cancel", "approve", "deny", "resume", "retry", "metrics", "models",
-    "record", "clear", "export", "sql", "doctor"
+    "budget", "record", "clear", "export", "sql", "doctor"
 )  # fmt: skip
 METRICS = ("model", "member", "session", "agent", "tool")
 
@@ -182,7 +182,12 @@ def _export(parser: LineParser) -> None:
     _choosing(parser)
 
 
-_UPKEEP = {"record": _record, "clear": _clear, "export": _export}
+def _budget(parser: LineParser) -> None:
+    parser.add_argument("budget", nargs="?", metavar="5/day")
+    parser.add_argument("--unknown", choices=("dearest", "refuse"), default="dearest")
+
+
+_UPKEEP = {"budget": _budget, "record": _record, "clear": _clear, "export": _export}
 
 
 def _verb(verb: str) -> LineParser:

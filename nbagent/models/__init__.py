@@ -32,7 +32,16 @@ from nbagent.models.first_model import first_model, keys_set, lines_to_real
 from nbagent.models.model_list import listed_names, served_models
 from nbagent.models.openai.chat import OpenAIChat
 from nbagent.models.openai.responses import OpenAIResponses
-from nbagent.models.pricing import can_cost, has_price, is_free, prepare_prices, price_table, price_usd
+from nbagent.models.pricing import (
+    can_cost,
+    dearest_usd,
+    has_price,
+    is_free,
+    may_cost,
+    prepare_prices,
+    price_table,
+    price_usd,
+)
 from nbagent.models.protocol import (
     Model,
     ModelEvent,
@@ -92,6 +101,7 @@ __all__ = [
     "batch_client",
     "can_cost",
     "close_connections",
+    "dearest_usd",
     "default_model_name",
     "distinct_requests",
     "estimate_of",
@@ -105,6 +115,7 @@ __all__ = [
     "known_models",
     "lines_to_real",
     "listed_names",
+    "may_cost",
     "model_identity",
     "model_name",
     "named_providers",

@@ -63,6 +63,50 @@ def has_price(provider: str, model: str) -> bool:
     return price_usd(provider, model, Usage(input_tokens=1, output_tokens=1)) is not None
 
 
+def may_cost(model: Any) -> bool:
+    """Return whether a call of a model could cost something, as far as is known: not on this machine, and not at 0."""
+    if isinstance(told := getattr(model, "models", None), tuple):
+        return any(map(may_cost, told))
+    known = price_usd(model.provider, model.id, Usage(input_tokens=1000, output_tokens=1000))
+    if known is not None:
+        return known > 0
+    address = getattr(model, "address", None)
+    return can_cost(model.provider) and not (isinstance(address, str) and is_loopback(address))
+
+
+def dearest_usd(provider: str, usage: Usage) -> float | None:
+    """Return what a call would cost at most, by the known models of a provider; None where none is known."""
+    own = [
+        _priced(prices, usage) for name, prices in _own_prices().items() if name.partition(":")[0] == provider
+    ]
+    row = provider_row(provider)
+    listed = _dearest_listed(price_key(provider, "")[0] if row is not None else provider)
+    look_up = _price_list()
+    if listed is not None and look_up is not None:
+        found = look_up(*listed, usage)
+        own += [] if found is None else [found]
+    return max(own, default=None)
+
+
+@functools.cache
+def _dearest_listed(provider: str) -> tuple[str, str] | None:
+    """Return the price list's dearest model of a provider, by a million tokens in and a million out."""
+    look_up = _price_list()
+    if look_up is None:
+        return None
+    from genai_prices import data_snapshot
+
+    names = [
+        model.id
+        for one in data_snapshot.get_snapshot().providers
+        if one.id == provider
+        for model in one.models
+    ]
+    asked = Usage(input_tokens=_MILLION, output_tokens=_MILLION)
+    priced = [(price, name) for name in names if (price := look_up(provider, name, asked)) is not None]
+    return (provider, max(priced)[1]) if priced else None
+
+
 def price_table() -> str:
     """Return where prices are looked up, in words for a message."""
     listed = "genai-prices" if _price_list() is not None else "genai-prices, which is not installed"

@@ -10,7 +10,7 @@ unreported_failures.py  what a script is told at its exit
 ports.py            what these files need of each other, as Protocols
 timeouts.py         every wait of this room, with what it bounds
 launch/             the request as data, what it would cost, an earlier answer in its place
-limits/             model calls at a time, in a minute, and as the provider refuses them
+limits/             model calls at a time, in a minute, and as the provider refuses them; what may be spent
 scheduling/         who goes next: the background loop, turns of a session, the main thread
 execution/          one unfinished run: its task, its place in the run tree, its history, its listeners
 steering/           messages that a person sends to a run on the way
@@ -32,6 +32,7 @@ from nbagent.runtime.execution.history import as_sent, whole
 from nbagent.runtime.execution.run_context import ancestor_ids
 from nbagent.runtime.launch.forecast import Forecast, forecast
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models
+from nbagent.runtime.limits.allowance import allowance_of, budget_text
 from nbagent.runtime.limits.budgets import BatchSlots
 from nbagent.runtime.limits.limiter import call_limits
 from nbagent.runtime.ports import HasModel, Runnable
@@ -62,8 +63,10 @@ __all__ = [
     "Runtime",
     "agent_of_stored_spec",
     "agents_in",
+    "allowance_of",
     "ancestor_ids",
     "as_sent",
+    "budget_text",
     "call_limits",
     "cancel_run",
     "catch_up_prices",

@@ -19,8 +19,9 @@ from nbagent.run import RunOutput, RunRecord, StopReason
 from nbagent.runtime.execution.event_stream import EventBuffer
 from nbagent.runtime.execution.executor import Executor
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent
+from nbagent.runtime.limits.allowance import Allowance
 from nbagent.runtime.limits.budgets import BatchSlots
-from nbagent.runtime.limits.limiter import ConcurrencyLimiter
+from nbagent.runtime.limits.limiter import ConcurrencyLimiter, RunGate
 from nbagent.runtime.scheduling.background_loop import BackgroundThread
 from nbagent.runtime.scheduling.main_thread import MainThread
 from nbagent.runtime.scheduling.session_memory import SessionMemory
@@ -135,11 +136,12 @@ class RunServices:
 
     `start` launches a child run on the loop; `resume` goes on with one, and blocks: in a thread of its own.
     `memory` is what was said in sessions that only this kernel has used, `remembered` what it knows of any.
-    `batch` is the budget of the batch whose row it is.
+    `allowance` is what this process may spend of the record's budgets. `batch` is the budget of the batch whose row it is.
     """
 
     store: RunStore
     slots: ConcurrencyLimiter
+    allowance: Allowance
     sessions: SessionQueue
     main: MainThread
     executor: Executor
@@ -148,6 +150,10 @@ class RunServices:
     memory: SessionMemory
     remembered: Callable[[RunStore, str], list[StoredTurn]]
     batch: BatchSlots | None = None
+
+    def gate(self, place: Callable[[int | None], None], run_id: str) -> RunGate:
+        """Return what a run's model calls pass; `place` hears where it stands."""
+        return RunGate(self.slots, place, run_id, self.batch, self.allowance)
 
 
 class ReadHolder(Protocol):

@@ -32,6 +32,7 @@ from nbagent.runtime.execution.callbacks import Callbacks
 from nbagent.runtime.execution.executor import Executor, KernelExecutor
 from nbagent.runtime.launch.cache_lookup import READING
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models, run_launch
+from nbagent.runtime.limits.allowance import allowance_of
 from nbagent.runtime.limits.budgets import CallLimits
 from nbagent.runtime.limits.limiter import ConcurrencyLimiter, call_limits
 from nbagent.runtime.ports import LiveRun, Runnable, RunServices
@@ -112,15 +113,13 @@ class Runtime:
         """Return what a live run uses of this runtime."""
         return RunServices(
             store=store,
-            slots=self.slots,
-            sessions=self.sessions,
-            main=self.main,
+            slots=self.slots, allowance=allowance_of(store), sessions=self.sessions, main=self.main,
             executor=self.executor,
             start=self.start,
             resume=self.resumer.continue_member,
             memory=self.session_memory,
             remembered=self.registry.turns,
-        )
+        )  # fmt: skip
 
     # ---------------------------------------------------------------- launch
 
@@ -150,6 +149,7 @@ class Runtime:
             raise PromptError("the prompt is empty", "write what the agent should do")
         if request.cache not in READING:  # else first it is seen whether a model is needed
             check_models(agent)
+        allowance_of(self.store).check(agent, may_read=not self.thread.is_current())
         check_traces()
         self.registry.budget_bytes = settings.get("remembered_bytes")
         limits = call_limits()  # here, so that an option that does not fit is the launching cell's error
@@ -177,8 +177,7 @@ class Runtime:
 
     def _warn_of(self, store: RunStore) -> None:
         """Warn once of a damaged file set aside, a refused row, rows that must wait."""
-        trouble = store.trouble
-        for text in [*store.take_notices(), *([trouble] if trouble else [])]:
+        for text in filter(None, [*store.take_notices(), store.trouble]):
             if text not in self._warned:
                 self._warned.add(text)
                 warnings.warn(text, stacklevel=5)
@@ -389,8 +388,7 @@ class Runtime:
         self.thread.soon(live.stop, "cancelled")
         if not self.thread.is_current():
             concurrent.futures.wait([live.ended], timeout=STOP_WAIT_S)
-        status = live.record.status
-        return status is RunStatus.cancelled or not status.is_final
+        return (status := live.record.status) is RunStatus.cancelled or not status.is_final
 
     def supersede(self, cell_id: str) -> list[str]:
         """Cancel the unfinished runs that a cell launched earlier; return their ids."""

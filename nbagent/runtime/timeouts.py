@@ -20,6 +20,11 @@ HEARD_WAIT_S = 0.5  # a decision for the loop to take it
 STOP_WAIT_S = 2.0  # `run.cancel()` for the end; another kernel hears of a cancel within a second
 EXIT_S = 1.8  # everything at a kernel's exit, which gives about two seconds
 
+# a budget of the record
+BUDGET_WAIT_S = 60.0  # a model call for its slice; then its run ends
+BUDGET_LOOK_S = 0.25  # between two looks at what other processes hold of it, where nothing else is left
+BUDGET_IDLE_S = 0.5  # a process without a model call, before it gives back what it holds
+
 # looking again
 TICK_S = 1.0  # between two progress writes, and two looks at what other kernels ask for
 HEARTBEAT_S = 60.0  # a quiet run's word that its process lives; other hosts give it up after ten times that

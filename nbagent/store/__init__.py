@@ -81,6 +81,9 @@ from nbagent.store.commands import (
     BatchRecord,
     BatchRow,
     BatchRows,
+    BudgetAccount,
+    BudgetShare,
+    BudgetState,
     CallCost,
     CancelRequest,
     CancelSeen,
@@ -96,6 +99,7 @@ from nbagent.store.commands import (
     NewAttempt,
     Progress,
     SendMessage,
+    SetBudget,
     Write,
 )
 from nbagent.store.duckdb.arrow_tables import arrow_rows
@@ -154,6 +158,7 @@ from nbagent.store.duckdb.read.totals import batch_metrics, session_metrics
 from nbagent.store.duckdb.recorded_answers import recorded_output
 from nbagent.store.duckdb.write.costs import unpriced
 from nbagent.store.duckdb.write.delete import DeletableRuns, find_deletable
+from nbagent.store.duckdb.write.ledger import period_of
 from nbagent.store.ports import RunStore, ServerMirror
 from nbagent.store.postgres.administration.server_checks import check_server
 from nbagent.store.process_id import is_alive, process_name
@@ -170,6 +175,9 @@ __all__ = [
     "BatchRecord",
     "BatchRow",
     "BatchRows",
+    "BudgetAccount",
+    "BudgetShare",
+    "BudgetState",
     "CachedAnswer",
     "CallCost",
     "CancelRequest",
@@ -199,6 +207,7 @@ __all__ = [
     "SessionClaim",
     "SessionClaims",
     "SessionState",
+    "SetBudget",
     "Store",
     "StoredBatch",
     "StoredRun",
@@ -240,6 +249,7 @@ __all__ = [
     "newest_runs",
     "open_store",
     "overwrite",
+    "period_of",
     "pick_runs",
     "process_name",
     "recorded_output",

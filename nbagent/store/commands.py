@@ -294,6 +294,52 @@ class AddScore:
     created_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetState:
+    """How a budget of the record stands. `per` is "day", "month" or "total", `period` the one of now.
+
+    `spent_usd` is what all processes have told, `own_usd` this one; it may go to `held_usd` without asking again.
+    """
+
+    per: str
+    amount_usd: float
+    unknown: str
+    period: str
+    spent_usd: float
+    own_usd: float = 0.0
+    held_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetBudget:
+    """What all processes on the record may spend in a period; None takes the budget away. Result: all `BudgetState`s."""
+
+    per: str
+    amount_usd: float | None
+    unknown: str = "dearest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetShare:
+    """What this process has spent in a period of a budget, and how far it wants to go without asking again."""
+
+    per: str
+    period: str
+    spent_usd: float
+    wanted_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetAccount:
+    """This process's shares of the budgets, in the place of those it told before. Result: all `BudgetState`s.
+
+    `waited`: a model call waits for it; else it goes with the next rows.
+    """
+
+    shares: tuple[BudgetShare, ...] = ()
+    waited: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class InterruptOrphans:
     """End unfinished attempts whose owner is gone, and drop expired cancel requests. Result: how many ended."""
@@ -318,5 +364,7 @@ Write = (
     | SendMessage
     | MessageTaken
     | AddScore
+    | SetBudget
+    | BudgetAccount
     | InterruptOrphans
 )

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nbagent.store.commands import DecisionRequest, Launch, SendMessage, Write
+from nbagent.store.commands import BudgetState, DecisionRequest, Launch, SendMessage, Write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,6 +157,13 @@ class RunStore(ReaderAndSubmitter, Protocol):
 
     def decisions_requested(self, run_ids: Iterable[str]) -> list[DecisionRequest]:
         """What people decided elsewhere on calls of these runs, in order; each is told once. Reads nothing."""
+
+    def budgets(self, *, may_read: bool = True) -> tuple[BudgetState, ...]:
+        """How the record's budgets stand as far as is known; a process's first look may wait for the record, if it may."""
+
+    @property
+    def may_have_budgets(self) -> bool:
+        """Whether there is a budget, or may be one as long as this process has not looked. Reads nothing."""
 
     def messages_sent(self, run_ids: Iterable[str]) -> list[SendMessage]:
         """What people sent to these runs and their models have not had, in order; told until it is `MessageTaken`.

@@ -18,7 +18,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nbagent.errors import StoreBusyError, StoreDamagedError, StoreError
 from nbagent.settings import ServerUrl, is_server_url, server_url, store_folder
 from nbagent.store.access import is_there
-from nbagent.store.commands import CancelSeen, DecisionRequest, DecisionSeen, Launch, SendMessage, Write
+from nbagent.store.commands import (
+    BudgetAccount,
+    BudgetState,
+    CancelSeen,
+    DecisionRequest,
+    DecisionSeen,
+    Launch,
+    SendMessage,
+    SetBudget,
+    Write,
+)
 from nbagent.store.duckdb.database_file import damage_in
 from nbagent.store.duckdb.query_results import asking, fetch_arrays, with_utc
 from nbagent.store.duckdb.read.adhoc_sql import query_frame
@@ -35,6 +45,7 @@ Found = TypeVar("Found")
 
 MUCH_BYTES = 10_000_000
 LOOK_EVERY_S = 1.0  # how often other processes' wishes are looked for
+BUDGET_WAIT_S = 5.0  # how long the first look for budgets may take
 LOOK_WAIT_S = 2.0  # and how long the look may wait for the file
 
 
@@ -46,6 +57,7 @@ class Store:
         self._writer = Writer(self.path)
         self._read_copy = PrivateCopy(RecordFile(self._writer))
         self._looked = 0.0
+        self._budget_mark = self.path.with_name(f"{self.path.name}.budgets")
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"
@@ -96,6 +108,9 @@ class Store:
 
     def submit(self, write: Write) -> Future[Any]:
         """Hand over a write and return at once; the future is resolved when it is durable. See `commands.py`."""
+        if isinstance(write, SetBudget):  # so that a new process looks for it before its first call
+            self._budget_mark.parent.mkdir(parents=True, exist_ok=True)
+            self._budget_mark.touch(mode=0o600)
         return self._writer.submit(write)
 
     def launch(self, write: Launch) -> Future[Any]:
@@ -265,6 +280,23 @@ class Store:
         for one in found:
             self._writer.submit(DecisionSeen(one))
         return found
+
+    def budgets(self, *, may_read: bool = True) -> tuple[BudgetState, ...]:
+        """How the record's budgets stand, as of this process's last look at the file.
+
+        A process that has not looked yet does so here, where there may be one, if it `may_read`.
+        """
+        known = self._writer.memory.budgets
+        if known is None and may_read and self._budget_mark.exists():
+            self.write(BudgetAccount(), "reading the budgets", timeout_s=BUDGET_WAIT_S)
+            known = self._writer.memory.budgets
+        return known or ()
+
+    @property
+    def may_have_budgets(self) -> bool:
+        """Whether there is a budget, or may be one in a file that this process has not looked at. Reads no file."""
+        known = self._writer.memory.budgets
+        return self._budget_mark.exists() if known is None else bool(known)
 
     def messages_sent(self, run_ids: Iterable[str]) -> list[SendMessage]:
         """What people sent to these runs and their models have not had, in order; told until it is `MessageTaken`.

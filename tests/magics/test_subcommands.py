@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nbagent import Agent
+from nbagent.errors import UnknownOptionError
 from nbagent.runtime import current
 from nbagent.store.duckdb.lock_file import LockFile
 from tests.magics.shell import loaded_shell
@@ -12,6 +13,30 @@ from tests.provider.chat_wire import text_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Gate, Wait
 from tests.reference.wire_formats import WIRES
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("budget", "no budget is set: %agent budget 5/day"),
+        ("budget 5/day", "$0.00 of $5.00 a day"),
+        ("budget $2.50/month --unknown refuse", "$0.00 of $2.50 a month"),
+        ("budget 7", "$0.00 of $7.00"),
+        ("budget none/day", "no budget is set: %agent budget 5/day"),
+    ],
+)
+def test_a_budget_is_set_and_told(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An amount, a period after a slash; without an amount it is told."""
+    with loaded_shell() as shell:
+        shell.run_line_magic("agent", line)
+    assert capsys.readouterr().out.strip() == said
+
+
+def test_what_is_no_amount_is_refused() -> None:
+    """In two lines."""
+    told = r"'five' is no number of dollars\nsay it as in %agent budget 5/day"
+    with loaded_shell() as shell, pytest.raises(UnknownOptionError, match=told):
+        shell.run_line_magic("agent", "budget five/day")
 
 
 def test_cancel_all_leaves_out_what_has_ended(

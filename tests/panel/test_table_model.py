@@ -146,6 +146,18 @@ def test_trouble_of_the_store_is_told_once_and_taken_back():
     assert board.tick(0.2, problem=[])["trouble"] == []
 
 
+def test_how_budgets_stand_is_told_when_it_changes():
+    """As text, for pages that load later too; a page that knows is told nothing."""
+    board = TableModel()
+    assert board.tick(0.0, budgets=["$1.00 of $5.00 a day"]) == {
+        "seq": 1,
+        "budgets": ["$1.00 of $5.00 a day"],
+    }
+    assert board.tick(0.1, budgets=["$1.00 of $5.00 a day"]) is None
+    assert board.state()["budgets"] == ["$1.00 of $5.00 a day"]
+    assert board.tick(0.2, budgets=[])["budgets"] == []
+
+
 def test_a_batchs_standing_is_told_when_it_changes_and_one_that_was_let_go_has_ended():
     """A batch that goes on keeps the board awake; rows without runs are told; a board of one batch holds no other."""
     board, going = (

@@ -93,7 +93,8 @@ function head(
 }
 
 function totalsText(state: TableData, totals: Totals, narrow: boolean): string {
-  if (!state.rows.size) return "nbagent";
+  const budgets = state.budgets.map((one) => `budget ${one}`);
+  if (!state.rows.size) return ["nbagent", ...budgets].join(" · ");
   const all = narrow ? state.rows.size : Math.max(state.total, state.rows.size);
   return [
     totals.running ? `${count(totals.running)} running` : "",
@@ -101,6 +102,7 @@ function totalsText(state: TableData, totals: Totals, narrow: boolean): string {
     totals.tokens === null ? "" : `${short(totals.tokens)} tokens`,
     totals.cost === null ? "" : dollars(totals.cost),
     totals.priced < totals.called ? `cost known for ${count(totals.priced)} of ${count(totals.called)}` : "",
+    ...budgets,
   ]
     .filter(Boolean)
     .join(" · ");

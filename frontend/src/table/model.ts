@@ -36,6 +36,7 @@ export interface TableData {
   total: number;
   loaded: boolean;
   trouble: string[];
+  budgets: string[];
   said: [string, string][];
   asked: Map<string, Asked>; // by run or batch id, "" for all
   only: string | null; // the batch whose table this is
@@ -59,7 +60,7 @@ export interface TableWidget {
 /** Make the state of a table and all of its views. */
 export function tableWidget(model: Model): TableWidget {
   const state: TableData = {
-    rows: new Map(), batches: new Map(), total: 0, loaded: false, trouble: [], said: [], asked: new Map(), only: null,
+    rows: new Map(), batches: new Map(), total: 0, loaded: false, trouble: [], budgets: [], said: [], asked: new Map(), only: null,
     items: new Map(), fields: [], counts: [], ended: 0, gone: false, skewMs: 0, stoppedMs: null,
   };
   const views = new Set<TableView>();
@@ -78,8 +79,8 @@ export function tableWidget(model: Model): TableWidget {
     const lines = (JSON.parse(table.lines) as Cell[][]).map((cells) => lineOf(columns, cells));
     state.rows = new Map(lines.map((line) => [line.row.id, line]));
     state.batches = new Map(Object.entries(table.batches));
-    const { total, loaded, trouble, only } = table;
-    Object.assign(state, { total, loaded, trouble, only, gone: false, stoppedMs: null });
+    const { total, loaded, trouble, budgets, only } = table;
+    Object.assign(state, { total, loaded, trouble, budgets, only, gone: false, stoppedMs: null });
     state.skewMs = table.now_ms - Date.now();
     const { listed } = table;
     if (listed) {
@@ -210,12 +211,13 @@ export function lineOf(columns: Column[], cells: Cell[]): Line {
 /** Apply a change to the state; return what it touched, null where it names a row that is not here. */
 export function apply(state: TableData, columns: Column[], message: TableChange): Change | null {
   state.skewMs = message.now_ms - Date.now();
-  const { total, loaded, trouble } = message;
+  const { total, loaded, trouble, budgets } = message;
   if (total !== undefined) state.total = total;
   if (loaded !== undefined) state.loaded = loaded;
   if (trouble !== undefined) state.trouble = trouble;
+  if (budgets !== undefined) state.budgets = budgets;
   const stopped = Object.entries(message.batches ?? {}).some(([id, batch]) => batch.finished && !state.batches.get(id)?.finished);
-  let all = stopped || Boolean(message.new) || trouble !== undefined || loaded !== undefined;
+  let all = stopped || Boolean(message.new) || trouble !== undefined || budgets !== undefined || loaded !== undefined;
   for (const [id, batch] of Object.entries(message.batches ?? {})) {
     const known = state.batches.get(id); // the tree holds it
     if (known) Object.assign(known, batch);

@@ -31,6 +31,7 @@ from nbagent.models import (
     ReplyFinished,
     batch_client,
 )
+from nbagent.runtime import allowance_of
 from nbagent.schemas import InvalidOutputError, check_text
 from nbagent.store import batch_details
 
@@ -111,6 +112,8 @@ class ProviderBatchRunner(BatchRunner):
     async def _submit_waiting(self) -> None:
         """Submit all rows that wait, in as many files as they need, and follow them to their end."""
         jobs: list[str] = []
+        if self._stopped is None and self._waiting:
+            allowance_of(self._store).check(self._plan.crew, may_read=False)
         if self._stopped is None:
             async for lines in self._in_files():
                 job = await self._files.submit(lines, note={"nbagent_batch": self._plan.key[:64]})
@@ -200,6 +203,7 @@ class ProviderBatchRunner(BatchRunner):
                 status="error", stop_reason="error", error=str(error), error_type=type(error).__name__
             )
         call = self._call(reply, outcome, created_at, duration_s)
+        allowance_of(self._store).charge(call)
         end = {**_end(outcome, self._plan), "typed": typed}
         run_id, written = self._single_launcher.keep(
             request.prompts[0], self._row_of(request), call=call, end=end

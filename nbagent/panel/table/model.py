@@ -38,6 +38,7 @@ class TableModel:
         self._loaded = False
         self._total = 0
         self._problem: list[str] = []
+        self._budgets: list[str] = []  # how the record's budgets stand, as text
         self._batches: dict[str, Mapping[str, Any]] = {}
         self._seq = 0
         self._echo_at: float | None = None
@@ -122,6 +123,7 @@ class TableModel:
         *,
         total: int | None = None,
         problem: list[str] | None = None,
+        budgets: list[str] | None = None,
         batches: Mapping[str, Mapping[str, Any]] | None = None,
         ended: tuple[int, Sequence[tuple[int, Any, Any]]] | None = None,
     ) -> dict[str, Any] | None:
@@ -139,6 +141,8 @@ class TableModel:
                 self._total = message["total"] = max(total, len(self._rows))
             if problem is not None and problem != self._problem:
                 self._problem = message["trouble"] = problem
+            if budgets is not None and budgets != self._budgets:
+                self._budgets = message["budgets"] = budgets
             if changed := self._batch_changes(batches or {}):
                 message["batches"] = changed
             if self.items is not None and ended is not None:
@@ -172,6 +176,7 @@ class TableModel:
                 "loaded": self._loaded,
                 "total": self._total,
                 "trouble": self._problem,
+                "budgets": self._budgets,
                 "batches": dict(self._batches),
                 "only": self.batch_id,
                 "listed": None if self.items is None else self.items.state(),

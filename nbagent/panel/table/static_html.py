@@ -25,11 +25,12 @@ _AT = {name: number for number, name in enumerate(COLUMNS)}
 _SAYS_CHARS = 60
 
 
-def html_of(lines: Sequence[TableRow], total: int, *, key: str) -> str:
+def html_of(lines: Sequence[TableRow], total: int, *, key: str, budgets: Sequence[str] = ()) -> str:
     """Return the newest runs as an HTML table, those of a batch as one row; `key` lets the live widget hide it."""
     folded = _folded(ordered(lines))
     shown = folded[:SHOWN]
     totals = totals_of(lines, total, 0 if len(shown) == len(folded) else len(shown))
+    totals = " · ".join([totals, *(f"budget {one}" for one in budgets)])
     more = "" if not shown else f"<p {LINE}><small>live again: <code>%agent</code></small></p>"
     return block(
         f"<p {LINE}><strong>runs</strong> · {escape(totals)}</p>{_table(shown)}{more}",

@@ -135,7 +135,7 @@ class Table:
     def _static(self) -> dict[str, str]:
         rows, key = self.model.rows(), self.widget.key
         if self.model.batch_id is None:
-            html = static_html.html_of(rows, self._total, key=key)
+            html = static_html.html_of(rows, self._total, key=key, budgets=self._budgets())
         else:
             html = static_html.batch_html(rows, batches.static_state(self.model.batch_id), key=key)
         return {"text/plain": static_html.FIRST_LINE, "text/html": html}
@@ -192,6 +192,7 @@ class Table:
         began = time.perf_counter()
         extras: dict[str, Any] = {
             "problem": self._problem or self._store_problem(),
+            "budgets": self._budgets(),
             "batches": batches.batch_states(),
         }
         if self.model.batch_id is not None and self.model.items is not None:
@@ -241,6 +242,10 @@ class Table:
     def _store_problem(self) -> list[str]:
         trouble = self.store.trouble
         return trouble.split("\n", 1) if trouble else []
+
+    def _budgets(self) -> list[str]:
+        """How the record's budgets stand, as far as this process knows."""
+        return [runtime.budget_text(one) for one in self.store.budgets(may_read=False)]
 
     def _static_due(self) -> bool:
         """Say whether the static forms are old: at once where nothing is at work but what waits for a person."""

@@ -46,7 +46,6 @@ from nbagent.runtime.execution.pausable_timeout import PausableTimeout
 from nbagent.runtime.execution.run_tree import RunNode
 from nbagent.runtime.launch.cache_lookup import CacheLookup, EarlierAnswer
 from nbagent.runtime.launch.request import ResolvedAgent
-from nbagent.runtime.limits.limiter import RunGate
 from nbagent.runtime.ports import Holder, RunServices
 from nbagent.runtime.recovery import standing_approvals
 from nbagent.runtime.recovery.pending_approvals import PendingApprovals, decision_in_time
@@ -83,8 +82,7 @@ class ActiveRun:
         self.launched = launched
         self._services = services
         self._limits = agent.spec.limits
-        self._files = files
-        self._resumed = resumed
+        self._files, self._resumed = files, resumed
         self._told_by_record = resumed is not None  # what it does next may be what stands there
         self._callbacks = callbacks
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -188,6 +186,9 @@ class ActiveRun:
         """Count what was paid, hand over what must not be lost, pause the clock for a person."""
         if isinstance(event, ModelCallFinished):
             self.node.charge(event.call)
+            used_up = self._services.allowance.charge(event.call)
+            if used_up and not self.agent.spec.resumable:  # a guest asks its models itself
+                self.stop("max_cost", used_up)
         elif self._is_stopping() or self.record.cached_from is not None:
             return
         elif isinstance(event, ToolCallFinished):
@@ -300,7 +301,7 @@ class ActiveRun:
         self.cache.decide(found=False)
         context = LoopContext(
             emit=self.emit,
-            gate=RunGate(services.slots, self._show_queue_position, launch.run_id, services.batch),
+            gate=services.gate(self._show_queue_position, launch.run_id),
             stopped=self._is_stopping,
             commit=self.persister.commit,
             on_main_thread=services.main.call,

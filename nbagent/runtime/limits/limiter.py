@@ -17,6 +17,7 @@ from nbagent import settings
 from nbagent.errors import EarlyEndError, ModelError
 from nbagent.loop import Charge
 from nbagent.models import Model, ModelRequest, estimated_tokens
+from nbagent.runtime.limits.allowance import Allowance
 from nbagent.runtime.limits.budgets import BatchSlots, Call, CallLimits, CallQueue
 from nbagent.runtime.limits.pace import LONGEST_HOLD_S
 from nbagent.runtime.limits.rate_window import MINUTE_S
@@ -199,12 +200,16 @@ class ConcurrencyLimiter:
 
 @dataclass(slots=True)
 class RunGate:
-    """The limiter as one run's loop sees it: `place` hears where that run stands, `batch` is whose row it is."""
+    """The limiter as one run's loop sees it: `place` hears where that run stands, `batch` is whose row it is.
+
+    `allowance` is what may be spent of the record's budgets.
+    """
 
     limiter: ConcurrencyLimiter
     place: Place
     run_id: str = ""
     batch: BatchSlots | None = None
+    allowance: Allowance | None = None
     _call: Call | None = None
     _tries: int = 0  # of this model call that failed, since `_since_s`
     _since_s: float = 0.0
@@ -215,7 +220,10 @@ class RunGate:
         if self._call is not None and self._call.answered:
             self._tries = 0
         self._call = self.limiter.call(model, request, number=number, batch=self.batch, run_id=self.run_id)
-        return self.limiter.hold(self._call, self.place)
+        slot = self.limiter.hold(self._call, self.place)
+        if self.allowance is None or not self.allowance.is_on:
+            return slot
+        return _paid(slot, self.allowance, model)
 
     def limited(self, error: ModelError) -> float | None:
         """Called after a failed try; return a delay in seconds, None for the run's own retry policy."""
@@ -228,6 +236,15 @@ class RunGate:
     async def yield_fairly(self) -> None:
         """Let the other runs go first where many go on in the same moment."""
         await self.limiter.fair_yield.wait_turn()
+
+
+@asynccontextmanager
+async def _paid(
+    slot: AbstractAsyncContextManager[Charge], allowance: Allowance, model: Model
+) -> AsyncIterator[Charge]:
+    """Hold a slot, and no request goes on through it that the budgets do not allow."""
+    async with slot as charge, allowance.call(model):
+        yield charge
 
 
 def _now_s() -> float:

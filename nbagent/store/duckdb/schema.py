@@ -20,10 +20,15 @@ from nbagent.store.duckdb.codec import utc_now
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 8
+VERSION = 9
 # the version that a step leads to -> its file, in the folder of this module. A table that is altered cannot be written in the
 # same transaction
-STEPS: dict[int, str] = {6: "steps/step_6.sql", 7: "steps/step_7.sql", 8: "steps/step_8.sql"}
+STEPS: dict[int, str] = {
+    6: "steps/step_6.sql",
+    7: "steps/step_7.sql",
+    8: "steps/step_8.sql",
+    9: "steps/step_9.sql",
+}
 OLDEST = min(STEPS) - 1
 
 

@@ -222,6 +222,25 @@ create table if not exists scores (
     created_at timestamp not null     -- UTC
 );
 
+-- What all processes on this record may spend together (nb.budget). One row a kind of period.
+create table if not exists budgets (
+    per        varchar primary key,    -- day, month (of UTC) or total
+    amount_usd double not null,
+    unknown    varchar not null,       -- what a call without a known price counts as: dearest, or refuse
+    created_at timestamp not null      -- UTC
+);
+
+-- What each process has spent of a period of a budget, and how far it may go before it asks again.
+create table if not exists budget_shares (
+    per        varchar not null,
+    period     varchar not null,       -- 2026-11-30, 2026-11, or '' for the one that does not end
+    owner      varchar not null,       -- the process, as in `launches`; 'before' for what was spent before the budget
+    spent_usd  double not null,
+    held_usd   double not null,        -- what is spent included; of a process that is gone only that counts
+    updated_at timestamp not null,     -- UTC
+    primary key (per, period, owner)
+);
+
 create or replace view attempts as
 with started as (
     select run_id, 1 as attempt, owner, created_at from launches

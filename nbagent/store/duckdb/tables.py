@@ -168,6 +168,20 @@ COLUMNS: dict[str, dict[str, str]] = {
         "text": "varchar",
         "created_at": "timestamp",
     },
+    "budgets": {
+        "per": "varchar",
+        "amount_usd": "double",
+        "unknown": "varchar",
+        "created_at": "timestamp",
+    },
+    "budget_shares": {
+        "per": "varchar",
+        "period": "varchar",
+        "owner": "varchar",
+        "spent_usd": "double",
+        "held_usd": "double",
+        "updated_at": "timestamp",
+    },
     "scores": {
         "run_id": "varchar",
         "name": "varchar",

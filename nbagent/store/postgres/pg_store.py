@@ -13,9 +13,19 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbagent.errors import StoreBusyError
+from nbagent.errors import StoreBusyError, StoreError
 from nbagent.settings import ServerUrl
-from nbagent.store.commands import CancelSeen, DecisionRequest, DecisionSeen, Launch, SendMessage, Write
+from nbagent.store.commands import (
+    BudgetAccount,
+    BudgetState,
+    CancelSeen,
+    DecisionRequest,
+    DecisionSeen,
+    Launch,
+    SendMessage,
+    SetBudget,
+    Write,
+)
 from nbagent.store.ports import Ask
 from nbagent.store.postgres.analysis.mirror import Mirror
 from nbagent.store.postgres.connect import load_psycopg, trouble_of
@@ -92,7 +102,15 @@ class PostgresStore:
     # ---------------------------------------------------------------------------------------------- write
 
     def submit(self, write: Write) -> Future[Any]:
-        """Hand over a command and return at once; the future is resolved when it is committed."""
+        """Hand over a command and return at once; the future is resolved when it is committed.
+
+        Raises StoreError for budgets, which only a record in a file holds.
+        """
+        if isinstance(write, SetBudget | BudgetAccount):
+            raise StoreError(
+                f"the record {self.name} holds no budgets: only one in a file does",
+                "bound runs with max_cost, or keep the record of these notebooks in a file",
+            )
         return self._writer.submit(write)
 
     def launch(self, write: Launch) -> Future[Any]:
@@ -216,6 +234,15 @@ class PostgresStore:
             self._told_decisions.append(one)
             self.submit(DecisionSeen(one))
         return found
+
+    def budgets(self, *, may_read: bool = True) -> tuple[BudgetState, ...]:  # noqa: ARG002 - the protocol's signature
+        """There are none."""
+        return ()
+
+    @property
+    def may_have_budgets(self) -> bool:
+        """There are none."""
+        return False
 
     def messages_sent(self, run_ids: Iterable[str]) -> list[SendMessage]:
         """What people sent to these runs and their models have not had, in order; told until it is `MessageTaken`."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from nbagent.store.commands import DecisionRequest, SendMessage
+from nbagent.store.commands import BudgetState, DecisionRequest, SendMessage
 from nbagent.store.duckdb import codec
 from nbagent.store.duckdb.tables import Row
+from nbagent.store.duckdb.write.ledger import states
 from nbagent.store.session_ids import Standing
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class KnownState:
     cancels: set[str] = field(default_factory=set)  # run ids somebody asked to cancel
     decisions: tuple[DecisionRequest, ...] = ()  # what people decided on calls that wait
     messages: tuple[SendMessage, ...] = ()  # what people sent to runs whose models have not had it
+    budgets: tuple[BudgetState, ...] | None = None  # None until the file was looked at
     alone: dict[str, int] = field(default_factory=dict)  # sessions that only we have used -> their last turn
     said: dict[str, str] = field(default_factory=dict)  # what people should hear of a run's rows
     placed: dict[str, tuple[str, int]] = field(default_factory=dict)  # our unfinished runs -> session, turn
@@ -48,6 +50,7 @@ class KnownState:
         found = con.execute("select run_id from cancel_requests where created_at > ?", since).fetchall()
         self.cancels = {run_id for (run_id,) in found}
         self.decisions = tuple(map(codec.decision_of, con.execute(_DECISIONS, since).fetchall()))
+        self.budgets = states(con, self.owner)
         self.messages = tuple(SendMessage(*row) for row in con.execute(_MESSAGES, since).fetchall())
 
     def next_alone(self, session_id: str, standing: Standing) -> int | None:

@@ -18,6 +18,7 @@ from nbagent.store.commands import (
     AppendRows,
     BatchRecord,
     BatchRows,
+    BudgetAccount,
     CancelRequest,
     CancelSeen,
     DecisionRequest,
@@ -34,6 +35,7 @@ from nbagent.store.commands import (
     NewAttempt,
     Progress,
     SendMessage,
+    SetBudget,
     Write,
 )
 from nbagent.store.duckdb import codec
@@ -43,6 +45,7 @@ from nbagent.store.duckdb.write.costs import give_costs
 from nbagent.store.duckdb.write.delete import delete_runs
 from nbagent.store.duckdb.write.insert import insert
 from nbagent.store.duckdb.write.known_state import REQUEST_LIFE, KnownState
+from nbagent.store.duckdb.write.ledger import settle
 from nbagent.store.duckdb.write.numbering import number_launches
 from nbagent.store.duckdb.write.orphans import interrupt_orphans
 
@@ -58,6 +61,7 @@ _IMPORTED_BEFORE = """
 """
 _DUPLICATE = re.compile("duplicate key", re.IGNORECASE)
 _LARGE_COUNTS = list(COLUMNS["model_calls"]).index("large_counts")
+_Upkeep = ImportAnswers | ForgetRuns | GiveCosts | AddScore | SetBudget | BudgetAccount
 _Wish = CancelRequest | CancelSeen | DecisionRequest | DecisionSeen | SendMessage | MessageTaken
 _BARE_END = ("status", "stop_reason", "started_at", "finished_at", "error")
 
@@ -239,7 +243,7 @@ class _Transaction:
                 self._row("attempt_ends", codec.end_row(write.run_id, write.attempt, write.end))
                 self._add_calls(write)
                 self._add_answer(write)
-            case ImportAnswers() | ForgetRuns() | GiveCosts() | AddScore():
+            case ImportAnswers() | ForgetRuns() | GiveCosts() | AddScore() | SetBudget() | BudgetAccount():
                 return self._add_upkeep(write)
             case AppendRows():
                 if (write.run_id, write.attempt) in ended:
@@ -278,7 +282,10 @@ class _Transaction:
             keys = write.keys
             self._row("answers", (keys.cache_key, keys.session_key, write.run_id, since, None))
 
-    def _add_upkeep(self, write: ImportAnswers | ForgetRuns | GiveCosts | AddScore) -> int:
+    def _add_upkeep(self, write: _Upkeep) -> Any:
+        if isinstance(write, SetBudget | BudgetAccount):
+            self.memory.budgets = settle(self.con, self.memory.owner, write)
+            return self.memory.budgets
         if isinstance(write, AddScore):
             return self._add_score(write)
         if isinstance(write, GiveCosts):

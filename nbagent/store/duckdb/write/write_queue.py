@@ -14,6 +14,7 @@ from typing import Any
 
 from nbagent.store.commands import (
     AppendRows,
+    BudgetAccount,
     CancelRequest,
     DecisionRequest,
     Finish,
@@ -21,6 +22,7 @@ from nbagent.store.commands import (
     Launch,
     NewAttempt,
     SendMessage,
+    SetBudget,
     Write,
 )
 
@@ -29,7 +31,7 @@ WAITED_SPACING_S = 0.02  # between batches in which somebody waits: a tool must 
 SPACING_PER_RUN_S = 0.005  # less where few runs are under way: their number bounds what a batch can gather
 BATCH = 500
 
-_URGENT = (Launch, CancelRequest, DecisionRequest, SendMessage, NewAttempt)
+_URGENT = (CancelRequest, DecisionRequest, SendMessage, NewAttempt, SetBudget)
 
 
 @dataclass(eq=False, slots=True)
@@ -169,7 +171,9 @@ class WriteQueue:
 
 def _is_urgent(write: Write) -> bool:
     """Whether a write goes at once; the launch of a batch's row is waited for by nobody."""
-    return isinstance(write, _URGENT) and not (isinstance(write, Launch) and not write.waited)
+    if isinstance(write, Launch | BudgetAccount):
+        return write.waited
+    return isinstance(write, _URGENT)
 
 
 def _is_of(write: Write, session_id: str) -> bool:

@@ -19,6 +19,7 @@ from nbagent.store.commands import (
     AppendRows,
     BatchRecord,
     BatchRows,
+    BudgetAccount,
     CancelRequest,
     CancelSeen,
     DecisionRequest,
@@ -34,6 +35,7 @@ from nbagent.store.commands import (
     NewAttempt,
     Progress,
     SendMessage,
+    SetBudget,
     Write,
 )
 from nbagent.store.duckdb import codec
@@ -108,8 +110,8 @@ def operation_of(write: Write, owner: str) -> Operation:
             return _wish(write)
         case ImportAnswers() | ForgetRuns() | GiveCosts() | InterruptOrphans():
             return _upkeep(write)
-        case JournaledLaunch():
-            raise TypeError("only a file has launches in a journal")
+        case JournaledLaunch() | SetBudget() | BudgetAccount():
+            raise TypeError("only a file has launches in a journal, and budgets")
         case _:
             assert_never(write)
 

@@ -1,0 +1,1 @@
+-- Step 9, for files of schema 8: schema.sql makes the tables `budgets` and `budget_shares`. Never edited.
