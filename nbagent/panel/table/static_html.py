@@ -28,7 +28,7 @@ _SAYS_CHARS = 60
 def html_of(lines: Sequence[TableRow], total: int, *, key: str, budgets: Sequence[str] = ()) -> str:
     """Return the newest runs as an HTML table, those of a batch as one row; `key` lets the live widget hide it."""
     folded = _folded(ordered(lines))
-    shown = folded[:SHOWN]
+    shown = [_of_batch(group, {}) if group[0][_AT["batch"]] else _cells(group[0]) for group in folded[:SHOWN]]
     totals = totals_of(lines, total, 0 if len(shown) == len(folded) else len(shown))
     totals = " · ".join([totals, *(f"budget {one}" for one in budgets)])
     more = "" if not shown else f"<p {LINE}><small>live again: <code>%agent</code></small></p>"
@@ -68,12 +68,12 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     return f"<table><thead>{line('th', _HEAD)}</thead><tbody>{''.join(line('td', row) for row in rows)}</tbody></table>"
 
 
-def _folded(lines: Sequence[TableRow]) -> list[list[str]]:
-    """Return rows of cells, the runs of one batch as the row of its first."""
+def _folded(lines: Sequence[TableRow]) -> list[list[TableRow]]:
+    """Return groups of lines, each alone or with the others of its batch, in the place of its first."""
     found: dict[str, list[TableRow]] = {}
     for line in lines:
         found.setdefault(line[_AT["batch"]] or line[_AT["id"]], []).append(line)
-    return [_of_batch(group, {}) if group[0][_AT["batch"]] else _cells(group[0]) for group in found.values()]
+    return list(found.values())
 
 
 def _of_batch(lines: Sequence[TableRow], state: Mapping[str, Any]) -> list[str]:
