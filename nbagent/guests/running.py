@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import is_dataclass
 from functools import partial
-from typing import Any, cast
+from types import UnionType
+from typing import Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel
 from typing_extensions import is_typeddict
@@ -172,14 +173,17 @@ async def _typed(schema: OutputSchema, output: Any) -> TypedAnswer:
     """Return the answer: a value of the schema's class as it is, anything else once it is checked."""
     if isinstance(output, BaseModel | list | dict) or is_dataclass(output):
         text = dump_json(to_plain(output)).decode()
-        if (
-            isinstance(schema.type, type)
-            and not is_typeddict(schema.type)
-            and isinstance(output, schema.type)
-        ):
+        if _is_one(output, schema.type):
             return TypedAnswer(text, output)
         return await check_text(schema, text)
     return await check_text(schema, output if isinstance(output, str) else render_result(output))
+
+
+def _is_one(output: Any, kind: Any) -> bool:
+    """Say whether the framework has made an object of the class, or of one of a union's, which is not validated again."""
+    kinds = get_args(kind) if isinstance(kind, UnionType) or get_origin(kind) is Union else (kind,)
+    classes = (one for one in kinds if isinstance(one, type) and not is_typeddict(one))
+    return any(get_origin(one) is None and isinstance(output, one) for one in classes)
 
 
 def _is_plain(output: Any) -> bool:

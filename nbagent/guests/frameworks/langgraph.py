@@ -26,10 +26,10 @@ def describe(graph: Any) -> Description:
 
 def check(graph: Any, *, has_input: bool, has_output: bool) -> None:
     """Refuse a graph whose state nobody says how to fill and read. Raises ConfigurationError."""
-    state = [name for name in graph.channels if not name.startswith(("__", "branch:"))]
+    state = [name for name in graph.channels if not name.startswith(("__", "branch:", "join:"))]
     if "messages" not in state and not (has_input and has_output):
         raise ConfigurationError(
-            f"the graph's state has no 'messages'; it has {', '.join(map(repr, state))}",
+            f"the graph's state has no 'messages'; it has {', '.join(map(repr, state)) or 'no names'}",
             "say how it is filled and read: nb.guest(graph, input=lambda prompt: {...}, output=lambda state: ...)",
         )
 
@@ -96,7 +96,7 @@ def _end_call(message: Any, key: str, task: GuestTask) -> None:
 
 def _answer(state: Any) -> Any:
     """Return the state's structured answer, else its last message's text."""
-    said = str(state["messages"][-1].text) if state.get("messages") else ""
+    said = next((str(one.text) for one in state.get("messages", [])[-1:] if one.type != "human"), "")
     return state.get("structured_response") or said
 
 

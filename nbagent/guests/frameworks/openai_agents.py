@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 from nbagent.guests.frameworks.histories import responses_items
-from nbagent.guests.frameworks.typed_answers import openai_agents_type
+from nbagent.guests.frameworks.typed_answers import openai_agents_type, own_output_type
 from nbagent.guests.guest_spec import Description, names_of
 from nbagent.guests.reporter import usage_of
 from nbagent.guests.task import GuestTask, arguments_of
@@ -27,7 +27,7 @@ def describe(agent: Any) -> Description:
         instructions=agent.instructions if isinstance(agent.instructions, str) else "",
         provider=prefix or "openai",
         model=name or getattr(model, "model", None),
-        output_type=output if isinstance(output, type) and output is not str else None,
+        output_type=own_output_type(output),
         tools=names_of(agent.tools),
     )
 

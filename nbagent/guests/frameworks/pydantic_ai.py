@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nbagent.guests.frameworks.histories import pydantic_ai_messages
-from nbagent.guests.frameworks.typed_answers import pydantic_ai_type
+from nbagent.guests.frameworks.typed_answers import own_output_type, pydantic_ai_output
 from nbagent.guests.guest_spec import Description, names_of
 from nbagent.guests.reporter import usage_of
 from nbagent.guests.task import GuestTask, arguments_of
@@ -22,7 +22,7 @@ def describe(agent: Any) -> Description:
         name=agent.name,
         provider=getattr(model, "system", provider),
         model=getattr(model, "model_name", name),
-        output_type=output if isinstance(output, type) and output is not str else None,
+        output_type=own_output_type(output),
         tools=tuple(name for one in agent.toolsets for name in names_of(getattr(one, "tools", None))),
     )
 
@@ -31,16 +31,15 @@ async def run(agent: Any, task: GuestTask) -> Any:
     """Run it to its output; calls that wait for a person are asked for, and it goes on with what was decided."""
     from pydantic_ai import Agent, DeferredToolRequests
 
-    kind = agent.output_type if task.schema is None else pydantic_ai_type(task.schema)
-    kinds = [*kind] if isinstance(kind, list | tuple) else [kind]
+    asked = pydantic_ai_output(agent, task.schema)
     prompt: Any = task.called_with(lambda: task.prompt)
     history, decided = pydantic_ai_messages(task.history), None
     while True:
         async with agent.iter(
             prompt,
             message_history=history,
-            output_type=[*kinds, DeferredToolRequests],
             deferred_tool_results=decided,
+            **asked,
         ) as running:
             async for node in running:
                 if Agent.is_model_request_node(node):

@@ -5,18 +5,42 @@ The answer is checked by nbagent in any case. Each function imports its framewor
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Union, get_origin
 
 from pydantic import BaseModel
 
 from nbagent.schemas import OutputSchema
 
 
-def pydantic_ai_type(schema: OutputSchema) -> Any:
-    """Return an output type of pydantic-ai; a JSON Schema is a dict that has it."""
-    from pydantic_ai import StructuredDict
+def own_output_type(given: Any) -> Any:
+    """Return the type of an agent's own answers, of several a union; None where they may be text, or are made otherwise.
 
-    return schema.type or StructuredDict(dict(schema.json_schema), name=schema.name)
+    Frameworks wrap types in objects that say how a model is told of them.
+    """
+    for name in ("outputs", "output", "output_type"):  # NativeOutput, ToolOutput, AgentOutputSchema
+        if not isinstance(given, type) and hasattr(given, name):
+            return own_output_type(getattr(given, name))
+    if not isinstance(given, list | tuple):
+        is_function = callable(given) and not isinstance(given, type) and get_origin(given) is None
+        return None if given is str or is_function else given
+    kinds = [own_output_type(one) for one in given if getattr(one, "__name__", "") != "DeferredToolRequests"]
+    return None if not kinds or None in kinds else Union[tuple(kinds)]  # noqa: UP007 - made at run time
+
+
+def pydantic_ai_output(agent: Any, schema: OutputSchema | None) -> dict[str, Any]:
+    """Return the option that says what a run of a pydantic-ai agent gives: also calls that wait for a person.
+
+    A JSON Schema is a dict that has it. Where the agent has output validators nothing else than its own is allowed.
+    """
+    from pydantic_ai import DeferredToolRequests, StructuredDict
+
+    if schema is None and getattr(agent, "_output_validators", None):
+        return {}
+    kind = agent.output_type
+    if schema is not None:
+        kind = schema.type or StructuredDict(dict(schema.json_schema), name=schema.name)
+    kinds = kind if isinstance(kind, list | tuple) else [kind]
+    return {"output_type": [*kinds, DeferredToolRequests]}
 
 
 def openai_agents_type(schema: OutputSchema) -> Any:
