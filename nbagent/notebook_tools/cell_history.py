@@ -6,6 +6,7 @@ no value is asked for its `repr` a second time.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections import deque
@@ -87,7 +88,10 @@ class CellRecord:
             error = getattr(result, "error_before_exec", None) or getattr(result, "error_in_exec", None)
             if error is not None:
                 cell.error = _error_text(error)
-        self.secrets.look(dict(self._shell.user_ns))
+        with contextlib.suppress(
+            RuntimeError
+        ):  # another thread changes a container; what is told looks again
+            self.secrets.look(dict(self._shell.user_ns))
 
     def _put_back(self) -> None:
         for undo in self._restore:

@@ -1,13 +1,14 @@
 """Stop Python code on the main thread from another one: a person's Stop, a time limit, a cancelled run.
 
 A signal wakes the main thread also out of a sleep, and its handler raises. Code that catches what is raised is
-stopped again; from the third time on the next line after that, where it caught it, raises too. What runs inside of C
-code is stopped when that comes back to Python.
+stopped again; from the third time on the next line after that, where it caught it, raises too. Code that does not hear
+the signal is stopped without it. What runs inside of C code is stopped when that comes back to Python.
 """
 
 from __future__ import annotations
 
 import _thread
+import ctypes
 import signal
 import sys
 import threading
@@ -17,7 +18,8 @@ from types import FrameType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-_STUBBORN = 3  # times that it was asked
+_STUBBORN = 3  # times that it has heard
+_UNHEARD = 5  # times that it was asked
 
 
 class CodeStopped(KeyboardInterrupt):
@@ -34,14 +36,17 @@ class CodeStop:
         self.ended = threading.Event()
         self._lock = threading.Lock()
         self._at_work = False
-        self._times = 0
+        self._times = self._asked = 0
 
     def ask(self, reason: str) -> None:
         """Have the code stop, for the first of the reasons that are given. Any thread."""
         with self._lock:
             self.reason = self.reason or reason
             if self._at_work:
+                self._asked += 1
                 _interrupt()
+                if self._asked > _UNHEARD:  # it has a handler of its own for the signal
+                    _raise_on_main_thread(CodeStopped)
 
     def run(self, work: Callable[[], T]) -> T:
         """Do work that can be stopped: then it raises CodeStopped. On the main thread."""
@@ -62,6 +67,8 @@ class CodeStop:
         finally:  # from here on the handler raises nothing
             with self._lock:
                 sys.settrace(traced)
+                if self._asked > _UNHEARD:
+                    _raise_on_main_thread(None)
             time.sleep(0)  # a signal that is on its way arrives now, and is nobody's
             signal.signal(signal.SIGINT, self._handle)
             signal.signal(signal.SIGINT, before)
@@ -92,3 +99,11 @@ def _interrupt() -> None:
         signal.pthread_kill(main, signal.SIGINT)
     else:  # Windows
         _thread.interrupt_main(signal.SIGINT)
+
+
+def _raise_on_main_thread(error: type[BaseException] | None) -> None:
+    """Have the main thread raise this when it comes to its next line; None takes that back."""
+    main = threading.main_thread().ident
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(main or 0), ctypes.py_object(error) if error is not None else None
+    )

@@ -29,6 +29,7 @@ _ITEMS = 200
 _DEPTH = 4
 _KEPT = 2_000
 _ROWS = 500  # of a hidden column
+_LOOKED_AT = 2_000  # items of containers, in one look
 _WEAK = frozenset(
     {"key", "token", "auth", "sig", "signature", "pat"}
 )  # as often a loop's variable, or a column
@@ -66,16 +67,17 @@ class Secrets:
     def look(self, names: Mapping[str, Any]) -> None:
         """Keep the values that are hidden now, for as long as the kernel lives."""
         plain = None
+        hidden, left = _Left(), _Left()
         for name in list(names):
             if is_hidden_name(name):
                 weak = name.lower() in _WEAK
                 if weak and plain is None:
                     plain = _plain_words(names)
-                for text in _texts_in(names.get(name)):
+                for text in _texts_in(names.get(name), hidden):
                     if not (weak and (len(text) < _LEAST or text in (plain or ()))):
                         self._keep(text, strong=not weak)
             else:
-                self._keep_all(_named_inside(names.get(name)))
+                self._keep_all(_named_inside(names.get(name), left))
 
     def look_at_code(self, code: str) -> None:
         """Keep the texts that code gives to names like a key's: `password = "..."`, `connect(api_key="...")`."""
@@ -151,7 +153,7 @@ def _is_of_its_own(value: object) -> bool:
     return value is not None and type(value) not in (bool, int, float, str, bytes, type, tuple, frozenset)
 
 
-def _texts_in(value: object, depth: int = 0) -> Iterator[str]:
+def _texts_in(value: object, left: _Left, depth: int = 0) -> Iterator[str]:
     """Yield the texts that a hidden value holds: itself, or what stands in containers; asks only exact types."""
     known: Any = value
     cls = type(value)
@@ -161,29 +163,40 @@ def _texts_in(value: object, depth: int = 0) -> Iterator[str]:
         yield bytes(known).decode("utf-8", "replace")
     elif cls is int and known >= 10 ** (_LEAST_DIGITS - 1) and known.bit_length() < 500:  # noqa: PLR2004
         yield str(known)
-    elif depth < _DEPTH and cls in (list, tuple, set, frozenset):
-        for one in islice(known, _ITEMS):
-            yield from _texts_in(one, depth + 1)
-    elif depth < _DEPTH and cls is dict:
-        for one in islice(known.values(), _ITEMS):
-            yield from _texts_in(one, depth + 1)
+    elif depth < _DEPTH and cls in (list, tuple, set, frozenset, dict):
+        for one in left.take(known.values() if cls is dict else known):
+            yield from _texts_in(one, left, depth + 1)
 
 
-def _named_inside(value: object, depth: int = 0) -> Iterator[str]:
+def _named_inside(value: object, left: _Left, depth: int = 0) -> Iterator[str]:
     """Yield the texts under names like a key's inside of a value that is not hidden itself."""
     known: Any = value
     if type(value) is dict and depth < _DEPTH:
-        for key, one in islice(known.items(), _ITEMS):
+        for key, one in left.take(known.items()):
             if type(key) is str and is_hidden_column(key):
-                yield from _texts_in(one)
+                yield from _texts_in(one, left)
             else:
-                yield from _named_inside(one, depth + 1)
+                yield from _named_inside(one, left, depth + 1)
     elif type(value) in (list, tuple) and depth < _DEPTH:
-        for one in islice(known, _ITEMS):
-            yield from _named_inside(one, depth + 1)
+        for one in left.take(known):
+            yield from _named_inside(one, left, depth + 1)
     elif is_exactly(value, "pandas", "DataFrame") or is_exactly(value, "polars", "DataFrame"):
-        for text in column_texts(value, is_hidden_column, _ROWS):
-            yield from _texts_in(text)
+        yield from column_texts(value, is_hidden_column, _ROWS)
+
+
+class _Left:
+    """How much may still be looked at: a look comes after each cell, and data may be deep."""
+
+    def __init__(self, items: int = _LOOKED_AT) -> None:
+        self.items = items
+
+    def take(self, values: Iterable[Any]) -> Iterator[Any]:
+        """Yield values as long as any may be looked at."""
+        for one in islice(values, _ITEMS):
+            if self.items <= 0:
+                return
+            self.items -= 1
+            yield one
 
 
 def _plain_words(names: Mapping[str, Any]) -> frozenset[str]:
@@ -210,7 +223,7 @@ def _texts_named_in(code: str) -> Iterator[str]:
     for node in ast.walk(tree):
         for name, value in _named_values(node):
             if is_hidden_column(name) and isinstance(value, ast.Constant):
-                yield from _texts_in(value.value)
+                yield from _texts_in(value.value, _Left())
 
 
 def _named_values(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:

@@ -172,6 +172,7 @@ def test_the_whole_code_is_shown_as_it_is(letter: str) -> None:
         "while True: pass",
         "import time\ntime.sleep(3600)",
         "while True:\n    try:\n        x = sum(range(1000))\n    except BaseException:\n        pass",
+        "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
     ],
 )
 def test_endless_code_ends_at_its_time_limit(coder: Coder, code: str) -> None:

@@ -64,6 +64,8 @@ def decide_stored(
     if stopped is None:
         raise UnknownNameError(f"no run {run_id!r} in {store.name!r}", show_runs())
     calls = chosen(run_id, stopped.output.status, stopped.output.pending_approvals, tool_call_id, step)
+    if decision.always:
+        raise _one_at_a_time([call.name for call in calls])
     if decision.approved:
         check_not_kernel_bound(stopped, [call.name for call in calls])
     if stopped.is_left:
@@ -97,10 +99,14 @@ def kernel_bound_names(spec: Mapping[str, Any]) -> list[str]:
 def _check_always(live: LiveRun, calls: Sequence[PendingApproval]) -> None:
     others = [call.name for call in calls if not is_kernel_bound(live.agent, call.name)]
     if others:
-        raise ConfigurationError(
-            f"{', '.join(others)} can be approved one call at a time only",
-            "always=True is for run_python of nb.notebook(run=True)",
-        )
+        raise _one_at_a_time(others)
+
+
+def _one_at_a_time(names: Sequence[str]) -> ConfigurationError:
+    return ConfigurationError(
+        f"{', '.join(names)} can be approved one call at a time only",
+        "always=True is for run_python of nb.notebook(run=True), in the kernel that launched the run",
+    )
 
 
 def chosen(
