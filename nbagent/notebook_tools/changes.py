@@ -5,10 +5,9 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
-from nbagent.notebook_tools.safe_tables import COLUMNS, shape_of
+from nbagent.notebook_tools.safe_tables import COLUMNS, column_labels, shape_of
 from nbagent.notebook_tools.safe_text import is_exactly, type_name
 
 _TOLD = 50
@@ -66,9 +65,7 @@ _OF_IPYTHON = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open", "di
 def _seen(value: object) -> _Seen:
     columns: tuple[object, ...] = ()
     if is_exactly(value, "pandas", "DataFrame") or is_exactly(value, "polars", "DataFrame"):
-        frame: Any = value
-        labels = islice(frame.columns, COLUMNS)
-        columns = tuple(label for label in labels if type(label) in (str, int))
+        columns = tuple(label for label in column_labels(value)[:COLUMNS] if type(label) in (str, int))
     return _Seen(value, shape_of(value), columns)
 
 

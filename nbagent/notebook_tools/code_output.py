@@ -28,6 +28,7 @@ class CodeOutput:
     def __init__(self) -> None:
         self.pictures: list[FilePart] = []
         self._pieces: list[str] = []
+        self._drawn: list[object] = []
         self._chars = 0
 
     @property
@@ -70,6 +71,7 @@ class CodeOutput:
         part = file_of(value, f"picture-{len(self.pictures) + 1}")
         if part is None:
             return False
+        self._drawn.append(getattr(value, "figure", None) or value)  # of axes their figure
         if len(self.pictures) < MOST_PICTURES:
             self.pictures.append(part)
             self.write(f"[picture {part.name}]\n")
@@ -114,7 +116,9 @@ class CodeOutput:
         """Take the figures that the code has left open, and close them: else the next cell would show them."""
         for number in sorted(_figures() - before):
             pyplot: Any = sys.modules["matplotlib.pyplot"]
-            self.add(pyplot.figure(number))
+            figure = pyplot.figure(number)
+            if not any(figure is one for one in self._drawn):
+                self.add(figure)
             pyplot.close(number)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from nbagent.notebook_tools.safe_text import cell_text, class_of, is_exactly, safe_text, type_name
@@ -31,7 +30,7 @@ def shape_of(value: object) -> str:
         return f"{len(known):,} bytes"
     if is_exactly(value, "numpy", "ndarray"):
         return " x ".join(f"{size:,}" for size in known.shape) or "0-dimensional"
-    if _is_frame(value):
+    if is_table(value):
         rows, columns = (
             known.shape if not is_exactly(value, "pyarrow", "RecordBatch") else _batch_shape(known)
         )
@@ -60,22 +59,34 @@ def table_text(value: object, hidden: Callable[[str], bool], rows: int = ROWS, f
     if is_exactly(value, "polars", "Series"):
         kind = f"{type_name(value)} {known.name!r} of {known.dtype}, {len(known):,} values"
         return f"{kind}\n{_lines(_polars_values(known, first, rows))}"
+    if is_exactly(value, "pyarrow", "ChunkedArray"):
+        kind = f"{type_name(value)} of {_arrow_kind(known.type)}, {len(known):,} values"
+        return f"{kind}\n{_lines(_arrow_values(known, first, rows))}"
     if is_exactly(value, "numpy", "ndarray"):
         return _array(known, rows)
     return None
 
 
 def column_texts(frame: Any, chosen: Callable[[str], bool], rows: int) -> Iterator[str]:
-    """Yield the texts in the first rows of those columns of a pandas or polars frame whose name is `chosen`."""
+    """Yield the texts in the first rows of those columns of a table whose name is `chosen`."""
     pandas = is_exactly(frame, "pandas", "DataFrame")
-    for at, label in enumerate(islice(frame.columns, COLUMNS)):
-        if type(label) is str and chosen(label):
-            part = frame.iloc[:rows, at] if pandas else frame.to_series(at).slice(0, rows)
-            if not pandas or _is_own_dtype(part.dtype):
-                yield from (one for one in (part.array if pandas else part.to_list()) if type(one) is str)
+    places = [
+        at for at, label in enumerate(column_labels(frame)[:COLUMNS]) if type(label) is str and chosen(label)
+    ]
+    foreign = _foreign_columns(frame) if pandas and places else {}
+    for at in places:
+        if pandas:
+            values = frame.iloc[:rows, at].array if at not in foreign else ()
+        elif is_exactly(frame, "polars", "DataFrame"):
+            values = frame.to_series(at).slice(0, rows).to_list()
+        else:
+            column = frame.column(at)
+            values = () if _is_foreign_arrow(column.type) else column.slice(0, rows).to_pylist()
+        yield from (one for one in values if type(one) is str)
 
 
-def _is_frame(value: object) -> bool:
+def is_table(value: object) -> bool:
+    """Say whether a value is a frame of pandas or polars, or a table of pyarrow, itself."""
     return (
         is_exactly(value, "pandas", "DataFrame")
         or is_exactly(value, "polars", "DataFrame")
@@ -98,13 +109,18 @@ def _frame(frame: Any, hidden: Callable[[str], bool], rows: int, first: int) -> 
     count, width = frame.shape
     shown = min(width, COLUMNS)
     rows = min(rows, max(1, CELLS // max(1, shown)))
-    labels = [_label(label) for label in islice(_index_values(frame.columns, 0, shown), shown)]
-    parts = [frame.iloc[first : first + rows, at] for at in range(shown)]
-    columns = [_pandas_values(part, hidden(label)) for part, label in zip(parts, labels, strict=True)]
-    described = [
-        f"  {label}: {_dtype_name(part.dtype)}{', hidden' if hidden(label) else ''}"
-        for part, label in zip(parts, labels, strict=True)
-    ]
+    left = max(0, min(rows, count - first))
+    labels = [_label(label) for label in column_labels(frame)[:shown]]
+    foreign = _foreign_columns(frame)
+    columns, described = [], []
+    for at, label in enumerate(labels):
+        if at in foreign:
+            kind, values = foreign[at], [f"<{foreign[at]}>"] * left
+        else:
+            part = frame.iloc[first : first + rows, at]
+            kind, values = str(part.dtype), [cell_text(one) for one in part.array]
+        described.append(f"  {label}: {kind}{', hidden' if hidden(label) else ''}")
+        columns.append(["[hidden]"] * left if hidden(label) else values)
     if width > shown:
         described.append(f"  ... {width - shown:,} more columns")
     index = [cell_text(one) for one in _index_values(frame.index, first, rows)]
@@ -114,32 +130,28 @@ def _frame(frame: Any, hidden: Callable[[str], bool], rows: int, first: int) -> 
 
 
 def _pandas_series(series: Any, hidden: Callable[[str], bool], rows: int, first: int) -> str:
-    name = _label(series.name)
-    part = (
-        series[first : first + rows]
-        if not is_exactly(series, "pandas", "Series")
-        else series.iloc[first : first + rows]
-    )
-    values = _pandas_values(part, hidden(name))
-    head = f"{type_name(series)} {name!r} of {_dtype_name(series.dtype)}, {len(series):,} values"
-    return f"{head}\n{_rows_line(first, len(values), len(series))}\n{_lines(values)}"
+    name, count = _label(series.name), len(series)
+    is_series = is_exactly(series, "pandas", "Series")
+    values = series._mgr.blocks[0].values if is_series else None  # noqa: SLF001 - as above
+    own = _is_own_array(values) if is_series else _is_own_index(series)
+    if not own:
+        return f"{type_name(series)} {name!r} of {type_name(values)}, {count:,} values"
+    part = series.iloc[first : first + rows] if is_series else series[first : first + rows]
+    shown = [cell_text(one) for one in part.array] if not hidden(name) else ["[hidden]"] * len(part)
+    head = f"{type_name(series)} {name!r} of {series.dtype}, {count:,} values"
+    return f"{head}\n{_rows_line(first, len(shown), count)}\n{_lines(shown)}"
 
 
-def _pandas_values(part: Any, is_hidden: bool) -> list[str]:  # noqa: FBT001
-    """Return the cells of a piece of a column; of a type that pandas does not define itself only that."""
-    if is_hidden:
-        return ["[hidden]"] * len(part)
-    if not _is_own_dtype(part.dtype):
-        return [f"<{_dtype_name(part.dtype)}>"] * len(part)
-    values = part.array if hasattr(type(part), "array") else part
-    return [cell_text(one) for one in values]
+def column_labels(frame: Any) -> list[Any]:
+    """Return the labels of a pandas, polars or pyarrow table's columns; their places where they are somebody else's."""
+    if is_exactly(frame, "pandas", "DataFrame"):
+        return _index_values(frame.columns, 0, frame.shape[1])
+    return list(frame.columns if is_exactly(frame, "polars", "DataFrame") else frame.schema.names)
 
 
 def _index_values(index: Any, first: int, count: int) -> list[Any]:
     """Return labels as they are; those of several levels as tuples."""
-    if type(index) in {class_of("pandas", name) for name in ("MultiIndex", "RangeIndex")} or _is_own_dtype(
-        index.dtype
-    ):
+    if _is_own_index(index):
         return list(index[first : first + count])
     return list(range(first, min(first + count, len(index))))
 
@@ -150,25 +162,37 @@ def _label(label: object) -> str:
     return text if cls is str else "" if label is None else safe_text(label, depth=1)
 
 
-def _is_own_dtype(dtype: object) -> bool:
-    """Say whether numpy or pandas itself has made a type: one of somebody else's runs his code."""
-    return _home(type(dtype)) in {"numpy", "pandas"} and not _is_arrow_extension(dtype)
+def _is_own_array(values: Any) -> bool:
+    """Say whether numpy or pandas itself has made an array: one of somebody else's runs their code when it is sliced."""
+    home = _home(type(values))
+    if home == "pandas" and is_exactly(values, "pandas.core.arrays.arrow", "ArrowExtensionArray"):
+        return not _is_foreign_arrow(values.__arrow_array__().type)
+    return home in {"numpy", "pandas"}
 
 
-def _is_arrow_extension(dtype: Any) -> bool:
-    if not is_exactly(dtype, "pandas", "ArrowDtype"):
-        return False
-    extension = class_of("pyarrow", "BaseExtensionType")
-    return extension is None or issubclass(type(dtype.pyarrow_dtype), extension)
+def _is_own_index(index: Any) -> bool:
+    if is_exactly(index, "pandas", "RangeIndex"):
+        return True
+    if is_exactly(index, "pandas", "MultiIndex"):
+        return all(_is_own_index(level) for level in index.levels)
+    return _home(type(index)) == "pandas" and _is_own_array(getattr(index, "_data", None))
+
+
+def _foreign_columns(frame: Any) -> dict[int, str]:
+    """Return the places of columns whose arrays somebody else has defined, with the names of their types.
+
+    The blocks of a frame are asked, for a column is sliced by its array's own code.
+    """
+    found: dict[int, str] = {}
+    for block in frame._mgr.blocks:  # noqa: SLF001 - there is no public way that does not run the array's code
+        if not _is_own_array(block.values):
+            found |= dict.fromkeys(block.mgr_locs.as_array.tolist(), type_name(block.values))
+    return found
 
 
 def _home(cls: type) -> str:
     module = type.__dict__["__module__"].__get__(cls)
     return module.partition(".")[0] if type(module) is str else ""
-
-
-def _dtype_name(dtype: object) -> str:
-    return str(dtype) if _is_own_dtype(dtype) else type_name(dtype)
 
 
 # ---------------------------------------------------------- polars and pyarrow
@@ -203,17 +227,23 @@ def _polars_values(series: Any, first: int, rows: int) -> list[str]:
 
 
 def _arrow_kind(kind: Any) -> str:
-    return type_name(kind) if _is_extension(kind) else str(kind)
+    return type_name(kind) if _is_foreign_arrow(kind) else str(kind)
 
 
-def _is_extension(kind: object) -> bool:
+def _is_foreign_arrow(kind: Any) -> bool:
+    """Say whether a type is, or holds, an extension of somebody's: its scalars run their code."""
     extension = class_of("pyarrow", "BaseExtensionType")
-    return extension is None or issubclass(type(kind), extension)
+    if extension is None or issubclass(type(kind), extension):
+        return True
+    inner = [kind.field(at).type for at in range(kind.num_fields)]
+    if is_exactly(kind, "pyarrow", "DictionaryType"):
+        inner.append(kind.value_type)
+    return any(map(_is_foreign_arrow, inner))
 
 
 def _arrow_values(column: Any, first: int, rows: int) -> list[str]:
     part = column.slice(first, rows)
-    if _is_extension(part.type):
+    if _is_foreign_arrow(part.type):
         return [f"<{_arrow_kind(part.type)}>"] * len(part)
     return [cell_text(one) for one in part.to_pylist()]
 

@@ -17,8 +17,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from nbagent.core import MASK, is_secret_name, known_secrets, mask
-from nbagent.notebook_tools.safe_tables import column_texts
-from nbagent.notebook_tools.safe_text import is_exactly
+from nbagent.notebook_tools.safe_tables import column_labels, column_texts, is_table
 
 _LEAST = 4  # characters; a shorter one is masked as a whole word only
 _LEAST_DIGITS = 4
@@ -180,7 +179,7 @@ def _named_inside(value: object, left: _Left, depth: int = 0) -> Iterator[str]:
     elif type(value) in (list, tuple) and depth < _DEPTH:
         for one in left.take(known):
             yield from _named_inside(one, left, depth + 1)
-    elif is_exactly(value, "pandas", "DataFrame") or is_exactly(value, "polars", "DataFrame"):
+    elif is_table(value):
         yield from column_texts(value, is_hidden_column, _ROWS)
 
 
@@ -203,9 +202,8 @@ def _plain_words(names: Mapping[str, Any]) -> frozenset[str]:
     """Return what is no secret although it stands in `key`: names of variables and of columns."""
     found = set(names)
     for value in names.values():
-        if is_exactly(value, "pandas", "DataFrame") or is_exactly(value, "polars", "DataFrame"):
-            columns: Any = value
-            found.update(one for one in islice(columns.columns, _ITEMS) if type(one) is str)
+        if is_table(value):
+            found.update(one for one in column_labels(value)[:_ITEMS] if type(one) is str)
         elif type(value) is dict:
             found.update(key for key in islice(value, _ITEMS) if type(key) is str)
     return frozenset(found)

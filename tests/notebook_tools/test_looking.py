@@ -99,6 +99,18 @@ class Zone(dt.tzinfo):
         return "Z"
 
 
+class Column(pd.arrays.IntegerArray):
+    """A column's array of somebody's own."""
+
+    def __getitem__(self, item: Any) -> Any:
+        TOUCHED.tell("array.getitem")
+        return super().__getitem__(item)
+
+    def __len__(self) -> int:
+        TOUCHED.tell("array.len")
+        return super().__len__()
+
+
 def hostile() -> dict[str, Any]:
     """Values with such objects in each place where they can stand."""
     lazy = Lazy()
@@ -108,6 +120,9 @@ def hostile() -> dict[str, Any]:
     frame["o"] = pd.Series([lazy, None], dtype=object)
     return {
         "itself": lazy,
+        "a column of its own": pd.DataFrame(
+            {"m": Column(np.array([1, 2]), np.zeros(2, dtype=bool)), "password": ["p", "q"]}
+        ),
         "in a list": [lazy, [lazy], (lazy,)],
         "in a dict": {"k": lazy},
         "in a frame": frame,
