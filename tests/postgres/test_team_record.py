@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 
 import nbagent as nb
-from nbagent.errors import RunIdInUseError
+from nbagent.errors import RunIdInUseError, StoreError
 from nbagent.events import Message
 from nbagent.run import RunStatus
 from nbagent.runtime import current
 from nbagent.settings import server_url
 from nbagent.store import (
     AppendRows,
+    CancelRequest,
     Finish,
     InterruptOrphans,
     Launch,
@@ -180,6 +181,36 @@ def test_an_attempt_that_was_lost_takes_no_rows(store: RunStore, database_url: s
     assert store.read("select * from model_calls") == []
     assert other.submit(Finish(run_id="r", attempt=2, end=ENDED)).result(60) is True
     assert other.close(10)
+
+
+def test_who_may_only_read_reads_and_is_refused_the_rest(
+    store: RunStore, database_url: str, tmp_path: Path
+) -> None:
+    """A command that the user has no right to is refused in two lines, alone: reads go on, and commands after it."""
+    store.submit(Launch({"run_id": "r", "session_id": "s"})).result(60)
+    role = f"reader_{os.getpid()}"
+    with store.connect() as con:
+        con.execute(f"create role {role} login")
+        con.execute(f"grant usage on schema nbagent to {role}")
+        con.execute(f"grant select on all tables in schema nbagent to {role}")
+    reader = open_store(server_url(database_url.replace("postgres@", f"{role}@")), tmp_path / "reader")
+    for write in (CancelRequest("r"), Launch({"run_id": "mine", "session_id": "s"})):
+        with pytest.raises(StoreError, match="refuses this user") as refused:
+            reader.submit(write).result(60)
+        assert len(str(refused.value).splitlines()) == 2
+    assert [row["run_id"] for row in reader.read("select run_id from runs")] == ["r"]
+    assert reader.trouble is None
+    with store.connect() as con:  # a writer's rights, but for the requests
+        con.execute(f"grant insert, update on writers, launches to {role}")
+        con.execute(f"grant select, delete on cancel_requests to {role}")
+    both = [reader.submit(CancelRequest("r")), reader.submit(Launch({"run_id": "mine", "session_id": "s"}))]
+    with pytest.raises(StoreError, match="refuses this user"):
+        both[0].result(60)
+    assert both[1].result(60).turn == 2
+    assert reader.close(30)
+    with store.connect() as con:
+        con.execute(f"drop owned by {role}")
+        con.execute(f"drop role {role}")
 
 
 def test_old_wishes_expire(store: RunStore) -> None:

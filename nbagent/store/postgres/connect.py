@@ -108,8 +108,8 @@ def is_trouble(error: BaseException) -> bool:
     if isinstance(error, psycopg.errors.DataError | psycopg.errors.IntegrityError):
         return False
     if isinstance(error, psycopg.errors.ProgrammingError):
-        # a schema that was dropped or that this role may not write is no fault of a row
-        return isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.InsufficientPrivilege)
+        # a schema that was dropped is no fault of a row; what this user may not do is that row's alone
+        return isinstance(error, psycopg.errors.UndefinedTable)
     return isinstance(error, psycopg.Error | OSError)
 
 

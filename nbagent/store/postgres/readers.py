@@ -58,7 +58,8 @@ class Readers:
             yield connection
         except BaseException as error:
             close(connection)
-            if isinstance(error, load_psycopg().Error) and is_trouble(error):
+            refused = load_psycopg().errors.InsufficientPrivilege
+            if isinstance(error, refused) or (isinstance(error, load_psycopg().Error) and is_trouble(error)):
                 raise trouble_of(error, self._url) from None
             raise
         with self._lock:

@@ -222,6 +222,12 @@ def _tables() -> str:
         listed = ", ".join(f"{name} {kind}" for name, kind in COLUMNS[table].items())
         statements += [
             f"create table if not exists pulled.{table} ({listed}, row_id bigint)",
-            f"create or replace view {table} as select {', '.join(COLUMNS[table])} from pulled.{table}",  # noqa: S608 - names of ours
+            _view(table),
         ]
     return ";\n".join([*statements, views()])
+
+
+def _view(table: str) -> str:
+    """The view with the names and columns of the file; of two scores of one moment the later row counts, as there."""
+    more = ", row_id as rowid" if table == "scores" else ""
+    return f"create or replace view {table} as select {', '.join(COLUMNS[table])}{more} from pulled.{table}"  # noqa: S608 - names of ours

@@ -223,6 +223,9 @@ class PgWriter:
             while self._writing:
                 self._send(connection, self._group())
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be lost
+            if isinstance(error, load_psycopg().errors.InsufficientPrivilege):
+                self._refuse_all(error)
+                return True
             self._note(error)
             return False
         self._trouble, self._failures, self._heard_at = None, 0, monotonic()
@@ -233,6 +236,13 @@ class PgWriter:
             self._swept_at = monotonic()
             self.submit(InterruptOrphans())
         return True
+
+    def _refuse_all(self, error: Exception) -> None:
+        """Refuse everything: this user may only read here."""
+        close(self._connection)
+        self._connection = None
+        jobs = list(self._writing)
+        self._settle(jobs, [trouble_of(error, self.url) for _ in jobs])
 
     def _group(self) -> list[_Job]:
         """The first commands that can share a transaction."""
