@@ -30,7 +30,9 @@ def asked(provider: ScriptedProvider, at: int = -1) -> list[tuple[str, str]]:
 
 def waiting(run: nb.Run) -> list[str]:
     """What the record holds of the messages that a run's model has not had."""
-    rows = current().store.read("select text from sent_messages where run_id = ?", [run.run_id])
+    rows = current().store.read(
+        "select text from sent_messages where run_id = ? order by created_at, message_id", [run.run_id]
+    )
     return [row["text"] for row in rows]
 
 
@@ -105,7 +107,7 @@ def test_a_queued_run_has_it_in_its_first_call(
 def test_a_try_again_has_it(agent: Agent, provider: ScriptedProvider, until: Until) -> None:
     """What comes in the pause after a failed try goes with the next one."""
     agent.limits = Limits(model_retries=2)
-    provider.reply((Head(503, {"retry-after": "1"}),), text_reply("2024."))
+    provider.reply((Head(503, {"retry-after": "3"}),), text_reply("2024."))
     run = agent.start("Sales")
     until(lambda: run.record is not None and run.record.retry_in_s is not None)
     run.send(SAID)
