@@ -149,7 +149,7 @@ class Runtime:
             raise PromptError("the prompt is empty", "write what the agent should do")
         if request.cache not in READING:  # else first it is seen whether a model is needed
             check_models(agent)
-        allowance_of(self.store).check(agent, may_read=not self.thread.is_current())
+            allowance_of(self.store).check(agent, may_read=not self.thread.is_current())
         check_traces()
         self.registry.budget_bytes = settings.get("remembered_bytes")
         limits = call_limits()  # here, so that an option that does not fit is the launching cell's error

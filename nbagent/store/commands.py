@@ -333,11 +333,10 @@ class BudgetShare:
 class BudgetAccount:
     """This process's shares of the budgets, in the place of those it told before. Result: all `BudgetState`s.
 
-    `waited`: a model call waits for it; else it goes with the next rows.
+    They go in the order in which they were submitted, and before other rows.
     """
 
     shares: tuple[BudgetShare, ...] = ()
-    waited: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,16 @@ def test_a_used_up_budget_refuses_launches_and_names_what_to_do(
     assert priced.run("Four").status is RunStatus.completed
 
 
+def test_an_answer_from_the_record_costs_nothing(priced: Agent, provider: ScriptedProvider) -> None:
+    """It is given while the budget is used up; a prompt that would have to be asked ends its run."""
+    nb.budget(CALL_USD)
+    first = priced.run("One", cache="use")
+    again = priced.start("One", cache="replay")
+    assert (again.result(timeout=60).content, again.cached_from) == (first.content, first.run_id)
+    assert priced.start("Two", cache="use").wait(timeout=60).stop_reason == "max_cost"
+    assert len(provider.requests) == 1
+
+
 def test_a_running_run_ends_at_its_next_step(priced: Agent, provider: ScriptedProvider) -> None:
     """It keeps what it has, ends as max_cost with the budget's name, and goes on after a raise."""
 

@@ -40,9 +40,10 @@ _PERIODS = {"day": " a day", "month": " a month", "total": ""}
 
 @dataclass(slots=True)
 class _Share:
-    """What this process has spent of a period, how far it may go, and what others have spent."""
+    """What this process has spent of a period, how far it wants to go and may, and what others have spent."""
 
     spent_usd: float = 0.0
+    wanted_usd: float = 0.0
     held_usd: float = 0.0
     others_usd: float = 0.0
     warned: bool = False
@@ -57,8 +58,6 @@ class Allowance:
         self._free: set[tuple[str, str]] = set()  # models that were found to cost nothing
         self._asking = asyncio.Lock()
         self._under_way = 0
-        self._telling = False
-        self._untold = False
 
     @property
     def is_on(self) -> bool:
@@ -148,11 +147,14 @@ class Allowance:
 
     async def _account(self) -> tuple[BudgetState, ...]:
         """Ask for the next slice of each budget that is short of one."""
-        wanted = [self._wanted(state) for state in self._budgets()]
+        for state in self._budgets():
+            share = self._share(state)
+            if share.spent_usd >= share.held_usd - _CENT:
+                share.wanted_usd = share.spent_usd + state.amount_usd / SLICES
         store = self._store()
         assert store is not None
         try:
-            written = store.submit(BudgetAccount(shares=tuple(wanted)))
+            written = store.submit(self._told())
             states = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(written)), BUDGET_WAIT_S)
         except (TimeoutError, StoreError) as error:
             raise BudgetError(
@@ -161,48 +163,44 @@ class Allowance:
             ) from error
         return self._take_in(states)
 
-    def _wanted(self, state: BudgetState) -> BudgetShare:
-        share = self._share(state)
-        held = share.held_usd
-        if share.spent_usd >= held - _CENT:
-            held = share.spent_usd + state.amount_usd / SLICES
-        return _told(state, share, held)
+    def _told(self) -> BudgetAccount:
+        """What this process has spent, and how far it wants to go, of each budget."""
+        now, shares = utc_now(), []
+        for state in self._budgets():
+            share = self._share(state)
+            wanted = max(share.wanted_usd, share.spent_usd)
+            period = period_of(state.per, now)
+            shares.append(
+                BudgetShare(per=state.per, period=period, spent_usd=share.spent_usd, wanted_usd=wanted)
+            )
+        return BudgetAccount(shares=tuple(shares))
 
     def _take_in(self, states: tuple[BudgetState, ...]) -> tuple[BudgetState, ...]:
         """Know what was given; return the budgets as they stand with what was spent meanwhile."""
         for state in states:
             share = self._share(state)
-            share.held_usd, share.others_usd = state.held_usd, state.spent_usd - state.own_usd
+            # what was given back meanwhile is not ours, whatever stood in the record before
+            share.held_usd = min(state.held_usd, max(share.wanted_usd, share.spent_usd))
+            share.others_usd = state.spent_usd - state.own_usd
             self._warn(state, share)
         return tuple(map(self._now, states))
 
     def _tell(self) -> None:
-        """Let the record know what was spent; one such word at a time is on its way."""
-        store = self._store()
-        if self._telling or store is None:
-            self._untold = True
-            return
-        self._telling, self._untold = True, False
-        shares = tuple(
-            _told(state, self._share(state), self._share(state).held_usd) for state in self._budgets()
-        )
-        written = store.submit(BudgetAccount(shares=shares, waited=False))
-        call_when_done(written, asyncio.get_running_loop(), self._was_told)
+        """Let the record know what was spent, at once: what a process that dies has not told counts nowhere."""
+        if (store := self._store()) is not None:
+            written = store.submit(self._told())
+            call_when_done(written, asyncio.get_running_loop(), self._was_told)
 
     def _was_told(self, written: concurrent.futures.Future[tuple[BudgetState, ...]]) -> None:
-        self._telling = False
-        if written.exception() is None and not self._asking.locked():
-            for state in written.result():
-                self._share(state).others_usd = state.spent_usd - state.own_usd
-        if self._untold:
-            self._tell()
+        if written.exception() is None:
+            self._take_in(written.result())
 
     def _give_back(self) -> None:
         """Give back what no call has used, once none is under way."""
         if self._under_way or self._asking.locked():
             return
         for share in self._shares.values():
-            share.held_usd = share.spent_usd
+            share.wanted_usd = share.held_usd = share.spent_usd
         if self._budgets():
             self._tell()
 
@@ -230,11 +228,6 @@ class Allowance:
             say(
                 f"nbagent: {spent / state.amount_usd:.0%} of the budget of {budget_name(state)} is spent (${spent:.2f})"
             )
-
-
-def _told(state: BudgetState, share: _Share, wanted_usd: float) -> BudgetShare:
-    period = period_of(state.per, utc_now())
-    return BudgetShare(per=state.per, period=period, spent_usd=share.spent_usd, wanted_usd=wanted_usd)
 
 
 def budget_name(state: BudgetState) -> str:

@@ -31,7 +31,7 @@ WAITED_SPACING_S = 0.02  # between batches in which somebody waits: a tool must 
 SPACING_PER_RUN_S = 0.005  # less where few runs are under way: their number bounds what a batch can gather
 BATCH = 500
 
-_URGENT = (CancelRequest, DecisionRequest, SendMessage, NewAttempt, SetBudget)
+_URGENT = (BudgetAccount, CancelRequest, DecisionRequest, SendMessage, NewAttempt, SetBudget)
 
 
 @dataclass(eq=False, slots=True)
@@ -171,7 +171,7 @@ class WriteQueue:
 
 def _is_urgent(write: Write) -> bool:
     """Whether a write goes at once; the launch of a batch's row is waited for by nobody."""
-    if isinstance(write, Launch | BudgetAccount):
+    if isinstance(write, Launch):
         return write.waited
     return isinstance(write, _URGENT)
 
