@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         import_answers,
         import_record,
         reprice,
+        role_sql,
     )
     from nbagent.mcp import MCPServer
     from nbagent.models import Model, OpenAIChat, OpenAIResponses, Provider, register_model, register_provider
@@ -152,6 +153,7 @@ _PUBLIC = {
     "import_answers": "maintenance",
     "import_record": "maintenance",
     "reprice": "maintenance",
+    "role_sql": "maintenance",
 }
 
 __all__ = [
@@ -208,6 +210,7 @@ __all__ = [
     "register_provider",
     "reprice",
     "resume",
+    "role_sql",
     "runs",
     "sql",
     "stale",

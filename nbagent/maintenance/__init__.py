@@ -11,6 +11,7 @@ from nbagent.maintenance.diagnosis import Diagnosis, doctor
 from nbagent.maintenance.export import export_runs
 from nbagent.maintenance.record_files import SUFFIX, export_record, import_record
 from nbagent.maintenance.repricing import reprice
+from nbagent.store import role_sql
 
 __all__ = [
     "SUFFIX",
@@ -25,5 +26,6 @@ __all__ = [
     "import_answers",
     "import_record",
     "reprice",
+    "role_sql",
     "to_clear",
 ]

@@ -160,6 +160,7 @@ from nbagent.store.duckdb.write.costs import unpriced
 from nbagent.store.duckdb.write.delete import DeletableRuns, find_deletable
 from nbagent.store.duckdb.write.ledger import period_of
 from nbagent.store.ports import RunStore, ServerMirror
+from nbagent.store.postgres.administration.roles import role_sql
 from nbagent.store.postgres.administration.server_checks import check_server
 from nbagent.store.process_id import is_alive, process_name
 from nbagent.store.session_claim import ClaimNote, SessionClaim, SessionClaims
@@ -254,6 +255,7 @@ __all__ = [
     "process_name",
     "recorded_output",
     "recordings_of",
+    "role_sql",
     "run_names",
     "runs_since",
     "session_metrics",

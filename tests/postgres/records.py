@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from nbagent.settings import server_url
 from nbagent.store.duckdb.tables import COLUMNS
 from nbagent.store.postgres.analysis.mirror import Mirror
 from nbagent.store.postgres.analysis.mirror_file import TABLES
-
-FOLDER = Path(__file__).parents[2] / "nbagent" / "store" / "postgres"
+from nbagent.store.postgres.connect import connect as open_connection
+from nbagent.store.postgres.server_schema import prepare
 
 
 def connect(url: str, schema: str = "nbagent") -> Any:
@@ -23,11 +24,9 @@ def connect(url: str, schema: str = "nbagent") -> Any:
 
 def make_record(url: str, schema: str = "nbagent") -> None:
     """Make the tables of a record in a schema of its own."""
-    with connect(url, schema) as connection:
-        connection.execute(f'create schema "{schema}"')
-        for name in ("schema.sql", "views.sql"):
-            if (FOLDER / name).exists():
-                connection.execute((FOLDER / name).read_text(encoding="utf-8"))
+    place = server_url(f"{url}&schema={schema}")
+    with open_connection(place) as connection:
+        prepare(connection, place)
 
 
 def mirror_of(url: str, folder: Path, schema: str = "nbagent") -> Mirror:

@@ -249,7 +249,9 @@ def test_text_that_is_no_json_for_duckdb_is_a_string(url: str, mirror: Mirror) -
     assert found[1]["prompt"] == "Why?"
 
 
-@pytest.mark.parametrize("away", ["delete from launches where run_id = 'b'", "delete from launches"])
+@pytest.mark.parametrize(
+    "away", ["delete from launches where run_id = 'b'", "truncate launches", "delete from launches"]
+)
 def test_what_was_deleted_goes(url: str, mirror: Mirror, away: str) -> None:
     """By whatever statement: a mirror has no row that the server has no more."""
     with connect(url) as connection:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nbagent.errors import ConfigurationError
-from nbagent.store.postgres.administration.roles import role_sql
+from nbagent.store import role_sql
 from tests.harness.postgres_server import PostgresForTests
 from tests.postgres.records import assert_same, connect, launch, make_record, mirror_of
 

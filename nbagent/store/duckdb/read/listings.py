@@ -107,7 +107,7 @@ select m.session_id, m.turn, m.run_id, l.agent_name, m.attempt, m.seq, m.role, m
        m.tool_requests, m.reasoning, json_array_length(coalesce(m.files, '[]'))::bigint as files
 from messages m join launches l using (run_id)
 where {where}
-order by m.turn, l.created_at, m.run_id, m.seq"""
+order by m.turn, l.created_at, m.run_id, m.seq, m.attempt"""
 _MESSAGES_HEAD, _, _MESSAGES_TAIL = _MESSAGES.partition("{where}")
 _EVERYTHING = 2**62
 

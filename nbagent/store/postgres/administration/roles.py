@@ -52,6 +52,9 @@ def role_sql(schema: str = "nbagent", prefix: str = "nb") -> str:
 
     To be run once by who made the record (the first to launch in it), and once more after an update of nbagent; running it
     again does no harm. `grant nb_reader to ann` then lets ann look. Raises ConfigurationError for a name that SQL would have to quote.
+
+    >>> "create role nb_approver" in nb.role_sql()
+    True
     """
     for name in (schema, prefix):
         if not _NAME.fullmatch(name):

@@ -39,7 +39,9 @@ _CLOCK = "select clock_timestamp()"
 
 def check_server(server: psycopg.Connection[Any]) -> dict[str, str]:
     """Say what there is to say, each finding a line by its name; an old transaction with its pid. Raises psycopg's errors."""
+    version = server.info.parameter_status("server_version") or "of unknown version"
     return {
+        "server": f"PostgreSQL {version}",
         "clock": _clock(server),
         "open transactions": "; ".join(_old(server)) or "none older than a minute",
     }
