@@ -177,8 +177,8 @@ def test_the_whole_code_is_shown_as_it_is(letter: str) -> None:
 )
 def test_endless_code_ends_at_its_time_limit(coder: Coder, code: str) -> None:
     """A loop, a sleep and a loop that catches everything end at the limit; the model is told that it may have taken effect."""
-    told = approved(coder("begun = 1\n" + code, timeout=0.2))
-    assert "may have taken effect: it took longer than 0.2 s" in told
+    told = approved(coder("begun = 1\n" + code, timeout=1))
+    assert "may have taken effect: it took longer than 1 s" in told
     assert "begun: new, int" in told
 
 
