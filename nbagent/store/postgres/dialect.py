@@ -9,7 +9,10 @@ _QUOTED = re.compile(r"('(?:[^']|'')*')")
 _WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\browid\b"), "row_id"),
     (re.compile(r"\bunnest\((\$\d+)\)"), r"unnest(\1::text[])"),
-    (re.compile(r"\barg_max\(\s*(\w+)\s*,\s*(\([^()]*\)|\w+)\s*\)"), r"(array_agg(\1 order by \2 desc))[1]"),
+    (
+        re.compile(r"\barg_max\(\s*([\w.]+)\s*,\s*(\([^()]*\)|[\w.]+)\s*\)"),
+        r"(array_agg(\1 order by \2 desc))[1]",
+    ),
 )
 
 
