@@ -231,7 +231,7 @@ def test_hostile_answers_are_harmless_laid_out_in_the_page_in_the_file_and_as_ht
     notebook.run_cell(1)
     live = notebook.output(1)
     live.locator(".nbagent-prose table").wait_for(timeout=60_000)
-    assert live.locator(".nbagent-prose pre code", has_text="<script>").count() == 1
+    assert live.locator(".nbagent-prose pre code", has_text="<script>").count() == 2
     live.get_by_role("button", name="Table").first.click()
     live.get_by_role("button", name="Tree").last.click()
     cards = live.locator(".nbagent-card")
@@ -283,12 +283,15 @@ def test_the_panel_is_docked_beside_the_notebook_and_lives_there(lab):
     pane.locator(".nbagent-panel").wait_for(timeout=60_000)
     assert pane.bounding_box()["x"] > notebook.cell(0).bounding_box()["x"] + 300
     to_notebook = "path => { jupyterapp.commands.execute('docmanager:open', {path}); }"
+    is_there = "path => jupyterapp.shell.currentWidget?.context?.path === path"
     notebook.page.evaluate(to_notebook, notebook.path)
+    notebook.page.wait_for_function(is_there, arg=notebook.path, polling=50, timeout=60_000)
     notebook.run_cell(2)
     running = pane.locator(".nbagent-line[data-status=running]").filter(has_text="rivers")
     settled(running).get_by_role("button", name="Cancel rivers").click(timeout=60_000)
     pane.locator(".nbagent-line[data-status=cancelled]").wait_for(timeout=60_000)
     notebook.page.evaluate(to_notebook, notebook.path)
+    notebook.page.wait_for_function(is_there, arg=notebook.path, polling=50, timeout=60_000)
     notebook.run_cell(3)
     notebook.page.locator(".nbagent-docked .nbagent-line[data-status=cancelled]").wait_for(timeout=60_000)
     assert notebook.page.locator(".nbagent-docked").count() == 1
