@@ -6,8 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from nbagent.errors import ConfigurationError
-from nbagent.store import role_sql
+from nbagent.errors import ConfigurationError, StoreError
+from nbagent.settings import server_url
+from nbagent.store import (
+    CancelRequest,
+    DecisionRequest,
+    ForgetRuns,
+    Launch,
+    RunFilter,
+    Write,
+    list_chosen,
+    open_store,
+    role_sql,
+)
 from tests.harness.postgres_server import PostgresForTests
 from tests.postgres.records import assert_same, connect, launch, make_record, mirror_of
 
@@ -112,3 +123,34 @@ def test_a_name_that_would_have_to_be_quoted_is_refused(name: str) -> None:
         with pytest.raises(ConfigurationError) as caught:
             role_sql(**given)
         assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_wish_that_a_role_may_not_have_is_refused_and_holds_nothing_up(url: str, tmp_path: Path) -> None:
+    """In two lines, at once; what follows is written, and what a reader asks for is answered."""
+    decision = DecisionRequest(run_id="r", step=1, tool_call_id="c", approved=True)
+    refused: dict[str, list[Write]] = {
+        "writer": [ForgetRuns(("r",)), decision],
+        "approver": [
+            ForgetRuns(("r",)),
+            Launch({"run_id": "of approver", "session_id": "s"}),
+            CancelRequest("r"),
+        ],
+    }
+    allowed: dict[str, Write] = {
+        "writer": Launch({"run_id": "of writer", "session_id": "s"}),
+        "approver": decision,
+    }
+    for role, wishes in refused.items():
+        store = open_store(server_url(url.replace("postgres@", f"has_{role}@", 1)), tmp_path / role)
+        for wish in wishes:
+            with pytest.raises(StoreError) as caught:
+                store.write(wish, "it", timeout_s=120)
+            assert "refuses this user" in str(caught.value)
+            assert len(str(caught.value).splitlines()) == 2
+        assert store.write(allowed[role], "it", timeout_s=120)
+        assert len(store.frame("select run_id from runs")) == 2
+        assert store.close(10)
+    reader = open_store(server_url(url.replace("postgres@", "has_reader@", 1)), tmp_path / "reader")
+    assert len(reader.arrays(*list_chosen(RunFilter()))["run_id"]) == 2
+    assert [row["run_id"] for row in reader.read("select run_id from runs order by 1")] == ["of writer", "r"]
+    assert reader.close(10)
