@@ -570,5 +570,5 @@ def test_what_the_store_has_to_say_is_said_once(agent: Agent, provider: Scripted
     provider.otherwise(text_reply("yes"))
     with pytest.warns(UserWarning, match="is damaged.*\n.*kept in") as told:
         agent.start("Well?").result(timeout=60)
-    assert len(told) == 1
+    assert len([one for one in told if "is damaged" in str(one.message)]) == 1
     agent.start("Again?").result(timeout=60)

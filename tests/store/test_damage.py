@@ -243,12 +243,16 @@ def test_a_record_locked_for_a_minute_is_said_and_nothing_is_lost(
 
 
 def test_two_notebooks_begin_one_record_at_the_same_time(path: Path) -> None:
-    """Processes that find no folder and no file make one of each, and all their runs are in it."""
+    """Processes that find no folder and no file make one of each; all their runs are in it, each in a place of its own.
+
+    The first place may stay free where they raced: who comes first is decided before anybody has numbered.
+    """
     with contextlib.ExitStack() as stack:
         children = [stack.enter_context(child(path)) for _ in range(3)]
         for number, one in enumerate(children):
             one.tell("launch", run_id=f"r{number}")
-        assert sorted(one.answer() for one in children) == [1, 2, 3]
+        turns = sorted(one.answer() for one in children)
+        assert turns in ([1, 2, 3], [2, 3, 4])
         assert children[0].ask("read", sql="select count(*) from runs") == [[3]]
         assert children[0].ask("read", sql="select count(*), max(version) from schema_version") == [
             [1, VERSION]
