@@ -13,7 +13,7 @@ import importlib
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -67,16 +67,16 @@ def in_kernel() -> bool:
 
 def current_cell_id() -> str | None:
     """Return the front end's id of the cell that runs now, or None where it sends none."""
-    cell_id = (_current_parent().get("metadata") or {}).get("cellId")
+    cell_id = (current_parent().get("metadata") or {}).get("cellId")
     return str(cell_id) if cell_id else None
 
 
 def current_request() -> str | None:
     """Return the id of the request that runs now, one for each execution of a cell; None outside of a kernel."""
-    return (_current_parent().get("header") or {}).get("msg_id")
+    return (current_parent().get("header") or {}).get("msg_id")
 
 
-def _current_parent() -> Mapping[str, Any]:
+def current_parent() -> Mapping[str, Any]:
     """Return the message whose cell runs now, empty outside of a kernel."""
     kernel = kernel_of(shell())
     if kernel is None or not hasattr(kernel, "get_parent"):
@@ -263,6 +263,24 @@ def publish(data: Mapping[str, Any], *, display_id: str | None = None, update: b
         return
     transient = {"display_id": display_id} if display_id else {}
     ip.display_pub.publish(dict(data), metadata={}, transient=transient, update=update)
+
+
+@contextlib.contextmanager
+def output_of(parent: Mapping[str, Any]) -> Iterator[None]:
+    """Let what a cell ends in, and its error, land below the cell of this message: ipykernel 6 has one cell for all.
+
+    Its prints follow the context, and from 7 on these do, too.
+    """
+    hook = getattr(shell(), "displayhook", None)
+    if hook is None or not getattr(hook, "has_trait", lambda _: False)("parent_header"):
+        yield
+        return
+    kept = hook.parent_header
+    hook.parent_header = parent.get("header") or {}
+    try:
+        yield
+    finally:
+        hook.parent_header = kept
 
 
 def free_comm(comm: Any) -> None:

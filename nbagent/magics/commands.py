@@ -2,7 +2,8 @@
 """The magics: parse a line, call one thing below, return what it gives. On the kernel's main thread.
 
 `%%agent_bg` launches and returns at once, `%%agent` does the same in the foreground, `%agent` looks at runs
-and stops them (`subcommands.py`), `%config NBAgent` sets options. Arguments are read in `parsers.py`.
+and stops them (`subcommands.py`), `%%after` runs a cell once runs have ended (`after/`), `%config NBAgent` sets
+options. Arguments are read in `parsers.py`.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from nbagent.errors import (
     replace_traceback,
 )
 from nbagent.magics import config_magic, map_option
+from nbagent.magics.after import after, say_gone
 from nbagent.magics.caller_names import visible_names
 from nbagent.magics.completion import completer
 from nbagent.magics.launch_options import agent_overrides, contexts_named, launched_agent, with_notebook
 from nbagent.magics.namespace import evaluate, find_run, session
-from nbagent.magics.parsers import AGENT, AGENT_BG, Line, agent_line
+from nbagent.magics.parsers import AFTER, AGENT, AGENT_BG, Line, agent_line
 from nbagent.magics.streaming import follow_on_card, stream
 from nbagent.magics.subcommands import VERBS
 from nbagent.magics.unreported_runs import mark_reported
@@ -103,6 +105,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         Out[3]: 'The capital of France is Paris.'
         """
         options, cell = AGENT_BG.parse_cell(line, cell)
+        say_gone()
         map_option.check(options)
         if options.dry_run:
             self._dry_run(options, cell)
@@ -169,7 +172,34 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
                 return map_option.foreground(self._map(options, cell))
             return self._foreground(options, cell)
         verb, arguments = agent_line(line)
+        say_gone()
         return VERBS[verb](self.shell, arguments)
+
+    @no_var_expand
+    @cell_magic
+    @says_magic
+    def after(self, line: str, cell: str) -> None:
+        """Run the cell once, when the runs that the line names have ended; the prompt is back at once.
+
+        %%after NAME ...
+
+        NAME is a variable that holds a run, a batch or an evaluation, or a run's label or id; a name that has been
+        given to a newer run meanwhile is waited for, too. The cell runs between two others, never in the middle of
+        one, with its output below itself; how the runs ended is for the cell to look at. Running it again replaces
+        what waits; a kernel that ends takes it along, and the next one says so. Without a front end that names its
+        cells (nbclient, papermill, a terminal) it waits in its place.
+
+        In [1]: %%agent_bg -o peru
+           ...: What is the capital of Peru?
+        nbagent run 'peru' on demo:assistant: ...
+
+        In [2]: %%after peru
+           ...: print(peru.content)
+        The capital of Peru is Lima.
+        """
+        options, cell = AFTER.parse_cell(line, cell)
+        say_gone()
+        after(self.shell, options.runs, cell)
 
     # -------------------------------------------------------------- launching
 
@@ -298,7 +328,7 @@ def load(shell: InteractiveShell) -> None:
 def unload(shell: InteractiveShell) -> None:
     """Take the magics back; runs go on."""
     for kind in ("line", "cell"):
-        for name in ("agent", "agent_bg"):
+        for name in ("agent", "agent_bg", "after"):
             shell.magics_manager.magics[kind].pop(name, None)
     config_magic.unload(shell)
     completer.unload(shell)

@@ -148,8 +148,15 @@ def _launching(name: str) -> LineParser:
     return parser
 
 
+def _after() -> LineParser:
+    parser = LineParser("%%after")
+    parser.add_argument("runs", nargs="+", metavar="NAME")
+    return parser
+
+
 AGENT_BG = _launching("%%agent_bg")
 AGENT = _launching("%%agent")
+AFTER = _after()
 
 
 def _record(parser: LineParser) -> None:

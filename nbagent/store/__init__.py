@@ -162,7 +162,7 @@ from nbagent.store.duckdb.write.ledger import period_of
 from nbagent.store.ports import RunStore, ServerMirror
 from nbagent.store.postgres.administration.roles import role_sql
 from nbagent.store.postgres.administration.server_checks import check_server
-from nbagent.store.process_id import is_alive, process_name
+from nbagent.store.process_id import current_process_id, is_alive, process_name
 from nbagent.store.session_claim import ClaimNote, SessionClaim, SessionClaims
 from nbagent.store.store import Store, open_store
 from nbagent.store.whole_record import export_whole, import_whole
@@ -225,6 +225,7 @@ __all__ = [
     "carry_over",
     "check_server",
     "content_of",
+    "current_process_id",
     "export_whole",
     "find_answer",
     "find_deletable",
