@@ -6,7 +6,7 @@ On the background loop; nothing ticks while nothing runs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from nbagent.core import run_in_daemon_thread
@@ -26,7 +26,9 @@ class Heartbeat:
         self._unfinished = unfinished
         self._batches = batches
         self._ticking = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._looking: dict[
+            RunStore, asyncio.Task[None]
+        ] = {}  # one look at a time: a record may not answer for long
 
     def start(self) -> None:
         """Tick from now on until nothing runs any more; does nothing while it ticks."""
@@ -41,33 +43,36 @@ class Heartbeat:
             return
         in_chunks(_write_progress, lives, TICK_S)
         loop = asyncio.get_running_loop()
-        task = loop.create_task(_obey(lives, dict(self._batches)))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        by_store: dict[RunStore, dict[str, HasProgress]] = {store: {} for store, _ in self._batches.values()}
+        for live in lives:
+            by_store.setdefault(live.store, {})[live.run_id] = live
+        for store, named in by_store.items():
+            if store in self._looking:
+                continue
+            cancel_batch = {key: cancel for key, (place, cancel) in self._batches.items() if place is store}
+            self._looking[store] = task = loop.create_task(_obey(store, named, cancel_batch))
+            task.add_done_callback(partial(self._looked, store))
         loop.call_later(TICK_S, self._tick)
+
+    def _looked(self, store: RunStore, _task: asyncio.Task[None]) -> None:
+        del self._looking[store]
 
 
 def _write_progress(live: HasProgress) -> None:
     live.write_progress()
 
 
-async def _obey(lives: Iterable[HasProgress], batches: Batches) -> None:
+async def _obey(
+    store: RunStore, named: Mapping[str, HasProgress], cancel_batch: Mapping[str, Callable[[], None]]
+) -> None:
     """Do what other kernels have asked of these runs and batches: cancels, decisions on waiting calls, messages."""
-    by_store: dict[RunStore, dict[str, HasProgress]] = {}
-    for live in lives:
-        by_store.setdefault(live.store, {})[live.run_id] = live
-    for store, _ in batches.values():
-        by_store.setdefault(store, {})
-    for store, named in by_store.items():
-        own = [batch_id for batch_id, (place, _) in batches.items() if place is store]
-        asked = await run_in_daemon_thread(partial(store.cancel_requested, [*named, *own]))
-        for key in asked:
-            if key in named:
-                named[key].stop("cancelled")
-            else:
-                batches[key][1]()
-        for one in store.decisions_requested(named):
-            decision = Decision(approved=one.approved, reason=one.reason, arguments=one.arguments)
-            named[one.run_id].decide_from_record(one.step, one.tool_call_id, decision)
-        for message in store.messages_sent(named):
-            named[message.run_id].receive(message, is_stored=True)
+    for key in await run_in_daemon_thread(partial(store.cancel_requested, [*named, *cancel_batch])):
+        if key in named:
+            named[key].stop("cancelled")
+        else:
+            cancel_batch[key]()
+    for one in store.decisions_requested(named):
+        decision = Decision(approved=one.approved, reason=one.reason, arguments=one.arguments)
+        named[one.run_id].decide_from_record(one.step, one.tool_call_id, decision)
+    for message in store.messages_sent(named):
+        named[message.run_id].receive(message, is_stored=True)
