@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -11,6 +11,7 @@ import pytest
 
 import nbagent as nb
 from nbagent import Agent, tool
+from nbagent.store.duckdb.write.writer import Writer
 from tests.provider.chat_wire import text, text_reply, tool_reply
 from tests.provider.server import ScriptedProvider
 from tests.provider.steps import Silence
@@ -21,21 +22,32 @@ PACKAGE = Path(nb.__file__).parent
 
 
 @pytest.fixture
-def seen() -> Iterator[set[str]]:
-    """Collect the files of nbagent above the store of which the store's thread runs a function."""
+def seen(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Collect the files of nbagent above the store of which the store's thread runs a function.
+
+    That thread alone is profiled: on Python 3.11 threads that begin with a profiler can stand still for minutes
+    where many begin at once.
+    """
     seen: set[str] = set()
+    run = Writer._run
 
     def profile(frame: FrameType, event: str, _: object) -> None:
         path = frame.f_code.co_filename
-        if threading.current_thread().name != "nbagent-store" or not path.startswith(str(PACKAGE)):
+        if event != "call" or not path.startswith(str(PACKAGE)):
             return
         inside = Path(path).relative_to(PACKAGE)
-        if event == "call" and inside.parts[0].removesuffix(".py") not in BELOW:
+        if inside.parts[0].removesuffix(".py") not in BELOW:
             seen.add(f"{inside}:{frame.f_code.co_name}")
 
-    threading.setprofile(profile)
-    yield seen
-    threading.setprofile(None)
+    def profiled(writer: Writer) -> None:
+        sys.setprofile(profile)
+        try:
+            run(writer)
+        finally:
+            sys.setprofile(None)
+
+    monkeypatch.setattr(Writer, "_run", profiled)
+    return seen
 
 
 @tool
