@@ -49,6 +49,7 @@ class CellRecord:
         self.cells: deque[Cell] = deque(maxlen=CELLS)
         self.secrets = Secrets()
         self._shell: Any = None
+        self._at_work: list[Cell] = []  # the innermost last: %%capture runs a cell within a cell
         self._restore: list[Callable[[], None]] = []
 
     # ---------------------------------------------------------------- hearing
@@ -69,25 +70,33 @@ class CellRecord:
                 if hook in self._shell.events.callbacks.get(event, ()):
                     self._shell.events.unregister(event, hook)
         self._put_back()
+        self._at_work.clear()
         self._shell = None
 
     def _began(self, info: Any = None) -> None:
-        self._put_back()
         source = getattr(info, "raw_cell", "")
         cell = Cell(self._shell.execution_count, source[:_TAKEN_CHARS] if type(source) is str else "")
         self.cells.append(cell)
+        self._at_work.append(cell)
+        self._listen(cell)
+
+    def _listen(self, cell: Cell) -> None:
+        """Hear what this cell shows, and no other."""
+        self._put_back()
         for stream in (sys.stdout, sys.stderr):
             self._listen_to_stream(stream, cell)
         self._listen_to_displays(cell)
 
     def _ended(self, result: Any = None) -> None:
         self._put_back()
-        if self.cells:
-            cell = self.cells[-1]
+        if self._at_work:
+            cell = self._at_work.pop()
             cell.running = False
             error = getattr(result, "error_before_exec", None) or getattr(result, "error_in_exec", None)
             if error is not None:
                 cell.error = _error_text(error)
+        if self._at_work:
+            self._listen(self._at_work[-1])
         with contextlib.suppress(
             RuntimeError
         ):  # another thread changes a container; what is told looks again
