@@ -288,4 +288,4 @@ _of_stores: weakref.WeakKeyDictionary[RunStore, Allowance] = weakref.WeakKeyDict
 
 def allowance_of(store: RunStore) -> Allowance:
     """Return this process's shares in the budgets of a record."""
-    return _of_stores.setdefault(store, Allowance(store))
+    return _of_stores.get(store) or _of_stores.setdefault(store, Allowance(store))
