@@ -163,6 +163,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
           agent_name ...
         0      agent ...
         """
+        say_gone()
         if cell is not None:
             options, cell = AGENT.parse_cell(line, cell)
             map_option.check(options)
@@ -172,7 +173,6 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
                 return map_option.foreground(self._map(options, cell))
             return self._foreground(options, cell)
         verb, arguments = agent_line(line)
-        say_gone()
         return VERBS[verb](self.shell, arguments)
 
     @no_var_expand

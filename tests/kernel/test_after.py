@@ -150,7 +150,7 @@ def test_what_waited_in_a_kernel_that_is_gone_is_said_once(kernel: RealKernel) -
     kernel.restart()
     assert kernel.run("%load_ext nbagent").stdout == ""
     said = "%%after one: its cell waited in a kernel that is gone; run it again to have it wait\n"
-    assert said in kernel.run("%agent list").stdout
+    assert said in kernel.run("%%agent -q\nWhat is 6 * 7?").stdout
     assert said not in kernel.run("%agent list").stdout
 
 
