@@ -34,21 +34,6 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def url(database_url: str) -> str:
-    """A database with an empty record."""
-    make_record(database_url)
-    return database_url
-
-
-@pytest.fixture
-def mirror(url: str, tmp_path: Path) -> Iterator[Mirror]:
-    """A mirror of that record."""
-    found = mirror_of(url, tmp_path / "mirrors")
-    yield found
-    found.close()
-
-
-@pytest.fixture
 def keeping() -> Iterator[None]:
     """Messages are kept in mirrors."""
     options.configure("mirror_messages", "keep")

@@ -28,26 +28,11 @@ from nbagent.store.postgres.administration.record_transfer import write_file, wr
 from nbagent.store.postgres.analysis.mirror import Mirror
 from nbagent.store.postgres.analysis.mirror_file import TABLES
 from tests.frames.random_histories import Past, histories, write
-from tests.postgres.records import connect, launch, make_record, mirror_of, server_rows
+from tests.postgres.records import connect, launch, server_rows
 
 pytestmark = pytest.mark.postgres
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def url(database_url: str) -> str:
-    """A database with an empty record."""
-    make_record(database_url)
-    return database_url
-
-
-@pytest.fixture
-def mirror(url: str, tmp_path: Path) -> Iterator[Mirror]:
-    """The way to that record."""
-    found = mirror_of(url, tmp_path / "mirrors")
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -11,16 +11,9 @@ import pytest
 from nbagent.store.postgres.administration import server_checks
 from nbagent.store.postgres.administration.server_checks import check_server, told_skew
 from tests.harness.postgres_server import PostgresForTests
-from tests.postgres.records import connect, launch, make_record
+from tests.postgres.records import connect, launch
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-def url(database_url: str) -> str:
-    """A database with an empty record."""
-    make_record(database_url)
-    return database_url
 
 
 @pytest.fixture

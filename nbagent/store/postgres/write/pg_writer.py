@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from nbagent.store.commands import (
     Write,
 )
 from nbagent.store.duckdb.write.transaction import pieces, repaired
+from nbagent.store.duckdb.write.write_queue import QueuedWrite
 from nbagent.store.fork_safety import watch
 from nbagent.store.postgres.connect import close, connect, is_trouble, load_psycopg, trouble_of
 from nbagent.store.postgres.server_schema import check_version, prepare
@@ -59,21 +60,10 @@ _BEAT = "update writers set beat_at = timezone('utc', clock_timestamp()) where w
 _TURN = "select turn from launches where run_id = $1"
 
 
-@dataclass(eq=False, slots=True)
-class _Job:
-    write: Write
+@dataclass(eq=False, slots=True, kw_only=True)
+class _Job(QueuedWrite):
     operation: Operation
     due: float
-    future: Future[Any] = field(default_factory=Future)
-
-    def settle(self, result: Any) -> None:
-        """Tell who waits what came of it: the result, or the exception that it is."""
-        if not self.future.set_running_or_notify_cancel():
-            return
-        if isinstance(result, BaseException):
-            self.future.set_exception(result)
-        else:
-            self.future.set_result(result)
 
 
 class PgWriter:
@@ -114,7 +104,10 @@ class PgWriter:
             operation = operation_of(write, self.owner)
         with self._cond:
             self._number += 1
-            job = _Job(write, operation.numbered(self._number), monotonic() + _delay(write))
+            job = _Job(
+                write, self._number,
+                operation=operation.numbered(self._number), due=monotonic() + _delay(write),
+            )  # fmt: skip
             self._jobs.append(job)
             if operation.kind in ("launch", "attempt"):
                 self._at_work.add(operation.run_id or "")
