@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.test_panel import SCRIPTED, own_store, row
+from tests.browser.test_panel import SCRIPTED, click_as_it_moves, own_store, row
 
 pytestmark = pytest.mark.browser
 
@@ -82,7 +82,7 @@ def test_a_batch_is_one_row_with_its_progress_and_ends_by_one_click(lab):
     bar = row(notebook, 2, "reviews", "running").get_by_role("progressbar")
     assert bar.get_attribute("aria-valuemax") == "12"
     assert "left" in bar.get_attribute("aria-valuetext")
-    row(notebook, 1, "reviews", "running").locator(".nbagent-twist").click()
+    click_as_it_moves(row(notebook, 1, "reviews", "running").locator(".nbagent-twist"))
     assert notebook.output(1).locator(".nbagent-line[aria-level='2']:not([hidden])").count() >= 3
     notebook.output(2).get_by_role("button", name="Cancel reviews").first.click()
     for view in (1, 2):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.browser.test_batch import REVIEWS
 from tests.browser.test_card import FAILS_ONCE
-from tests.browser.test_panel import own_store
+from tests.browser.test_panel import click_as_it_moves, own_store
 from tests.browser.test_table import STICKING_OUT, axe, line
 from tests.browser.test_waiting import ORDERS
 from tests.harness.lab import ARTIFACTS
@@ -65,7 +65,7 @@ def test_every_face_in_both_themes_at_three_widths(lab, front_end):
         notebook.run_cell(index)
     panel = notebook.output(2)
     panel.locator(".nbagent-asks").nth(2).wait_for(timeout=60_000)
-    line(notebook, 2, "view").locator(".nbagent-c-says").click()
+    click_as_it_moves(line(notebook, 2, "view").locator(".nbagent-c-says"))
     opened = panel.get_by_role("article", name="opened run")
     opened.locator(".nbagent-step-head").first.click(timeout=60_000)
     notebook.output(3).get_by_role("button", name="Retry 4 failed").wait_for(timeout=60_000)

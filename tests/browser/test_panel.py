@@ -10,6 +10,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
+
+from tests.harness.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.browser
 
@@ -110,6 +113,17 @@ def said(line) -> str:
 def settled(line):
     """The row, once it has stood still: one that has just moved under the pointer hears no click."""
     return line.and_(line.page.locator(":not([data-moved])"))
+
+
+def click_as_it_moves(part) -> None:
+    """Click a row's part, found anew at each try: its element is another row's once rows come in above it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return part.click(timeout=2_000)
+        except PlaywrightTimeoutError:
+            if time.monotonic() > deadline:
+                raise
 
 
 def click(notebook, index: int, title: str, status: str, word: str) -> None:

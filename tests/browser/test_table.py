@@ -10,7 +10,7 @@ from importlib import resources
 import pytest
 
 from tests.browser.test_card import PAYING
-from tests.browser.test_panel import own_store, search, settled
+from tests.browser.test_panel import click_as_it_moves, own_store, search, settled
 from tests.harness.environment import REPOSITORY
 from tests.harness.lab import POLLING_MS
 from tests.harness.waiting import PATIENCE_S
@@ -250,7 +250,7 @@ def test_a_run_is_opened_and_read(lab):
     notebook.run_cell(0)
     notebook.run_cell(1)
     wait_for_status(notebook, 1, "view", "completed")
-    line(notebook, 1, "view").locator(".nbagent-c-says").click()
+    click_as_it_moves(line(notebook, 1, "view").locator(".nbagent-c-says"))
     opened = notebook.output(1).get_by_role("article", name="opened run")
     opened.locator(".nbagent-prose table td", has_text="export rules").wait_for(timeout=60_000)
     assert opened.locator(".nbagent-answer").is_hidden()
@@ -277,12 +277,12 @@ def test_two_runs_are_read_beside_each_other(lab):
     notebook.run_cell(0)
     notebook.run_cell(1)
     wait_for_status(notebook, 1, "view", "completed")
-    line(notebook, 1, "view").locator(".nbagent-c-says").click()
+    click_as_it_moves(line(notebook, 1, "view").locator(".nbagent-c-says"))
     opened = notebook.output(1).get_by_role("article", name="opened run")
     opened.locator(".nbagent-step").first.wait_for(timeout=60_000)
     alone = opened.locator(".nbagent-bar").first.evaluate("el => el.style.width")
     opened.get_by_role("button", name="Compare").click()
-    line(notebook, 1, "q36").locator(".nbagent-c-says").click()
+    click_as_it_moves(line(notebook, 1, "q36").locator(".nbagent-c-says"))
     opened.nth(1).locator(".nbagent-step").first.wait_for(timeout=60_000)
     boxes = [opened.nth(number).bounding_box() for number in range(2)]
     assert boxes[0]["y"] == boxes[1]["y"]
@@ -420,15 +420,18 @@ def test_axe_finds_no_serious_violation_in_either_theme(lab):
     for index in range(4):
         notebook.run_cell(index)
     wait_for_status(notebook, 1, "view", "completed")
-    line(notebook, 1, "labels").locator(".nbagent-twist").click()
+    notebook.output(3).get_by_role("button", name="Approve").first.wait_for(timeout=60_000)
+    notebook.output(1).locator(".nbagent-asks").first.wait_for(
+        timeout=60_000
+    )  # the last row that comes in above
+    click_as_it_moves(line(notebook, 1, "labels").locator(".nbagent-twist"))
     search(notebook, 1, "nvda")
-    line(notebook, 1, "view").locator(".nbagent-c-says").click()
+    click_as_it_moves(line(notebook, 1, "view").locator(".nbagent-c-says"))
     opened = notebook.output(1).get_by_role("article", name="opened run")
     opened.locator(".nbagent-prose table").wait_for(timeout=60_000)
     opened.locator(".nbagent-step-head").first.click()
     notebook.output(1).get_by_role("searchbox").fill("")
     notebook.output(2).locator(".nbagent-tree").first.wait_for(timeout=60_000)
-    notebook.output(3).get_by_role("button", name="Approve").first.wait_for(timeout=60_000)
     notebook.page.evaluate(axe())
     for theme in ("light", "dark"):
         notebook.theme(theme)
