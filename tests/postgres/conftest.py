@@ -1,4 +1,4 @@
-"""A Postgres server for the tests of this folder, and a database of its own for each."""
+"""A Postgres server for the tests of this folder, and a record of its own for each."""
 
 from __future__ import annotations
 
@@ -8,37 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness.postgres_server import PostgresForTests
+from tests.harness.postgres_fixtures import database_url, own_cache, postgres_server  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from nbagent.store.postgres.analysis.mirror import Mirror
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresForTests]:
-    """One running server for all tests of this process."""
-    server = PostgresForTests()
-    try:
-        server.begin()
-        yield server
-    finally:
-        server.end()
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test a cache folder of its own, where mirrors are."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
 @pytest.fixture
-def database_url(postgres_server: PostgresForTests) -> str:
-    """The address of an empty database that no other test uses."""
-    return postgres_server.new_database()
-
-
-@pytest.fixture
-def url(database_url: str) -> str:
+def url(database_url: str) -> str:  # noqa: F811 - the fixture of that name
     """A database with an empty record."""
     from tests.postgres.records import make_record
 

@@ -1,0 +1,1 @@
+"""Runs on worker processes, which share a record on a Postgres server."""
