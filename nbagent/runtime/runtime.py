@@ -249,12 +249,12 @@ class Runtime:
             for listener in self.registry.followers:
                 listener(live)
         live.begin()
-        self._heartbeat.start()
+        self._heartbeat.start(live.store)
 
     def watch_batch(self, batch_id: str, store: RunStore, cancel: Callable[[], None]) -> None:
         """Call `cancel` when another kernel wants this batch cancelled; on the background loop."""
         self._batches[batch_id] = store, cancel
-        self._heartbeat.start()
+        self._heartbeat.start(store)
 
     def unwatch_batch(self, batch_id: str) -> None:
         """Watch a batch no longer; on the background loop."""

@@ -17,7 +17,7 @@ SWEEP_WAIT_S = 2.0  # a waiting run for the end of attempts whose process is gon
 # a live run
 GRACE_S = 0.05  # a cancelled task to close its connection, before the end is written without it
 HEARD_WAIT_S = 0.5  # a decision for the loop to take it
-STOP_WAIT_S = 2.0  # `run.cancel()` for the end; another kernel hears of a cancel within a second
+STOP_WAIT_S = 2.0  # `run.cancel()` for the end; another kernel hears of a cancel within a second, through a server at once
 EXIT_S = 1.8  # everything at a kernel's exit, which gives about two seconds
 
 # a budget of the record

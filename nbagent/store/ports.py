@@ -155,6 +155,12 @@ class RunStore(ReaderAndSubmitter, Protocol):
     def cancel_heard(self, run_id: str) -> bool:
         """Whether somebody else asked to cancel this run, as far as is known already. Told once."""
 
+    def on_request(self, callback: Callable[[], None]) -> None:
+        """Call `callback` from now on when another process is heard to ask something of a run; on any thread, never twice for one.
+
+        The record listens while it is looked at as well (`cancel_requested`), and where it can hear anything: a file cannot.
+        """
+
     def decisions_requested(self, run_ids: Iterable[str]) -> list[DecisionRequest]:
         """What people decided elsewhere on calls of these runs, in order; each is told once. Reads nothing."""
 

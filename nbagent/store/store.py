@@ -270,6 +270,9 @@ class Store:
             self._writer.submit(CancelSeen((run_id,)))
         return heard
 
+    def on_request(self, callback: Callable[[], None]) -> None:
+        """Do nothing: from a file nothing is heard, it has to be looked at."""
+
     def decisions_requested(self, run_ids: Iterable[str]) -> list[DecisionRequest]:
         """What people decided elsewhere on calls of these runs, in order; each is told once.
 

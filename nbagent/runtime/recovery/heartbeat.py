@@ -1,11 +1,12 @@
 """Once a second while runs are unfinished: write their progress, read what other kernels ask of them.
 
-On the background loop; nothing ticks while nothing runs.
+What a record hears of by itself is read at once. On the background loop; nothing ticks while nothing runs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -29,12 +30,27 @@ class Heartbeat:
         self._looking: dict[
             RunStore, asyncio.Task[None]
         ] = {}  # one look at a time: a record may not answer for long
+        self._again: set[RunStore] = set()  # asked for something since their look began
+        self._loop: asyncio.AbstractEventLoop | None = None
 
-    def start(self) -> None:
-        """Tick from now on until nothing runs any more; does nothing while it ticks."""
+    def start(self, store: RunStore) -> None:
+        """Tick from now on until nothing runs any more, and listen to the record; on the loop."""
+        store.on_request(self.wake)
         if not self._ticking:
             self._ticking = True
-            asyncio.get_running_loop().call_later(TICK_S, self._tick)
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_later(TICK_S, self._tick)
+
+    def wake(self) -> None:
+        """Look now what other kernels ask for; on any thread."""
+        if self._loop is not None and self._ticking:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
+                self._loop.call_soon_threadsafe(self._woken)
+
+    def _woken(self) -> None:
+        if self._ticking:
+            self._again.update(self._looking)
+            self._look(self._unfinished())
 
     def _tick(self) -> None:
         lives = self._unfinished()
@@ -42,7 +58,10 @@ class Heartbeat:
             self._ticking = False
             return
         in_chunks(_write_progress, lives, TICK_S)
-        loop = asyncio.get_running_loop()
+        self._look(lives)
+        asyncio.get_running_loop().call_later(TICK_S, self._tick)
+
+    def _look(self, lives: Sequence[HasProgress]) -> None:
         by_store: dict[RunStore, dict[str, HasProgress]] = {store: {} for store, _ in self._batches.values()}
         for live in lives:
             by_store.setdefault(live.store, {})[live.run_id] = live
@@ -50,12 +69,15 @@ class Heartbeat:
             if store in self._looking:
                 continue
             cancel_batch = {key: cancel for key, (place, cancel) in self._batches.items() if place is store}
-            self._looking[store] = task = loop.create_task(_obey(store, named, cancel_batch))
+            task = asyncio.get_running_loop().create_task(_obey(store, named, cancel_batch))
+            self._looking[store] = task
             task.add_done_callback(partial(self._looked, store))
-        loop.call_later(TICK_S, self._tick)
 
     def _looked(self, store: RunStore, _task: asyncio.Task[None]) -> None:
         del self._looking[store]
+        if store in self._again:
+            self._again.discard(store)
+            self._look(self._unfinished())
 
 
 def _write_progress(live: HasProgress) -> None:

@@ -95,8 +95,8 @@ class Listener:
             notices = list(connection.notifies(timeout=left, stop_after=1)) if left > 0 else []
             asked = self._take(one.payload for one in notices)
             if asked or monotonic() - looked_at >= LOOK_S:
+                looked_at = monotonic()  # what is committed from here on has its notice still to come
                 self._look(connection)
-                looked_at = monotonic()
 
     def _take(self, payloads: Iterable[str]) -> bool:
         """Hear notices; whether one tells of a wish."""

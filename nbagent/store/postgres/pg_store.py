@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -224,6 +224,12 @@ class PostgresStore:
         self._told_cancels.add(run_id)
         self.submit(CancelSeen((run_id,)))
         return True
+
+    def on_request(self, callback: Callable[[], None]) -> None:
+        """Call `callback`, on the listener's thread, when another process asks something of a run; begins to listen."""
+        if callback not in self._listener.on_wish:
+            self._listener.on_wish.append(callback)
+        self._listener.heard()
 
     def decisions_requested(self, run_ids: Iterable[str]) -> list[DecisionRequest]:
         """What people decided elsewhere on calls of these runs, in order; each is told once."""
