@@ -37,6 +37,8 @@ _cell_end_callbacks: list[Callable[[], None]] = []
 
 # what a first run with its card needs, in an order in which each costs little more than itself
 _FIRST_RUN = (
+    "pydantic_core", "orjson", "pydantic.types", "pydantic.main", "pydantic.json_schema",
+    "nbagent.events", "nbagent.run.output", "nbagent.run.record",
     "nbagent.tools", "nbagent.schemas", "nbagent.models.protocol", "nbagent.models", "nbagent.loop",
     "nbagent.store.commands", "nbagent.store", "nbagent.runtime", "nbagent.batch", "nbagent.agent",
     "_duckdb", "duckdb", "attr", "yarl", "aiohttp.http", "aiohttp", "jinja2", "nbagent.prompts",

@@ -164,3 +164,16 @@ def test_in_the_terminal_and_in_scripts(load: str, then: str, printed: str, tmp_
         timeout=PATIENCE_S,
     )
     assert (ended.returncode, ended.stdout.split("\n")[0], ended.stderr) == (0, printed, "")
+
+
+def test_loading_the_extension_imports_nothing_large() -> None:
+    """What only runs need is left to the idle kernel: the user's first cell finds the interpreter as small as it was."""
+    loaded = (
+        "import sys, IPython.core.interactiveshell as shell; before = {*sys.modules}\n"
+        "shell.InteractiveShell.instance().run_line_magic('load_ext', 'nbagent')\n"
+        "print(*sorted({one.partition('.')[0] for one in {*sys.modules} - before}))"
+    )
+    ended = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True)
+    large = {"pydantic", "pydantic_core", "orjson", "duckdb", "pandas", "aiohttp", "jinja2", "anywidget"}
+    assert "nbagent" in ended.stdout.split()
+    assert large.isdisjoint(ended.stdout.split())

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbagent.core.redaction import mask
 from nbagent.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 
 def find_entry_point(group: str, name: str) -> EntryPoint | None:
     """Return the first entry point of that name, without loading it."""
+    from importlib.metadata import entry_points
+
     return next(iter(entry_points(group=group, name=name)), None)
 
 
 def entry_point_names(group: str) -> list[str]:
     """Return the names that installed packages bring in a group."""
+    from importlib.metadata import entry_points
+
     return [entry.name for entry in entry_points(group=group)]
 
 

@@ -1,7 +1,8 @@
 """JSON text of plain data and back, with every number as it was. Pure; any thread.
 
 orjson is the quickest at writing and refuses integers beyond 64 bits, writes infinite numbers as null, and
-reads what is too long for it as a rounded float; what it cannot do is done here.
+reads what is too long for it as a rounded float; what it cannot do is done here. Both writers and readers are
+imported at their first use: `%load_ext` needs neither.
 """
 
 from __future__ import annotations
@@ -16,9 +17,6 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-import orjson
-import pydantic_core
-
 _INFINITE = re.compile(r"\binf\b")
 
 
@@ -29,6 +27,8 @@ def dump_json(data: Any, *, default: Callable[[Any], Any] | None = str, sort_key
         TypeError: something is no JSON data, and there is no `default`.
         ValueError: text holds a lone surrogate, or the data is nested too deep.
     """
+    import orjson
+
     options = orjson.OPT_NON_STR_KEYS | (orjson.OPT_SORT_KEYS if sort_keys else 0)
     try:
         text = orjson.dumps(data, default=default, option=options)
@@ -50,6 +50,8 @@ def dump_json(data: Any, *, default: Callable[[Any], Any] | None = str, sort_key
 
 def load_json(text: str | bytes) -> Any:
     """Return the data that JSON `text` holds; integers of any size are exact. Raises ValueError."""
+    import pydantic_core
+
     try:
         return pydantic_core.from_json(text)
     except ValueError:
@@ -62,6 +64,8 @@ def load_json(text: str | bytes) -> Any:
 
 def load_json_each(texts: Iterable[str | None]) -> list[Any]:
     """Return the data of many JSON texts, None for None; no two share an object. Raises ValueError."""
+    import pydantic_core
+
     given = list(texts)
     try:
         found = pydantic_core.from_json("[" + ",".join("null" if one is None else one for one in given) + "]")

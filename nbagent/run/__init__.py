@@ -11,23 +11,43 @@ catch_up.py    a record as few events, for who listens late
 reprs.py       short forms of what a user holds
 """
 
-from nbagent.run.catch_up import catch_up_events, catch_up_events_of_stored, text_of
-from nbagent.run.metrics import (
-    TOKEN_FIELDS,
-    AttemptTimes,
-    RunMetrics,
-    calls_of_all,
-    metrics_of,
-    paid_calls,
-    sum_known,
-)
-from nbagent.run.order import in_asked_order
-from nbagent.run.output import RunOutput, shown
-from nbagent.run.record import RunLaunch, RunRecord, TypedOutput, without_texts
-from nbagent.run.reprs import html_repr, short_repr, told_fields
-from nbagent.run.size import size_bytes
-from nbagent.run.status import FINISHED, STATUS_OF, UNFINISHED, RunStatus, StopReason, status_of
-from nbagent.run.waited_run import EarlierRun, whole_seconds
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbagent.run.catch_up import catch_up_events, catch_up_events_of_stored, text_of
+    from nbagent.run.metrics import (
+        TOKEN_FIELDS,
+        AttemptTimes,
+        RunMetrics,
+        calls_of_all,
+        metrics_of,
+        paid_calls,
+        sum_known,
+    )
+    from nbagent.run.order import in_asked_order
+    from nbagent.run.output import RunOutput, shown
+    from nbagent.run.record import RunLaunch, RunRecord, TypedOutput, without_texts
+    from nbagent.run.reprs import html_repr, short_repr, told_fields
+    from nbagent.run.size import size_bytes
+    from nbagent.run.status import FINISHED, STATUS_OF, UNFINISHED, RunStatus, StopReason, status_of
+    from nbagent.run.waited_run import EarlierRun, whole_seconds
+
+_HOMES = {
+    name: module
+    for module, names in {
+        "catch_up": "catch_up_events catch_up_events_of_stored text_of",
+        "metrics": "TOKEN_FIELDS AttemptTimes RunMetrics calls_of_all metrics_of paid_calls sum_known",
+        "order": "in_asked_order",
+        "output": "RunOutput shown",
+        "record": "RunLaunch RunRecord TypedOutput without_texts",
+        "reprs": "html_repr short_repr told_fields",
+        "size": "size_bytes",
+        "status": "FINISHED STATUS_OF UNFINISHED RunStatus StopReason status_of",
+        "waited_run": "EarlierRun whole_seconds",
+    }.items()
+    for name in names.split()
+}
 
 __all__ = [
     "FINISHED",
@@ -60,3 +80,12 @@ __all__ = [
     "whole_seconds",
     "without_texts",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name's file at its first use: `%load_ext` needs the statuses alone, and none of the models of pydantic."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nbagent.run' has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"nbagent.run.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found

@@ -14,7 +14,7 @@ from nbagent.events import Message, ModelCall, ToolCall, Usage
 from nbagent.run.order import in_asked_order
 from nbagent.run.reprs import html_repr, known
 
-TOKEN_FIELDS = (
+TOKEN_FIELDS: tuple[str, ...] = (
     "input_tokens",
     "output_tokens",
     "total_tokens",
