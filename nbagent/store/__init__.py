@@ -58,6 +58,8 @@ postgres/          all that is a Postgres server's
   readers.py         connections for point reads
   dialect.py         SQL of duckdb/read/ in Postgres' words
   listener.py        what other processes write and ask for
+  worker_rows.py     the workers of a record, and which are gone (workers.sql)
+  placed_runs.py     launches for workers that have not ended
   write/             what is written
     operations.py      commands as rows of JSON
     apply.py           several in one transaction, fenced
@@ -162,7 +164,8 @@ from nbagent.store.duckdb.write.ledger import period_of
 from nbagent.store.ports import RunStore, ServerMirror
 from nbagent.store.postgres.administration.roles import role_sql
 from nbagent.store.postgres.administration.server_checks import check_server
-from nbagent.store.process_id import current_process_id, is_alive, process_name
+from nbagent.store.postgres.worker_rows import WorkerRow, load_workers
+from nbagent.store.process_id import PLACED, current_process_id, is_alive, process_name
 from nbagent.store.session_claim import ClaimNote, SessionClaim, SessionClaims
 from nbagent.store.store import Store, open_store
 from nbagent.store.whole_record import export_whole, import_whole
@@ -170,6 +173,7 @@ from nbagent.store.whole_record import export_whole, import_whole
 __all__ = [
     "FORMATS",
     "PARALLEL",
+    "PLACED",
     "AddScore",
     "AnswerKeys",
     "AppendRows",
@@ -214,6 +218,7 @@ __all__ = [
     "StoredRun",
     "StoredTurn",
     "UnfinishedRun",
+    "WorkerRow",
     "Write",
     "all_answers",
     "answer_json",
@@ -246,6 +251,7 @@ __all__ = [
     "load_stopped",
     "load_turns",
     "load_unfinished",
+    "load_workers",
     "metrics_sql",
     "named",
     "newest_runs",

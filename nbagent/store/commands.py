@@ -341,7 +341,12 @@ class BudgetAccount:
 
 @dataclass(frozen=True, slots=True)
 class InterruptOrphans:
-    """End unfinished attempts whose owner is gone, and drop expired cancel requests. Result: how many ended."""
+    """End unfinished attempts whose owner is gone, and drop expired cancel requests. Result: how many ended.
+
+    `gone` are owners, on a server, that the caller knows to be. Runs on workers are left to workers.
+    """
+
+    gone: tuple[str, ...] = ()
 
 
 Write = (

@@ -12,6 +12,7 @@ import socket
 from functools import cache
 from pathlib import Path
 
+PLACED = "workers"  # the owner of a launch that any worker may take; whoever takes it claims attempt 1
 _STARTTIME = 19  # field 22 of /proc/PID/stat, counted after the command's closing bracket
 
 
@@ -22,7 +23,9 @@ def current_process_id() -> str:
 
 
 def is_alive(owner: str) -> bool | None:
-    """Whether the process `owner` still runs. None where this host cannot know."""
+    """Whether the process `owner` still runs. None where this host cannot know, and where it is none yet."""
+    if owner == PLACED:
+        return None
     try:
         host, boot, pid, start = owner.split(" ")
     except ValueError:
@@ -39,6 +42,8 @@ def is_alive(owner: str) -> bool | None:
 
 def process_name(owner: str) -> str:
     """How a person is told of an owner."""
+    if owner == PLACED:
+        return "waits for a worker"
     host, _, pid = [*owner.split(" "), "?", "?"][:3]
     return f"process {pid} on {host}"
 

@@ -1,4 +1,4 @@
-"""Paused runs whose kernel is gone: they end or go on by a person's decision. On any thread."""
+"""Paused runs whose kernel is gone, and runs that wait for a worker: they end or go on by a person's decision. On any thread."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nbagent.core import utc_now
 from nbagent.errors import StoreBusyError
 from nbagent.run import RunStatus
 from nbagent.runtime.timeouts import DECISION_WAIT_S
-from nbagent.store import DecisionRequest, Finish, RunStore, StoredRun
+from nbagent.store import PLACED, DecisionRequest, Finish, RunStore, StoredRun
 
 _KEPT = ("started_at", "partial_text", "mode_effective", "response_id", "last_sequence_number", "paused_s")
 
@@ -28,8 +28,12 @@ def abandoned_end(stopped: StoredRun) -> dict[str, Any]:
 
 
 def cancel_abandoned(store: RunStore, stopped: StoredRun) -> bool:
-    """End a paused run whose kernel is gone as `cancelled`; False for others, or if another was first."""
-    if stopped.output.status is not RunStatus.paused or not stopped.is_left:
+    """End a run that nobody has as `cancelled`; False for others, or if another was first.
+
+    That is a paused run whose kernel is gone, and one that waits for a worker.
+    """
+    is_left = stopped.output.status is RunStatus.paused and stopped.is_left
+    if not is_left and stopped.row["owner"] != PLACED:
         return False
     cancelled = {"status": "cancelled", "stop_reason": "cancelled", "error_type": None, "error": None}
     end = {**abandoned_end(stopped), **cancelled, "finished_at": utc_now()}

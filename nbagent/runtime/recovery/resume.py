@@ -43,6 +43,7 @@ from nbagent.runtime.timeouts import CLAIM_WAIT_S
 from nbagent.schemas import OutputSchema
 from nbagent.spec import Limits
 from nbagent.store import (
+    PLACED,
     Finish,
     InterruptOrphans,
     LaunchResult,
@@ -309,9 +310,11 @@ def _unfinished(output: RunOutput, owner: str, store: RunStore) -> Configuration
             f"run {output.run_id!r} is paused: it waits for approval of {calls or 'a call'}",
             'run.approve() or run.deny("why") lets it go on; run.cancel() ends it',
         )
-    where = "this kernel" if owner == store.owner else process_name(owner)
+    where = "in this kernel" if owner == store.owner else f"in {process_name(owner)}"
+    if owner == PLACED:
+        where = "and waits for a worker"
     return ConfigurationError(
-        f"run {output.run_id!r} is {output.status.value} in {where}",
+        f"run {output.run_id!r} is {output.status.value} {where}",
         by_place(
             python=f"wait for it, or stop it with nb.cancel_run({output.run_id!r})",
             magic=f"wait for it, or stop it with %agent cancel {output.run_id}",

@@ -20,7 +20,7 @@ from nbagent.store.duckdb.codec import utc_now
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 9
+VERSION = 10
 # the version that a step leads to -> its file, in the folder of this module. A table that is altered cannot be written in the
 # same transaction
 STEPS: dict[int, str] = {
@@ -28,6 +28,7 @@ STEPS: dict[int, str] = {
     7: "steps/step_7.sql",
     8: "steps/step_8.sql",
     9: "steps/step_9.sql",
+    10: "steps/step_10.sql",
 }
 OLDEST = min(STEPS) - 1
 

@@ -243,7 +243,12 @@ create table if not exists budget_shares (
 
 create or replace view attempts as
 with started as (
-    select run_id, 1 as attempt, owner, created_at from launches
+    -- a launch is its first attempt, but for one that waits for a worker: who takes it claims that attempt
+    select run_id, 1 as attempt, owner, created_at from launches where owner <> 'workers'
+    union all
+    select l.run_id, 1 as attempt, l.owner, l.created_at
+    from launches l anti join attempt_starts a on a.run_id = l.run_id and a.attempt = 1
+    where l.owner = 'workers'
     union all
     select run_id, attempt, owner, created_at from attempt_starts
 )

@@ -87,6 +87,7 @@ def _make(connection: psycopg.Connection[Any], url: ServerUrl, have: int) -> Non
         for column, kind in columns.items():
             if (table, column) not in there:
                 connection.execute(f'alter table {table} add column "{column}" {_TYPES[kind]}')
+    _run(connection, "workers.sql")
     _run(connection, "views.sql")
     connection.execute(
         "insert into schema_version values ($1, timezone('utc', now())) on conflict do nothing", [VERSION]

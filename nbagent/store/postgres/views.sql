@@ -2,7 +2,10 @@
 
 create or replace view attempts as
 with started as (
-    select run_id, 1 as attempt, owner, created_at from launches
+    -- a launch is its first attempt, but for one that waits for a worker: who takes it claims that attempt
+    select l.run_id, 1 as attempt, l.owner, l.created_at from launches l
+    where l.owner <> 'workers'
+       or not exists (select from attempt_starts a where a.run_id = l.run_id and a.attempt = 1)
     union all
     select run_id, attempt, owner, created_at from attempt_starts
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nbagent.store.duckdb.codec import utc_now
 from nbagent.store.duckdb.tables import COLUMNS, Row
 from nbagent.store.duckdb.write.insert import insert
-from nbagent.store.process_id import is_alive
+from nbagent.store.process_id import PLACED, is_alive
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -21,7 +21,7 @@ _UNFINISHED = """
     select run_id, attempt, owner, started_at, partial_text, mode_effective, response_id, last_sequence_number,
            paused_s,
            coalesce(heartbeat_at, created_at) as last_seen
-    from attempts where finished_at is null and status <> 'paused' and owner <> ?
+    from attempts where finished_at is null and status <> 'paused' and owner not in (?, ?)
 """
 
 
@@ -29,7 +29,7 @@ def interrupt_orphans(con: DuckDBPyConnection, owner: str, request_life: timedel
     """End what nobody works on any more, drop expired requests, and return how many were ended."""
     for table in ("cancel_requests", "decision_requests", "sent_messages"):
         con.execute(f"delete from {table} where created_at < ?", [utc_now() - request_life])  # noqa: S608
-    found = con.execute(_UNFINISHED, [owner]).fetchall()
+    found = con.execute(_UNFINISHED, [owner, PLACED]).fetchall()
     alive: dict[str, bool | None] = {name: is_alive(name) for name in {row[2] for row in found}}
     now = utc_now()
     ends = [end_of_orphan(row) for row in found if _is_gone(alive=alive[row[2]], last_seen=row[-1], now=now)]
@@ -39,7 +39,8 @@ def interrupt_orphans(con: DuckDBPyConnection, owner: str, request_life: timedel
 
 def nobody_works_on(owner: str, last_seen: datetime) -> bool:
     """Whether the process that an unfinished attempt belongs to is gone, or silent for too long. Any thread."""
-    return _is_gone(alive=is_alive(owner), last_seen=last_seen, now=datetime.now(UTC))
+    gone = _is_gone(alive=is_alive(owner), last_seen=last_seen, now=datetime.now(UTC))
+    return gone and owner != PLACED
 
 
 def _is_gone(*, alive: bool | None, last_seen: datetime, now: datetime) -> bool:

@@ -29,6 +29,8 @@ _WRITES = {
     "sent_messages": "insert, delete",
     "tombstones": "insert",
     "writers": "insert, update",
+    "workers": "insert, update, delete",  # a process of theirs may be a worker
+    "placed_runs": "insert, update, delete",
 }
 # and who approves
 _DECIDES = {"writers": "insert, update", "decision_requests": "insert"}

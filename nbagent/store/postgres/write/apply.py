@@ -18,6 +18,7 @@ from nbagent.errors import RunIdInUseError
 from nbagent.store.commands import LaunchResult
 from nbagent.store.duckdb.tables import COLUMNS
 from nbagent.store.postgres.write.operations import Operation
+from nbagent.store.process_id import PLACED
 
 if TYPE_CHECKING:
     import psycopg
@@ -45,15 +46,16 @@ select run_id, session_id,
 from json_populate_recordset(null::launches, $1::json) with ordinality r
 on conflict (run_id) do nothing returning run_id, turn"""
 _CANCELLED = "delete from cancel_requests where run_id = any($1::text[]) returning run_id"
-_ATTEMPTS = """
+_ATTEMPTS = f"""
 select r.run_id, r.attempt,
        exists (select from attempt_ends e where e.run_id = r.run_id and e.attempt = r.attempt) as ended,
        exists (select from attempt_ends e where e.run_id = r.run_id and e.attempt = r.attempt - 1) as ended_before,
        exists (select from attempt_starts s where s.run_id = r.run_id and s.attempt > r.attempt) as later,
        coalesce((select s.owner from attempt_starts s where s.run_id = r.run_id and s.attempt = r.attempt),
-                case when r.attempt = 1 then (select l.owner from launches l where l.run_id = r.run_id) end) as owner,
+                case when r.attempt = 1 then
+                     (select nullif(l.owner, '{PLACED}') from launches l where l.run_id = r.run_id) end) as owner,
        (select p.status = 'paused' from attempt_progress p where p.run_id = r.run_id and p.attempt = r.attempt) as paused
-from json_to_recordset($1::json) as r(run_id text, attempt integer)"""
+from json_to_recordset($1::json) as r(run_id text, attempt integer)"""  # noqa: S608 - a name of ours
 _KNOWN = "select run_id from launches where run_id = any($1::text[])"
 _TAKEN = "select agent_name, prompt, status, created_at, owner, turn from runs where run_id = $1"
 _INSERT = (
@@ -71,6 +73,9 @@ _DECIDED = """
 delete from decision_requests d using json_to_recordset($1::json) as r(run_id text, step integer, tool_call_id text)
 where d.run_id = r.run_id and d.step = r.step and d.tool_call_id = r.tool_call_id"""
 
+_PLACED = """
+insert into placed_runs (run_id, address)
+select r.run_id, r.address from json_to_recordset($1::json) as r(run_id text, address text) on conflict do nothing"""
 _TAKEN_MESSAGES = "delete from sent_messages where message_id = any($1::text[])"
 
 
@@ -102,6 +107,11 @@ def channel(schema: str) -> str:
     return f"nbagent_{schema}"[:63]
 
 
+def work_channel(schema: str) -> str:
+    """The channel that tells workers of runs that wait for one."""
+    return f"nbagent_work_{schema}"[:63]
+
+
 def apply(
     connection: Connection,
     sender: Sender,
@@ -120,7 +130,7 @@ def apply(
     with transaction(connection):
         batch.look()
         batch.decide()
-        batch.write(channel(schema))
+        batch.write(schema)
     return batch.results()
 
 
@@ -234,7 +244,8 @@ class _Batch:
             return True
         there = self.attempts[one.run_id or "", one.attempt]
         if one.kind == "attempt":
-            allowed = there.owner is None and not there.later
+            # attempt 1 is claimed by a worker, where the launch waited for one, and may have been cancelled before
+            allowed = there.owner is None and not there.later and not there.ended
             allowed = allowed and not (there.ended_before and "attempt_ends" in one.rows)
             if allowed:
                 there.owner = self.owner
@@ -255,7 +266,7 @@ class _Batch:
             return LaunchResult(self.turns.pop(run_id), cancelled=run_id in self.cancelled)
         found = self.connection.execute(_TAKEN, [run_id]).fetchone()
         agent, prompt, status, created_at, owner, turn = found or (None, None, "unknown", None, None, 0)
-        if owner == self.owner and str(created_at) == one.args["at"]:  # it is this very launch
+        if owner in (self.owner, PLACED) and str(created_at) == one.args["at"]:  # it is this very launch
             return LaunchResult(turn, cancelled=run_id in self.cancelled)
         when = f" at {created_at:%Y-%m-%d %H:%M:%S} UTC" if created_at else ""
         return RunIdInUseError(
@@ -265,7 +276,7 @@ class _Batch:
 
     # ------------------------------------------------------------ second trip
 
-    def write(self, told: str) -> None:
+    def write(self, schema: str) -> None:
         """Write the rows, tell who listens, commit."""
         with self.connection.pipeline():
             for table in _ORDER:
@@ -282,8 +293,18 @@ class _Batch:
                 self._send(_DECIDED, heard)
             if taken := [one.args["message_id"] for one in self._of("message_taken")]:
                 self.connection.execute(_TAKEN_MESSAGES, [taken])
-            self.connection.execute("select pg_notify($1, $2)", [told, self._notice()])
+            if placed := self._placed():
+                self._send(_PLACED, placed)
+                self.connection.execute("select pg_notify($1, '')", [work_channel(schema)])
+            self.connection.execute("select pg_notify($1, $2)", [channel(schema), self._notice()])
             self.connection.execute("commit")
+
+    def _placed(self) -> list[dict[str, Any]]:
+        """The launches of this batch that wait for a worker."""
+        new = [
+            one for place, one in enumerate(self.operations) if isinstance(self.found[place], LaunchResult)
+        ]
+        return [{"run_id": one.run_id, **one.args} for one in new if "address" in one.args]
 
     def _notice(self) -> str:
         wishes = list(dict.fromkeys(one.run_id for one in self._of("wish")))

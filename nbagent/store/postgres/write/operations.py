@@ -40,6 +40,7 @@ from nbagent.store.commands import (
 )
 from nbagent.store.duckdb import codec
 from nbagent.store.duckdb.tables import COLUMNS, Row
+from nbagent.store.process_id import PLACED
 
 _Wish = CancelRequest | DecisionRequest | SendMessage | CancelSeen | DecisionSeen | MessageTaken
 Rows = dict[str, list[str]]  # table -> JSON objects
@@ -86,6 +87,8 @@ def operation_of(write: Write, owner: str) -> Operation:
             row = codec.launch_row(write.row, owner=owner, turn=write.row.get("turn"))
             rows = _rows("launches", [row])
             args = {"session_id": write.row["session_id"], "turn": write.row.get("turn"), "at": str(row[3])}
+            if write.row.get("owner") == PLACED:
+                args["address"] = write.row.get("address") or ""
             return Operation(kind="launch", run_id=write.row["run_id"], rows=rows, args=args)
         case Finish() | AppendRows():
             return _steps(write)
@@ -200,8 +203,8 @@ def _upkeep(write: ImportAnswers | ForgetRuns | GiveCosts | InterruptOrphans) ->
             return Operation(kind="forget", args={"run_ids": list(run_ids), "batch_ids": list(batch_ids)})
         case GiveCosts(costs):
             return Operation(kind="costs", args={"costs": [asdict(one) for one in costs]})
-        case InterruptOrphans():
-            return Operation(kind="sweep")
+        case InterruptOrphans(gone):
+            return Operation(kind="sweep", args={"gone": list(gone)})
 
 
 def _rows(table: str, rows: Iterable[Row]) -> Rows:

@@ -39,7 +39,7 @@ from nbagent.store.postgres.write.apply import ALONE, AlreadyAppliedError, Sende
 from nbagent.store.postgres.write.operations import Operation, operation_of
 from nbagent.store.postgres.write.outbox import Outbox
 from nbagent.store.postgres.write.upkeep import apply_alone
-from nbagent.store.process_id import current_process_id
+from nbagent.store.process_id import PLACED, current_process_id
 
 if TYPE_CHECKING:
     import psycopg
@@ -109,7 +109,7 @@ class PgWriter:
                 operation=operation.numbered(self._number), due=monotonic() + _delay(write),
             )  # fmt: skip
             self._jobs.append(job)
-            if operation.kind in ("launch", "attempt"):
+            if operation.kind == "attempt" or (operation.kind == "launch" and not _is_placed(write)):
                 self._at_work.add(operation.run_id or "")
             elif operation.kind == "finish":
                 self._at_work.discard(operation.run_id or "")
@@ -387,6 +387,11 @@ def lease_key(sender: Sender) -> int:
     """The number of the advisory lock that a writer holds while it lives."""
     digest = hashlib.blake2b(sender.writer.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+def _is_placed(write: Write) -> bool:
+    """Whether it is a launch for workers: not this process's to work on."""
+    return isinstance(write, Launch) and write.row.get("owner") == PLACED
 
 
 def _delay(write: Write) -> float:

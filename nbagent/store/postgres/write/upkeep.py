@@ -25,7 +25,7 @@ from nbagent.store.postgres.write.apply import (
     transaction,
 )
 from nbagent.store.postgres.write.operations import Operation, row_json
-from nbagent.store.process_id import is_alive
+from nbagent.store.process_id import PLACED, is_alive
 
 if TYPE_CHECKING:
     import psycopg
@@ -47,11 +47,14 @@ insert into answers ({columns}) select {columns} from json_populate_recordset(nu
 _IMPORTED_BEFORE = """
 delete from answers a using json_populate_recordset(null::answers, $1::json) r
 where a.recording is not null and a.since < r.since and a.cache_key = r.cache_key and a.run_id = r.run_id"""
-_UNFINISHED = """
+# of runs on workers, workers end what a dead one has left, as they go on with it
+_UNFINISHED = f"""
 select a.run_id, a.attempt, a.owner, a.started_at, a.partial_text, a.mode_effective, a.response_id,
        a.last_sequence_number, a.paused_s, coalesce(a.heartbeat_at, a.created_at) as last_seen
-from attempts a where a.finished_at is null and a.status <> 'paused' and a.owner <> $1
-  and not exists (select from attempt_starts s where s.run_id = a.run_id and s.attempt > a.attempt)"""
+from attempts a join launches l on l.run_id = a.run_id
+where a.finished_at is null and a.status <> 'paused' and a.owner <> $1
+  and l.details ->> 'placement' is distinct from '{PLACED}'
+  and not exists (select from attempt_starts s where s.run_id = a.run_id and s.attempt > a.attempt)"""  # noqa: S608 - a name of ours
 # the lock of a process that lives is held by its connection; whoever gets it gives it back at once
 _LEASES = """
 select o.owner, min(extract(epoch from timezone('utc', clock_timestamp()) - o.beat_at))::double precision as silent_s,
@@ -114,7 +117,7 @@ class _Speaking:
         return self._connection.execute(postgres_sql(sql), params)
 
 
-def _sweep(connection: Connection, owner: str, _one: Operation) -> int:
+def _sweep(connection: Connection, owner: str, one: Operation) -> int:
     """End the attempts whose process is gone, drop expired requests; return how many ended."""
     for table in ("cancel_requests", "decision_requests", "sent_messages"):
         connection.execute(
@@ -124,7 +127,7 @@ def _sweep(connection: Connection, owner: str, _one: Operation) -> int:
     rows = connection.execute(_UNFINISHED, [owner]).fetchall()
     if not rows:
         return 0
-    gone = _gone_owners(connection, rows)
+    gone = _gone_owners(connection, rows).union(one.args["gone"])
     left = {(row[0], row[1]): row for row in rows if row[2] in gone}
     if not left:
         return 0

@@ -1,0 +1,1 @@
+-- Step 10, for files of schema 9: schema.sql makes the view `attempts` anew, which has each attempt 1 once, also of runs on workers. Never edited.

@@ -1,0 +1,92 @@
+"""Launches for workers that have not ended: which of them have to be handed to the engine. On a connection of the caller's own.
+
+A run is handed out anew, in its next round, when the worker that had it is gone, and when a person has decided on a call
+that it was left waiting with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from nbagent.store.postgres.write.apply import work_channel
+from nbagent.store.process_id import PLACED
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.Connection[Any]
+
+MOST = 500  # handed out in one transaction
+
+_ENDED = """
+delete from placed_runs p using runs r where r.run_id = p.run_id and r.finished_at is not null"""
+_LEFT = f"""
+update placed_runs p set round = round + 1, queues = '{{}}', given_back = r.owner
+from runs r where r.run_id = p.run_id and r.finished_at is null and r.owner <> '{PLACED}' and r.owner = any($1::text[])
+  and p.given_back is distinct from r.owner
+  and (r.status <> 'paused' or exists (select from decision_requests d where d.run_id = r.run_id))
+returning p.run_id"""  # noqa: S608 - a name of ours
+_DUE = """
+select p.run_id, p.address, p.round from placed_runs p
+join json_each_text($1::json) s on s.key = p.address and not s.value = any(p.refused)
+where not $2 = any(p.queues) order by p.created_at, p.run_id limit $3 for update of p skip locked"""
+_QUEUED = "update placed_runs set queues = array_append(queues, $2) where run_id = any($1::text[])"
+_REFUSED = """
+update placed_runs set refused = array_append(refused, $2), waits_for = $3, round = round + 1, queues = '{}'
+where run_id = $1 and not $2 = any(refused)"""
+_AGAIN = """
+insert into placed_runs (run_id, address)
+select run_id, details ->> 'address' from launches where run_id = $1 and details ->> 'placement' = $2
+on conflict (run_id) do update set round = placed_runs.round + 1, queues = '{}', given_back = null"""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedRun:
+    """A run to be handed to the engine: which agent's, and for which time."""
+
+    run_id: str
+    address: str
+    round: int
+
+
+def listen_for_work(connection: Connection, schema: str) -> None:
+    """Hear of launches as they are committed."""
+    connection.execute(f'listen "{work_channel(schema)}"')
+
+
+def drop_ended(connection: Connection) -> None:
+    """Forget the runs that have ended."""
+    connection.execute(_ENDED)
+
+
+def give_back_of(connection: Connection, owners: Sequence[str]) -> list[str]:
+    """Hand out anew what these processes, which are gone, have left; return the runs' ids."""
+    if not owners:
+        return []
+    return [run_id for (run_id,) in connection.execute(_LEFT, [list(owners)]).fetchall()]
+
+
+@contextmanager
+def handed_out(connection: Connection, queue: str, served: Mapping[str, str]) -> Iterator[list[PlacedRun]]:
+    """The runs of agents that are served and that this queue does not have yet; it has them when the block is through."""
+    with connection.transaction():
+        rows = connection.execute(_DUE, [orjson.dumps(dict(served)).decode(), queue, MOST]).fetchall()
+        found = [PlacedRun(*row) for row in rows]
+        yield found
+        if found:
+            connection.execute(_QUEUED, [[one.run_id for one in found], queue])
+
+
+def refuse_run(connection: Connection, run_id: str, fingerprint: str, why: str) -> None:
+    """Say that a run cannot go on with an agent of this fingerprint, and what it waits for."""
+    connection.execute(_REFUSED, [run_id, fingerprint, why])
+
+
+def place_again(connection: Connection, run_id: str) -> None:
+    """Hand out a run of workers anew."""
+    connection.execute(_AGAIN, [run_id, PLACED])

@@ -1,0 +1,134 @@
+"""The workers of a record: who they are, what they serve, which of them are gone. On a connection of the caller's own.
+
+A worker holds an advisory lock, which is free as soon as its process is dead, and writes once a second. A lock that is free
+says nothing where the server has been started since it was taken: until its process is back, everybody's is free.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from nbagent.store.ports import RunStore
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.Connection[Any]
+
+QUIET_S = 2.0  # without a word, and its lock is free: it is dead
+SILENT_S = 15.0  # without a word, whatever its lock says: it is frozen, or cut off
+SETTLED_S = 15.0  # after a server's start, until workers are back
+
+_NOW = "timezone('utc', clock_timestamp())"
+_STATE = f"""
+select w.*, extract(epoch from {_NOW} - w.beat_at)::double precision as quiet_s,
+       exists (
+           select from pg_locks l where l.locktype = 'advisory' and l.objsubid = 1 and l.granted
+           and l.database = (select oid from pg_database where datname = current_database())
+           and l.classid = ((w.lock_key >> 32) & 4294967295)::oid and l.objid = (w.lock_key & 4294967295)::oid
+       ) as is_held,
+       w.held_at > timezone('utc', pg_postmaster_start_time()) as held_since_start,
+       extract(epoch from clock_timestamp() - pg_postmaster_start_time())::double precision as server_s
+from workers w order by w.began_at, w.worker"""  # noqa: S608 - text of ours
+_JOIN = f"""
+insert into workers (worker, owner, host, pid, addresses, lock_key, held_at, beat_at)
+values ($1, $2, $3, $4, $5::json, $6, {_NOW}, {_NOW})
+on conflict (worker) do update set owner = excluded.owner, host = excluded.host, pid = excluded.pid,
+       addresses = excluded.addresses, held_at = excluded.held_at, beat_at = excluded.beat_at, left_at = null,
+       began_at = case when workers.owner = excluded.owner then workers.began_at else excluded.began_at end"""  # noqa: S608 - text of ours
+_BEAT = f"update workers set beat_at = {_NOW}, running = $2, draining = $3 where worker = $1"  # noqa: S608 - text of ours
+_LEAVE = f"update workers set left_at = {_NOW}, running = 0 where worker = $1"  # noqa: S608 - text of ours
+_OLD = f"delete from workers where beat_at < {_NOW} - interval '30 days'"  # noqa: S608 - text of ours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRow:
+    """A worker as the record has it. `addresses` are what it serves, each with its fingerprint.
+
+    `is_gone`: it has died, is frozen, or has ended; its runs are for others.
+    """
+
+    worker: str
+    owner: str
+    host: str
+    pid: int
+    addresses: Mapping[str, str]
+    began_at: datetime
+    beat_at: datetime
+    running: int
+    draining: bool
+    is_gone: bool
+    left: bool = False
+
+
+def load_workers(store: RunStore) -> list[WorkerRow]:
+    """Return the workers that a record has heard of and that have not ended in order, the first to begin first.
+
+    None on a record in a file. Raises StoreError.
+    """
+    if store.mirror is None:
+        return []
+    with store.mirror.server() as connection:
+        return [one for one in workers_of(connection) if not one.left]
+
+
+def workers_of(connection: Connection) -> list[WorkerRow]:
+    """Return all workers, also those that have ended."""
+    cursor = connection.execute(_STATE)
+    names = [column.name for column in cursor.description or ()]
+    return [_row(dict(zip(names, values, strict=True))) for values in cursor.fetchall()]
+
+
+def _row(row: Mapping[str, Any]) -> WorkerRow:
+    return WorkerRow(
+        addresses=orjson.loads(row["addresses"]),
+        is_gone=_is_gone(row),
+        left=row["left_at"] is not None,
+        began_at=row["began_at"].replace(tzinfo=UTC),
+        beat_at=row["beat_at"].replace(tzinfo=UTC),
+        **{name: row[name] for name in ("worker", "owner", "host", "pid", "running", "draining")},
+    )
+
+
+def _is_gone(row: Mapping[str, Any]) -> bool:
+    if row["left_at"] is not None:
+        return True
+    settled: bool = row["server_s"] > SETTLED_S
+    if row["quiet_s"] > SILENT_S:
+        return settled
+    freed = not row["is_held"] and (row["held_since_start"] or settled)
+    return bool(freed and row["quiet_s"] > QUIET_S)
+
+
+def join_workers(connection: Connection, worker: str, owner: str, addresses: Mapping[str, str]) -> bool:
+    """Take a worker's lock for this connection and say what it serves. False where another process has that id."""
+    key = _lock_key(connection, worker)
+    (taken,) = connection.execute("select pg_try_advisory_lock($1)", [key]).fetchone() or (False,)
+    if not taken:
+        return False
+    host, _, pid = [*owner.split(" "), "?", "0"][:3]
+    connection.execute(_OLD)
+    connection.execute(_JOIN, [worker, owner, host, int(pid), orjson.dumps(dict(addresses)).decode(), key])
+    return True
+
+
+def beat(connection: Connection, worker: str, *, running: int, draining: bool) -> None:
+    """Say that a worker lives."""
+    connection.execute(_BEAT, [worker, running, draining])
+
+
+def leave_workers(connection: Connection, worker: str) -> None:
+    """Say that a worker ends in order: what it has left is for others at once."""
+    connection.execute(_LEAVE, [worker])
+
+
+def _lock_key(connection: Connection, worker: str) -> int:
+    (schema,) = connection.execute("select current_schema()").fetchone() or ("",)
+    digest = hashlib.blake2b(f"worker {schema} {worker}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
