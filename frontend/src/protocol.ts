@@ -179,6 +179,7 @@ export interface TableState {
   trouble: string[];
   budgets: string[];
   batches: Record<string, BatchState>;
+  stale: Record<string, string>; // why a run is, by its id
   only: string | null;
   listed: Listed | null;
 }
@@ -196,6 +197,7 @@ export interface TableChange {
   trouble?: string[];
   budgets?: string[];
   batches?: Record<string, BatchState>;
+  stale?: Record<string, string>; // "": it is not any more
   gone?: string[];
   items?: Item[];
   fields?: string[];

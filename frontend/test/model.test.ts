@@ -9,7 +9,7 @@ const cells = (given: Parameters<typeof runRow>[0]): Cell[] => {
   return COLUMNS.map((name) => row[name]);
 };
 const stateOf = (...ids: string[]): TableData => ({
-  rows: new Map(ids.map((id) => [id, lineOf(COLUMNS, cells({ id }))])), batches: new Map(), total: 0, loaded: true,
+  rows: new Map(ids.map((id) => [id, lineOf(COLUMNS, cells({ id }))])), batches: new Map(), stale: new Map(), total: 0, loaded: true,
   trouble: [], budgets: [], said: [], asked: new Map(), only: null, items: new Map(), fields: [], counts: [], ended: 0, gone: false, skewMs: 0, stoppedMs: null,
 });
 const at = (name: Column): number => COLUMNS.indexOf(name);
@@ -30,6 +30,14 @@ describe("apply", () => {
     expect(apply(state, COLUMNS, { seq: 2, now_ms: 0, new: [cells({ id: "b" })] })).toBe("all");
     expect(apply(state, COLUMNS, { seq: 3, now_ms: 0, trouble: ["held", "wait"] })).toBe("all");
     expect([...state.rows.keys()]).toEqual(["a", "b"]);
+  });
+
+  it("takes up why a run is stale, and that it is not any more", () => {
+    const state = stateOf("a");
+    apply(state, COLUMNS, { seq: 1, now_ms: 0, stale: { a: "df was rebound since", b: "x was rebound since" } });
+    expect(state.stale.get("a")).toBe("df was rebound since");
+    apply(state, COLUMNS, { seq: 2, now_ms: 0, stale: { a: "" } });
+    expect([...state.stale.keys()]).toEqual(["b"]);
   });
 
   it("returns null for a run that is not here", () => {

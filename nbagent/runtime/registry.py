@@ -12,8 +12,10 @@ from functools import partial
 from nbagent.run import TypedOutput, size_bytes
 from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.execution.history import turn_of
-from nbagent.runtime.launch.request import ResolvedAgent
+from nbagent.runtime.launch.prompt_names import PromptNames
+from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent
 from nbagent.runtime.ports import ReadHolder
+from nbagent.runtime.recovery.dependencies import notebook_names
 from nbagent.store import RunStore, StoredTurn
 
 REMEMBERED = 2_000  # finished runs whose live record is kept, so that looking at them reads no file
@@ -45,12 +47,18 @@ class RunRegistry:
         self._past: OrderedDict[str, PastRun] = OrderedDict()
         self._read: OrderedDict[weakref.ref[ReadHolder], int] = OrderedDict()  # with their sizes in bytes
         self._read_bytes = 0
+        self.prompt_names = PromptNames()
         self.followers: tuple[Callable[[ActiveRun], None], ...] = ()
 
     # ------------------------------------------------------------------ keep
 
-    def add(self, live: ActiveRun) -> None:
-        """Add a run that begins; a later attempt replaces an earlier one, a used id replaces none."""
+    def add(self, live: ActiveRun, request: LaunchRequest | None = None) -> None:
+        """Add a run that begins; a later attempt replaces an earlier one, a used id replaces none.
+
+        A launch brings its `request`: what its template's names stand for is noted.
+        """
+        if request is not None:
+            self.prompt_names.note(live.store, live.record.launch, request, notebook_names())
         with self._lock:
             if live.record.launch.attempt > 1:
                 self._unfinished[live.run_id] = live

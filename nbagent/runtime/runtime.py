@@ -220,7 +220,7 @@ class Runtime:
             launched=launched, has_history=request.in_session, files=request.files, callbacks=callbacks,
             resumed=begins_at, cache=request.cache if request.member_of_turn is None else None,
         )  # fmt: skip
-        self.registry.add(live)
+        self.registry.add(live, request)
         if request.parent_run_id is not None:
             self.registry.show_to_parent(live, detached=request.detached)
         if request.on_busy != "parallel":

@@ -33,6 +33,7 @@ export type Change = "all" | "time" | "cells" | ReadonlySet<Column>;
 export interface TableData {
   rows: Map<string, Line>;
   batches: Map<string, BatchState>;
+  stale: Map<string, string>; // why a run is, by its id
   total: number;
   loaded: boolean;
   trouble: string[];
@@ -60,7 +61,7 @@ export interface TableWidget {
 /** Make the state of a table and all of its views. */
 export function tableWidget(model: Model): TableWidget {
   const state: TableData = {
-    rows: new Map(), batches: new Map(), total: 0, loaded: false, trouble: [], budgets: [], said: [], asked: new Map(), only: null,
+    rows: new Map(), batches: new Map(), stale: new Map(), total: 0, loaded: false, trouble: [], budgets: [], said: [], asked: new Map(), only: null,
     items: new Map(), fields: [], counts: [], ended: 0, gone: false, skewMs: 0, stoppedMs: null,
   };
   const views = new Set<TableView>();
@@ -79,6 +80,7 @@ export function tableWidget(model: Model): TableWidget {
     const lines = (JSON.parse(table.lines) as Cell[][]).map((cells) => lineOf(columns, cells));
     state.rows = new Map(lines.map((line) => [line.row.id, line]));
     state.batches = new Map(Object.entries(table.batches));
+    state.stale = new Map(Object.entries(table.stale));
     const { total, loaded, trouble, budgets, only } = table;
     Object.assign(state, { total, loaded, trouble, budgets, only, gone: false, stoppedMs: null });
     state.skewMs = table.now_ms - Date.now();
@@ -218,6 +220,10 @@ export function apply(state: TableData, columns: Column[], message: TableChange)
   if (budgets !== undefined) state.budgets = budgets;
   const stopped = Object.entries(message.batches ?? {}).some(([id, batch]) => batch.finished && !state.batches.get(id)?.finished);
   let all = stopped || Boolean(message.new) || trouble !== undefined || budgets !== undefined || loaded !== undefined;
+  for (const [id, why] of Object.entries(message.stale ?? {})) {
+    if (why) state.stale.set(id, why);
+    else state.stale.delete(id);
+  }
   for (const [id, batch] of Object.entries(message.batches ?? {})) {
     const known = state.batches.get(id); // the tree holds it
     if (known) Object.assign(known, batch);

@@ -61,7 +61,7 @@ export function rowTemplate({ node, depth }: Placed, id: string, number: number,
     >
     <div class="nbagent-cell nbagent-c-title" role="gridcell"
       ><span class="nbagent-twist" data-part="twist" aria-hidden="true" ?hidden=${!node.kids}></span
-      ><span class="nbagent-title">${facts.title}</span><span class="nbagent-kids">${kids}</span></div
+      ><span class="nbagent-title">${facts.title}</span><span class="nbagent-kids">${kids}</span>${run && staleMark(run, state)}</div
     >
     <div class="nbagent-cell nbagent-c-model" role="gridcell">${facts.model}</div>
     ${run?.asks ? asksOf(run, run.asks, state) : run ? saysOf(run, facts.waiting) : progress(facts, now)}
@@ -107,6 +107,13 @@ function asksOf(run: RunRow, [number, call, step]: Asks, state: TableData): Temp
       aria-label=${`Review ${run.title}`}
     >${number > 1 ? `Review ${number}` : "Review"}</button></div
   >`;
+}
+
+/** What says that a run would be asked something else now; nothing at one that is still at work. */
+function staleMark(run: RunRow, state: TableData): TemplateResult | typeof nothing {
+  const why = hasEnded(run.status) ? state.stale.get(run.id) : undefined;
+  if (!why) return nothing;
+  return html`<span class="nbagent-stale" title=${`stale: ${why}`}>stale<span class="nbagent-unseen">: ${why}</span></span>`;
 }
 
 function saysOf(run: RunRow, waiting: number): TemplateResult {

@@ -40,6 +40,7 @@ class TableModel:
         self._problem: list[str] = []
         self._budgets: list[str] = []  # how the record's budgets stand, as text
         self._batches: dict[str, Mapping[str, Any]] = {}
+        self._stale: dict[str, str] = {}  # why a run is, by its id
         self._seq = 0
         self._echo_at: float | None = None
         self.moves = 0  # how often a run or batch began, paused, went on or ended
@@ -125,12 +126,13 @@ class TableModel:
         problem: list[str] | None = None,
         budgets: list[str] | None = None,
         batches: Mapping[str, Mapping[str, Any]] | None = None,
+        stale: Mapping[str, str] | None = None,
         ended: tuple[int, Sequence[tuple[int, Any, Any]]] | None = None,
     ) -> dict[str, Any] | None:
         """Return the message for all that changed, or None; a second after the last one its number once more.
 
-        `batches` is where those of this kernel stand (`batch_states`), `ended` the rows of its own batch that
-        have ended since. The number lets a front end that
+        `batches` is where those of this kernel stand (`batch_states`), `stale` why runs are (None: as before),
+        `ended` the rows of its own batch that have ended since. The number lets a front end that
         missed the last message know; it costs 20 bytes.
         """
         with self._lock:
@@ -145,6 +147,12 @@ class TableModel:
                 self._budgets = message["budgets"] = budgets
             if changed := self._batch_changes(batches or {}):
                 message["batches"] = changed
+            if stale is not None and stale != self._stale:
+                gone = dict.fromkeys(self._stale.keys() - stale.keys(), "")
+                message["stale"] = gone | {
+                    one: why for one, why in stale.items() if self._stale.get(one) != why
+                }
+                self._stale = dict(stale)
             if self.items is not None and ended is not None:
                 message |= self.items.take(*ended)
             if message:
@@ -178,11 +186,17 @@ class TableModel:
                 "trouble": self._problem,
                 "budgets": self._budgets,
                 "batches": dict(self._batches),
+                "stale": dict(self._stale),
                 "only": self.batch_id,
                 "listed": None if self.items is None else self.items.state(),
             }
 
     # ---------------------------------------------------------------------- asked
+
+    @property
+    def stale(self) -> Mapping[str, str]:
+        """Why runs are stale, by their ids."""
+        return self._stale
 
     @property
     def seq(self) -> int:

@@ -23,12 +23,26 @@ SHOWN = 50
 TERMINAL_SHOWN = 30
 _AT = {name: number for number, name in enumerate(COLUMNS)}
 _SAYS_CHARS = 60
+_NONE: Mapping[str, str] = {}
 
 
-def html_of(lines: Sequence[TableRow], total: int, *, key: str, budgets: Sequence[str] = ()) -> str:
-    """Return the newest runs as an HTML table, those of a batch as one row; `key` lets the live widget hide it."""
+def html_of(
+    lines: Sequence[TableRow],
+    total: int,
+    *,
+    key: str,
+    budgets: Sequence[str] = (),
+    stale: Mapping[str, str] = _NONE,
+) -> str:
+    """Return the newest runs as an HTML table, those of a batch as one row; `key` lets the live widget hide it.
+
+    `stale` is why runs are, by their ids.
+    """
     folded = _folded(ordered(lines))
-    shown = [_of_batch(group, {}) if group[0][_AT["batch"]] else _cells(group[0]) for group in folded[:SHOWN]]
+    shown = [
+        _of_batch(group, {}) if group[0][_AT["batch"]] else _cells(group[0], stale)
+        for group in folded[:SHOWN]
+    ]
     totals = totals_of(lines, total, 0 if len(shown) == len(folded) else len(shown))
     totals = " · ".join([totals, *(f"budget {one}" for one in budgets)])
     more = "" if not shown else f"<p {LINE}><small>live again: <code>%agent</code></small></p>"
@@ -155,7 +169,7 @@ _HEAD = ("status", "run", "model", "tokens", "cost", "time", "launched", "answer
 _NUMBERS = frozenset({"tokens", "cost", "time"})
 
 
-def _cells(line: TableRow) -> list[str]:
+def _cells(line: TableRow, stale: Mapping[str, str] = _NONE) -> list[str]:
     def at(name: str) -> Any:
         return line[_AT[name]]
 
@@ -164,7 +178,7 @@ def _cells(line: TableRow) -> list[str]:
     says = at("error") or at("says") or at("prompt")
     return [
         f"{at('status')} ({at('reason')})" if at("reason") else at("status"),
-        at("title"),
+        f"{at('title')} (stale: {why})" if (why := _why_stale(line, stale)) else at("title"),
         at("model"),
         unknown if at("tokens") is None else f"{at('tokens'):,}",
         format_usd(at("cost")) or (unknown if at("priced") is False else ""),
@@ -172,6 +186,11 @@ def _cells(line: TableRow) -> list[str]:
         _launched(at("created_ms")),
         one_line(says, _SAYS_CHARS),
     ]
+
+
+def _why_stale(line: TableRow, stale: Mapping[str, str]) -> str | None:
+    """Return why an ended run is stale, if it is; one at work is not called so."""
+    return stale.get(line[_AT["id"]]) if line[_AT["status"]] in FINISHED else None
 
 
 def _launched(created_ms: int | None) -> str:

@@ -85,6 +85,7 @@ class Table:
         self._reading: asyncio.Task[None] | None = None
         self._wake: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
+        self._names_at = 0.0  # when it was last looked whether names were rebound
         self._took_s = 0.0  # of the last tick, waits for the file apart
         self.ticks = 0
 
@@ -135,7 +136,9 @@ class Table:
     def _static(self) -> dict[str, str]:
         rows, key = self.model.rows(), self.widget.key
         if self.model.batch_id is None:
-            html = static_html.html_of(rows, self._total, key=key, budgets=self._budgets())
+            html = static_html.html_of(
+                rows, self._total, key=key, budgets=self._budgets(), stale=self.model.stale
+            )
         else:
             html = static_html.batch_html(rows, batches.static_state(self.model.batch_id), key=key)
         return {"text/plain": static_html.FIRST_LINE, "text/html": html}
@@ -194,6 +197,7 @@ class Table:
             "problem": self._problem or self._store_problem(),
             "budgets": self._budgets(),
             "batches": batches.batch_states(),
+            "stale": self._stale(),
         }
         if self.model.batch_id is not None and self.model.items is not None:
             extras["ended"] = batches.ended_since(self.model.batch_id, self.model.items.seen)
@@ -246,6 +250,18 @@ class Table:
     def _budgets(self) -> list[str]:
         """How the record's budgets stand, as far as this process knows."""
         return [runtime.budget_text(one) for one in self.store.budgets(may_read=False)]
+
+    def _stale(self) -> dict[str, str] | None:
+        """Why runs of this kernel are stale, as far as it shows without filling a template; None between two looks."""
+        now = time.monotonic()
+        if self.model.batch_id is not None or now - self._names_at < READ_EVERY_S / 2:
+            return None
+        self._names_at = now
+        rebound = runtime.current().registry.prompt_names.rebound(self.store, runtime.notebook_names())
+        return {
+            run_id: f"{', '.join(names)} {'was' if len(names) == 1 else 'were'} rebound since"
+            for run_id, names in rebound.items()
+        }
 
     def _static_due(self) -> bool:
         """Say whether the static forms are old: at once where nothing is at work but what waits for a person."""

@@ -30,7 +30,7 @@ class LaunchRequest:
     session's history. `tool_call` and `keeps_texts` are as in `RunLaunch`. `detached`: a run launched inside
     a tool is not stopped with the run that the tool works for. `cache` is a mode of `cache_lookup.py`,
     `row_key` the row of a batch that the run answers. `forked` is the run whose first steps this one shares, and
-    how many, `template` what its prompt was filled from.
+    how many, `template` what its prompt was filled from, `again` the run whose prompt it asks once more as it was.
     """
 
     prompt: str
@@ -51,6 +51,7 @@ class LaunchRequest:
     cache: str = "off"
     forked: tuple[str, int] | None = None
     template: str | None = None
+    again: str | None = None
 
     @property
     def in_session(self) -> bool:

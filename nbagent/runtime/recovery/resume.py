@@ -161,6 +161,7 @@ class Resumer:
         request = LaunchRequest(
             prompt=str(output.prompt or "" if prompt is None else prompt),
             template=getattr(prompt, "template", stopped.template),
+            again=output.run_id if prompt is None else None,
             session_id=None if stopped.own_session else output.session_id,
             label=output.label,
             cell_id=stopped.row["cell_id"],
@@ -202,6 +203,7 @@ class Resumer:
             tags=stopped.tags,
             template=getattr(prompt, "template", stopped.template if prompt is None else None),
             forked=(output.run_id, int(step)),
+            again=output.run_id if prompt is None else None,
         )
         return resolved, request, state
 
