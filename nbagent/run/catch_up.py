@@ -12,6 +12,7 @@ from nbagent.events import (
     MessageSent,
     ModelCall,
     ModelCallFinished,
+    ModelCallStarted,
     NoticeGiven,
     RunFinished,
     RunStarted,
@@ -19,6 +20,7 @@ from nbagent.events import (
     ToolCall,
     ToolCallFinished,
     ToolCallStarted,
+    ToolRequest,
     TypedAnswer,
 )
 from nbagent.run.output import RunOutput
@@ -26,12 +28,13 @@ from nbagent.run.record import RunRecord
 
 
 def catch_up_events(record: RunRecord) -> list[Event]:
-    """Return a live run so far: start, finished calls, messages, the text as one piece, what is under way."""
+    """Return a live run so far: its start, calls that ended with their starts, messages, the text as one piece, what is under way."""
     events: list[Event] = [RunStarted(started_at=record.started_at)] if record.started_at else []
     events += [AnswerReused(record.cached_from)] if record.cached_from else []
     events += [NoticeGiven(text=notice) for notice in record.notices]
     events += _calls(tuple(record.model_calls), record.tool_calls_as_asked(), retry_in_s=record.retry_in_s)
     events += [MessageAdded(message=message) for message in record.messages]
+    events += [record.calling] if record.calling is not None else []
     if text := record.text:
         events.append(TextAdded(text, record.text_step))
     started_at = record.started_at or record.launch.created_at
@@ -83,11 +86,32 @@ def catch_up_events_of_stored(output: RunOutput) -> list[Event]:
 def _calls(
     model_calls: Sequence[ModelCall], tool_calls: Sequence[ToolCall], *, retry_in_s: float | None = None
 ) -> list[Event]:
-    """The finished calls, step by step; the last model call may be about to be tried again."""
+    """The calls that ended, each after its start, step by step; the last model call may be about to be tried again."""
     last = model_calls[-1] if model_calls else None
-    events: list[tuple[int, int, Event]] = [
-        (call.step, 0, ModelCallFinished(call=call, retry_in_s=retry_in_s if call is last else None))
-        for call in model_calls
-    ]
-    events += [(call.step, 1, ToolCallFinished(call=call)) for call in tool_calls]
+    events: list[tuple[int, int, Event]] = []
+    for call in model_calls:
+        wait_s = retry_in_s if call is last else None
+        events += [
+            (call.step, 0, _start_of(call)),
+            (call.step, 0, ModelCallFinished(call=call, retry_in_s=wait_s)),
+        ]
+    for tool_call in tool_calls:
+        started = ToolCallStarted(
+            step=tool_call.step, request=_request_of(tool_call), started_at=tool_call.started_at
+        )
+        events += [(tool_call.step, 1, started), (tool_call.step, 1, ToolCallFinished(call=tool_call))]
     return [event for _, _, event in sorted(events, key=lambda one: one[:2])]
+
+
+def _start_of(call: ModelCall) -> ModelCallStarted:
+    return ModelCallStarted(
+        step=call.step,
+        attempt=call.attempt,
+        provider=call.provider,
+        request_model=call.request_model,
+        started_at=call.started_at,
+    )
+
+
+def _request_of(call: ToolCall) -> ToolRequest:
+    return ToolRequest(tool_call_id=call.tool_call_id, name=call.name, arguments=call.arguments)

@@ -97,7 +97,7 @@ class RunRecord:
     """
 
     __slots__ = (
-        "_joined", "_paused_at", "_paused_s", "_pauses", "_pieces", "_text_of", "cached_from", "end", "launch", "member_responses", "messages", "model_calls", "notices",
+        "_joined", "_paused_at", "_paused_s", "_pauses", "_pieces", "_text_of", "cached_from", "calling", "end", "launch", "member_responses", "messages", "model_calls", "notices",
         "others_wait", "queue_position", "response_id", "retry_in_s", "reused_schema", "running_tools", "sent", "sequence_number", "started_at", "tool_calls", "turn", "version",
         "waiting", "waits_for",
     )  # fmt: skip
@@ -110,6 +110,7 @@ class RunRecord:
         self.cached_from: str | None = None  # the run whose answer it was given
         self.reused_schema: TypedOutput | None = None  # of such an answer, where the run itself has none
         self.model_calls: list[ModelCall] = []
+        self.calling: ModelCallStarted | None = None  # the model call under way
         self.tool_calls: list[ToolCall] = []
         self.running_tools: dict[str, ToolRequest] = {}
         self.messages: list[Message] = []
@@ -169,10 +170,12 @@ class RunRecord:
         match event:
             case ModelCallFinished():
                 self.model_calls.append(event.call)
+                self.calling = None
                 self.retry_in_s = event.retry_in_s
                 if event.retry_in_s is not None:
                     self._pieces, self._joined = [], 0
             case ModelCallStarted():
+                self.calling = event
                 self.retry_in_s = None
             case ToolCallStarted():
                 self.running_tools[event.request.tool_call_id] = event.request
@@ -198,6 +201,7 @@ class RunRecord:
                     self.notices.append(event.text)
             case RunFinished():
                 self._keep_text_once()
+                self.calling = None
                 self.end = event
             case TextReclassified():
                 self._pieces, self._joined = [], 0

@@ -96,7 +96,8 @@ def test_a_late_listener_gets_the_past_first(agent: Agent, provider: ScriptedPro
     while not (past and isinstance(past[-1], TextAdded)):
         past.append(next(late))
     assert [type(event).__name__ for event in past] == (
-        "RunStarted ModelCallFinished ToolCallFinished MessageAdded MessageAdded MessageAdded TextAdded".split()
+        "RunStarted ModelCallStarted ModelCallFinished ToolCallStarted ToolCallFinished "
+        "MessageAdded MessageAdded MessageAdded ModelCallStarted TextAdded".split()
     )
     assert past[-1] == TextAdded("190.", 2)
     gate.open()
@@ -126,7 +127,7 @@ def test_running_tools_are_part_of_the_past(agent: Agent, provider: ScriptedProv
     run = agent.start("Go")
     assert began.wait(60)
     events = iter(run.events())
-    assert any(isinstance(event, ToolCallStarted) for event in (next(events) for _ in range(5)))
+    assert any(isinstance(event, ToolCallStarted) for event in (next(events) for _ in range(6)))
     gate.set()
     assert isinstance(list(events)[-1], RunFinished)
 
@@ -186,7 +187,7 @@ def test_a_run_of_another_kernel_is_told_when_it_has_ended(agent: Agent, provide
     current().registry.forget([run.run_id])
     events = list(stranger.events())
     assert [type(event).__name__ for event in events] == (
-        "RunStarted ModelCallFinished MessageAdded MessageAdded TextAdded RunFinished".split()
+        "RunStarted ModelCallStarted ModelCallFinished MessageAdded MessageAdded TextAdded RunFinished".split()
     )
 
     async def awaited() -> list[Event]:
