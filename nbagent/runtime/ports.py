@@ -71,6 +71,15 @@ class HasProgress(Protocol):
         """Where it is recorded."""
         ...
 
+    @property
+    def record(self) -> RunRecord:
+        """What is known of it."""
+        ...
+
+    def listen(self, box: EventBuffer) -> None:
+        """Put what was, in short, and from now on every event into `box`, as long as somebody holds it."""
+        ...
+
     def write_progress(self) -> None:
         """Hand the store where the run stands, where that is news or a sign of life is due."""
         ...

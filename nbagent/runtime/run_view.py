@@ -144,7 +144,15 @@ class RunView:
     def text(self) -> str:
         """The answer's raw text so far."""
         live = self._live
-        return live.record.text if live is not None else text_of(self._seen)
+        return live.record.text if live is not None else text_of(self._looked_at)
+
+    @property
+    def _looked_at(self) -> RunOutput:
+        """The same as `_seen`; the process that works on it hears that somebody looks at its text."""
+        seen = self._seen
+        if self._live is None and not seen.is_final:
+            self._store.watch(self.run_id)
+        return seen
 
     @property
     def metrics(self) -> RunMetrics:

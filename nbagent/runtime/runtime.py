@@ -249,7 +249,7 @@ class Runtime:
             for listener in self.registry.followers:
                 listener(live)
         live.begin()
-        self._heartbeat.start(live.store)
+        self._heartbeat.begin(live)
 
     def watch_batch(self, batch_id: str, store: RunStore, cancel: Callable[[], None]) -> None:
         """Call `cancel` when another kernel wants this batch cancelled; on the background loop."""

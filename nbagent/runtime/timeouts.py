@@ -27,6 +27,7 @@ BUDGET_IDLE_S = 0.5  # a process without a model call, before it gives back what
 
 # looking again
 TICK_S = 1.0  # between two progress writes, and two looks at what other kernels ask for
+WATCHED_S = 0.1  # between two progress writes of a run that somebody looks at in another process
 HEARTBEAT_S = 60.0  # a quiet run's word that its process lives; other hosts give it up after ten times that
 POLL_S = 0.5  # between two looks at a run that another kernel works on
 WAKE_S = 0.5  # a waiting kernel's loop sees Stop only when it wakes

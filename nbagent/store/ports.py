@@ -161,6 +161,18 @@ class RunStore(ReaderAndSubmitter, Protocol):
         The record listens while it is looked at as well (`cancel_requested`), and where it can hear anything: a file cannot.
         """
 
+    def watch(self, run_id: str) -> None:
+        """Say that somebody looks at a run of another process, which tells its text more often for some seconds.
+
+        May wait for the record; never raises for one that does not answer.
+        """
+
+    def heard_of(self, run_id: str) -> int:
+        """A number that grows when a run that is looked at has news, where that can be heard. Reads nothing."""
+
+    def watched(self, run_ids: Iterable[str]) -> set[str]:
+        """Which of these runs somebody looks at in another process, as far as is heard. Reads nothing."""
+
     def decisions_requested(self, run_ids: Iterable[str]) -> list[DecisionRequest]:
         """What people decided elsewhere on calls of these runs, in order; each is told once. Reads nothing."""
 

@@ -273,6 +273,17 @@ class Store:
     def on_request(self, callback: Callable[[], None]) -> None:
         """Do nothing: from a file nothing is heard, it has to be looked at."""
 
+    def watch(self, run_id: str) -> None:
+        """Do nothing: nobody hears of it."""
+
+    def heard_of(self, run_id: str) -> int:  # noqa: ARG002 - the protocol's signature
+        """0: nothing is heard."""
+        return 0
+
+    def watched(self, run_ids: Iterable[str]) -> set[str]:  # noqa: ARG002 - the protocol's signature
+        """None of them, as far as is heard."""
+        return set()
+
     def decisions_requested(self, run_ids: Iterable[str]) -> list[DecisionRequest]:
         """What people decided elsewhere on calls of these runs, in order; each is told once.
 

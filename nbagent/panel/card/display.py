@@ -35,6 +35,7 @@ FASTEST_S = 0.1
 STORED_POLL_S = 1.0
 SNAPSHOT_EVERY_S = 10.0
 BUSY_SHARE = 20  # a tick that took t is followed by a pause of 20 t: at most 5 % of a core ...
+WAITED_SHARE = 0.8
 LONGEST_PAUSE_S = 2.0  # ... but one slow tick, as on a busy machine, lets nobody wait for long
 MESSAGES_PER_S = (
     25.0  # of all cards together while their texts grow; ten of them grow 2.5 times a second then
@@ -62,6 +63,8 @@ class DisplayedRun:
         # version, row and text together: of two threads that look at once the later may be the older one
         self._current: tuple[int, CardRow, str] = (0, {}, "")
         self._stored_at = self._written_at = time.monotonic()
+        self._heard = 0
+        self.waited_s = 0.0  # for the record, in the last flush
         self._written_asks: list[CardRow] = []
         self.refresh()
 
@@ -129,7 +132,7 @@ class DisplayedRun:
     async def flush(self) -> bool:
         """Tell the front ends what changed; False once there is nothing left to tell. On the background loop."""
         assert self.widget is not None
-        was_final = self.final
+        was_final, self.waited_s = self.final, 0.0
         if self._record is None:
             await self._poll()
         elif self._record.end is not None and not was_final:
@@ -153,11 +156,19 @@ class DisplayedRun:
         return asks != self._written_asks or time.monotonic() - self._written_at >= SNAPSHOT_EVERY_S
 
     async def _poll(self) -> None:
-        """Look at another kernel's run, at most once a second and in a thread of its own."""
-        if not self.final and time.monotonic() - self._stored_at >= STORED_POLL_S:
-            with contextlib.suppress(StoreError):  # busy now; a second later it is looked at again
-                await run_in_daemon_thread(self.refresh)
-            self._stored_at = time.monotonic()
+        """Look at another kernel's run in a thread of its own: when it is heard of, else once a second."""
+        began, heard = time.monotonic(), self.run.store.heard_of(self.run.run_id)
+        if self.final or (heard == self._heard and began - self._stored_at < STORED_POLL_S):
+            return
+        self._heard = heard
+        with contextlib.suppress(StoreError):  # busy now; a second later it is looked at again
+            await run_in_daemon_thread(self._look)
+        self._stored_at = time.monotonic()
+        self.waited_s = self._stored_at - began
+
+    def _look(self) -> None:
+        self.run.store.watch(self.run.run_id)
+        self.refresh()
 
     def write_snapshot(self) -> None:
         """Rewrite the static output; it lands where the calling context's cell is, found by its display id.
@@ -203,7 +214,10 @@ class CardUpdater:
             await asyncio.sleep(pause)
             began = time.perf_counter()
             allowed = await self._flush(min(allowed, 0.99) + MESSAGES_PER_S * pause)
-            took_s = time.perf_counter() - began
+            waited_s = sum(
+                one.waited_s for one in self._displayed
+            )  # mostly the record's time, not this kernel's
+            took_s = time.perf_counter() - began - waited_s * WAITED_SHARE
 
     async def _flush(self, allowed: float) -> float:
         """Flush the cards, so many that tell something; return what is left. Who told last is the last to be asked next."""

@@ -19,6 +19,7 @@ from nbagent.settings import ServerUrl
 from nbagent.store.commands import DecisionRequest, SendMessage
 from nbagent.store.duckdb.codec import decision_of
 from nbagent.store.postgres.connect import close, connect, load_psycopg
+from nbagent.store.postgres.watching import Watching
 from nbagent.store.postgres.write.apply import channel
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Listener:
         self.decisions: tuple[DecisionRequest, ...] = ()
         self.messages: tuple[SendMessage, ...] = ()
         self.on_wish: list[Callable[[], None]] = []
+        self.watching = Watching()
 
     def heard(self) -> None:
         """Say that somebody wants to hear; begins to listen."""
@@ -104,12 +106,27 @@ class Listener:
         for payload in payloads:
             try:
                 notice = orjson.loads(payload)
-                others, wishes = notice["owner"] != self._owner, bool(notice["wishes"])
+                others = notice["owner"] != self._owner
+                if "watch" in notice:
+                    self._watched(notice["watch"] if others else [])
+                    continue
+                wishes, runs = bool(notice["wishes"]), notice.get("runs")
+                runs = runs if isinstance(runs, list) else None
             except (ValueError, KeyError, TypeError):  # somebody else's
                 continue
             self.changes += others
+            if others:
+                self.watching.hear(runs)
             asked |= wishes
         return asked
+
+    def _watched(self, run_ids: list[str]) -> None:
+        if self.watching.hear_watched(run_ids):
+            self._tell()
+
+    def _tell(self) -> None:
+        for tell in list(self.on_wish):
+            tell()
 
     def _look(self, connection: psycopg.Connection[Any]) -> None:
         with connection.pipeline():
@@ -127,5 +144,4 @@ class Listener:
             self._looked += 1
             self._cond.notify_all()
         if (self.cancels, self.decisions, self.messages) != before:
-            for tell in list(self.on_wish):
-                tell()
+            self._tell()

@@ -231,6 +231,22 @@ class PostgresStore:
             self._listener.on_wish.append(callback)
         self._listener.heard()
 
+    def watch(self, run_id: str) -> None:
+        """Let the process that works on a run know that somebody looks at it, now and then."""
+        self._listener.heard()
+        if self._listener.watching.begin(run_id):
+            with contextlib.suppress(StoreError):  # its text comes later, then
+                self._readers.notify(self._listener.watching.notice(self.owner, run_id))
+
+    def heard_of(self, run_id: str) -> int:
+        """A number that grows with each notice of a run that is looked at."""
+        self._listener.heard()
+        return self._listener.watching.news(run_id)
+
+    def watched(self, run_ids: Iterable[str]) -> set[str]:
+        """Which of these runs another process looks at."""
+        return self._listener.watching.watched(run_ids)
+
     def decisions_requested(self, run_ids: Iterable[str]) -> list[DecisionRequest]:
         """What people decided elsewhere on calls of these runs, in order; each is told once."""
         asked, wanted = self._listener.decisions, set(run_ids)

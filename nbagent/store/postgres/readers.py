@@ -15,6 +15,7 @@ from nbagent.store.ports import Ask
 from nbagent.store.postgres.connect import CONNECT_S, close, connect, is_trouble, load_psycopg, trouble_of
 from nbagent.store.postgres.dialect import postgres_sql
 from nbagent.store.postgres.server_schema import prepare, version_of
+from nbagent.store.postgres.write.apply import channel
 
 if TYPE_CHECKING:
     import psycopg
@@ -44,6 +45,11 @@ class Readers:
 
             yield ask
             connection.execute("commit")
+
+    def notify(self, notice: str) -> None:
+        """Tell all who listen. Raises StoreError."""
+        with self._lent(CONNECT_S) as connection:
+            connection.execute("select pg_notify($1, $2)", [channel(self._url.schema), notice])
 
     @contextlib.contextmanager
     def _lent(self, timeout_s: float) -> Iterator[psycopg.Connection[Any]]:

@@ -308,8 +308,14 @@ class _Batch:
 
     def _notice(self) -> str:
         wishes = list(dict.fromkeys(one.run_id for one in self._of("wish")))
+        runs = list(dict.fromkeys(one.run_id for one in self.operations if one.kind in FENCED))
         return orjson.dumps(
-            {"owner": self.owner, "wishes": len(wishes), "for": wishes if len(wishes) <= NAMED else []}
+            {
+                "owner": self.owner,
+                "wishes": len(wishes),
+                "for": wishes if len(wishes) <= NAMED else [],
+                "runs": runs if len(runs) <= NAMED else None,
+            }
         ).decode()
 
     def results(self) -> list[Any]:
