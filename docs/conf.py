@@ -60,7 +60,7 @@ def fill(_app: Sphinx, name: str, source: list[str]) -> None:
     if name == "options":
         source[0] = source[0].replace("<!-- options -->", options_table())
     if name == "magics":
-        for magic in ("agent_bg", "agent", "after"):
+        for magic in ("agent_bg", "agent", "agent_module", "after"):
             source[0] = source[0].replace(f"<!-- {magic} -->", magic_help(magic))
 
 

@@ -33,7 +33,7 @@ from nbagent.core import (
     is_awaited,
     say_once,
 )
-from nbagent.errors import ConfigurationError, UnknownOptionError, replace_traceback
+from nbagent.errors import ConfigurationError, replace_traceback
 from nbagent.events import Event
 from nbagent.models import Model, ModelGiven, default_model_name, is_named, model_name, resolve_model
 from nbagent.prompts import (
@@ -58,7 +58,7 @@ from nbagent.runtime import (
 from nbagent.schemas import OutputSchema
 from nbagent.session import Session, id_of
 from nbagent.settings import one_look
-from nbagent.spec import AgentSpec, Limits, ModelSettings, OnApproval, configured_limits
+from nbagent.spec import AgentSpec, Limits, ModelSettings, On, OnApproval, check_fields, configured_limits
 from nbagent.store import load_turns, session_metrics
 from nbagent.tools import Tool, tools_of
 
@@ -95,6 +95,9 @@ class Agent:
     history_tokens: int | None = None
     on_approval: OnApproval | None = None
     cache: str | None = None
+    changed_from: Agent | None = field(
+        default=None, init=False, repr=False, compare=False
+    )  # whose address it has
     _last_session: str | None = field(default=None, init=False, repr=False, compare=False)
     _made_tools: tuple[tuple[Any, ...], tuple[Tool, ...]] | None = field(
         default=None, init=False, repr=False, compare=False
@@ -127,6 +130,7 @@ class Agent:
         files: Any = (),
         detached: bool = False,
         on_approval: OnApproval | None = None,
+        on: On | None = None,
         on_event: Callable[[Event], Any] | None = None,
         on_text: Callable[[str], Any] | None = None,
         **unknown: Never,
@@ -141,7 +145,8 @@ class Agent:
         the run that the tool works for, unless it is `detached`. `on_approval` says what becomes of a tool
         call that needs a person: "wait", "deny" or "fail" (once `Limits(approval_timeout_s=)` is over, or at
         once). `on_event` gets each event and `on_text` the whole text so far, in order, on a thread of their
-        own. Raises ConfigurationErrors (unknown model, missing key or file, ...), RunIdInUseError, SessionBusyError.
+        own. `on="workers"` has workers of the team's record do it (docs/workers.md), which outlive this kernel.
+        Raises ConfigurationErrors (unknown model, missing key or file, ...), RunIdInUseError, SessionBusyError.
 
         >>> agent = Agent(model="demo:assistant")
         >>> runs = [agent.start(f"What is the capital of {country}?") for country in ("Spain", "Egypt")]
@@ -155,6 +160,7 @@ class Agent:
         check_launch(label=label, cell_id=cell_id, tags=tags, run_id=run_id)
         contexts = attachments_of(files, max_bytes=settings.get("max_context_bytes"))
         callbacks = Callbacks(on_event=on_event, on_text=on_text)
+        address = runtime.address_for(runtime.current().store, self, on)
         run = runtime.current().launch(
             self._approving(on_approval).resolved(output_schema=output_schema, timeout=timeout),
             LaunchRequest(
@@ -169,6 +175,7 @@ class Agent:
                 cache=settings.get("cache", cache if cache is not None else self.cache),
                 detached=detached,
                 tags=tags or {},
+                address=address,
             ),
             callbacks=callbacks if callbacks != Callbacks() else None,
         )
@@ -231,6 +238,7 @@ class Agent:
         names: Mapping[str, Any] | None = None,
         files: Any = None,
         on_approval: OnApproval | None = None,
+        on: On | None = None,
         **unknown: Never,
     ) -> Batch:
         """Ask the template's prompt for each row, in the background, and return a `Batch` at once.
@@ -260,6 +268,7 @@ class Agent:
         check_keywords(self.map, unknown)
         check_launch(label=label, cell_id=cell_id, tags=tags)
         check_mapping("names", names, NAMES_TODO)
+        runtime.check_batch_place(on)
         plan = BatchPlan(
             crew=self._approving(on_approval).resolved(output_schema=output_schema, timeout=timeout),
             prompts=Prompts.of(template, names or {}, files),
@@ -428,19 +437,7 @@ class Agent:
 
     def _check_fields(self) -> None:
         """Refuse a name, limits or settings of another type, also those that were assigned later."""
-        if not isinstance(self.name, str):
-            raise UnknownOptionError(
-                f"name is {self.name!r:.80}", 'give it as text: Agent(name="analyst", ...)'
-            )
-        if self.limits is not None and not isinstance(self.limits, Limits):
-            raise UnknownOptionError(
-                f"limits is {self.limits!r:.80}", "give Limits(max_steps=5, ...), or None"
-            )
-        if not isinstance(self.settings, ModelSettings):
-            raise UnknownOptionError(
-                f"settings is {self.settings!r:.80}",
-                "give ModelSettings(temperature=0, ...), or leave it out",
-            )
+        check_fields(self.name, self.limits, self.settings)
 
     def _tools(self) -> tuple[Tool, ...]:
         """Return the tools made of `tools`; made once, because that reads signatures and docstrings."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Mode = Literal["coordinate", "route", "broadcast"]
 OnApproval = Literal["wait", "deny", "fail"]
+On = Literal["kernel", "workers"]
 
 
 @explains_keywords
@@ -186,6 +187,18 @@ class TeamSpec(AgentSpec):
             "mode": self.mode,
             "store_member_responses": self.store_member_responses,
         }
+
+
+def check_fields(name: object, limits: object, tuned: object) -> None:
+    """Refuse an agent's name, limits or settings of another type. Raises UnknownOptionError."""
+    if not isinstance(name, str):
+        raise UnknownOptionError(f"name is {name!r:.80}", 'give it as text: Agent(name="analyst", ...)')
+    if limits is not None and not isinstance(limits, Limits):
+        raise UnknownOptionError(f"limits is {limits!r:.80}", "give Limits(max_steps=5, ...), or None")
+    if not isinstance(tuned, ModelSettings):
+        raise UnknownOptionError(
+            f"settings is {tuned!r:.80}", "give ModelSettings(temperature=0, ...), or leave it out"
+        )
 
 
 LIMIT_FIELDS: Mapping[str, str] = {

@@ -500,7 +500,7 @@ for module in {["nbagent", *(f"nbagent.{room}" for room in light)]!r}:
 
 
 # what reads like a file of ours and is none
-NO_FILES = frozenset({"nb.sql"})
+NO_FILES = frozenset({"nb.sql", "agents.py"})  # a name of SQL, and what a user may call a module
 FOLDER_NAME = re.compile(r"`((?:nbagent|tests|notebooks|docs)/(?:[\w.-]+/)*)`")
 FILE_NAME = re.compile(r"(?<![\w/.:*{<-])[\w./-]*\w\.(?:py|sql|js|css)\b(?![\w(/*])")
 

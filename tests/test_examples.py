@@ -22,7 +22,7 @@ from tests.magics.shell import loaded_shell
 LIKE_A_READER = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PROMPT = re.compile(r"(?:In \[\d+\]|Out\[\d+\]|   \.\.\.): ?(.*)")
 ROOT = Path(__file__).resolve().parents[1]
-MAGICS = ("%%agent_bg", "%%agent", "%agent", "%%after")
+MAGICS = ("%%agent_bg", "%%agent", "%agent", "%%agent_module", "%%after")
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ map_option.py       --map: a cell as a batch              subcommands.py      li
 approvals.py        approve and deny                      maintenance.py      record, clear, export, sql, doctor
 namespace.py        names in the notebook                 caller_names.py     names that a prompt may use
 after/              %%after: a cell that runs when runs have ended
+agent_module/       %%agent_module: a cell as a module that workers can import
 streaming.py        a foreground run's text               unreported_runs.py  the runs that a bare wait waits for
 completion/         Tab: completer.py, values.py, deadline_cache.py
 """

@@ -23,11 +23,12 @@ from nbagent.errors import (
 )
 from nbagent.magics import config_magic, map_option
 from nbagent.magics.after import after, say_gone
+from nbagent.magics.agent_module import agent_module
 from nbagent.magics.caller_names import visible_names
 from nbagent.magics.completion import completer
 from nbagent.magics.launch_options import agent_overrides, contexts_named, launched_agent, with_notebook
 from nbagent.magics.namespace import evaluate, find_run, session
-from nbagent.magics.parsers import AFTER, AGENT, AGENT_BG, Line, agent_line
+from nbagent.magics.parsers import AFTER, AGENT, AGENT_BG, AGENT_MODULE, Line, agent_line
 from nbagent.magics.streaming import follow_on_card, stream
 from nbagent.magics.subcommands import VERBS
 from nbagent.magics.unreported_runs import mark_reported
@@ -81,7 +82,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
                    [--if-exists error|attach] [--timeout SECONDS] [-i TEXT] [-c VAR|FILE|COLUMN] [-q]
                    [--temperature X] [--reasoning-effort WORD] [--max-output-tokens N] [--max-total-tokens N]
                    [--max-steps N] [--max-cost DOLLARS] [--cache off|use|refresh|replay] [--dry-run]
-                   [--map TABLE [-j N] [--group N] [--dedupe] [--on-error continue|stop] [--fresh]]
+                   [--map TABLE [-j N] [--group N] [--dedupe] [--on-error continue|stop] [--fresh]] [--on kernel|workers]
 
         The text is a Jinja2 template: {{ x }} is a variable of the notebook. AGENT is an Agent or Team of the
         notebook; without one the flags and `%config NBAgent` describe it, and --members makes a team of
@@ -93,7 +94,8 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         replay never asks. --dry-run shows the prompt as it would be sent, its tokens and what it can cost,
         and sends nothing. --map sends it once for each row of a table, list or generator, N at a time, as a
         batch ({{ row.column }}); --max-cost and --max-total-tokens then bound the whole of it, and -c names a
-        column whose files, pictures or tables go with each row.
+        column whose files, pictures or tables go with each row. --on workers has workers of the record do it,
+        which outlive this kernel.
 
         In [1]: country = "France"
 
@@ -201,6 +203,30 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         say_gone()
         after(self.shell, options.runs, cell)
 
+    @no_var_expand
+    @cell_magic
+    @says_magic
+    def agent_module(self, line: str, cell: str) -> None:
+        """Write the cell into a module and import it: what it makes can be imported by workers and other notebooks.
+
+        %%agent_module FILE
+
+        FILE, such as agents.py, is beside the notebook, or where else Python imports from. It has the cell's text, after
+        the imports that it takes from the notebook; what another cell has made otherwise has to be made in this one. The
+        names are those of the module from then on; running the cell again writes and imports it anew. A file that
+        something else has written is left alone.
+
+        In [1]: %%agent_module agents.py
+           ...: import nbagent as nb
+           ...: desk = nb.Agent(model="demo:assistant", name="desk")
+        agents.py: module agents with desk
+
+        In [2]: desk.run("What is the capital of Peru?").content
+        Out[2]: 'The capital of Peru is Lima.'
+        """
+        options, cell = AGENT_MODULE.parse_cell(line, cell)
+        agent_module(options.file, cell, self.shell.user_ns)
+
     # -------------------------------------------------------------- launching
 
     @property
@@ -254,6 +280,7 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
             cache=options.cache,
             label=options.output,
             cell_id=cell_id,
+            on=options.on,
         )
         return self._assign(options, run)
 
@@ -284,12 +311,16 @@ class NBAgent(type("NBAgentOptions", (Magics,), _OPTIONS)):  # type: ignore[misc
         if options.notebook or options.read is not None:
             changes["tools"] = with_notebook(changes.get("tools", agent.tools), options)
         changes |= agent_overrides(agent, map_option.of_run(options))
-        return replace(agent, **changes) if changes else agent
+        if not changes:
+            return agent
+        changed = replace(agent, **changes)
+        changed.changed_from = agent if options.members is None else None
+        return changed
 
     def _supersede(self, cell_id: str) -> None:
         from nbagent import runtime
 
-        for run_id in runtime.current().supersede(cell_id):
+        for run_id in runtime.supersede(cell_id):
             print(f"cancelled this cell's earlier run {run_id}")
 
     def _foreground(self, options: Line, cell: str) -> None:
@@ -328,7 +359,7 @@ def load(shell: InteractiveShell) -> None:
 def unload(shell: InteractiveShell) -> None:
     """Take the magics back; runs go on."""
     for kind in ("line", "cell"):
-        for name in ("agent", "agent_bg", "after"):
+        for name in ("agent", "agent_bg", "agent_module", "after"):
             shell.magics_manager.magics[kind].pop(name, None)
     config_magic.unload(shell)
     completer.unload(shell)

@@ -75,6 +75,7 @@ def launch(agent: Agent, options: Line, cell: str, names: Mapping[str, Any]) -> 
         cell_id=cell_id,
         names=names,
         files=options.context or None,
+        on=options.on,
     )
 
 

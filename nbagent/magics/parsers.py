@@ -143,6 +143,7 @@ def _launching(name: str) -> LineParser:
     parser.add_argument("--dedupe", action="store_true")
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--cache", choices=OPTIONS["cache"].choices)
+    parser.add_argument("--on", choices=OPTIONS["on"].choices)
     parser.add_argument("-q", "--quiet", action="store_true")
     parser.add_argument("--dry-run", action="store_true")
     return parser
@@ -154,9 +155,16 @@ def _after() -> LineParser:
     return parser
 
 
+def _module() -> LineParser:
+    parser = LineParser("%%agent_module")
+    parser.add_argument("file", metavar="FILE")
+    return parser
+
+
 AGENT_BG = _launching("%%agent_bg")
 AGENT = _launching("%%agent")
 AFTER = _after()
+AGENT_MODULE = _module()
 
 
 def _record(parser: LineParser) -> None:

@@ -70,6 +70,11 @@ class Endpoint:
         parts = urlsplit(url)
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
+    @property
+    def has_given_key(self) -> bool:
+        """Whether its key was given to it, instead of being read from the environment."""
+        return bool(self._given_key)
+
     def check(self) -> None:
         """Raise MissingKeyError or ConfigurationError if no request can be tried; start and ask nothing."""
         if self.given_url or self.row.find_base_url is None:

@@ -6,13 +6,14 @@ run_handle.py       Run, what a user holds; `run_view.py` its state, `run_errors
 api.py              get, gather, resume, cancel_run
 batch_launcher.py   many runs of one agent
 repricing.py        costs that a new price gives to earlier calls
-unreported_failures.py  what a script is told at its exit
+shutdown.py         the process ends: what becomes of its runs, and what a script is told
 ports.py            what these files need of each other, as Protocols
 timeouts.py         every wait of this room, with what it bounds
 launch/             the request as data, what it would cost, an earlier answer in its place
 limits/             model calls at a time, in a minute, and as the provider refuses them; what may be spent
 scheduling/         who goes next: the background loop, turns of a session, the main thread
 execution/          one unfinished run: its task, its place in the run tree, its history, its listeners
+placement/          launches for workers: an agent's address, and the row that waits for one
 steering/           messages that a person sends to a run on the way
 recovery/           rows on their way to the store, approvals, and attempts that begin from stored rows
 
@@ -21,7 +22,16 @@ resume and the registry on that, `runtime.py` on all. A file names types of the 
 `ports.py`, never its caller.
 """
 
-from nbagent.runtime.api import cancel_run, gather, get, get_many, pending_output, read_ahead, resume
+from nbagent.runtime.api import (
+    cancel_run,
+    gather,
+    get,
+    get_many,
+    pending_output,
+    read_ahead,
+    resume,
+    supersede,
+)  # fmt: skip
 from nbagent.runtime.batch_launcher import BatchLauncher
 from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.execution.callbacks import Callbacks
@@ -35,6 +45,7 @@ from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_m
 from nbagent.runtime.limits.allowance import allowance_of, budget_text
 from nbagent.runtime.limits.budgets import BatchSlots
 from nbagent.runtime.limits.limiter import call_limits
+from nbagent.runtime.placement.placed_launch import address_for, check_batch_place
 from nbagent.runtime.ports import HasModel, Runnable
 from nbagent.runtime.recovery.dependencies import agents_in, notebook_names
 from nbagent.runtime.recovery.resume import agent_of_stored_spec
@@ -61,6 +72,7 @@ __all__ = [
     "RunEvents",
     "Runnable",
     "Runtime",
+    "address_for",
     "agent_of_stored_spec",
     "agents_in",
     "allowance_of",
@@ -70,6 +82,7 @@ __all__ = [
     "call_limits",
     "cancel_run",
     "catch_up_prices",
+    "check_batch_place",
     "check_models",
     "code_at_work",
     "current",
@@ -88,5 +101,6 @@ __all__ = [
     "report_repriced",
     "reprice",
     "resume",
+    "supersede",
     "whole",
 ]

@@ -88,3 +88,11 @@ def cancel_run(run_id: str) -> bool:
     True if it had not ended (an id not launched yet counts); False if it had: then nothing changes.
     """
     return current().cancel(run_id)
+
+
+def supersede(cell_id: str) -> list[str]:
+    """Cancel the unfinished runs that a cell launched earlier, here or for workers; return their ids."""
+    runtime = current()
+    lives = [live for live in runtime.registry.unfinished() if live.record.launch.cell_id == cell_id]
+    cancelled = [live.run_id for live in lives if runtime.stop(live)]
+    return cancelled + [run.run_id for run in runtime.placed.of_cell(cell_id) if run.cancel()]

@@ -118,6 +118,11 @@ class LiveRun(HasProgress, Protocol):
     done: concurrent.futures.Future[None]
 
     @property
+    def stop_reason(self) -> StopReason | None:
+        """Why it was told to stop; None while it was not."""
+        ...
+
+    @property
     def durable(self) -> bool:
         """True once the launch, or the whole run, is committed. Any thread."""
         ...

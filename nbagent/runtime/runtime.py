@@ -6,12 +6,10 @@ Public methods are called from any thread; names with an underscore run on the b
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import contextvars
 import os
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -23,8 +21,6 @@ from nbagent.core import call_when_done, show_runs, uuid7
 from nbagent.errors import PromptError, RunIdInUseError, UnknownNameError, did_you_mean
 from nbagent.events import PendingApproval
 from nbagent.loop import Decision
-from nbagent.mcp import close_servers
-from nbagent.models import close_connections
 from nbagent.run import RunOutput, RunRecord, RunStatus
 from nbagent.runtime.execution import run_context
 from nbagent.runtime.execution.active_run import ActiveRun
@@ -35,6 +31,8 @@ from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_m
 from nbagent.runtime.limits.allowance import allowance_of
 from nbagent.runtime.limits.budgets import CallLimits
 from nbagent.runtime.limits.limiter import ConcurrencyLimiter, call_limits
+from nbagent.runtime.placement.placed_launch import launch_placed
+from nbagent.runtime.placement.placed_runs import PlacedRuns
 from nbagent.runtime.ports import LiveRun, Runnable, RunServices
 from nbagent.runtime.recovery.abandoned import cancel_abandoned
 from nbagent.runtime.recovery.decide_approvals import decide_live, decide_stored
@@ -55,8 +53,8 @@ from nbagent.runtime.scheduling.session_conflicts import (
 )
 from nbagent.runtime.scheduling.session_memory import SessionMemory
 from nbagent.runtime.scheduling.session_queue import SessionQueue
+from nbagent.runtime.shutdown import report_unreported_failures, shut_down
 from nbagent.runtime.timeouts import COMMIT_WAIT_S, EXIT_S, STOP_WAIT_S
-from nbagent.runtime.unreported_failures import report_unreported_failures
 from nbagent.store import (
     CancelRequest,
     LaunchResult,
@@ -83,6 +81,7 @@ class Runtime:
         self.sessions = SessionQueue()
         self.session_memory = SessionMemory()
         self.registry = RunRegistry()
+        self.placed = PlacedRuns()
         self.executor = executor or KernelExecutor()
         self.is_closing = False  # the kernel ends: nothing is launched any more
         self.resumer = Resumer(
@@ -126,7 +125,11 @@ class Runtime:
     def launch(
         self, agent: ResolvedAgent, request: LaunchRequest, *, callbacks: Callbacks | None = None
     ) -> Run:
-        """Launch a run and return its handle; see `start`."""
+        """Launch a run and return its handle; see `start`, and for one with an `address` `launch_placed`."""
+        if request.address is not None:
+            run = launch_placed(self, agent, request, here=self.registry.unfinished_in, callbacks=callbacks)
+            self.placed.add(run, request.cell_id)
+            return run
         live = self.start(agent, request, callbacks=callbacks)
         return Run(live.run_id, live.record.launch.session_id, runtime=self, live=live)
 
@@ -327,10 +330,11 @@ class Runtime:
         return self.registry.runs(self.store)
 
     def unfinished(self) -> list[Run]:
-        """Return handles on this kernel's unfinished runs, in launch order, without their children."""
+        """Return handles on this kernel's unfinished runs, without their children, then those it has with workers."""
         lives = self.registry.unfinished()
         nodes = {live.node for live in lives}
-        return [self.handle(live) for live in lives if live.node.parent not in nodes]
+        here = [self.handle(live) for live in lives if live.node.parent not in nodes]
+        return [*here, *self.placed.unfinished(self.store)]
 
     def get(self, key: str) -> Run:
         """Return the run of this id or label (the latest), from any kernel. Raises UnknownNameError."""
@@ -390,11 +394,6 @@ class Runtime:
             concurrent.futures.wait([live.ended], timeout=STOP_WAIT_S)
         return (status := live.record.status) is RunStatus.cancelled or not status.is_final
 
-    def supersede(self, cell_id: str) -> list[str]:
-        """Cancel the unfinished runs that a cell launched earlier; return their ids."""
-        lives = [live for live in self.registry.unfinished() if live.record.launch.cell_id == cell_id]
-        return [live.run_id for live in lives if self.stop(live)]
-
     # ----------------------------------------------------------------- close
 
     def close(self, timeout_s: float = EXIT_S) -> None:
@@ -404,26 +403,10 @@ class Runtime:
         """
         if self._pid != os.getpid():
             return  # a forked child has nothing of its parent's to close
-        deadline = time.monotonic() + timeout_s
         self.is_closing = True
-        # a run's end is told a moment before it is no longer among these
-        lives = [live for live in self.registry.unfinished() if not live.done.done()]
-        ends = [one for one in lives if not one.stop_reason and not one.record.status.is_final]
-        ends = [one for one in ends if one.record.status is not RunStatus.paused]
-        for live in lives:
-            self.thread.soon(live.stop, "kernel_died")
-        if ends and "ipykernel" not in sys.modules:
-            few = "1 unfinished run ends" if len(ends) == 1 else f"{len(ends)} unfinished runs end"
-            sys.stderr.write(f"nbagent: {few} as interrupted; wait with run.result() before a script ends\n")
-        closing = self.thread.submit(close_servers()) if self.thread.is_started() else None
-        concurrent.futures.wait([live.done for live in lives], timeout=timeout_s * 0.7)
-        if closing is not None:
-            with contextlib.suppress(Exception):  # the process ends: nobody is left to hear of it
-                closing.result(max(0.1, deadline - time.monotonic()))
-                self.thread.submit(close_connections()).result(0.6)  # a cancel on its way may still arrive
-        report_unreported_failures(self.runs() if self._stores else ())
-        for store in self._stores.values():
-            store.close(max(0.1, deadline - time.monotonic()))
+        stores = tuple(self._stores.values())
+        report = partial(report_unreported_failures, self.runs() if stores else ())
+        shut_down(self.thread, self.registry.unfinished(), stores, report, timeout_s)
 
 
 _current: Runtime | None = None

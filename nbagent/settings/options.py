@@ -251,6 +251,13 @@ _TABLE = (
         "bytes): the latest runs that fit whole; none is all.",
     ),
     Option(
+        name="on",
+        type=str,
+        default="kernel",
+        choices=("kernel", "workers"),
+        doc="Where a launch is worked on: in this kernel, or by workers of the record (on Postgres), which outlive it.",
+    ),
+    Option(
         name="traces",
         type=str,
         default="off",

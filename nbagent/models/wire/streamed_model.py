@@ -157,6 +157,11 @@ class StreamedModel:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._endpoint!r})"
 
+    @property
+    def has_given_key(self) -> bool:
+        """Whether its key was given as `api_key=`, instead of being read from the environment."""
+        return self._endpoint.has_given_key
+
     @staticmethod
     def environment_headers() -> Mapping[str, str]:
         """Return the headers that variables of the environment add to each request."""

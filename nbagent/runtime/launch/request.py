@@ -31,6 +31,7 @@ class LaunchRequest:
     a tool is not stopped with the run that the tool works for. `cache` is a mode of `cache_lookup.py`,
     `row_key` the row of a batch that the run answers. `forked` is the run whose first steps this one shares, and
     how many, `template` what its prompt was filled from, `again` the run whose prompt it asks once more as it was.
+    `address` is where workers find the agent of a launch for them.
     """
 
     prompt: str
@@ -52,6 +53,7 @@ class LaunchRequest:
     forked: tuple[str, int] | None = None
     template: str | None = None
     again: str | None = None
+    address: str | None = None
 
     @property
     def in_session(self) -> bool:

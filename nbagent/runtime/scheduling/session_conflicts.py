@@ -14,6 +14,7 @@ from nbagent.runtime.recovery.abandoned import cancel_abandoned
 from nbagent.runtime.scheduling.session_queue import SessionQueue
 from nbagent.runtime.timeouts import LOOK_IN_TROUBLE_S, LOOK_S
 from nbagent.store import (
+    PLACED,
     CancelRequest,
     RunStore,
     SessionClaim,
@@ -63,9 +64,10 @@ def unfinished_elsewhere(store: RunStore, session_id: str) -> tuple[UnfinishedRu
 
 
 def cancel_elsewhere(store: RunStore, found: Sequence[UnfinishedRun]) -> None:
-    """Ask the kernels of these runs to cancel them; one that was left paused is cancelled here and now."""
+    """Ask the kernels of these runs to cancel them; one that nobody has is cancelled here and now."""
     for one in reversed(found):  # the last first, so that none of them begins
-        if not (one.paused and one.is_left and _cancel_left(store, one.run_id)):
+        nobodys = one.owner == PLACED or (one.paused and one.is_left)
+        if not (nobodys and _cancel_left(store, one.run_id)):
             store.submit(CancelRequest(run_id=one.run_id))
 
 

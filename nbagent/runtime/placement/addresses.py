@@ -1,0 +1,48 @@
+"""Find the importable name of an agent, `module:name`: what a worker imports to have the same one. Any thread.
+
+Nothing is imported here: a module counts once the notebook or script has imported it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from nbagent.errors import ConfigurationError
+
+_NOT_FOR_OTHERS = frozenset(
+    {"__main__", "__mp_main__", "builtins"}
+)  # another process has others of that name
+
+
+def address_of(agent: Any, served: Callable[[], Collection[str]] = tuple) -> str:
+    """Return `module:name` of this very object, where several modules have it one that is `served()`.
+
+    Raises ConfigurationError for an agent that no module has: one made in a cell, or inside a function.
+    """
+    found = sorted(_addresses(agent), key=lambda one: (one.count("."), len(one), one))
+    if len(found) > 1:
+        known = served()
+        return next((one for one in found if one in known), found[0])
+    if found:
+        return found[0]
+    name = getattr(agent, "name", None) or type(agent).__name__
+    raise ConfigurationError(
+        f"agent {name!r} is in no module that a worker can import: it was made in a cell, or inside a function",
+        "put %%agent_module agents.py at the top of the cell that makes it, "
+        'or launch it in this kernel with on="kernel"',
+    )
+
+
+def _addresses(agent: Any) -> Iterator[str]:
+    for module_name, module in list(sys.modules.items()):
+        if module_name in _NOT_FOR_OTHERS or getattr(module, "__spec__", None) is None:
+            continue
+        try:
+            names = list(vars(module).items())
+        except TypeError:  # what stands for a module there may have no variables
+            continue
+        yield from (
+            f"{module_name}:{name}" for name, value in names if value is agent and not name.startswith("__")
+        )

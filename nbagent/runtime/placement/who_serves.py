@@ -1,0 +1,30 @@
+"""Which workers serve an agent, as the record's table of workers has it. Any thread; reads the record."""
+
+from __future__ import annotations
+
+from nbagent.errors import StoreError
+from nbagent.store import RunStore, WorkerRow, load_workers
+
+
+def served_addresses(store: RunStore) -> frozenset[str]:
+    """Return the addresses that some worker takes runs of; none where the record cannot be read now."""
+    try:
+        return frozenset(address for worker in _at_work(store) for address in worker.addresses)
+    except StoreError:
+        return frozenset()
+
+
+def nobody_serves(store: RunStore, address: str) -> str | None:
+    """Return what to tell of a run that waits for a worker where there is none for it, in two lines; else None."""
+    found = _at_work(store)
+    if any(address in worker.addresses for worker in found):
+        return None
+    others = "none is at work" if not found else f"{len(found)} at work, for other agents"
+    return (
+        f"no worker serves {address!r} ({others}): the run waits\n"
+        f"start one: nbagent worker {address} --store {store.name}"
+    )
+
+
+def _at_work(store: RunStore) -> list[WorkerRow]:
+    return [one for one in load_workers(store) if not one.is_gone and not one.draining]
