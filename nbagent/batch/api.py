@@ -6,7 +6,7 @@ The verbs over single runs are the runtime's; a label that a batch had last mean
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbagent import runtime as of_runs
@@ -15,12 +15,15 @@ from nbagent.batch.start import recorded_batch
 from nbagent.core import check_seconds
 from nbagent.errors import StoreError, UnknownNameError, UnknownOptionError, WaitTimeout, did_you_mean
 from nbagent.runtime import Run, Runnable, current
-from nbagent.store import batch_labels, named
+from nbagent.store import RunStore, batch_labels, load_named, named
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nbagent.run import RunOutput
+    from nbagent.store import Named
+
+    _Looked = tuple[Named | None, RunOutput | None]
 
 
 def get(key: str | Run | Batch | Iterable[str | Run | Batch]) -> Any:
@@ -41,9 +44,12 @@ def get(key: str | Run | Batch | Iterable[str | Run | Batch]) -> Any:
         return _get_many(list(key))
     _check(key)
     assert isinstance(key, str)
-    batch = batch_named(key)
-    if batch is not None:
-        return batch
+    live = current().live_here(key)
+    if live is not None:
+        return current().handle(live)
+    found = _batch_or_run(key, load_named)
+    if found is not None:
+        return found
     try:
         return current().get(key)
     except UnknownNameError as error:
@@ -72,17 +78,28 @@ def _check(key: Any) -> None:
 
 def batch_named(key: str) -> Batch | None:
     """The batch with this id, or that had this label last; None where a run has, or nothing. Raises StoreError."""
+    found = _batch_or_run(key, lambda store, name: (named(store, name), None))
+    return found if isinstance(found, Batch) else None
+
+
+def _batch_or_run(key: str, look: Callable[[RunStore, str], _Looked]) -> Batch | Run | None:
+    """The batch with this id, or that had this label last, or the run if `look` reads runs and none here is called so."""
     own = [batch for batch in batches() if key in (batch.batch_id, batch.label)]
+    launches = [live.record.launch for live in current().runs()]
+    is_here = any(key in (launch.run_id, launch.label) for launch in launches)
     try:
-        found = named(current().store, key)
+        found, output = look(current().store, key)
     except StoreError:  # what this kernel holds is there all the same
         if own:
             return own[-1]
-        launches = [live.record.launch for live in current().runs()]
-        if any(key in (launch.run_id, launch.label) for launch in launches):
+        if is_here:
             return None
         raise
-    return recorded_batch(found.id) if found is not None and found.is_batch else None
+    if found is not None and found.is_batch:
+        return recorded_batch(found.id)
+    if output is None or is_here:
+        return None
+    return Run(output.run_id, output.session_id, runtime=current(), read=output)
 
 
 def gather(*runs: Run | Batch | Iterable[Run | Batch], timeout: float | None = None) -> list[Any]:

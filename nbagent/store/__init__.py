@@ -115,6 +115,7 @@ from nbagent.store.duckdb.read.batches import (
     batch_details,
     batch_labels,
     load_batch,
+    load_named,
     named,
 )
 from nbagent.store.duckdb.read.cached_answers import (
@@ -245,6 +246,7 @@ __all__ = [
     "list_runs",
     "list_steps",
     "load_batch",
+    "load_named",
     "load_run",
     "load_runs",
     "load_session",

@@ -90,17 +90,20 @@ def fill(path: Path, calls: int, *, own_sessions: bool) -> None:
 
 
 def measure() -> dict[str, float]:
-    """Print what each frame costs, the best of three, and return the seconds by name."""
+    """Print what each frame costs, the best of five, and return the seconds by name."""
     import pandas as pd  # noqa: F401 - a notebook that asks for frames has it
 
-    from nbagent import frames, runtime
+    from nbagent import frames, get, runtime
     from nbagent.store import list_runs
 
+    stored = (f"run-{number:032d}" for number in range(0, 10**9, 5))
     asked = {
         **{
             f"by_{name}": getattr(frames.metrics, f"by_{name}")
             for name in ("model", "member", "session", "agent", "tool")
         },
+        "get(id)": lambda: get(next(stored)).output.model_calls,
+        "get of 100 ids": lambda: [run.output for run in get([next(stored) for _ in range(100)])],
         "runs(limit=100)": lambda: frames.runs(limit=100),
         "list_runs(100)": lambda: list_runs(runtime.current().store),
         "runs(limit=1000)": lambda: frames.runs(limit=1000),
@@ -112,7 +115,7 @@ def measure() -> dict[str, float]:
     print(f"opening, DuckDB's import included {found['opening'] * 1e3:.0f} ms")
     for name, ask in asked.items():
         times, cpu = [], []
-        for _ in range(3):
+        for _ in range(5):
             gc.collect()
             begin, begin_cpu = time.perf_counter(), time.process_time()
             rows = len(ask())

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from nbagent.core import load_json, seconds_between
 from nbagent.store.duckdb.read.metrics_sql import ESTIMATES
-from nbagent.store.duckdb.read.runs import answer_json, content_of
+from nbagent.store.duckdb.read.runs import answer_json, content_of, read_run
 from nbagent.store.duckdb.write.orphans import nobody_works_on
 
 if TYPE_CHECKING:
-    from nbagent.store.ports import Reader
+    from nbagent.run import RunOutput
+    from nbagent.store.ports import Ask, Reader
 
 _ANSWERED = """
 with asked as (
@@ -88,11 +89,22 @@ class Named:
 def named(store: Reader, key: str) -> Named | None:
     """What has this id, else what had this label last, a run or a batch; None for neither. Raises StoreError."""
     with store.reader() as ask:
-        if ask(_NAMED_RUN, [key]):
-            return Named(id=key, is_batch=False)
-        if ask(_NAMED_BATCH, [key]):
-            return Named(id=key, is_batch=True)
-        found = ask(_LABELLED, [key, key])
+        return _named(ask, key)
+
+
+def load_named(store: Reader, key: str) -> tuple[Named | None, RunOutput | None]:
+    """The same, and the run itself where it is one, in one read. Raises StoreError."""
+    with store.reader() as ask:
+        found = _named(ask, key)
+        return found, None if found is None or found.is_batch else read_run(ask, found.id)
+
+
+def _named(ask: Ask, key: str) -> Named | None:
+    if ask(_NAMED_RUN, [key]):
+        return Named(id=key, is_batch=False)
+    if ask(_NAMED_BATCH, [key]):
+        return Named(id=key, is_batch=True)
+    found = ask(_LABELLED, [key, key])
     return Named(id=found[0]["id"], is_batch=found[0]["is_batch"]) if found else None
 
 

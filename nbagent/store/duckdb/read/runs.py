@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from nbagent.core import load_json
@@ -41,14 +42,20 @@ _LATEST_LABELLED = """
     select label, arg_max(run_id, (created_at, run_id)) as run_id from launches where label in ({ids}) group by label
 """
 _ATTEMPTS = "select run_id, created_at, started_at, finished_at, paused_s from attempts where run_id in ({ids}) order by attempt"
-_CALLS = "select * from model_calls where run_id in ({ids}) order by attempt, step, started_at, try_no"
-_TOOLS = "select * from tool_calls where run_id in ({ids}) order by attempt, step, started_at"
-_MESSAGES = "select * from messages where run_id in ({ids}) and attempt > 0 order by seq"
+# sorted here, run by run: for a few rows DuckDB's own sort costs as much as finding them
+_CALLS = (
+    "select * from model_calls where run_id in ({ids})",
+    itemgetter("attempt", "step", "started_at", "try_no"),
+)
+_TOOLS = "select * from tool_calls where run_id in ({ids})", itemgetter("attempt", "step", "started_at")
+_MESSAGES = "select * from messages where run_id in ({ids}) and attempt > 0", itemgetter("seq")
 _OWN_SESSION = """
     select details ->> '$.own_session' as own, details ->> '$.on_busy' as on_busy, details ->> '$.template' as template
     from launches where run_id = ?
 """
-_CHILDREN = "select * from runs where parent_run_id in ({ids}) order by created_at, run_id"
+# two steps: most runs have no children, and to see that costs a tenth of asking the view `runs`
+_CHILD_IDS = "select run_id from launches where parent_run_id in ({ids})"
+_CHILDREN = "select * from runs where run_id in ({ids}) order by created_at, run_id"
 _STARTED = """
     select run_id, details -> '$.started_by' as started_by from launches
     where parent_run_id = ? and (details -> '$.started_by') is not null order by created_at, run_id
@@ -214,7 +221,8 @@ def _outputs(ask: Ask, rows: Sequence[Mapping[str, Any]], *, members: bool) -> l
     children: dict[str, list[Mapping[str, Any]]] = {}
     level: Sequence[Mapping[str, Any]] = rows
     while parents := [_team(row) for row in level if members or row["kind"] == "team"]:
-        level = _rows_of(ask, _CHILDREN, [one for one in dict.fromkeys(parents) if one not in children])
+        below = _rows_of(ask, _CHILD_IDS, [one for one in dict.fromkeys(parents) if one not in children])
+        level = _rows_of(ask, _CHILDREN, [row["run_id"] for row in below])
         children |= {parent: [] for parent in parents if parent not in children}
         for row in level:
             children[row["parent_run_id"]].append(row)
@@ -247,7 +255,9 @@ class _Parts:
     def read(cls, ask: Ask, rows: Sequence[Mapping[str, Any]]) -> _Parts:
         """Read them; all attempts count: what a run cost includes what its first attempt cost."""
         ids = [row["run_id"] for row in rows]
-        calls, tools, messages = (_by_run(_rows_of(ask, sql, ids)) for sql in (_CALLS, _TOOLS, _MESSAGES))
+        calls, tools, messages = (
+            _by_run(sorted(_rows_of(ask, sql, ids), key=order)) for sql, order in (_CALLS, _TOOLS, _MESSAGES)
+        )
         return cls(calls, tools, messages, _times(ask, rows))
 
     def output(self, row: Mapping[str, Any], members: tuple[RunOutput, ...]) -> RunOutput:
