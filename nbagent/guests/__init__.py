@@ -5,8 +5,11 @@ recognition.py      which framework an object is of, by name
 guest_spec.py       a guest's run as data
 running.py          one attempt of a guest, from prompt to end
 reporter.py         what a framework tells, as the run's events
+member_runs.py      runs of their own for the members of a guest that is a team
+answers.py          what it gives, as the run's end
 task.py             what a framework's file is given; our history in the usual form
 own_connections.py  a copy of the user's object with HTTP connections of its own
+own_tasks.py        what a framework starts beside its run ends with it
 frameworks/         one file for each framework: what it tells of an agent, and how it is run
 """
 

@@ -65,13 +65,22 @@ class Reporter:
 
     A slot of the concurrency limits is held from the start of the run and of each model call until a tool works,
     so that a tool that waits for another run holds none. Limits are looked at before a tool and before a call.
+    A member's run has slot and limits of the one `above`, which pays for it.
     """
 
-    def __init__(self, spec: AgentSpec, model: Model, state: LoopState, context: LoopContext) -> None:
+    def __init__(
+        self,
+        spec: AgentSpec,
+        model: Model,
+        state: LoopState,
+        context: LoopContext,
+        above: Reporter | None = None,
+    ) -> None:
         self.begun = False
         self.step = 0
         self.texts = 0
         self._spec, self._model, self._state, self._context = spec, model, state, context
+        self._above = above
         self._was_cut = False  # the last reply, by a limit on what the model may write
         self._slot = AsyncExitStack()
         self._holds = self._started = False
@@ -84,18 +93,22 @@ class Reporter:
 
     async def hold(self) -> None:
         """Wait for a slot, unless one is held; the first one is the start of the work."""
-        if not self._holds:
+        if self._above is not None:
+            await self._above.hold()
+        elif not self._holds:
             request = ModelRequest(messages=tuple(self._state.messages), settings=self._spec.settings)
             await self._slot.enter_async_context(self._context.gate.slot(self._model, request))
             self._holds = True
         self._context.check()
-        if not self._started:
+        if not self._started and self._above is None:
             self._started = True
             self._context.emit(RunStarted(started_at=utc_now()))
 
     async def release(self) -> None:
         """Let go of the slot."""
-        if self._holds:
+        if self._above is not None:
+            await self._above.release()
+        elif self._holds:
             self._holds = False
             await self._slot.aclose()
 
@@ -103,11 +116,11 @@ class Reporter:
         """Say something that a person should know."""
         self._context.emit(NoticeGiven(text=text))
 
-    def cut(self, status: CallStatus, error: BaseException | None = None) -> None:
+    def cut(self, status: CallStatus, error_type: str | None = None, error: str | None = None) -> None:
         """End what is open: the run was cancelled or has failed."""
         told: dict[str, Any] = {}
-        if error is not None:
-            told = {"error_type": type(error).__name__, "error": mask(str(error))}
+        if error_type is not None:
+            told = {"error_type": error_type, "error": mask(error or "")}
         if self._ready is not None and not self._calls and not self._tools:
             self._begin_call("")  # its request is on its way, and nothing of it has come
         for key in list(self._calls):
@@ -120,6 +133,10 @@ class Reporter:
     def ready(self) -> None:
         """The framework sends its next request now; of some that is all that is known until its answer comes."""
         self._ready = utc_now(), time.perf_counter()
+
+    def pass_on(self, member: Reporter) -> None:
+        """The request that is on its way is a member's."""
+        member._ready, self._ready = self._ready, None
 
     async def call_started(
         self, key: str = "", model: str | None = None, provider: str | None = None
@@ -213,13 +230,19 @@ class Reporter:
             call = replace(call, cost_usd=next((cost for cost in costs if cost is not None), None))
         self._was_cut = call.finish_reason in _CUT
         self._state.step += 1
-        self._state.total_tokens += call.bounded_tokens or 0
-        self._state.cost_usd += call.cost_usd or 0.0
-        self._state.cost_unknown |= call.cost_usd is None and not is_free(call.provider)
+        self._pay(call)
         self._context.emit(ModelCallFinished(call=call))
         self._say_reply()
         if status == "completed":
             self._unsaid = opened
+
+    def _pay(self, call: ModelCall) -> None:
+        """Count what a call used and cost, here and above."""
+        self._state.total_tokens += call.bounded_tokens or 0
+        self._state.cost_usd += call.cost_usd or 0.0
+        self._state.cost_unknown |= call.cost_usd is None and not is_free(call.provider)
+        if self._above is not None:
+            self._above._pay(call)  # noqa: SLF001 - of this class
 
     def _say_reply(self) -> None:
         """Add the message of the last reply, which nothing can be added to any more."""
@@ -229,6 +252,8 @@ class Reporter:
 
     def _check_limits(self) -> None:
         """Raise LimitReachedError where the call that follows from this one must not be made."""
+        if self._above is not None:
+            self._above._check_limits()  # noqa: SLF001 - of this class
         action = next_action(self._spec, replace(self._state, reply=None, final=None, steps_before=0))
         end = self._context.limit_reached() or (action if isinstance(action, Finish) else None)
         if end is not None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from nbagent.events import Message
 from nbagent.guests.guest_spec import Description
+from nbagent.guests.member_runs import MemberRuns
 from nbagent.guests.reporter import Reporter
 from nbagent.schemas import OutputSchema
 
@@ -18,6 +19,7 @@ from nbagent.schemas import OutputSchema
 class GuestTask:
     """One run of a guest: `schema` is the one that was asked for, None where that is the guest's own.
 
+    `report` is told what happens in it, `members` who works for it in a run of its own.
     What a framework does not take as a type it is given as JSON Schema; the answer is checked here in any case.
     """
 
@@ -26,6 +28,7 @@ class GuestTask:
     history: Sequence[Message]
     schema: OutputSchema | None
     report: Reporter
+    members: MemberRuns
     input: Callable[..., Any] | None = None
     output: Callable[..., Any] | None = None
 

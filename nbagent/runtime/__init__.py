@@ -39,14 +39,15 @@ from nbagent.runtime.execution.done_callbacks import DoneCallbacks
 from nbagent.runtime.execution.event_stream import RunEvents
 from nbagent.runtime.execution.executor import Executor, register_runner
 from nbagent.runtime.execution.history import as_sent, whole
-from nbagent.runtime.execution.run_context import ancestor_ids
+from nbagent.runtime.execution.members import MemberRunner
+from nbagent.runtime.execution.run_context import RUN_TASK, ancestor_ids
 from nbagent.runtime.launch.forecast import Forecast, forecast
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models
 from nbagent.runtime.limits.allowance import allowance_of, budget_text
 from nbagent.runtime.limits.budgets import BatchSlots
 from nbagent.runtime.limits.limiter import call_limits
 from nbagent.runtime.placement.placed_launch import address_for, check_batch_place
-from nbagent.runtime.ports import HasModel, Runnable
+from nbagent.runtime.ports import HasModel, LiveRun, Runnable
 from nbagent.runtime.recovery.dependencies import agents_in, notebook_names
 from nbagent.runtime.recovery.resume import agent_of_stored_spec
 from nbagent.runtime.recovery.standing_approvals import end as end_standing_approvals
@@ -58,6 +59,7 @@ from nbagent.runtime.scheduling.code_at_work import CODE_FILE, code_at_work, for
 
 __all__ = [
     "CODE_FILE",
+    "RUN_TASK",
     "ActiveRun",
     "BatchLauncher",
     "BatchSlots",
@@ -67,6 +69,8 @@ __all__ = [
     "Forecast",
     "HasModel",
     "LaunchRequest",
+    "LiveRun",
+    "MemberRunner",
     "ResolvedAgent",
     "Run",
     "RunEvents",

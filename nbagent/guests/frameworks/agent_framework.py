@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from nbagent.guests.frameworks.agent_framework_updates import UpdateFollower
+from nbagent.guests.frameworks.agent_framework_authors import Authors
 from nbagent.guests.frameworks.histories import agent_framework_messages
 from nbagent.guests.frameworks.typed_answers import agent_framework_format
 from nbagent.guests.guest_spec import Description, names_of
@@ -42,10 +42,10 @@ async def run(agent: Any, task: GuestTask) -> Any:
     while True:
         task.report.ready()
         stream = agent.run(asked, stream=True, session=session, **options)
-        follower = UpdateFollower(task)
+        authors = Authors(agent, task, describe)
         async for update in stream:
-            await follower.take(update)
-        await follower.end()
+            await authors.take(update)
+        await authors.end()
         reply = await stream.get_final_response()
         if not reply.user_input_requests:
             return reply.text if reply.value is None else reply.value

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbagent.guests.reporter import usage_of
-from nbagent.guests.task import GuestTask
+from nbagent.guests.reporter import Reporter, usage_of
 
 _COUNTS = {
     "input_tokens": "input_token_count",
@@ -24,14 +23,20 @@ class UpdateFollower:
     Ids do not tell them apart: not every server gives one, or another one to each.
     """
 
-    def __init__(self, task: GuestTask) -> None:
-        self._report = task.report
+    def __init__(self, report: Reporter) -> None:
+        self._report = report
+        self.text = ""
         self._awaits = True  # a request is on its way
         self._usage: Any = None  # of the whole run so far: updates sum it up
         self._counted: dict[str, int] = {}
         self._told: dict[str, Any] = {}
         self._calls: dict[str, list[str]] = {}  # a requested tool's name, then its arguments as they come
         self._last = ""
+
+    @property
+    def is_done(self) -> bool:
+        """True once a whole reply is there, with its usage, that asks for no tool."""
+        return self._usage is not None and bool(self._told.get("finish_reason")) and not self._calls
 
     async def take(self, update: Any) -> None:
         """Tell one update."""
@@ -41,6 +46,7 @@ class UpdateFollower:
             self._told[name] = getattr(update, name, None) or self._told.get(name)
         for content in update.contents:
             if content.type == "text":
+                self.text += content.text or ""
                 self._report.text(content.text or "")
             elif content.type == "text_reasoning":
                 self._report.reasoning(content.text or "")

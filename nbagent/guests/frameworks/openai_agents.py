@@ -6,16 +6,15 @@ import contextlib
 from typing import Any
 
 from nbagent.guests.frameworks.histories import responses_items
+from nbagent.guests.frameworks.openai_agents_handoffs import Handoffs
+from nbagent.guests.frameworks.openai_agents_replies import tell_reply
 from nbagent.guests.frameworks.typed_answers import openai_agents_type, own_output_type
 from nbagent.guests.guest_spec import Description, names_of
-from nbagent.guests.reporter import usage_of
 from nbagent.guests.task import GuestTask, arguments_of
 
 FRAMEWORK = "openai-agents"
-_COUNTS = {
-    "cache_read_tokens": "input_tokens_details.cached_tokens",
-    "reasoning_tokens": "output_tokens_details.reasoning_tokens",
-}
+
+_CALLED, _ANSWERED = {"tool_called", "handoff_requested"}, {"tool_output", "handoff_occured"}  # its spelling
 
 
 def describe(agent: Any) -> Description:
@@ -54,16 +53,18 @@ async def run(prepared: Any, task: GuestTask) -> Any:
     asked: Any = task.called_with(
         lambda: [*responses_items(task.history), {"role": "user", "content": task.prompt}]
     )
+    team = Handoffs(task, agent, describe)
     while True:
         result = Runner.run_streamed(agent, asked, run_config=config)
         try:
-            await _follow(result, task)
+            await _follow(result, team)
         finally:
             if not result.is_complete:
                 result.cancel()
                 if result.run_loop_task is not None:
                     result.run_loop_task.cancel()
         if not result.interruptions:
+            await team.end(result.final_output)
             return result.final_output
         asked = result.to_state()
         for item in result.interruptions:
@@ -79,39 +80,29 @@ async def run(prepared: Any, task: GuestTask) -> Any:
                 asked.reject(item, rejection_message=said.reason or None)
 
 
-async def _follow(result: Any, task: GuestTask) -> None:
-    report, at_work = task.report, set[str]()
+async def _follow(result: Any, team: Handoffs) -> None:
+    report, at_work = team.report, set[str]()
     report.ready()
     async for event in result.stream_events():
-        if event.type == "raw_response_event":
-            await _reply(event.data, task)
-        elif event.type == "run_item_stream_event" and event.name == "tool_called":
-            item = event.item
-            at_work.add(item.call_id or "")
-            await report.tool_started(
-                item.call_id or "", item.tool_name or "", getattr(item.raw_item, "arguments", "")
-            )
-        elif event.type == "run_item_stream_event" and event.name == "tool_output":
-            at_work.discard(event.item.call_id or "")
-            report.tool_finished(event.item.call_id or "", event.item.output)
+        if event.type == "agent_updated_stream_event":
+            report = await team.go_to(event.new_agent)
+        elif event.type == "raw_response_event":
+            await tell_reply(event.data, report)
+        elif event.type == "run_item_stream_event" and event.name in _CALLED:
+            item, call_id = event.item, _call_id(event.item)
+            at_work.add(call_id)
+            name = getattr(item, "tool_name", None) or str(getattr(item.raw_item, "name", ""))
+            await report.tool_started(call_id, name, getattr(item.raw_item, "arguments", ""))
+            team.call_id = call_id
+        elif event.type == "run_item_stream_event" and event.name in _ANSWERED:
+            item, call_id = event.item, _call_id(event.item)
+            at_work.discard(call_id)
+            said = item.output if event.name == "tool_output" else item.raw_item["output"]
+            report.tool_finished(call_id, said)
             if not at_work:
                 report.ready()
 
 
-async def _reply(data: Any, task: GuestTask) -> None:
-    report, kind = task.report, data.type
-    if kind == "response.created":
-        await report.call_started(model=data.response.model)
-    elif kind == "response.output_text.delta":
-        report.text(data.delta)
-    elif kind in {"response.reasoning_summary_text.delta", "response.reasoning_text.delta"}:
-        report.reasoning(data.delta)
-    elif kind == "response.output_item.added" and data.item.type == "function_call":
-        report.first_token()
-    elif kind == "response.output_item.done" and data.item.type == "function_call":
-        report.tool_requested(data.item.call_id, data.item.name, data.item.arguments)
-    elif kind in {"response.completed", "response.incomplete", "response.failed"}:
-        own = [(getattr(one, "provider_data", None) or {}).get("response_id") for one in data.response.output]
-        shown = data.response.id if data.response.id != "__fake_id__" else next(iter(own), None)
-        why = getattr(data.response.incomplete_details, "reason", None)
-        report.call_finished(usage_of(data.response.usage, **_COUNTS), response_id=shown, finish_reason=why)
+def _call_id(item: Any) -> str:
+    raw = item.raw_item
+    return str((raw.get("call_id") if isinstance(raw, dict) else getattr(raw, "call_id", None)) or "")

@@ -110,7 +110,7 @@ class ActiveRun:
             memory=services.memory, remembered=services.remembered, notice=self.notice, stop=self.stop,
             keep_unwritten=self.persister.keep_unwritten, waits_elsewhere=partial(self.cache.decide, found=False),
         )  # fmt: skip
-        self._why: str | None = None  # the error that a limit of somebody above means
+        self.why: str | None = None  # the error that a limit of somebody above means
         self._over: asyncio.Task[None] | None = None  # its task, ended, while its children still end
         self._task: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -142,7 +142,7 @@ class ActiveRun:
         loop = asyncio.get_running_loop()
         if self._limits.queue_timeout_s is not None:
             self._timers.append(loop.call_later(self._limits.queue_timeout_s, self._queue_ran_out))
-        self._task = loop.create_task(self._work(), name=f"nbagent-run-{self.record.launch.run_id}")
+        self._task = loop.create_task(self._work(), name=f"{run_context.RUN_TASK}{self.run_id}")
         self._task.add_done_callback(self._task_ended)
         if self.stop_reason is not None:
             self._task.cancel()
@@ -156,7 +156,7 @@ class ActiveRun:
         """End the run and all that it has started now, with `reason`; does nothing once it is ending."""
         if self._is_stopping():
             return
-        self.node.stop_reason, self._why = reason, why
+        self.node.stop_reason, self.why = reason, why
         self.node.stop_children(reason)
         if self._task is not None:
             self._task.cancel(reason)  # the message: a call that lives at the provider outlives `kernel_died`
@@ -411,7 +411,7 @@ class ActiveRun:
     def _end(self, task: asyncio.Task[None] | None) -> RunFinished:
         error = error_of(task) if self.stop_reason is None else None
         if error is None:
-            return stopped_end(self.stop_reason or "cancelled", self._limits, self._why)
+            return stopped_end(self.stop_reason or "cancelled", self._limits, self.why)
         return failed_end(error)
 
     def _is_left_paused(self) -> bool:

@@ -68,15 +68,34 @@ class MemberRunner:
         return member
 
     def _started(self, member: ResolvedAgent, task: str) -> LiveRun:
-        launch, spec = self.record.launch, cast("TeamSpec", self.team.spec)
+        spec = cast("TeamSpec", self.team.spec)
+        files = self.files if spec.mode != "coordinate" else ()
+        return self.launch(member, task, files=files, keeps_texts=spec.store_member_responses)
+
+    def launch(
+        self,
+        member: ResolvedAgent,
+        task: str,
+        *,
+        under: str | None = None,
+        files: tuple[FilePart, ...] = (),
+        keeps_texts: bool = True,
+        tool_call: tuple[int, str] | None = None,
+    ) -> LiveRun:
+        """Launch a run of a member: of the team's own, or of one that leads others, `under` by its run's id.
+
+        `tool_call` is the call that hands it out where the calling code is not that of the call.
+        """
+        launch = self.record.launch
         request = LaunchRequest(
             prompt=task,
             session_id=launch.session_id,
-            parent_run_id=launch.run_id,
-            files=self.files if spec.mode != "coordinate" else (),
+            parent_run_id=under or launch.run_id,
+            files=files,
             tags=launch.tags,
             member_of_turn=self.record.turn or 1,
-            keeps_texts=spec.store_member_responses and launch.keeps_texts,
+            keeps_texts=keeps_texts and launch.keeps_texts,
+            tool_call=tool_call,
         )
         return self.start(member, request)
 

@@ -14,6 +14,7 @@ from nbagent.errors import ConfigurationError
 from nbagent.loop import current_tool_call
 from nbagent.runtime.launch.request import LaunchRequest
 
+RUN_TASK = "nbagent-run-"  # what the name of each run's task begins with
 MAX_DEPTH = 16  # a tool that launches the agent whose tool it is would never come to an end
 
 _ancestors: ContextVar[tuple[str, ...]] = ContextVar("nbagent_ancestors", default=())
@@ -45,4 +46,5 @@ def as_child(request: LaunchRequest) -> LaunchRequest:
             f"runs are nested {MAX_DEPTH} deep: tools launch runs whose tools launch runs",
             "give the inner agent other tools",
         )
-    return replace(request, parent_run_id=parent, on_busy="parallel", tool_call=current_tool_call())
+    call = request.tool_call or current_tool_call()
+    return replace(request, parent_run_id=parent, on_busy="parallel", tool_call=call)
