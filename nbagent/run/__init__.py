@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbagent.run.catch_up import catch_up_events, catch_up_events_of_stored, text_of
+    from nbagent.run.catch_up import StoredEvents, catch_up_events, text_of
     from nbagent.run.metrics import (
         TOKEN_FIELDS,
         AttemptTimes,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _HOMES = {
     name: module
     for module, names in {
-        "catch_up": "catch_up_events catch_up_events_of_stored text_of",
+        "catch_up": "StoredEvents catch_up_events text_of",
         "metrics": "TOKEN_FIELDS AttemptTimes RunMetrics calls_of_all metrics_of paid_calls sum_known",
         "order": "in_asked_order",
         "output": "RunOutput shown",
@@ -62,10 +62,10 @@ __all__ = [
     "RunRecord",
     "RunStatus",
     "StopReason",
+    "StoredEvents",
     "TypedOutput",
     "calls_of_all",
     "catch_up_events",
-    "catch_up_events_of_stored",
     "html_repr",
     "in_asked_order",
     "metrics_of",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nbagent.core import utc_now
 from nbagent.events import (
     AnswerReused,
     ApprovalRequested,
@@ -56,31 +57,68 @@ def text_of(output: RunOutput) -> str:
     return said[-1] if said else ""
 
 
-def catch_up_events_of_stored(output: RunOutput) -> list[Event]:
-    """Return a run that ended in another kernel as events; the text is that of its answer."""
-    events: list[Event] = [RunStarted(started_at=output.started_at)] if output.started_at else []
-    events += [AnswerReused(output.cached_from)] if output.cached_from else []
-    events += _calls(output.model_calls, output.tool_calls)
-    events += [MessageAdded(message=message) for message in output.messages]
-    content = output.content
-    typed = None if output.answer_json is None else TypedAnswer(output.answer_json, content)
-    if text := text_of(output):
-        events.append(TextAdded(text, max((call.step for call in output.model_calls), default=1)))
-    finished_at = output.finished_at or output.created_at
-    if output.stop_reason is not None and finished_at is not None:
-        events.append(
-            RunFinished(
-                stop_reason=output.stop_reason,
-                content=content if typed is None else typed.data,
-                typed=typed,
-                output_valid=output.output_valid,
-                error_type=output.error_type,
-                error=output.error,
-                traceback=output.traceback,
-                finished_at=finished_at,
-            )
+class StoredEvents:
+    """A run of another process as events, by looks at its snapshots: each gives what has come since the look before.
+
+    The last event of a run that has ended is its `RunFinished`.
+    """
+
+    def __init__(self) -> None:
+        self._told: set[object] = set()
+        self._messages = 0
+        self._text, self._step = "", 0
+
+    def news(self, output: RunOutput) -> list[Event]:
+        """Return what this snapshot has that the ones before had not."""
+        events: list[Event] = []
+        if output.started_at is not None and self._is_new("started"):
+            events.append(RunStarted(started_at=output.started_at))
+        if output.cached_from is not None and self._is_new("cached"):
+            events.append(AnswerReused(output.cached_from))
+        events += _calls(
+            [one for one in output.model_calls if self._is_new((one.started_at, one.step, one.attempt))],
+            [one for one in output.tool_calls if self._is_new((one.started_at, one.step, one.tool_call_id))],
         )
-    return events
+        events += [MessageAdded(message=message) for message in output.messages[self._messages :]]
+        self._messages = max(self._messages, len(output.messages))
+        events += self._new_text(output)
+        events += [
+            ApprovalRequested(call=call)
+            for call in output.pending_approvals
+            if self._is_new(("asks", call.step, call.tool_call_id))
+        ]
+        return [*events, _end_of(output)] if output.is_final else events
+
+    def _is_new(self, key: object) -> bool:
+        new = key not in self._told
+        self._told.add(key)
+        return new
+
+    def _new_text(self, output: RunOutput) -> list[Event]:
+        """Return the text that is more than before; another text than before is that of another step."""
+        text, before = text_of(output), self._text
+        if not text or text == before:
+            return []
+        self._text = text
+        if before and text.startswith(before):
+            return [TextAdded(text[len(before) :], self._step)]
+        last = max((call.step for call in output.model_calls), default=0)
+        self._step = max(last if output.is_final else last + 1, self._step + bool(before), 1)
+        return [TextAdded(text, self._step)]
+
+
+def _end_of(output: RunOutput) -> RunFinished:
+    typed = None if output.answer_json is None else TypedAnswer(output.answer_json, output.content)
+    return RunFinished(
+        stop_reason=output.stop_reason or "error",
+        content=output.content if typed is None else typed.data,
+        typed=typed,
+        output_valid=output.output_valid,
+        error_type=output.error_type,
+        error=output.error,
+        traceback=output.traceback,
+        finished_at=output.finished_at or output.created_at or utc_now(),
+    )
 
 
 def _calls(

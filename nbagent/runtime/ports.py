@@ -22,6 +22,7 @@ from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent
 from nbagent.runtime.limits.allowance import Allowance
 from nbagent.runtime.limits.budgets import BatchSlots
 from nbagent.runtime.limits.limiter import ConcurrencyLimiter, RunGate
+from nbagent.runtime.placement.status_watch import StatusWatch
 from nbagent.runtime.scheduling.background_loop import BackgroundThread
 from nbagent.runtime.scheduling.main_thread import MainThread
 from nbagent.runtime.scheduling.session_memory import SessionMemory
@@ -191,6 +192,7 @@ class RuntimePort(Protocol):
 
     thread: BackgroundThread
     main: MainThread
+    statuses: StatusWatch
 
     @property
     def registry(self) -> KeepsReads:
@@ -236,8 +238,8 @@ class RuntimePort(Protocol):
         """Begin the next attempt of a stopped run."""
         ...
 
-    def retry_run(self, key: str, *, agent: Runnable | None = None) -> LiveRun:
-        """Launch the work of a run anew."""
+    def retry(self, key: str, *, agent: Runnable | None = None) -> object:
+        """Launch the work of a run anew, and return its handle."""
         ...
 
     def fork_run(self, key: str, step: int = 0, **options: Any) -> LiveRun:

@@ -10,8 +10,9 @@ import asyncio
 import concurrent.futures
 import contextvars
 import threading
+import weakref
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nbagent.core import check_seconds, printable, run_in_daemon_thread, say
 from nbagent.errors import RunIdInUseError, WaitTimeout, replace_traceback
@@ -20,6 +21,7 @@ from nbagent.loop import Decision
 from nbagent.run import RunOutput
 from nbagent.runtime.execution.done_callbacks import DoneCallbacks
 from nbagent.runtime.execution.event_stream import EventBuffer, EventSource, RunEvents
+from nbagent.runtime.placement.following import follow
 from nbagent.runtime.ports import Runnable
 from nbagent.runtime.recovery.load import schema_of
 from nbagent.runtime.run_errors import OTHERS_WAIT, approval_hint, raise_unless_completed, what_to_do
@@ -27,7 +29,7 @@ from nbagent.runtime.run_view import RunView
 from nbagent.runtime.scheduling.code_at_work import forbid_inside
 from nbagent.runtime.scores import Score, score_run
 from nbagent.runtime.steering.send import send_message
-from nbagent.runtime.timeouts import COMMIT_WAIT_S, POLL_S, STOP_WAIT_S, WAKE_S
+from nbagent.runtime.timeouts import COMMIT_WAIT_S, STOP_WAIT_S, WAKE_S
 from nbagent.schemas import OutputSchema, to_frame
 from nbagent.spec import Limits
 
@@ -182,7 +184,7 @@ class Run(DoneCallbacks, RunView):
             if (live := self._live) is not None:  # adopted by this kernel
                 await live.until_done()
             else:
-                await asyncio.sleep(POLL_S)
+                await self._runtime.statuses.changed(self._store, self.run_id, output.status)
         if self._live is None:
             self._ended = output.status
 
@@ -240,20 +242,19 @@ class Run(DoneCallbacks, RunView):
     def _source(self) -> EventSource:
         return EventSource(
             listen=self._listen,
-            wait=self.wait,
-            finished=self.finished,
             cancel=self.cancel,
             forbid_blocking=self._runtime.thread.forbid_blocking,
             main=self._runtime.main,
             awaited=self._awaited,
         )
 
-    def _listen(self, box: EventBuffer) -> bool:
-        """Have this kernel's run put its events into `box`; False if another kernel works on it."""
+    def _listen(self, box: EventBuffer) -> None:
+        """Have the run put its events into `box`: this kernel's by itself, another process's by looks at the record."""
         live = self._live
         if live is not None:
             self._runtime.thread.soon(live.listen, box)
-        return live is not None
+        else:
+            self._runtime.thread.submit(follow(self, weakref.ref(box)))
 
     # -------------------------------------------------------------- commands
 
@@ -383,8 +384,7 @@ class Run(DoneCallbacks, RunView):
         >>> first.retry().result(timeout=30).content
         'The capital of Peru is Lima.'
         """
-        live = self._runtime.retry_run(self.run_id, agent=agent)
-        return Run(live.run_id, live.record.launch.session_id, runtime=self._runtime, live=live)
+        return cast("Run", self._runtime.retry(self.run_id, agent=agent))
 
     def fork(
         self, step: int = 0, *, prompt: str | None = None, agent: Runnable | None = None, model: Any = None

@@ -32,7 +32,9 @@ from nbagent.runtime.limits.allowance import allowance_of
 from nbagent.runtime.limits.budgets import CallLimits
 from nbagent.runtime.limits.limiter import ConcurrencyLimiter, call_limits
 from nbagent.runtime.placement.placed_launch import launch_placed
+from nbagent.runtime.placement.placed_retry import launched_again
 from nbagent.runtime.placement.placed_runs import PlacedRuns
+from nbagent.runtime.placement.status_watch import StatusWatch
 from nbagent.runtime.ports import LiveRun, Runnable, RunServices
 from nbagent.runtime.recovery.abandoned import cancel_abandoned
 from nbagent.runtime.recovery.decide_approvals import decide_live, decide_stored
@@ -81,7 +83,7 @@ class Runtime:
         self.sessions = SessionQueue()
         self.session_memory = SessionMemory()
         self.registry = RunRegistry()
-        self.placed = PlacedRuns()
+        self.placed, self.statuses = PlacedRuns(), StatusWatch()
         self.executor = executor or KernelExecutor()
         self.is_closing = False  # the kernel ends: nothing is launched any more
         self.resumer = Resumer(
@@ -270,7 +272,10 @@ class Runtime:
         return self.handle(self.resume_run(key, **options))
 
     def retry(self, key: str, *, agent: Runnable | None = None, prompt: str | None = None) -> Run:
-        """Launch the work of the run of this id or label anew, as a new run; raises as `resume`."""
+        """Launch the work of the run of this id or label anew, as a new run, where that one was; raises as `resume`."""
+        if agent is None and (run := launched_again(self, key, prompt)) is not None:
+            self.placed.add(run, None)
+            return run
         return self.handle(self.retry_run(key, agent=agent, prompt=prompt))
 
     def resume_run(self, key: str, **options: Any) -> ActiveRun:
@@ -311,7 +316,7 @@ class Runtime:
         if live is not None:
             return decide_live(self.thread, live, decision, **which)
         self.thread.forbid_blocking("run.approve() and run.deny() of another kernel's run")
-        adopt = partial(self.resumer.adopt, agent=agent)
+        adopt = partial(self.resumer.adopt_or_leave, agent=agent)
         return decide_stored(self.store, run_id, decision, adopt=adopt, **which)
 
     # ---------------------------------------------------------------- lookup

@@ -30,4 +30,5 @@ TICK_S = 1.0  # between two progress writes, and two looks at what other kernels
 WATCHED_S = 0.1  # between two progress writes of a run that somebody looks at in another process
 HEARTBEAT_S = 60.0  # a quiet run's word that its process lives; other hosts give it up after ten times that
 POLL_S = 0.5  # between two looks at a run that another kernel works on
+LEAST_POLL_S = 0.1  # the same where a record tells that others have written
 WAKE_S = 0.5  # a waiting kernel's loop sees Stop only when it wakes

@@ -144,6 +144,7 @@ from nbagent.store.duckdb.read.runs import (
     load_run,
     load_runs,
     load_stopped,
+    run_statuses,
 )
 from nbagent.store.duckdb.read.sessions import (
     PARALLEL,
@@ -266,6 +267,7 @@ __all__ = [
     "recordings_of",
     "role_sql",
     "run_names",
+    "run_statuses",
     "runs_since",
     "session_metrics",
     "session_runs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 import nbagent as nb
 from nbagent.errors import RunIdInUseError, StoreError
-from nbagent.events import Message
+from nbagent.events import Message, RunFinished, TextAdded
 from nbagent.run import RunStatus
 from nbagent.runtime import current
 from nbagent.settings import server_url
@@ -84,6 +85,35 @@ def test_a_colleagues_run_is_seen_and_cancelled(member: Callable[[str], tuple[An
     assert nb.cancel_run(run_id)
     assert process.stdout.readline().strip() == "cancelled"
     assert status(run_id) is RunStatus.cancelled
+
+
+def test_a_colleagues_run_tells_its_events_as_they_come(member: Callable[[str], tuple[Any, str]]) -> None:
+    """Text comes in pieces while the run goes on, which join to the answer; the end is the last event."""
+    _, run_id = member("run")
+    run, pieces, ended = nb.get(run_id), [], []
+    for event in run.events():
+        if isinstance(event, TextAdded):
+            pieces.append(event.text)
+            ended.append(run.done())
+    assert isinstance(event, RunFinished)
+    assert "".join(pieces) == run.text == run.result(60).content
+    assert ended[0] is False
+    assert [type(one) for one in run.events()][-1] is RunFinished
+
+
+def test_many_waits_for_colleagues_runs_are_one_look(
+    member: Callable[[str], tuple[Any, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many wait for one run, its record is asked once at a time, and all hear its end."""
+    _, run_id = member("run")
+
+    async def wait_for_all() -> list[Any]:
+        return list(await asyncio.gather(*(nb.get(run_id).finished() for _ in range(30))))
+
+    outputs = asyncio.run(wait_for_all())
+    assert {one.status for one in outputs} == {RunStatus.completed}
+    watch = current().statuses
+    until(lambda: not watch._waiting.get(current().store) and not watch._looks, "the end of the looks")
 
 
 def test_a_killed_colleagues_run_is_taken_over(member: Callable[[str], tuple[Any, str]]) -> None:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
 from nbagent.events import Event, RunFinished, TextAdded
-from nbagent.run import RunOutput, catch_up_events_of_stored
 from nbagent.runtime.scheduling.main_thread import Awaited, MainThread
 from nbagent.runtime.timeouts import WAKE_S
 
@@ -67,15 +66,9 @@ class EventBuffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSource:
-    """Where a run's events come from: `listen` is False for a run of another kernel, which is waited for.
+    """Where a run's events come from: `listen` has them put into a box; `forbid_blocking` raises where blocking would deadlock."""
 
-    `wait` blocks for the end, `finished` is the same awaited; `forbid_blocking` raises where blocking would
-    deadlock.
-    """
-
-    listen: Callable[[EventBuffer], bool]
-    wait: Callable[[], RunOutput]
-    finished: Callable[[], Awaitable[RunOutput]]
+    listen: Callable[[EventBuffer], None]
     cancel: Callable[[], object]
     forbid_blocking: Callable[[str], None]
     main: MainThread
@@ -86,7 +79,7 @@ class RunEvents:
     """A run's events, for `for` and for `async for`: what was, in short, then what comes, to `RunFinished`.
 
     Each iteration begins with the past: the start, finished calls, messages, and the text so far as one
-    `TextAdded`. The events of a run of another kernel come when it has ended. With `owner`, cancelling the
+    `TextAdded`. Those of a run of another process come as its record tells them. With `owner`, cancelling the
     task that iterates cancels the run.
     """
 
@@ -113,8 +106,7 @@ class _Blocking:
         self._box = EventBuffer(self._wake.set)
         self._taken: deque[Event] = deque()
         self._over = False
-        if not source.listen(self._box):
-            self._taken.extend(catch_up_events_of_stored(source.wait()))
+        source.listen(self._box)
 
     def __iter__(self) -> Self:
         return self
@@ -162,9 +154,7 @@ class _Awaiting:
         if self._box is None:
             loop, wake = asyncio.get_running_loop(), self._wake
             self._box = EventBuffer(lambda: loop.call_soon_threadsafe(wake.set))
-            if not self._source.listen(self._box):
-                self._taken.extend(catch_up_events_of_stored(await self._source.finished()))
-                return
+            self._source.listen(self._box)
         with self._source.main.serving(self._source.awaited), suppress(TimeoutError):
             async with asyncio.timeout(WAKE_S):
                 await self._wake.wait()

@@ -92,33 +92,34 @@ def launch_placed(
             f"read run.text, wait for it, or {_HERE}",
         )
     _check(agent, request)
-    store, on_loop = runtime.store, runtime.thread.is_current()
     session_id = request.session_id or str(uuid7())
     if request.in_session and request.on_busy in {"reject", "cancel"}:
-        elsewhere = () if on_loop else unfinished_elsewhere(store, session_id)
+        elsewhere = () if runtime.thread.is_current() else unfinished_elsewhere(runtime.store, session_id)
         _make_room(runtime, session_id, request.on_busy, here(session_id), elsewhere)
     launch = run_launch(agent, request, session_id)
-    written: concurrent.futures.Future[LaunchResult] = store.submit(
-        _row(launch_write(launch, agent, request), request)
-    )
-    run = Run(launch.run_id, session_id, runtime=runtime)
-    if on_loop:
+    return commit_placed(runtime, _row(launch_write(launch, agent, request), request))
+
+
+def commit_placed(runtime: RuntimePort, write: Launch) -> Run:
+    """Write the row of a launch for workers and return the run's handle; see `launch_placed`."""
+    store, run_id = runtime.store, write.row["run_id"]
+    written: concurrent.futures.Future[LaunchResult] = store.submit(write)
+    run = Run(run_id, write.row["session_id"], runtime=runtime)
+    if runtime.thread.is_current():
         return run
     try:
         if written.result(COMMIT_WAIT_S).cancelled:
-            runtime.cancel(launch.run_id)
+            runtime.cancel(run_id)
     except concurrent.futures.TimeoutError:
         trouble = store.trouble or f"the record {store.name!r} is busy"
-        warnings.warn(
-            f"run {launch.run_id} waits for workers, but is not recorded yet: {trouble}", stacklevel=4
-        )
+        warnings.warn(f"run {run_id} waits for workers, but is not recorded yet: {trouble}", stacklevel=5)
         return run
-    _warn_if_unserved(store, request.address or "")
+    _warn_if_unserved(store, write.row["address"])
     return run
 
 
 def _row(write: Launch, request: LaunchRequest) -> Launch:
-    placed: dict[str, Any] = {"cache": request.cache, "on_busy": request.on_busy}
+    placed: dict[str, Any] = {"address": request.address, "cache": request.cache, "on_busy": request.on_busy}
     if request.files:
         placed["files"] = [asdict(file) for file in request.files]
     row = {**write.row, "owner": PLACED, "placement": PLACED, "address": request.address, "placed": placed}
@@ -148,7 +149,7 @@ def _warn_if_unserved(store: RunStore, address: str) -> None:
     except StoreError:  # the launch is there; who serves it is asked again by whoever looks
         return
     if told:
-        warnings.warn(told, stacklevel=5)
+        warnings.warn(told, stacklevel=6)
 
 
 # ------------------------------------------------------------------------------- what cannot go

@@ -56,7 +56,7 @@ def decide_stored(
     tool_call_id: str | None = None,
     step: int | None = None,
 ) -> tuple[PendingApproval, ...]:
-    """Decide on a run that is not live here: adopt it, or let its kernel know.
+    """Decide on a run that is not live here: adopt it, or let its kernel know, or a worker where `adopt` gives None.
 
     Raises as `decide_live`, StoreError, and what `adopt` raises.
     """
@@ -68,8 +68,8 @@ def decide_stored(
         raise _one_at_a_time([call.name for call in calls])
     if decision.approved:
         check_not_kernel_bound(stopped, [call.name for call in calls])
-    if stopped.is_left:
-        adopt(stopped, {call.tool_call_id: (call, decision) for call in calls})
+    decided = {call.tool_call_id: (call, decision) for call in calls}
+    if stopped.is_left and adopt(stopped, decided) is not None:
         return calls
     for call in calls:
         write_decision(store, _request(run_id, call, decision))

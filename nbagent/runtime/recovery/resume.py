@@ -120,6 +120,14 @@ class Resumer:
         state = replace(self._state(stopped, found, from_partial=False), decided=decided)
         return self._begin(stopped, found, state, ends=abandoned_end(stopped))
 
+    def adopt_or_leave(
+        self, stopped: StoredRun, decided: Decided, *, agent: Runnable | None = None
+    ) -> ActiveRun | None:
+        """Do the same, but leave a run of workers to them, unless an agent is given for it here: None."""
+        if stopped.placement is not None and agent is None:
+            return None
+        return self.adopt(stopped, decided, agent=agent)
+
     def continue_member(self, run_id: str, member: ResolvedAgent) -> ActiveRun:
         """Go on with a member of a resumed team, also one that waited for a person: it then waits again.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,8 @@ _CALLS = (
 _TOOLS = "select * from tool_calls where run_id in ({ids})", itemgetter("attempt", "step", "started_at")
 _MESSAGES = "select * from messages where run_id in ({ids}) and attempt > 0", itemgetter("seq")
 _OWN_SESSION = """
-    select details ->> '$.own_session' as own, details ->> '$.on_busy' as on_busy, details ->> '$.template' as template
+    select details ->> '$.own_session' as own, details ->> '$.on_busy' as on_busy, details ->> '$.template' as template,
+           details ->> '$.placement' as placement, details ->> '$.placed' as placed
     from launches where run_id = ?
 """
 # two steps: most runs have no children, and to see that costs a tenth of asking the view `runs`
@@ -97,7 +98,8 @@ def load_runs(store: Reader, keys: Sequence[str]) -> dict[str, RunOutput]:
 class StoredRun:
     """All that the record holds of a run: what its next attempt begins with. `row` is that of the view `runs`.
 
-    `parallel`: it takes no turn in its session. `started` is which run each of its tool calls, by step and id, has started last.
+    `parallel`: it takes no turn in its session. `placement` is where it is to work, None a kernel, `placed` what its
+    launch says for that. `started` is which run each of its tool calls, by step and id, has started last.
     """
 
     row: Mapping[str, Any]
@@ -109,6 +111,8 @@ class StoredRun:
     parallel: bool
     started: Mapping[tuple[int, str], str]
     template: str | None = None
+    placement: str | None = None
+    placed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def held(self) -> tuple[PendingApproval, ...]:
@@ -150,6 +154,13 @@ def last_of_each(store: Reader, chosen: RunFilter) -> list[dict[str, Any]]:
     return store.read(_LAST_OF_EACH.format(where=where), params)
 
 
+def run_statuses(store: Reader, run_ids: Sequence[str]) -> dict[str, str]:
+    """The statuses of these runs by id, without waiting for rows of this process; those that are not there are left out."""
+    with store.reader(flush=False) as ask:
+        rows = _rows_of(ask, "select run_id, status from runs where run_id in ({ids})", run_ids)
+    return {row["run_id"]: row["status"] for row in rows}
+
+
 def load_stopped(store: Reader, key: str) -> StoredRun | None:
     """The run with this id, or the latest with this label, with what a resume needs; None if there is none."""
     with store.reader() as ask:
@@ -167,6 +178,8 @@ def load_stopped(store: Reader, key: str) -> StoredRun | None:
             own_session=own["own"] == "true",
             parallel=own["on_busy"] == PARALLEL,
             template=own["template"],
+            placement=own["placement"],
+            placed=load_json(own["placed"] or "{}"),
             started={_call_of(one["started_by"]): one["run_id"] for one in ask(_STARTED, [row["run_id"]])},
         )
 

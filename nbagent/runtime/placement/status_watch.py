@@ -1,0 +1,72 @@
+"""Wait for runs that other processes work on: all that are waited for are looked at together. On the background loop.
+
+A record on a server tells when others have written; a file is looked at twice a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+
+from nbagent.core import run_in_daemon_thread
+from nbagent.errors import StoreError
+from nbagent.run import RunStatus
+from nbagent.runtime.timeouts import LEAST_POLL_S, POLL_S
+from nbagent.store import RunStore, run_statuses
+
+_Waiting = dict[str, list[tuple[str, asyncio.Future[None]]]]
+
+
+class StatusWatch:
+    """One look for all waits of a record at a time."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[RunStore, _Waiting] = {}
+        self._looks: dict[RunStore, asyncio.Task[None]] = {}
+
+    async def changed(self, store: RunStore, run_id: str, status: RunStatus) -> None:
+        """Return once the run's status is another one than this, as far as is seen."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(store, {})
+        waiting.setdefault(run_id, []).append((status.value, future))
+        if store not in self._looks:
+            self._looks[store] = asyncio.get_running_loop().create_task(
+                self._look(store), name="nbagent-waits"
+            )
+        await future
+
+    async def _look(self, store: RunStore) -> None:
+        seen = 0
+        try:
+            while waiting := self._waiting.get(store):
+                seen = await _until_news(store, seen)
+                try:
+                    found = await run_in_daemon_thread(partial(run_statuses, store, list(waiting)))
+                except StoreError:  # busy, or away: the next look may do better
+                    continue
+                self._settle(waiting, found)
+        finally:
+            del self._looks[store]
+
+    @staticmethod
+    def _settle(waiting: _Waiting, found: Mapping[str, str]) -> None:
+        for run_id in list(waiting):
+            left = [one for one in waiting[run_id] if found.get(run_id) == one[0] and not one[1].done()]
+            for one in waiting[run_id]:
+                if one not in left and not one[1].done():
+                    one[1].set_result(None)
+            if left:
+                waiting[run_id] = left
+            else:
+                del waiting[run_id]
+
+
+async def _until_news(store: RunStore, seen: int) -> int:
+    """Return once others have written since, at the latest after a while; what gives the next look its beginning."""
+    await asyncio.sleep(POLL_S if store.mirror is None else LEAST_POLL_S)
+    waited_s = LEAST_POLL_S
+    while store.mirror is not None and waited_s < POLL_S and not store.others_wrote(seen)[0]:
+        await asyncio.sleep(LEAST_POLL_S)
+        waited_s += LEAST_POLL_S
+    return store.others_wrote(seen)[1] if store.mirror is not None else 0
