@@ -23,7 +23,7 @@ PACKAGE = ROOT / "nbagent"
 # a room is a top-level module or folder; imports point down
 LAYERS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "compat"),
-    6: ("magics", "kernel", "panel", "notebook_tools", "maintenance"),
+    6: ("magics", "kernel", "panel", "notebook_tools", "maintenance", "workers"),
     5: ("agent", "team", "session", "spending", "batch", "frames", "plots", "evaluation", "guests"),
     4: ("runtime",),
     3: ("loop", "mcp", "store", "models", "tracing"),
@@ -85,6 +85,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "anyio": frozenset({"mcp"}),
     "anywidget": frozenset({"panel"}),
     "ipylab": frozenset({"panel"}),
+    "dbos": frozenset({"workers"}),
     "docstring_parser": frozenset({"tools"}),
     "duckdb": frozenset({"store"}),
     "genai_prices": frozenset({"models"}),
@@ -127,7 +128,7 @@ MIRRORED: dict[str, frozenset[str]] = {
 
 HEAVY = (
     "pandas", "numpy", "duckdb", "openai", "IPython", "ipykernel", "ipywidgets", "anywidget", "ipylab", "matplotlib",
-    "starlette", "uvicorn", "aiohttp", "httpx", "httpx2", "psycopg",
+    "starlette", "uvicorn", "aiohttp", "httpx", "httpx2", "psycopg", "dbos",
 )  # fmt: skip
 
 # rule -> those it does not hold for, yet; an entry that no longer offends must go

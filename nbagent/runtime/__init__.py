@@ -37,7 +37,7 @@ from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.execution.callbacks import Callbacks
 from nbagent.runtime.execution.done_callbacks import DoneCallbacks
 from nbagent.runtime.execution.event_stream import RunEvents
-from nbagent.runtime.execution.executor import Executor, register_runner
+from nbagent.runtime.execution.executor import Executor, WorkerExecutor, register_runner
 from nbagent.runtime.execution.history import as_sent, whole
 from nbagent.runtime.execution.members import MemberRunner
 from nbagent.runtime.execution.run_context import RUN_TASK, ancestor_ids
@@ -47,6 +47,7 @@ from nbagent.runtime.limits.allowance import allowance_of, budget_text
 from nbagent.runtime.limits.budgets import BatchSlots
 from nbagent.runtime.limits.limiter import call_limits
 from nbagent.runtime.placement.placed_launch import address_for, check_batch_place
+from nbagent.runtime.placement.take_up import DIED, GIVEN_BACK, ChangedAgentError, take_up
 from nbagent.runtime.ports import HasModel, LiveRun, Runnable
 from nbagent.runtime.recovery.dependencies import agents_in, notebook_names
 from nbagent.runtime.recovery.resume import agent_of_stored_spec
@@ -59,11 +60,14 @@ from nbagent.runtime.scheduling.code_at_work import CODE_FILE, code_at_work, for
 
 __all__ = [
     "CODE_FILE",
+    "DIED",
+    "GIVEN_BACK",
     "RUN_TASK",
     "ActiveRun",
     "BatchLauncher",
     "BatchSlots",
     "Callbacks",
+    "ChangedAgentError",
     "DoneCallbacks",
     "Executor",
     "Forecast",
@@ -76,6 +80,7 @@ __all__ = [
     "RunEvents",
     "Runnable",
     "Runtime",
+    "WorkerExecutor",
     "address_for",
     "agent_of_stored_spec",
     "agents_in",
@@ -106,5 +111,6 @@ __all__ = [
     "reprice",
     "resume",
     "supersede",
+    "take_up",
     "whole",
 ]

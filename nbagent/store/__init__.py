@@ -164,6 +164,7 @@ from nbagent.store.duckdb.write.costs import unpriced
 from nbagent.store.duckdb.write.delete import DeletableRuns, find_deletable
 from nbagent.store.duckdb.write.ledger import period_of
 from nbagent.store.ports import RunStore, ServerMirror
+from nbagent.store.postgres import placed_runs, worker_rows
 from nbagent.store.postgres.administration.roles import role_sql
 from nbagent.store.postgres.administration.server_checks import check_server
 from nbagent.store.postgres.worker_rows import WorkerRow, load_workers
@@ -262,6 +263,7 @@ __all__ = [
     "overwrite",
     "period_of",
     "pick_runs",
+    "placed_runs",
     "process_name",
     "recorded_output",
     "recordings_of",
@@ -272,5 +274,6 @@ __all__ = [
     "session_metrics",
     "session_runs",
     "unpriced",
+    "worker_rows",
     "write_table",
 ]

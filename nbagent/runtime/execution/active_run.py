@@ -76,10 +76,8 @@ class ActiveRun:
         cache: str | None = None,
     ) -> None:
         self.record = record
-        self.agent = agent
-        self.store = services.store
-        self.has_history = has_history
-        self.launched = launched
+        self.agent, self.store = agent, services.store
+        self.has_history, self.launched = has_history, launched
         self._services = services
         self._limits = agent.spec.limits
         self._files, self._resumed = files, resumed
@@ -92,7 +90,9 @@ class ActiveRun:
         self.end_is_stored = False
         self.holders: list[weakref.ref[Holder]] = []  # who reads it again once it is remembered no longer
         self.cache = CacheLookup(cache, agent, record.launch)
-        self.persister = RunPersister(record, services.store, self._lose)
+        self.persister = RunPersister(
+            record, services.store, self._lose, patient=services.executor.hands_over
+        )
         self._approvals = PendingApprovals(record.waiting, resumed.decided if resumed is not None else None)
         self._inbox = Inbox(record, services.store, self.emit)
         self._clock = PausableTimeout(self._limits.timeout_s, partial(self.stop, "timeout"))
@@ -390,7 +390,7 @@ class ActiveRun:
         self.cache.decide(found=False)
         for _ in self.record.pending_approvals:  # nobody waits for these any more
             self.node.resume_clocks()
-        left = self._is_left_paused()
+        left = self._is_left()
         if self.record.end is None and not left:
             self.emit(self._end(task))
         if (told := self._inbox.left_over()) is not None and not left:
@@ -414,10 +414,10 @@ class ActiveRun:
             return stopped_end(self.stop_reason or "cancelled", self._limits, self.why)
         return failed_end(error)
 
-    def _is_left_paused(self) -> bool:
-        """True if the kernel ends while a person is waited for: the run stays paused until it is adopted."""
-        may = self.agent.spec.resumable and not self.lost
-        return self.stop_reason == "kernel_died" and may and bool(self.record.pending_approvals)
+    def _is_left(self) -> bool:
+        """True if the process ends while a person is waited for, or hands over: the run stays as it is until it is adopted."""
+        may = self.agent.spec.resumable and not self.lost and self.stop_reason == "kernel_died"
+        return may and (bool(self.record.pending_approvals) or self._services.executor.hands_over)
 
     def _stored(self, written: concurrent.futures.Future[bool] | None = None) -> None:
         """Wake those who wait: after the commit, or once it has been waited for long enough."""

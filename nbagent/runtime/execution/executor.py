@@ -1,4 +1,4 @@
-"""Who works on an attempt: this kernel's loop here; a worker process could be another `Executor`.
+"""Who works on an attempt: this process's loop, a kernel's or a worker's.
 
 What an executor is handed is plain data (`Work`); callbacks and what this kernel has resolved already travel
 beside it. An executor elsewhere finds the agent by the run's id in the record, as resume in another kernel
@@ -37,7 +37,13 @@ class Work:
 
 
 class Executor(Protocol):
-    """Works on attempts. What happens goes to `context`; members are started by `start_member`."""
+    """Works on attempts. What happens goes to `context`; members are started by `start_member`.
+
+    `hands_over`: when its process ends another one goes on with its runs, so that they get no end there, and no
+    tool begins before the record has its request, however long that takes.
+    """
+
+    hands_over: bool
 
     async def execute(
         self, work: Work, agent: ResolvedAgent, context: LoopContext, start_member: StartChild
@@ -49,6 +55,8 @@ class Executor(Protocol):
 class KernelExecutor:
     """Works on this kernel's background loop."""
 
+    hands_over = False
+
     async def execute(
         self, work: Work, agent: ResolvedAgent, context: LoopContext, start_member: StartChild
     ) -> None:
@@ -57,6 +65,12 @@ class KernelExecutor:
         if runner is None:  # a package is imported: not on the loop that all runs share
             runner = await run_in_daemon_thread(partial(runner_of, work.kind))
         await runner(agent, work.state, context, start_member)
+
+
+class WorkerExecutor(KernelExecutor):
+    """Does the same in a process that others can replace."""
+
+    hands_over = True
 
 
 def runner_of(kind: str) -> Runner:

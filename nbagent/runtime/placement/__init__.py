@@ -7,4 +7,5 @@ placed_retry.py   the same row once more
 placed_runs.py    the runs that this kernel has launched so
 status_watch.py   waiting for runs of other processes
 following.py      the events of one
+take_up.py        a worker takes up a run: its first attempt, or the next one
 """

@@ -23,10 +23,14 @@ from nbagent.store import AnswerKeys, RunStore
 class RunPersister:
     """The run's side of the store. `answer_keys` are those of its answer, once known.
 
-    `lost` is called when another process has ended this attempt: nothing more of it is written.
+    `lost` is called when another process has ended this attempt: nothing more of it is written. `patient`: what
+    must be durable before a tool starts is waited for, however long that takes.
     """
 
-    def __init__(self, record: RunRecord, store: RunStore, lost: Callable[[], None]) -> None:
+    def __init__(
+        self, record: RunRecord, store: RunStore, lost: Callable[[], None], *, patient: bool = False
+    ) -> None:
+        self._patient = patient
         self.answer_keys: AnswerKeys | None = None
         self._record = record
         self._store = store
@@ -72,11 +76,15 @@ class RunPersister:
     async def commit(self, *, wait: bool) -> None:
         """Hand over before tools start, and with `wait` return once it is durable; at most COMMIT_WAIT_S.
 
-        Not for a store in trouble; a busy file does not count as trouble until one wait has timed out. Also
+        Not for a store in trouble, but where it is patient; a busy file does not count as trouble until one wait has timed out. Also
         waits for a finished call on its way, because the next tool may kill the process.
         """
         wait = wait or (self._appending is not None and not self._appending.done())
         written = self.append(waited=wait)
+        if wait and self._patient:
+            if not await asyncio.shield(asyncio.wrap_future(written)):
+                self._lost()
+            return
         may_pass = self._store.is_busy and not self._timed_out
         if wait and (may_pass or self._store.trouble is None):
             self._timed_out = True

@@ -103,7 +103,7 @@ class Resumer:
         limits = limits or found.spec.limits
         limits = replace(limits, timeout_s=timeout) if timeout is not None else limits
         found = replace(found, spec=replace(found.spec, settings=settings, limits=limits))
-        return self._begin(stopped, found, self._state(stopped, found, from_partial=from_partial))
+        return self.go_on(stopped, found, self.state_of(stopped, found, from_partial=from_partial))
 
     def adopt(self, stopped: StoredRun, decided: Decided, *, agent: Runnable | None = None) -> ActiveRun:
         """Go on with a paused run whose kernel is gone, with a person's decisions on its waiting calls.
@@ -117,8 +117,8 @@ class Resumer:
         self._check_kernel(
             stopped, found, here=False
         )  # what a paused run of this kernel's asks is in its memory
-        state = replace(self._state(stopped, found, from_partial=False), decided=decided)
-        return self._begin(stopped, found, state, ends=abandoned_end(stopped))
+        state = replace(self.state_of(stopped, found, from_partial=False), decided=decided)
+        return self.go_on(stopped, found, state, ends=abandoned_end(stopped))
 
     def adopt_or_leave(
         self, stopped: StoredRun, decided: Decided, *, agent: Runnable | None = None
@@ -252,7 +252,7 @@ class Resumer:
                 f"pass agent=Agent(...) without them, or {_ANEW}",
             )
 
-    def _state(self, stopped: StoredRun, agent: ResolvedAgent, *, from_partial: bool) -> ResumeState:
+    def state_of(self, stopped: StoredRun, agent: ResolvedAgent, *, from_partial: bool) -> ResumeState:
         """Return where the run stands, once its models and its servers are known to answer for it.
 
         MCP servers say by name which of their tools may be called again. Raises what a server that cannot be
@@ -264,7 +264,7 @@ class Resumer:
             spec = self.thread.submit(with_tools(spec)).result()
         return resume_state(stopped, spec, from_partial=from_partial)
 
-    def _begin(
+    def go_on(
         self,
         stopped: StoredRun,
         agent: ResolvedAgent,
@@ -286,14 +286,18 @@ class Resumer:
             launched=launched, has_history=not stopped.own_session, resumed=state,
             cache="off" if launch.parent_run_id is None else None,
         )  # fmt: skip
+        self.claim_and_begin(live, claim, takes_turn=not stopped.parallel)
+        return live
+
+    def claim_and_begin(self, live: ActiveRun, claim: NewAttempt, *, takes_turn: bool) -> None:
+        """Make an attempt ours and let it work. Raises ConfigurationError if another process was first."""
         with self._taking_up:
             try:
-                self._claim(store, claim)
+                self._claim(live.store, claim)
             except ConfigurationError:
-                self.registry.drop_before(launch.run_id, launch.attempt)
+                self.registry.drop_before(claim.run_id, claim.attempt)
                 raise
-            self.begin(live, not stopped.parallel)
-        return live
+            self.begin(live, takes_turn)
 
     def _claim(self, store: RunStore, attempt: NewAttempt) -> None:
         """Make the next attempt ours. Raises ConfigurationError if another process was first."""

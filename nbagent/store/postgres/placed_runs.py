@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nbagent.store.postgres.write.apply import work_channel
 from nbagent.store.process_id import PLACED
 
 if TYPE_CHECKING:
@@ -34,15 +33,23 @@ returning p.run_id"""  # noqa: S608 - a name of ours
 _DUE = """
 select p.run_id, p.address, p.round from placed_runs p
 join json_each_text($1::json) s on s.key = p.address and not s.value = any(p.refused)
-where not $2 = any(p.queues) order by p.created_at, p.run_id limit $3 for update of p skip locked"""
+where not $2 = any(p.queues) and coalesce(p.not_before <= timezone('utc', clock_timestamp()), true) order by p.created_at, p.run_id limit $3 for update of p skip locked"""
 _QUEUED = "update placed_runs set queues = array_append(queues, $2) where run_id = any($1::text[])"
 _REFUSED = """
 update placed_runs set refused = array_append(refused, $2), waits_for = $3, round = round + 1, queues = '{}'
 where run_id = $1 and not $2 = any(refused)"""
+_POSTPONED = """
+update placed_runs set waits_for = $2, round = round + 1, queues = '{}',
+       not_before = timezone('utc', clock_timestamp()) + $3 * interval '1 s' where run_id = $1"""
 _AGAIN = """
 insert into placed_runs (run_id, address)
 select run_id, details ->> 'address' from launches where run_id = $1 and details ->> 'placement' = $2
 on conflict (run_id) do update set round = placed_runs.round + 1, queues = '{}', given_back = null"""
+
+
+def work_channel(schema: str) -> str:
+    """The channel that tells workers of runs that wait for one."""
+    return f"nbagent_work_{schema}"[:63]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,11 @@ def handed_out(connection: Connection, queue: str, served: Mapping[str, str]) ->
 def refuse_run(connection: Connection, run_id: str, fingerprint: str, why: str) -> None:
     """Say that a run cannot go on with an agent of this fingerprint, and what it waits for."""
     connection.execute(_REFUSED, [run_id, fingerprint, why])
+
+
+def postpone_run(connection: Connection, run_id: str, why: str, wait_s: float) -> None:
+    """Hand out a run anew after a while, and say what it waits for."""
+    connection.execute(_POSTPONED, [run_id, why, wait_s])
 
 
 def place_again(connection: Connection, run_id: str) -> None:

@@ -39,11 +39,12 @@ from workers w order by w.began_at, w.worker"""  # noqa: S608 - text of ours
 _JOIN = f"""
 insert into workers (worker, owner, host, pid, addresses, lock_key, held_at, beat_at)
 values ($1, $2, $3, $4, $5::json, $6, {_NOW}, {_NOW})
-on conflict (worker) do update set owner = excluded.owner, host = excluded.host, pid = excluded.pid,
-       addresses = excluded.addresses, held_at = excluded.held_at, beat_at = excluded.beat_at, left_at = null,
-       began_at = case when workers.owner = excluded.owner then workers.began_at else excluded.began_at end"""  # noqa: S608 - text of ours
-_BEAT = f"update workers set beat_at = {_NOW}, running = $2, draining = $3 where worker = $1"  # noqa: S608 - text of ours
-_LEAVE = f"update workers set left_at = {_NOW}, running = 0 where worker = $1"  # noqa: S608 - text of ours
+on conflict (owner) do update set worker = excluded.worker, addresses = excluded.addresses, lock_key = excluded.lock_key,
+       held_at = excluded.held_at, beat_at = excluded.beat_at, left_at = null"""  # noqa: S608 - text of ours
+_BEAT = f"update workers set beat_at = {_NOW}, running = $2, draining = $3 where owner = $1"  # noqa: S608 - text of ours
+_LEAVE = f"update workers set left_at = {_NOW}, running = 0 where owner = $1"  # noqa: S608 - text of ours
+# who had the id before has died: the lock was free
+_BEFORE = f"update workers set beat_at = {_NOW} - interval '1 hour' where worker = $1 and owner <> $2 and left_at is null"  # noqa: S608 - text of ours
 _OLD = f"delete from workers where beat_at < {_NOW} - interval '30 days'"  # noqa: S608 - text of ours
 
 
@@ -114,18 +115,19 @@ def join_workers(connection: Connection, worker: str, owner: str, addresses: Map
         return False
     host, _, pid = [*owner.split(" "), "?", "0"][:3]
     connection.execute(_OLD)
+    connection.execute(_BEFORE, [worker, owner])
     connection.execute(_JOIN, [worker, owner, host, int(pid), orjson.dumps(dict(addresses)).decode(), key])
     return True
 
 
-def beat(connection: Connection, worker: str, *, running: int, draining: bool) -> None:
+def beat(connection: Connection, owner: str, *, running: int, draining: bool) -> None:
     """Say that a worker lives."""
-    connection.execute(_BEAT, [worker, running, draining])
+    connection.execute(_BEAT, [owner, running, draining])
 
 
-def leave_workers(connection: Connection, worker: str) -> None:
+def leave_workers(connection: Connection, owner: str) -> None:
     """Say that a worker ends in order: what it has left is for others at once."""
-    connection.execute(_LEAVE, [worker])
+    connection.execute(_LEAVE, [owner])
 
 
 def _lock_key(connection: Connection, worker: str) -> int:

@@ -2,8 +2,8 @@
 
 -- The processes that take runs (`nbagent worker`). One lives while its lock is held or its beat is young.
 create table if not exists workers (
-    worker    text primary key,      -- its id at the engine, of one process at a time
-    owner     text not null,         -- the process, as in `attempt_starts`
+    owner     text primary key,      -- the process, as in `attempt_starts`
+    worker    text not null,         -- its id at the engine, of one process at a time
     host      text not null,
     pid       integer not null,
     addresses json not null,         -- what it serves: {"module:name": fingerprint of its spec}
@@ -24,6 +24,7 @@ create table if not exists placed_runs (
     queues     text[] not null default '{}',     -- of this round: the engine's queues that have it
     given_back text,                             -- the owner after whose death this round began
     refused    text[] not null default '{}',     -- fingerprints of the agent that it cannot go on with
-    waits_for  text,                             -- why it was refused, in a line
+    waits_for  text,                             -- why it was refused or put off, in a line
+    not_before timestamp,                        -- until when it is put off
     created_at timestamp not null default timezone('utc', clock_timestamp())
 );

@@ -51,7 +51,8 @@ _TOOLS = "select * from tool_calls where run_id in ({ids})", itemgetter("attempt
 _MESSAGES = "select * from messages where run_id in ({ids}) and attempt > 0", itemgetter("seq")
 _OWN_SESSION = """
     select details ->> '$.own_session' as own, details ->> '$.on_busy' as on_busy, details ->> '$.template' as template,
-           details ->> '$.placement' as placement, details ->> '$.placed' as placed
+           details ->> '$.placement' as placement, details ->> '$.placed' as placed,
+           details ->> '$.address' as address
     from launches where run_id = ?
 """
 # two steps: most runs have no children, and to see that costs a tenth of asking the view `runs`
@@ -98,8 +99,8 @@ def load_runs(store: Reader, keys: Sequence[str]) -> dict[str, RunOutput]:
 class StoredRun:
     """All that the record holds of a run: what its next attempt begins with. `row` is that of the view `runs`.
 
-    `parallel`: it takes no turn in its session. `placement` is where it is to work, None a kernel, `placed` what its
-    launch says for that. `started` is which run each of its tool calls, by step and id, has started last.
+    `parallel`: it takes no turn in its session. `placement` is where it is to work, None a kernel, `address` the
+    module and name of its agent there, `placed` what else its launch says for that. `started` is which run each of its tool calls, by step and id, has started last.
     """
 
     row: Mapping[str, Any]
@@ -112,6 +113,7 @@ class StoredRun:
     started: Mapping[tuple[int, str], str]
     template: str | None = None
     placement: str | None = None
+    address: str | None = None
     placed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -179,6 +181,7 @@ def load_stopped(store: Reader, key: str) -> StoredRun | None:
             parallel=own["on_busy"] == PARALLEL,
             template=own["template"],
             placement=own["placement"],
+            address=own["address"],
             placed=load_json(own["placed"] or "{}"),
             started={_call_of(one["started_by"]): one["run_id"] for one in ask(_STARTED, [row["run_id"]])},
         )

@@ -17,6 +17,7 @@ from nbagent.core import one_line
 from nbagent.errors import RunIdInUseError
 from nbagent.store.commands import LaunchResult
 from nbagent.store.duckdb.tables import COLUMNS
+from nbagent.store.postgres.placed_runs import work_channel
 from nbagent.store.postgres.write.operations import Operation
 from nbagent.store.process_id import PLACED
 
@@ -105,11 +106,6 @@ class _Attempt:
 def channel(schema: str) -> str:
     """The channel that tells of changes of a record; a name has at most 63 bytes."""
     return f"nbagent_{schema}"[:63]
-
-
-def work_channel(schema: str) -> str:
-    """The channel that tells workers of runs that wait for one."""
-    return f"nbagent_work_{schema}"[:63]
 
 
 def apply(

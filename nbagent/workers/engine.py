@@ -1,0 +1,143 @@
+"""The engine behind five verbs: DBOS Transact on the record's server. The only module that imports dbos.
+
+Another engine is another file with these verbs. What it holds of a run is its id, its address and whose turn it is, as JSON.
+Its own serializer, which can run code that stands in a row, is taken out of the process.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NoReturn
+
+import dbos
+import dbos._serialization  # its own serializer is to be replaced
+
+from nbagent.settings import ServerUrl
+from nbagent.store import placed_runs
+
+_dbos: Any = dbos  # its types are there only where it is installed
+
+VERSION = (
+    "nb1"  # of what stands in the engine's rows: all workers of it share them, whatever their modules are
+)
+APPLICATION = "nbagent"
+WORKFLOW = "take_up"
+POOL = 5
+POLL_S = (
+    0.15  # between two looks for work: half of it is what a run waits for, and all that an idle worker does
+)
+LEFT_UNTIL_S = 24 * 3600.0
+
+TakeUp = Callable[[str, str], Awaitable[None]]
+
+
+class _JSON:
+    """What stands in the engine's rows is JSON: a serializer of the engine's kind."""
+
+    def serialize(self, data: Any) -> str:
+        """Return it as text."""
+        return json.dumps(data)
+
+    def deserialize(self, serialized_data: str) -> Any:
+        """Return what it says."""
+        return json.loads(serialized_data)
+
+    def name(self) -> str:
+        """Return its name in the rows."""
+        return "nbagent_json"
+
+
+def _refuse(*_: Any) -> NoReturn:
+    raise TypeError("a row of the engine is pickled, which no worker reads")
+
+
+def _take_pickle_out() -> None:
+    for name in ("serialize", "deserialize"):
+        setattr(_dbos._serialization.DefaultSerializer, name, _refuse)  # noqa: SLF001 - else rows could run code
+
+
+class Engine:
+    """One process's part of the engine. `worker` is its id there, `queue` what workers share that serve the same."""
+
+    def __init__(self, url: ServerUrl, *, worker: str, queue: str, concurrency: int) -> None:
+        _take_pickle_out()
+        self._queue, self._concurrency = queue, concurrency
+        self._lock = threading.Lock()
+        address = url.dsn.replace("postgresql://", "postgresql+psycopg://", 1)
+        serializer, schema = _JSON(), f"{url.schema}_engine"
+        config = {
+            "name": APPLICATION,
+            "system_database_url": address,
+            "dbos_system_schema": schema,
+            "executor_id": worker,
+            "application_version": VERSION,
+            "serializer": serializer,
+            "sys_db_pool_size": POOL,
+            "console_log_level": "ERROR",
+        }
+        self._dbos = _dbos.DBOS(config=config)
+        self._client: Any = None
+        self._make_client: Callable[[], Any] = lambda: _dbos.DBOSClient(
+            system_database_url=address,
+            dbos_system_schema=schema,
+            serializer=serializer,
+            application_name=APPLICATION,
+        )
+
+    def work(self, take_up: TakeUp) -> None:
+        """Take work from now on: `take_up(run_id, address)` is awaited for each, on the engine's own loop."""
+
+        async def work(run_id: str, address: str) -> None:
+            await take_up(run_id, address)
+
+        _dbos.DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)(work)
+        _dbos.DBOS.listen_queues([self._queue])
+        _dbos.DBOS.launch()
+        _dbos.DBOS.register_queue(
+            self._queue,
+            worker_concurrency=self._concurrency,
+            polling_interval_sec=POLL_S,
+            on_conflict="always_update",
+        )
+        self._client = self._make_client()
+
+    def enqueue(self, runs: Sequence[placed_runs.PlacedRun]) -> None:
+        """Give these runs to whoever takes from the queue; those that it has already stay as they are."""
+        client = self._client
+        if client is None or not runs:
+            return
+        with self._lock, client._sys_db.engine.begin() as connection:  # noqa: SLF001 - one transaction for all
+            for one in runs:
+                options = {
+                    "workflow_name": WORKFLOW,
+                    "queue_name": self._queue,
+                    "workflow_id": f"{one.run_id}:{one.round}:{self._queue}",
+                    "app_version": VERSION,
+                }
+                client.enqueue_in_transaction(connection, options, one.run_id, one.address)
+
+    def give_back(self, workers: Sequence[str]) -> None:
+        """Put what these workers, which are gone, had taken into the queue again."""
+        if workers:
+            _dbos.DBOS._recover_pending_workflows(list(workers))  # noqa: SLF001 - there is no public way
+
+    def cancel(self, run_id: str) -> None:
+        """Take a run out of the queue in all its rounds; one at work is not touched."""
+        client = self._client
+        if client is not None:
+            queued = client.list_queued_workflows(queue_name=self._queue)
+            found = [one.workflow_id for one in queued if one.workflow_id.startswith(f"{run_id}:")]
+            for workflow_id in found:
+                client.cancel_workflow(workflow_id)
+
+    def queued(self) -> int:
+        """How many runs wait in the queue."""
+        client = self._client
+        return len(client.list_queued_workflows(queue_name=self._queue)) if client is not None else 0
+
+    def stop_taking(self) -> None:
+        """Take nothing more; what is at work goes on."""
+        for event in self._dbos.background_thread_stop_events:
+            event.set()

@@ -1,0 +1,163 @@
+"""One worker process: the product's own runtime, without a notebook, that takes runs from the engine.
+
+The engine's loop awaits `_take` for each run that it hands out; the run itself works on the runtime's background loop, as
+a kernel's does. A run that waits, for a person or for its turn, keeps its place here but holds none of the engine's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from nbagent.errors import ConfigurationError, NBAgentError
+from nbagent.run import RunStatus
+from nbagent.runtime import ActiveRun, ChangedAgentError, WorkerExecutor, current, take_up
+from nbagent.settings import ServerUrl
+from nbagent.store import placed_runs
+from nbagent.workers.health import serve_health
+from nbagent.workers.lease import Lease
+from nbagent.workers.logs import say
+from nbagent.workers.serving import Served
+
+TAKERS = 8  # threads that read where runs stand
+LOOK_S = 0.5
+POSTPONED_S = 5.0
+FLUSH_S = 10.0
+HEALTHY_S = 15.0  # without the record: others go on with its runs then
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """How a worker works. `drain_s` is how long runs at work may go on after it was told to end."""
+
+    concurrency: int = 100
+    drain_s: float = 60.0
+    health_port: int | None = None
+    worker: str | None = None
+
+
+class Worker:
+    """Serves agents on the record at `url`, which is the runtime's store, until it is told to end."""
+
+    def __init__(self, url: ServerUrl, served: Served, options: WorkerOptions) -> None:
+        from nbagent.workers.engine import Engine
+
+        self.runtime = current()
+        self.runtime.executor = WorkerExecutor()
+        self.store = self.runtime.store
+        self._served, self._options = served, options
+        self.worker = options.worker or self.store.owner
+        self._ending = threading.Event()
+        self._hurry = threading.Event()
+        self._takers = concurrent.futures.ThreadPoolExecutor(TAKERS, "nbagent-take-up")
+        self.lease = Lease(
+            self.store, self.worker, served.fingerprints, queue=served.queue, running=self.running
+        )
+        self._make_engine: Callable[[], Engine] = partial(
+            Engine, url, worker=self.worker, queue=served.queue, concurrency=options.concurrency
+        )
+
+    def run(self) -> None:
+        """Work until a signal, then let runs end or give them back. Raises ConfigurationError where its id is in use."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._told_to_end)
+        self.lease.begin()
+        engine = self._make_engine()
+        engine.work(self._take)
+        self.lease.give(engine)
+        if self._options.health_port is not None:
+            serve_health(self._options.health_port, self.health)
+        say("worker begins", worker=self.worker, serves=sorted(self._served.agents), store=self.store.name)
+        while not self._ending.wait(LOOK_S):
+            pass
+        self.lease.draining = True
+        engine.stop_taking()
+        self._drain()
+
+    def running(self) -> int:
+        """How many runs are at work here; one that waits for a person or its turn is not."""
+        lives = [one for one in self.runtime.registry.unfinished() if one.node.parent is None]
+        return sum(not _waits(live) for live in lives)
+
+    def health(self) -> dict[str, Any]:
+        """What whoever watches the process is told."""
+        quiet_s = monotonic() - self.lease.heard_at
+        return {
+            "worker": self.worker,
+            "healthy": quiet_s < HEALTHY_S,
+            "draining": self.lease.draining,
+            "running": self.running(),
+            "serves": sorted(self._served.agents),
+            "record_heard_s": round(quiet_s, 1),
+            "trouble": self.store.trouble,
+        }
+
+    def _told_to_end(self, _number: int, _frame: object) -> None:
+        if self._ending.is_set():
+            self._hurry.set()
+        self._ending.set()
+
+    def _drain(self) -> None:
+        """Let runs end; what is left at the end of the time goes on at another worker."""
+        say("worker drains", worker=self.worker, running=self.running())
+        deadline = monotonic() + self._options.drain_s
+        while self.running() and monotonic() < deadline and not self._hurry.wait(0.1):
+            pass
+        left = self.running()
+        self.runtime.close(FLUSH_S)
+        self.lease.end()
+        say("worker ends", worker=self.worker, given_back=left)
+
+    # ------------------------------------------------------------------------------------- the engine's loop
+
+    async def _take(self, run_id: str, address: str) -> None:
+        """Take up a run and return once it has ended, or waits."""
+        try:
+            loop = asyncio.get_running_loop()
+            live = await loop.run_in_executor(self._takers, self._taken_up, run_id, address)
+            if live is not None:
+                say("run is taken up", run_id=run_id, attempt=live.record.launch.attempt, agent=address)
+                await _until_free(live)
+                if live.record.end is not None:
+                    say("run has ended", run_id=run_id, status=live.record.status.value)
+        except Exception as error:  # noqa: BLE001 - the engine is told nothing: the record says how runs end
+            say("run was not taken up", run_id=run_id, why=f"{type(error).__name__}: {error}")
+
+    def _taken_up(self, run_id: str, address: str) -> ActiveRun | None:
+        if address not in self._served.agents:
+            return None
+        try:
+            return take_up(self.runtime.resumer, run_id, self._served.sources(address), self.lease.left_by)
+        except ChangedAgentError as error:
+            why = f"{address}: {error.what}"
+            self._on_server(placed_runs.refuse_run, run_id, self._served.fingerprints[address], why)
+            say("run waits", run_id=run_id, why=why)
+        except (NBAgentError, ConfigurationError) as error:
+            self._on_server(placed_runs.postpone_run, run_id, error.what, POSTPONED_S)
+            say("run waits", run_id=run_id, why=error.what)
+        return None
+
+    def _on_server(self, write: Callable[..., None], *values: Any) -> None:
+        assert self.store.mirror is not None
+        with self.store.mirror.server() as connection:
+            write(connection, *values)
+
+
+def _waits(live: ActiveRun) -> bool:
+    return live.record.status is RunStatus.paused or live.session_turn.is_waiting
+
+
+async def _until_free(live: ActiveRun) -> None:
+    """Return once a run has ended, or waits for a person or for its turn."""
+    done = asyncio.wrap_future(live.done)
+    while not done.done():
+        await asyncio.wait([done], timeout=LOOK_S)
+        if _waits(live):
+            return

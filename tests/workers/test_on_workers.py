@@ -1,0 +1,82 @@
+"""What a run is on a worker: what it is in a kernel, with nobody here at work on it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import nbagent as nb
+from nbagent.run import RunStatus
+from nbagent.runtime import current
+from nbagent.store import load_workers
+from tests.harness.waiting import until
+from tests.harness.worker_process import WorkerProcess
+from tests.workers import served
+from tests.workers.served import lines
+
+pytestmark = pytest.mark.workers
+
+Two = tuple[WorkerProcess, WorkerProcess]
+T = 60
+
+
+def go(folder: Path, tag: str) -> None:
+    """Let a tool go on that is held."""
+    (folder / f"go {tag}").touch()
+
+
+def test_runs_end_on_workers(two_workers: Two, tmp_path: Path) -> None:
+    """Runs, typed answers, teams and sessions end with their answers, and none of it was done in this process."""
+    runs = [served.desk.start(f"r{i}: look, buy", on="workers") for i in range(6)]
+    typed = served.counter.start("typed: look, look", on="workers")
+    team = served.team.start("team: helper/look", on="workers")
+    turns = [served.desk.start(f"turn{i}: look", session_id="s", on="workers") for i in range(3)]
+    for i, run in enumerate(runs):
+        output = run.result(T)
+        assert (output.content, output.metrics.output_tokens) == (f"r{i}: 2 tools, bought", 15)
+    assert typed.result(T).content == served.Count(tag="typed", count=2)
+    assert typed.output.metrics.output_tokens == 15
+    output = team.result(T)
+    assert [one.agent_name for one in output.member_responses] == ["helper"]
+    assert output.status is RunStatus.completed
+    assert [run.result(T).content for run in turns] == [f"turn{i}: 1 tools, seen" for i in range(3)]
+    assert [
+        one["history"] for one in lines("model") if one["tag"].startswith("turn") and one["step"] == 1
+    ] == [1, 5, 9]
+    pids = {one["pid"] for one in lines()}
+    assert pids <= {one.pid for one in two_workers}
+    assert os.getpid() not in pids
+
+
+def test_a_person_reaches_a_run_on_a_worker(two_workers: Two, tmp_path: Path) -> None:
+    """A call waits for approval and goes on by it, or is denied; a cancel ends a run in mid tool, on its worker too."""
+    approved, denied = (served.desk.start(f"{tag}: look, send", on="workers") for tag in ("yes", "no"))
+    held = served.desk.start("held: hold, buy", on="workers")
+    for run in (approved, denied):
+        until(lambda run=run: run.status is RunStatus.paused, "a pause")
+    assert [call.name for call in approved.pending_approvals] == ["send"]
+    approved.approve()
+    denied.deny("not now")
+    assert approved.result(T).content == "yes: 2 tools, sent"
+    assert "not now" in str(denied.result(T).content)
+    assert [one["tag"] for one in lines("send")] == ["yes"]
+    until(lambda: lines("hold", "held"), "the tool")
+    assert held.cancel()
+    assert held.wait(T).status is RunStatus.cancelled
+    go(tmp_path, "held")
+    assert lines("buy", "held") == []
+
+
+def test_workers_are_seen_with_what_they_serve(two_workers: Two) -> None:
+    """The record names each worker's process, its agents by address, and what it has at work."""
+    run = served.desk.start("seen: hold", on="workers")
+    until(lambda: sum(one.running for one in load_workers(current().store)) == 1, "a run at work")
+    found = load_workers(current().store)
+    assert {one.pid for one in found} == {one.pid for one in two_workers}
+    for one in found:
+        assert set(one.addresses) == {f"tests.workers.served:{name}" for name in ("desk", "counter", "team")}
+        assert (one.draining, one.is_gone) == (False, False)
+    run.cancel()
+    assert nb.get(run.run_id).wait(T).status is RunStatus.cancelled
