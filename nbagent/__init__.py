@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         stale,
         within,
     )
-    from nbagent.frames import metrics, runs, sql
+    from nbagent.frames import metrics, runs, sql, workers
     from nbagent.guests import guest
     from nbagent.maintenance import (
         clear_runs,
@@ -119,6 +119,7 @@ _PUBLIC = {
     "metrics": "frames",
     "runs": "frames",
     "sql": "frames",
+    "workers": "frames",
     "guest": "guests",
     "MCPServer": "mcp",
     "notebook": "notebook_tools",
@@ -217,6 +218,7 @@ __all__ = [
     "stale",
     "tool",
     "within",
+    "workers",
 ]
 
 

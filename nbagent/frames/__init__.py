@@ -5,6 +5,7 @@ filters.py   which runs a person means                times.py     a time as a p
 listing.py   runs(), sql()                            metrics.py   by_model() and the like, steps(), messages()
 views.py     which columns a frame shows, and how
 row_keys.py  keys of rows as data and as labels       summary.py   what %agent metrics prints
+worker_list.py  workers(): who works for a record
 """
 
 from nbagent.frames import metrics
@@ -16,6 +17,7 @@ from nbagent.frames.metrics import family
 from nbagent.frames.row_keys import ROWS, key_data, key_of
 from nbagent.frames.summary import summary
 from nbagent.frames.times import format_moment, moment_of
+from nbagent.frames.worker_list import workers, workers_line, workers_text
 
 __all__ = [
     "COMPARISON",
@@ -38,4 +40,7 @@ __all__ = [
     "sql",
     "summary",
     "text_of",
+    "workers",
+    "workers_line",
+    "workers_text",
 ]

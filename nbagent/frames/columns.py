@@ -369,6 +369,17 @@ STALE: Columns = (
     *_columns("utc", "", created_at="when it was launched"),
 )
 
+WORKERS: Columns = (
+    *_columns("string", "", worker="its id", host="the machine that it is on"),
+    *_columns("Int64", "", pid="its process there"),
+    *_columns(
+        "category", "", state="working, draining (it takes no more runs) or gone (dead, frozen or cut off)"
+    ),
+    *_columns("Int64", "", running="runs at work"),
+    *_columns("object", "", serves="the agents that it takes runs of, as module:name"),
+    *_columns("utc", "", began_at="since when it works", beat_at="when it was last heard of"),
+)
+
 TABLES: dict[str, Columns] = {
     "runs": RUNS,
     "by_model": BY_MODEL,
@@ -383,6 +394,7 @@ TABLES: dict[str, Columns] = {
     "compare": COMPARISON,
     "diff": DIFFERENCE,
     "stale": STALE,
+    "workers": WORKERS,
 }
 
 

@@ -167,6 +167,7 @@ from nbagent.store.ports import RunStore, ServerMirror
 from nbagent.store.postgres import placed_runs, worker_rows
 from nbagent.store.postgres.administration.roles import role_sql
 from nbagent.store.postgres.administration.server_checks import check_server
+from nbagent.store.postgres.placed_runs import WaitingRun, load_waiting
 from nbagent.store.postgres.worker_rows import WorkerRow, load_workers
 from nbagent.store.process_id import PLACED, current_process_id, is_alive, process_name
 from nbagent.store.session_claim import ClaimNote, SessionClaim, SessionClaims
@@ -221,6 +222,7 @@ __all__ = [
     "StoredRun",
     "StoredTurn",
     "UnfinishedRun",
+    "WaitingRun",
     "WorkerRow",
     "Write",
     "all_answers",
@@ -255,6 +257,7 @@ __all__ = [
     "load_stopped",
     "load_turns",
     "load_unfinished",
+    "load_waiting",
     "load_workers",
     "metrics_sql",
     "named",

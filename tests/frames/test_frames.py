@@ -23,6 +23,7 @@ FRAMES = {
     "runs": nb.runs,
     "messages": nb.metrics.messages,
     "scores": nb.metrics.scores,
+    "workers": nb.workers,
     **{name: getattr(nb.metrics, name) for name in TABLES if name.startswith("by_")},
 }
 DTYPES = {"key": "object", "utc": "datetime64[us, UTC]", "status": "category"}

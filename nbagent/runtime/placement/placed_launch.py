@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 from nbagent import settings
@@ -50,8 +49,6 @@ def address_for(store: RunStore, agent: Any, on: On | None) -> str | None:
             f"workers take runs from a record on Postgres, and this one is the file {store.name!r}",
             f"""set {how_to_set("store", '"postgresql://host/team"')}, or {_HERE}""",
         )
-    if find_spec("nbagent.workers") is None:
-        raise ConfigurationError("this version of nbagent has no workers yet", _HERE)
     source = getattr(agent, "changed_from", None) or agent
     address = address_of(source, partial(served_addresses, store))
     if source is not agent:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from nbagent.store.ports import RunStore
 from nbagent.store.process_id import PLACED
 
 if TYPE_CHECKING:
@@ -102,3 +103,27 @@ def postpone_run(connection: Connection, run_id: str, why: str, wait_s: float) -
 def place_again(connection: Connection, run_id: str) -> None:
     """Hand out a run of workers anew."""
     connection.execute(_AGAIN, [run_id, PLACED])
+
+
+_WAITING = """
+select p.run_id, p.address, p.waits_for from placed_runs p join launches l on l.run_id = p.run_id and l.owner = $1
+where not exists (select from attempt_ends e where e.run_id = p.run_id and e.attempt = 1)
+  and not exists (select from attempt_starts s where s.run_id = p.run_id)
+order by p.created_at, p.run_id"""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRun:
+    """A run that no worker has taken up. `waits_for` is what the ones that looked at it said, None where none has."""
+
+    run_id: str
+    address: str
+    waits_for: str | None
+
+
+def load_waiting(store: RunStore) -> list[WaitingRun]:
+    """Return the runs that wait for a worker, the oldest first; none of a record in a file. Raises StoreError."""
+    if store.mirror is None:
+        return []
+    with store.mirror.server() as connection:
+        return [WaitingRun(*row) for row in connection.execute(_WAITING, [PLACED]).fetchall()]
