@@ -9,7 +9,7 @@ Where things are, from the top down; each module imports only from below itself:
     magics kernel       parse a line and call one thing below; what the kernel itself is asked for
     panel               the widget: a view of the runs, and commands
     notebook_tools      what an agent sees of the notebook and runs in it
-    workers             `nbagent worker`: processes that take runs from the record, beside any notebook
+    worker              `nbagent worker`: processes that take runs from the record, beside any notebook
     maintenance         recorded answers as files, deleting and exporting runs, what is installed and set
     agent team session  Agent, Team: what a user holds; Session: a conversation by its id, and as data
     spending            nb.budget: what all notebooks of a project may spend

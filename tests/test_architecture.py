@@ -23,7 +23,7 @@ PACKAGE = ROOT / "nbagent"
 # a room is a top-level module or folder; imports point down
 LAYERS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "compat"),
-    6: ("magics", "kernel", "panel", "notebook_tools", "maintenance", "workers"),
+    6: ("magics", "kernel", "panel", "notebook_tools", "maintenance", "worker"),
     5: ("agent", "team", "session", "spending", "batch", "frames", "plots", "evaluation", "guests"),
     4: ("runtime",),
     3: ("loop", "mcp", "store", "models", "tracing"),
@@ -85,7 +85,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "anyio": frozenset({"mcp"}),
     "anywidget": frozenset({"panel"}),
     "ipylab": frozenset({"panel"}),
-    "dbos": frozenset({"workers"}),
+    "dbos": frozenset({"worker"}),
     "docstring_parser": frozenset({"tools"}),
     "duckdb": frozenset({"store"}),
     "genai_prices": frozenset({"models"}),

@@ -30,7 +30,7 @@ class WorkerProcess:
         self.log = log
         with log.open("wb") as said:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "nbagent.workers", "worker", *agents, "--store", url, *options],
+                [sys.executable, "-m", "nbagent.worker", "worker", *agents, "--store", url, *options],
                 stdout=said, stderr=said, cwd=ROOT, env={**os.environ, **(env or {})},
             )  # fmt: skip
 

@@ -138,6 +138,14 @@ class Count(BaseModel):
     count: int
 
 
+if os.environ.get("WORKERS_TEST_CHANGED"):  # a worker whose module is of another day
+
+    @nb.tool(idempotent=True)  # type: ignore[no-redef]
+    def look(tag: str, closely: bool = False) -> str:  # noqa: FBT001, FBT002 - a tool's
+        """Look, as it has become."""
+        return "seen anew"
+
+
 desk = nb.Agent(model=Planner(), name="desk", tools=[look, buy, hold, hold_once, die, send])
 counter = nb.Agent(model=Planner(), name="counter", tools=[look, hold], output_schema=Count)
 team = nb.Team(

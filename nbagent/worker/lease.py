@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from nbagent.errors import ConfigurationError, NBAgentError
 from nbagent.runtime import DIED, GIVEN_BACK
 from nbagent.store import InterruptOrphans, RunStore, placed_runs, worker_rows
-from nbagent.workers.logs import say
+from nbagent.worker.logs import say
 
 BEAT_S = 1.0
 CAREFUL_S = 15.0  # after a lost connection, before anybody is declared dead

@@ -44,8 +44,8 @@ def _worker(given: argparse.Namespace) -> int:
     check_engine()
     if given.concurrency < 1:
         raise ConfigurationError(f"--concurrency {given.concurrency} is no number of runs", "give 1 or more")
-    from nbagent.workers.serving import served
-    from nbagent.workers.worker import Worker, WorkerOptions
+    from nbagent.worker.serving import served
+    from nbagent.worker.worker import Worker, WorkerOptions
 
     options = WorkerOptions(
         concurrency=given.concurrency, drain_s=given.drain, health_port=given.health, worker=given.id

@@ -14,21 +14,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import ConfigurationError, NBAgentError
 from nbagent.run import RunStatus
 from nbagent.runtime import ActiveRun, ChangedAgentError, WorkerExecutor, current, take_up
 from nbagent.settings import ServerUrl
 from nbagent.store import placed_runs
-from nbagent.workers.health import serve_health
-from nbagent.workers.lease import Lease
-from nbagent.workers.logs import say
-from nbagent.workers.serving import Served
+from nbagent.worker.health import serve_health
+from nbagent.worker.lease import Lease
+from nbagent.worker.logs import say
+from nbagent.worker.serving import Served
+
+if TYPE_CHECKING:
+    from nbagent.worker.engine import Engine
 
 TAKERS = 8  # threads that read where runs stand
 LOOK_S = 0.5
 POSTPONED_S = 5.0
+FORGET_S = 3600.0
 FLUSH_S = 10.0
 HEALTHY_S = 15.0  # without the record: others go on with its runs then
 
@@ -47,7 +51,7 @@ class Worker:
     """Serves agents on the record at `url`, which is the runtime's store, until it is told to end."""
 
     def __init__(self, url: ServerUrl, served: Served, options: WorkerOptions) -> None:
-        from nbagent.workers.engine import Engine
+        from nbagent.worker.engine import Engine
 
         self.runtime = current()
         self.runtime.executor = WorkerExecutor()
@@ -60,7 +64,7 @@ class Worker:
         self.lease = Lease(
             self.store, self.worker, served.fingerprints, queue=served.queue, running=self.running
         )
-        self._make_engine: Callable[[], Engine] = partial(
+        self._make_engine = partial(
             Engine, url, worker=self.worker, queue=served.queue, concurrency=options.concurrency
         )
 
@@ -75,11 +79,20 @@ class Worker:
         if self._options.health_port is not None:
             serve_health(self._options.health_port, self.health)
         say("worker begins", worker=self.worker, serves=sorted(self._served.agents), store=self.store.name)
+        forget_at = monotonic()
         while not self._ending.wait(LOOK_S):
-            pass
+            if monotonic() >= forget_at:
+                forget_at = monotonic() + FORGET_S
+                self._forget_old(engine)
         self.lease.draining = True
         engine.stop_taking()
         self._drain()
+
+    def _forget_old(self, engine: Engine) -> None:
+        try:
+            engine.forget_old()
+        except Exception as error:  # noqa: BLE001 - the engine's own; rows that stay do no harm
+            say("old work is kept", why=f"{type(error).__name__}: {error}".partition("\n")[0])
 
     def running(self) -> int:
         """How many runs are at work here; one that waits for a person or its turn is not."""

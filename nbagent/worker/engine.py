@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 import dbos
@@ -29,6 +30,8 @@ POLL_S = (
     0.15  # between two looks for work: half of it is what a run waits for, and all that an idle worker does
 )
 LEFT_UNTIL_S = 24 * 3600.0
+MOST_FORGOTTEN = 1_000  # at once
+MOST_COUNTED = 1_000
 
 TakeUp = Callable[[str, str], Awaitable[None]]
 
@@ -123,19 +126,25 @@ class Engine:
         if workers:
             _dbos.DBOS._recover_pending_workflows(list(workers))  # noqa: SLF001 - there is no public way
 
-    def cancel(self, run_id: str) -> None:
-        """Take a run out of the queue in all its rounds; one at work is not touched."""
-        client = self._client
-        if client is not None:
-            queued = client.list_queued_workflows(queue_name=self._queue)
-            found = [one.workflow_id for one in queued if one.workflow_id.startswith(f"{run_id}:")]
-            for workflow_id in found:
-                client.cancel_workflow(workflow_id)
-
     def queued(self) -> int:
-        """How many runs wait in the queue."""
-        client = self._client
-        return len(client.list_queued_workflows(queue_name=self._queue)) if client is not None else 0
+        """How many runs wait in the queue, counted to `MOST_COUNTED`."""
+        if self._client is None:
+            return 0
+        return len(
+            self._client.list_queued_workflows(queue_name=self._queue, limit=MOST_COUNTED, load_input=False)
+        )
+
+    def forget_old(self) -> None:
+        """Delete what the engine holds of work that ended long ago: the record has it all."""
+        if self._client is None:
+            return
+        until = datetime.now(UTC) - timedelta(seconds=LEFT_UNTIL_S)
+        old = self._client.list_workflows(
+            status=["SUCCESS", "ERROR", "CANCELLED"], completed_before=until.isoformat(), limit=MOST_FORGOTTEN,
+            load_input=False, load_output=False,
+        )  # fmt: skip
+        if old:
+            self._client.delete_workflows([one.workflow_id for one in old])
 
     def stop_taking(self) -> None:
         """Take nothing more; what is at work goes on."""
