@@ -7,74 +7,67 @@ told in `content`.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import inspect
+import copy
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import nbagent as nb
 from nbagent import RunStatus, cancel_run
-from nbagent import events as told
+from nbagent.compat.agno_events import RunEvent, RunOutputEvent, TeamRunEvent, event_of
+from nbagent.compat.agno_models import CompatModel, File, Image, Media, OpenAIChat, OpenAIResponses
+from nbagent.compat.agno_outputs import Metrics, RunOutput
+from nbagent.compat.agno_runs import (
+    asettled,
+    decided_run,
+    pending_run,
+    pprint_run_response,
+    settled,
+    text_of,
+)
+from nbagent.compat.agno_tools import RunContext, Toolkit, tool, with_context
 from nbagent.core import say_once, uuid7
-from nbagent.errors import ConfigurationError, UnknownNameError
+from nbagent.errors import UnknownNameError, UnknownOptionError
 
 __all__ = [
-    "Agent", "InMemoryDb", "OpenAIChat", "OpenAIResponses", "PostgresDb", "RunEvent", "RunOutput", "RunStatus", "SqliteDb", "Team",
-    "cancel_run", "tool",
+    "Agent", "File", "Image", "InMemoryDb", "OpenAIChat", "OpenAIResponses", "PostgresDb", "RunContext", "RunEvent",
+    "RunOutput", "RunOutputEvent", "RunStatus", "SqliteDb", "Team", "TeamRunEvent", "TeamRunOutput", "Toolkit",
+    "cancel_run", "pprint_run_response", "tool",
 ]  # fmt: skip
+
+TeamRunOutput = RunOutput
 
 # what agno takes and nbagent has no use for: the record, the card and the panel do it
 _WITHOUT_EFFECT = frozenset(
     "markdown debug_mode debug_level telemetry stream stream_events stream_member_events store_events "
-    "store_member_responses_events show_members_responses user_id id cache_session session_state monitoring "
-    "add_datetime_to_context add_name_to_context use_json_mode add_member_tools_to_context reasoning".split()
+    "store_member_responses_events show_members_responses show_tool_calls user_id id cache_session monitoring "
+    "use_json_mode structured_outputs add_member_tools_to_context show_message show_reasoning".split()
 )
-_MODEL_SETTINGS = {
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "seed": "seed",
-    "max_tokens": "max_output_tokens",
-    "max_completion_tokens": "max_output_tokens",
-    "max_output_tokens": "max_output_tokens",
-    "reasoning_effort": "reasoning_effort",
+_SAID = frozenset("reasoning add_datetime_to_context add_name_to_context add_location_to_context".split())
+# what has nothing like it here, and what to do
+_INSTEAD = {
+    "knowledge": "give a function that searches it as a tool: tools=[search]",
+    "search_knowledge": "give a function that searches it as a tool: tools=[search]",
+    "memory_manager": "put what is known of a person in instructions=",
+    "enable_user_memories": "put what is known of a person in instructions=",
+    "update_memory_on_run": "put what is known of a person in instructions=",
+    "enable_agentic_memory": "put what is known of a person in instructions=",
+    "enable_agentic_state": "give tools that change the state: def add(run_context, item): ...",
+    "enable_session_summaries": "add_history_to_context=True shows the session's runs themselves",
+    "read_chat_history": "add_history_to_context=True shows the session's runs themselves",
+    "pre_hooks": "call them before agent.run(...)",
+    "post_hooks": "call them on what agent.run(...) gives",
+    "share_member_interactions": "members see their task alone: have the leader put what they need into it",
+    "determine_input_for_members": "members see the task that the leader writes",
 }
-_EVENTS: dict[type, str] = {
-    told.RunStarted: "RunStarted",
-    told.TextAdded: "RunContent",
-    told.ReasoningAdded: "ReasoningContentDelta",
-    told.ModelCallStarted: "ModelRequestStarted",
-    told.ModelCallFinished: "ModelRequestCompleted",
-    told.ToolCallStarted: "ToolCallStarted",
-    told.ToolCallFinished: "ToolCallCompleted",
-    told.ApprovalRequested: "RunPaused",
+_NAMES_INSTEAD = {
+    "Workflow": "call the agents one after the other in Python: each run() waits for its end",
+    "Step": "call the agents one after the other in Python: each run() waits for its end",
+    "Parallel": "start the agents with run(..., background=True), or nb.gather their runs",
+    "Knowledge": "give a function that searches it as a tool: tools=[search]",
+    "MemoryManager": "put what is known of a person in instructions=",
 }
-
-
-_UNUSED_BY_TOOLS = frozenset("show_result cache_results cache_dir cache_ttl strict add_instructions".split())
-
-
-class _Model:
-    """What both wire formats share: agno gives a model its settings, nbagent an agent."""
-
-    def __init__(self, id: str, **options: Any) -> None:  # noqa: A002 - agno's word
-        given = {name: options.pop(name) for name in list(options) if name in _MODEL_SETTINGS}
-        self.compat_settings = {_MODEL_SETTINGS[name]: value for name, value in given.items()}
-        super().__init__(id=id, **options)  # type: ignore[call-arg] # that of the wire format beside it
-
-
-class OpenAIChat(_Model, nb.OpenAIChat):
-    """A model on Chat Completions: `OpenAIChat(id="gpt-5-mini", base_url=..., api_key=..., temperature=...)`."""
-
-    def __init__(self, id: str = "gpt-5-mini", **options: Any) -> None:  # noqa: A002 - agno's word
-        super().__init__(id, **options)
-
-
-class OpenAIResponses(_Model, nb.OpenAIResponses):
-    """A model on the Responses API."""
-
-    def __init__(self, id: str = "gpt-5-mini", **options: Any) -> None:  # noqa: A002 - agno's word
-        super().__init__(id, **options)
 
 
 class _Db:
@@ -102,66 +95,18 @@ class InMemoryDb(_Db):
     """The same."""
 
 
-class _Metrics:
-    """A run's metrics with agno's details: models alone, by the kind of model."""
-
-    def __init__(self, metrics: nb.RunMetrics) -> None:
-        self._metrics = metrics
-        self.details = {"model": metrics.details.get("model", [])}
-        self.cost = metrics.cost_usd
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._metrics, name)
-
-
-class RunOutput:
-    """A run as it stood at one moment, with agno's names; `output` is nbagent's own snapshot."""
-
-    def __init__(self, output: nb.RunOutput) -> None:
-        self.output = output
-        failed = output.status is RunStatus.error and not output.content
-        pending = output.status is RunStatus.pending and not output.content
-        self.content = output.error if failed else None if pending else output.content
-        self.metrics = _Metrics(output.metrics)
-        self.tools = list(output.tool_calls)
-        self.member_responses = [RunOutput(member) for member in output.member_responses]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.output, name)
-
-    def get_content_as_string(self) -> str:
-        """Return the answer as text."""
-        return self.content if isinstance(self.content, str) else self.output.text
-
-
-class RunEvent:
-    """One event of a run, with agno's name for it in `event` and what it brings in `content`."""
-
-    def __init__(self, event: str, content: Any = None, **more: Any) -> None:
-        self.event, self.content = event, content
-        self.__dict__.update(more)
-
-
-def _event(event: Any, run: Any, *, whole: bool) -> RunEvent | None:
-    if isinstance(event, told.RunFinished) and whole:
-        ended = {"error": "RunError", "timeout": "RunError", "cancelled": "RunCancelled"}
-        name = ended.get(run.status.value, "RunCompleted")
-        content = event.error if name == "RunError" else run.content
-        return RunEvent(name, content, run_id=run.run_id, session_id=run.session_id)
-    kind = _EVENTS.get(type(event))
-    if kind is None or not (whole or kind == "RunContent"):
-        return None
-    call = getattr(event, "call", None) or getattr(event, "request", None)
-    more = {"tool": call} if kind.startswith("ToolCall") else {}
-    return RunEvent(kind, getattr(event, "text", None), run_id=run.run_id, session_id=run.session_id, **more)
-
-
 class _Verbs:
     """agno's verbs over those of an nbagent agent."""
 
     session_id: str
+    _EVENT_PREFIX = ""
 
-    def _options(self, options: dict[str, Any]) -> dict[str, Any]:
+    def _set_up(self, session_id: str | None, state: Any, *, shown: bool) -> None:
+        self.session_id = session_id or str(uuid7())
+        self._first_state, self._shows_state = dict(state or {}), shown
+        self._states: dict[str, dict[str, Any]] = {}
+
+    def _start(self, input: Any, options: dict[str, Any]) -> Any:  # noqa: A002 - agno's word
         for name in _WITHOUT_EFFECT & set(options):
             options.pop(name)
         metadata = options.pop("metadata", None) or {}
@@ -170,54 +115,100 @@ class _Verbs:
             if isinstance(metadata, Mapping)
             else {}
         )
-        return {**options, "session_id": options.get("session_id") or self.session_id, "tags": tags}
+        session_id = options.pop("session_id", None) or self.session_id
+        state = self._state_of(session_id)
+        state |= options.pop("session_state", None) or {}
+        media = [*(options.pop("images", None) or ()), *(options.pop("files", None) or ())]
+        given = [one.source if isinstance(one, Media) else one for one in media]
+        agent = self._in_session(RunContext(session_id, state))
+        start = nb.Team.start if isinstance(agent, nb.Team) else nb.Agent.start
+        return start(agent, text_of(input), session_id=session_id, tags=tags, files=given, **options)
+
+    def _state_of(self, session_id: str) -> dict[str, Any]:
+        return self._states.setdefault(session_id, copy.deepcopy(self._first_state))
+
+    def _in_session(self, context: RunContext) -> Any:
+        """Return the agent with a session's state in its instructions, and in the tools that want it."""
+        own: Any = copy.copy(self)
+        own.tools = with_context(own.tools, context)
+        if context.session_state:
+            texts = [own.instructions] if isinstance(own.instructions, str) else list(own.instructions)
+            own.instructions = [_filled(text, context.session_state) for text in texts]
+            if self._shows_state:
+                own.instructions += [f"<session_state>\n{context.session_state}\n</session_state>"]
+        own.members = [
+            one._in_session(context) if isinstance(one, _Verbs) else one  # noqa: SLF001 - of this class
+            for one in getattr(own, "members", ())
+        ]
+        return own
 
     def run(self, input: Any, *, stream: bool = False, background: bool = False, **options: Any) -> Any:  # noqa: A002
-        """Run and wait; with `background` return the pending snapshot, with `stream` an iterator of events."""
-        whole = bool(options.pop("stream_events", False))
-        run = self.start(str(input), **self._options(options))  # type: ignore[attr-defined]
+        """Run and wait for the end, or until a person must decide.
+
+        With `background` the pending snapshot is returned, with `stream` an iterator of events.
+        """
+        whole = _is_whole(options)
+        run = self._start(input, options)
         if stream:
             return self._streamed(run, whole=whole)
-        return RunOutput(run.wait()) if not background else _pending(run)
+        return self._told(pending_run(run) if background else settled(run))
 
     def arun(self, input: Any, *, stream: bool = False, background: bool = False, **options: Any) -> Any:  # noqa: A002
         """The same without blocking: to be awaited, or iterated with `stream`."""
-        whole = bool(options.pop("stream_events", False))
+        whole = _is_whole(options)
         if stream:
-            return self._astreamed(str(input), self._options(options), whole=whole)
-        return self._arun(str(input), background, self._options(options))
+            return self._astreamed(input, options, whole=whole)
+        return self._arun(input, background, options)
 
-    async def _arun(self, prompt: str, background: bool, options: dict[str, Any]) -> RunOutput:  # noqa: FBT001
-        run = self.start(prompt, **options)  # type: ignore[attr-defined]
-        if background:
-            return _pending(run)
-        try:
-            return RunOutput(await run.finished())
-        except asyncio.CancelledError:
-            run.cancel()
-            raise
+    async def _arun(self, input: Any, background: bool, options: dict[str, Any]) -> RunOutput:  # noqa: FBT001, A002
+        run = self._start(input, options)
+        return self._told(pending_run(run) if background else await asettled(run))
 
-    def _streamed(self, run: Any, *, whole: bool) -> Iterator[RunEvent]:
+    def _told(self, output: RunOutput) -> RunOutput:
+        output.session_state = self._states.get(output.session_id)
+        return output
+
+    def continue_run(
+        self, run_response: Any = None, *, run_id: str | None = None, **options: Any
+    ) -> RunOutput:
+        """Go on with a run that waits, as its calls or requirements say that a person has decided."""
+        return self._told(settled(decided_run(run_response, run_id, options)))
+
+    async def acontinue_run(
+        self, run_response: Any = None, *, run_id: str | None = None, **options: Any
+    ) -> RunOutput:
+        """The same, for code that awaits it."""
+        return self._told(await asettled(decided_run(run_response, run_id, options)))
+
+    def _streamed(self, run: Any, *, whole: bool) -> Iterator[RunOutputEvent]:
         for event in run.events():
-            if (made := _event(event, run, whole=whole)) is not None:
+            if (made := event_of(event, run, self._EVENT_PREFIX, whole=whole)) is not None:
                 yield made
 
     async def _astreamed(
-        self, prompt: str, options: dict[str, Any], *, whole: bool
-    ) -> AsyncIterator[RunEvent]:
-        run = self.start(prompt, **options)  # type: ignore[attr-defined]
+        self, asked: Any, options: dict[str, Any], *, whole: bool
+    ) -> AsyncIterator[RunOutputEvent]:
+        run = self._start(asked, options)
         async for event in run.owned_events():
-            if (made := _event(event, run, whole=whole)) is not None:
+            if (made := event_of(event, run, self._EVENT_PREFIX, whole=whole)) is not None:
                 yield made
 
     def print_response(self, input: Any, *, stream: bool = False, **options: Any) -> None:  # noqa: A002
         """Print the answer, piece by piece with `stream`."""
+        pprint_run_response(self.run(input, stream=stream, **options))
+
+    async def aprint_response(self, input: Any, *, stream: bool = False, **options: Any) -> None:  # noqa: A002
+        """The same without blocking."""
         if not stream:
-            print(self.run(input, **options).get_content_as_string())  # noqa: T201 - that is what it is for
+            pprint_run_response(await self.arun(input, **options))
             return
-        for event in self.run(input, stream=True, **options):
-            print(event.content, end="", flush=True)  # noqa: T201 - the same
+        async for event in self.arun(input, stream=True, **options):
+            print(event.content, end="", flush=True)  # noqa: T201 - that is what it is for
         print()  # noqa: T201 - the same
+
+    def get_session_state(self, session_id: str | None = None) -> dict[str, Any]:
+        """Return the state of a session, as its tools have left it in this kernel."""
+        return self._state_of(session_id or self.session_id)
 
     def get_run_output(self, run_id: str, session_id: str | None = None) -> RunOutput | None:
         """Return a run as it stands now, None for an id that nobody launched."""
@@ -243,22 +234,41 @@ class _Verbs:
 
     def get_session_metrics(self, session_id: str | None = None) -> Any:
         """Return the sum over the session's runs."""
-        return _Metrics(super().get_session_metrics(session_id or self.session_id))  # type: ignore[misc]
+        return Metrics.of(super().get_session_metrics(session_id or self.session_id))  # type: ignore[misc]
+
+    def __getattr__(self, name: str) -> Any:
+        words = f"agno's {name!r} has nothing like it in nbagent.compat.agno"
+        raise AttributeError(
+            f"{words}\nrun agno's own agent as a guest: nb.guest(agent)" if name[:1] != "_" else name
+        )
 
 
-def _fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of an nbagent agent for those of agno's."""
-    for name in (_WITHOUT_EFFECT - {"session_id"}) & set(fields):
-        fields.pop(name)
+def _fields(cls: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an nbagent agent for those of agno's. Raises UnknownOptionError."""
+    for name, value in list(fields.items()):
+        if name in _INSTEAD and value:
+            raise UnknownOptionError(f"{cls}({name}=...) is no option", _INSTEAD[name])
+        if name in _SAID and value:
+            say_once(f"{cls}({name}={value!r}) has no effect in nbagent")
+        if name in _WITHOUT_EFFECT | _SAID | set(_INSTEAD) or name == "db":
+            fields.pop(name)
     texts = [fields.pop(name, None) for name in ("description", "role")]
     own = fields.pop("instructions", None) or []
     texts += own if isinstance(own, list | tuple) else [own]
+    if (expected := fields.pop("expected_output", None)) is not None:
+        texts.append(f"<expected_output>\n{expected}\n</expected_output>")
+    texts.append(fields.pop("additional_context", None))
     model, settings = fields.get("model"), {}
-    if isinstance(model, _Model):
+    if isinstance(model, CompatModel):
         settings = {"settings": nb.ModelSettings(**model.compat_settings)}
+    for name, old in (
+        ("output_schema", "response_model"),
+        ("add_history_to_context", "add_history_to_messages"),
+    ):
+        if old in fields:
+            fields.setdefault(name, fields.pop(old))
     history = fields.pop("num_history_runs", None) if fields.pop("add_history_to_context", False) else 0
     wait = {"history_runs": history, "on_busy": "queue" if history != 0 else "parallel"}
-    fields.pop("db", None)
     limit = fields.pop("tool_call_limit", None)
     if limit is not None:
         fields["limits"] = nb.Limits(max_steps=limit + 1)
@@ -267,48 +277,51 @@ def _fields(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 class Agent(_Verbs, nb.Agent):  # type: ignore[misc] # its verbs have agno's arguments
-    """`Agent(name=, model=, description=, instructions=, tools=, output_schema=, db=, markdown=, ...)`."""
+    """`Agent(name=, model=, description=, instructions=, tools=, output_schema=, session_state=, db=, ...)`."""
 
-    def __init__(self, *, session_id: str | None = None, **fields: Any) -> None:
-        self.session_id = session_id or str(uuid7())
-        super().__init__(**_fields(fields))
+    def __init__(
+        self, *, session_id: str | None = None, session_state: Any = None,
+        add_session_state_to_context: bool = False, **fields: Any,
+    ) -> None:  # fmt: skip
+        self._set_up(session_id, session_state, shown=add_session_state_to_context)
+        super().__init__(**_fields("Agent", fields))
 
 
 class Team(_Verbs, nb.Team):  # type: ignore[misc] # the same
-    """`Team(name=, model=, members=[...], instructions=, role=, mode=, ...)`."""
+    """`Team(name=, model=, members=[...], instructions=, role=, mode=, ...)`; a member's state is the team's."""
 
-    def __init__(self, *, session_id: str | None = None, **fields: Any) -> None:
-        self.session_id = session_id or str(uuid7())
+    _EVENT_PREFIX = "Team"
+
+    def __init__(
+        self, *, session_id: str | None = None, session_state: Any = None,
+        add_session_state_to_context: bool = False, **fields: Any,
+    ) -> None:  # fmt: skip
+        self._set_up(session_id, session_state, shown=add_session_state_to_context)
+        mode = getattr(fields.get("mode"), "value", fields.get("mode"))
+        if mode is not None:
+            fields["mode"] = {"collaborate": "broadcast"}.get(mode, mode)
         if fields.pop("respond_directly", False):
             fields["mode"] = "route"
         if fields.pop("delegate_to_all_members", False):
             fields["mode"] = "broadcast"
-        super().__init__(**_fields(fields))
+        super().__init__(**_fields("Team", fields))
 
 
-def tool(function: Any = None, **options: Any) -> Any:
-    """Mark a function as a tool; `requires_confirmation` pauses the run until a person agrees.
-
-    `description` and `instructions` take the place of the docstring's text; what it says of arguments stays. Raises
-    ConfigurationError for what has nothing like it here.
-    """
-    given = {name: value for name, value in options.items() if value and name not in _UNUSED_BY_TOOLS}
-    told = "\n\n".join(given.pop(name) for name in ("description", "instructions") if name in given)
-    if "requires_confirmation" in given:
-        given["requires_approval"] = given.pop("requires_confirmation")
-    for name in given:
-        if name not in inspect.signature(nb.tool).parameters:
-            raise ConfigurationError(f"@tool({name}=...) has nothing like it in nbagent", "leave it out")
-
-    def mark(marked: Any) -> Any:
-        if told:
-            _, args, of_arguments = (inspect.getdoc(marked) or "").partition("Args:")
-            marked.__doc__ = f"{told}\n\n{args}{of_arguments}"
-        return nb.tool(**given)(marked)
-
-    return mark if function is None else mark(function)
+def _filled(text: str, state: Mapping[str, Any]) -> str:
+    """Return instructions with the state's values where it names them; other braces stay."""
+    return re.sub(r"\{(\w+)\}", lambda found: str(state.get(found[1], found[0])), text)
 
 
-def _pending(run: Any) -> RunOutput:
-    output = run.output
-    return RunOutput(output.model_copy(update={"status": RunStatus.pending, "content": None}))
+def _is_whole(options: dict[str, Any]) -> bool:
+    """Say whether all events are asked for, by any of agno's words."""
+    asked = [options.pop(name, False) for name in ("stream_events", "stream_intermediate_steps")]
+    return any(asked)
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    todo = _NAMES_INSTEAD.get(
+        name, "import it from agno itself, and run its agent as a guest: nb.guest(agent)"
+    )
+    raise ImportError(f"agno's {name!r} has nothing like it in nbagent.compat.agno\n{todo}")
