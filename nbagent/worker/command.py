@@ -35,15 +35,35 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument(
         "--id", metavar="NAME", help="its id at the engine; each process needs one of its own"
     )
+    worker.add_argument(
+        "--demo", action="store_true", help="two workers with a Postgres of their own, to try it"
+    )
     worker.set_defaults(do=_worker)
+    workers = verbs.add_parser("workers", help="show who works for a record, and what waits")
+    workers.add_argument("--store", help="the team's record (or NBAGENT_STORE)")
+    workers.set_defaults(do=_workers)
     return parser
 
 
+def _workers(given: argparse.Namespace) -> int:
+    from nbagent.frames import workers_text
+    from nbagent.store import open_store
+
+    store = open_store(_store_url(given.store))
+    sys.stdout.write(workers_text(store) + "\n")
+    store.close()
+    return 0
+
+
 def _worker(given: argparse.Namespace) -> int:
-    url = _store_url(given.store)
-    check_engine()
     if given.concurrency < 1:
         raise ConfigurationError(f"--concurrency {given.concurrency} is no number of runs", "give 1 or more")
+    check_engine()
+    if given.demo:
+        from nbagent.worker.demo import run_demo
+
+        return run_demo(given.agents, ["--concurrency", str(given.concurrency), "--drain", "5"])
+    url = _store_url(given.store)
     from nbagent.worker.serving import served
     from nbagent.worker.worker import Worker, WorkerOptions
 
