@@ -71,8 +71,10 @@ ONLY: dict[str, frozenset[str]] = {
     # a server of its own, in a process of its own: an outsider that happens to ship with the package
     "demo": frozenset({"errors", "core", "settings"}),
     "errors": frozenset(),
-    # frames read the record; they do not know who made it
-    "frames": frozenset({"errors", "core", "settings", "events", "run", "schemas", "store", "runtime"}),
+    # frames read the record; they do not know who made it, only whether its provider asks for money (models)
+    "frames": frozenset(
+        {"errors", "core", "settings", "events", "run", "schemas", "store", "runtime", "models"}
+    ),
 }
 
 ANYWHERE = frozenset({"orjson", "pydantic", "pydantic_core", "typing_extensions"})

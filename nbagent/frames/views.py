@@ -18,6 +18,7 @@ import pandas as pd
 from nbagent.core import format_seconds, format_usd, one_line, printable
 from nbagent.errors import UnknownOptionError, did_you_mean
 from nbagent.frames.columns import TABLES
+from nbagent.models import can_cost
 
 ROWS = 20
 _CHARS = 48
@@ -48,7 +49,7 @@ def _share(name: str) -> Form:
 def _cost(row: Mapping[str, Any]) -> str:
     """Return a cost, marked where it is that of a part of the calls."""
     if row["cost_usd"] is None:
-        return "" if row.get("provider") == "demo" else "?"
+        return "?" if can_cost(row.get("provider") or "") else ""
     known = row.get("cost_known")
     return format_usd(row["cost_usd"]) + ("+?" if known is not None and known < 1 else "")
 
@@ -144,15 +145,17 @@ _TEXTS = (
 
 def _table(small: pd.DataFrame) -> str:
     """Return texts as an HTML table: numbers flush right, the short ones on one line."""
-    looks = [
-        ("text-align: left" if title in _TEXTS else "text-align: right", title not in _LONG)
+    sides = ["text-align: left" if title in _TEXTS else "text-align: right" for title in small.columns]
+    # JSON has no place to break: it would push what follows out of sight
+    ways = [
+        "; min-width: 9em; overflow-wrap: anywhere" if title in _LONG else "; white-space: nowrap"
         for title in small.columns
     ]
 
     def line(tag: str, first: object, cells: Iterable[object]) -> str:
         made = (
-            f'<{tag} style="{side}{"; white-space: nowrap" if short and tag == "td" else ""}">{escape(str(cell))}</{tag}>'
-            for (side, short), cell in zip(looks, cells, strict=True)
+            f'<{tag} style="{side}{way if tag == "td" else ""}">{escape(str(cell))}</{tag}>'
+            for side, way, cell in zip(sides, ways, cells, strict=True)
         )
         return f"<tr><th>{escape(str(first))}</th>{''.join(made)}</tr>"
 

@@ -177,13 +177,18 @@ class RunMetrics(BaseModel):
         return known(
             [
                 ("tokens", tokens or "unknown"),
-                ("cost", format_usd(self.cost_usd) or "unknown"),
+                ("cost", format_usd(self.cost_usd) or (None if self._is_demo else "unknown")),
                 ("time", format_seconds(self.duration_s) or None),
                 ("first token", format_seconds(self.ttft_s) or None),
                 ("model calls", self.model_calls),
                 ("tool calls", self.tool_calls or None),
             ]
         )
+
+    @property
+    def _is_demo(self) -> bool:
+        """True where the demo alone was asked, which has no price."""
+        return {call.get("provider") for call in self.details.get("model", ())} == {"demo"}
 
     @property
     def duration(self) -> float | None:

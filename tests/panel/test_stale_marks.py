@@ -216,6 +216,6 @@ def test_the_panel_says_it_live_and_saved(names):
     names["df"] = FRAME.copy()
     until(lambda: table.model.stale == {run_id: "df, x were rebound since"})
     html = static_html.html_of(table.model.rows(), 1, key="k", stale=table.model.stale)
-    assert "asked (stale: df, x were rebound since)" in html
+    assert "stale: df, x were rebound since · Done." in html
     ask(names, "{{ x }} {{ df }}")
     until(lambda: table.model.stale == {})

@@ -61,3 +61,22 @@ def test_a_terminal_gets_a_text_table(capsys):
 def test_an_empty_store_says_how_to_begin():
     """The first look is not an empty table."""
     assert repr(Panel()) == "nbagent runs: none yet; launch one with %%agent_bg"
+
+
+def test_members_stand_below_their_leader_and_numbers_keep_their_units():
+    """A team's members are no rows of their own among others; one whose leader is not shown stays where it is."""
+
+    def member(name: str, parent: str | None):
+        record = RunRecord(
+            RunLaunch(run_id=name, session_id="s", created_at=T0, label=name, parent_run_id=parent)
+        )
+        record.apply(RunStarted(started_at=T0))
+        record.apply(RunFinished(stop_reason="end", content=name, finished_at=T0))
+        return row_of(record)
+
+    made = [member("team", None), member("inner", "team"), member("alone", None), member("deep", "inner")]
+    html = static_html.html_of([*made, member("orphan", "elsewhere")], 5, key="k")
+    titles = ["team", "└ inner", "\u2003└ deep", "alone", "orphan"]
+    places = [html.index(f">{title}<") for title in titles]
+    assert places == sorted(places)
+    assert '<td style="text-align: right; white-space: nowrap">0.00 s</td>' in html

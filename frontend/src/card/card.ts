@@ -94,7 +94,7 @@ function cardTemplate(
   const { row } = state;
   return html`<section class="nbagent-card" tabindex="-1" data-status=${row.status} aria-label=${`run ${row.title}`}>
     ${head(state, on)}
-    <p class="nbagent-banner" ?hidden=${!row.banner}>${row.banner}</p>
+    <p class="nbagent-banner" ?hidden=${!row.banner}>${bannerOf(row.banner)}</p>
     <div class="nbagent-body">
       ${members(row.members)}
       <p class="nbagent-waiting" ?hidden=${!row.waiting}>${row.waiting}</p>
@@ -196,4 +196,9 @@ function foot(row: CardRow): TemplateResult {
       <code class="nbagent-code">${row.code}</code>${copyButton(row.code, `Copy ${row.code}`)}
     </div>
   </footer>`;
+}
+
+/** The demo's mark in words, and what is to be typed as code, each on a line of its own. */
+function bannerOf(banner: string): TemplateResult[] {
+  return banner.split("\n").map((line, at) => (at ? html`<br /><code>${line}</code>` : html`${line}`));
 }

@@ -36,6 +36,7 @@ EDGES = {
 }
 # JupyterLab breaks the words of a <pre>, and everything else takes its page's fonts
 _WRAP = "white-space: pre-wrap; word-break: normal; overflow-wrap: break-word"
+_UNBROKEN = 60
 LINE = 'style="margin: 4px 0"'
 
 
@@ -95,7 +96,7 @@ def html_of(row: CardRow, text: str, *, key: str = "") -> str:
         f"<p {LINE}>{' · '.join(names)}</p>",
         f"<p {LINE}><small>{escape(facts)}</small></p>" if facts else "",
         _banner(row["banner"]),
-        _lines([escape(row["waiting"])] if row["waiting"] else []),
+        _lines([escape(row["waiting"])] if row["waiting"] and not row["approvals"] else []),
         *(
             _lines([f"{escape(_waiter(one))}: <code>{escape(one['call'])}</code>"])
             for one in row["approvals"]
@@ -104,7 +105,10 @@ def html_of(row: CardRow, text: str, *, key: str = "") -> str:
             [f"runs without asking: <code>{escape(', '.join(row['always']))}</code>"] if row["always"] else []
         ),
         *(_lines([f"note: {escape(notice)}"]) for notice in row["notices"]),
-        _lines([escape(line) for line in row["error"]]),
+        _lines(
+            [f"<strong>{escape(line)}</strong>" for line in row["error"][:1]]
+            + list(map(escape, row["error"][1:]))
+        ),
         _members(row),
         _tree(row["tree"]["kids"]) if row["form"] == "tree" else _table(row),
         _text(row, text),
@@ -139,13 +143,22 @@ def _banner(text: str) -> str:
 def _way_back(row: CardRow) -> str:
     """Return the line that names the run and says how it is opened again, once its card is a part of a file."""
     run_id, code = row["run_id"], row["code"]
-    parts = [f"run <code>{escape(run_id)}</code>"] if run_id and run_id not in code else []
+    parts = [f"run {_code(run_id)}"] if run_id and run_id not in code else []
     if code:
-        parts.append(f"answer: <code>{escape(code)}</code>")
+        parts.append(f"answer: {_code(code)}")
     if run_id:
         name = run_id if run_id in code else row["title"]
-        parts.append(f"open: <code>%agent show {escape(shlex.quote(name))}</code>")
+        parts.append(f"open: {_code(f'%agent show {shlex.quote(name)}')}")
     return f"<p {LINE}><small>{' · '.join(parts)}</small></p>" if parts else ""
+
+
+def _code(text: str) -> str:
+    """Return what can be copied as it is; a line ends before it, not at an id's hyphens."""
+    return (
+        f'<code style="white-space: nowrap">{escape(text)}</code>'
+        if len(text) < _UNBROKEN
+        else f"<code>{escape(text)}</code>"
+    )
 
 
 def _status(row: CardRow) -> str:

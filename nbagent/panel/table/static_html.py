@@ -23,6 +23,7 @@ SHOWN = 50
 TERMINAL_SHOWN = 30
 _AT = {name: number for number, name in enumerate(COLUMNS)}
 _SAYS_CHARS = 60
+_BRANCH, _INDENT = "\u2514 ", "\u2003"  # before a member's name
 _NONE: Mapping[str, str] = {}
 
 
@@ -38,7 +39,7 @@ def html_of(
 
     `stale` is why runs are, by their ids.
     """
-    folded = _folded(ordered(lines))
+    folded = _folded(_members_below(ordered(lines)))
     shown = [
         _of_batch(group, {}) if group[0][_AT["batch"]] else _cells(group[0], stale)
         for group in folded[:SHOWN]
@@ -70,16 +71,42 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     """Return rows of cells as a table; numbers stand flush right."""
     if not rows:
         return ""
-    sides = ["right" if name in _NUMBERS else "left" for name in _HEAD]
+    looks = [
+        ("right" if name in _NUMBERS else "left", "; white-space: nowrap" if name in _WHOLE else "")
+        for name in _HEAD
+    ]
 
     def line(tag: str, cells: Sequence[str]) -> str:
         made = (
-            f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>'
-            for side, cell in zip(sides, cells, strict=True)
+            f'<{tag} style="text-align: {side}{whole}">{escape(cell)}</{tag}>'
+            for (side, whole), cell in zip(looks, cells, strict=True)
         )
         return f"<tr>{''.join(made)}</tr>"
 
     return f"<table><thead>{line('th', _HEAD)}</thead><tbody>{''.join(line('td', row) for row in rows)}</tbody></table>"
+
+
+def _members_below(lines: Sequence[TableRow]) -> list[TableRow]:
+    """Return the lines with a team's members below it, marked; those whose leader is not there stay as they are."""
+    here = {line[_AT["id"]] for line in lines}
+    members: dict[str, list[TableRow]] = {}
+    for line in reversed(lines):  # in launch order
+        if line[_AT["parent"]] in here:
+            members.setdefault(line[_AT["parent"]], []).append(line)
+    placed: list[TableRow] = []
+
+    def place(line: TableRow, depth: int) -> None:
+        if depth:
+            at = _AT["title"]
+            line = (*line[:at], _INDENT * (depth - 1) + _BRANCH + line[at], *line[at + 1 :])
+        placed.append(line)
+        for member in members.pop(line[_AT["id"]], ()):
+            place(member, depth + 1)
+
+    for line in lines:
+        if line[_AT["parent"]] not in here:
+            place(line, 0)
+    return placed
 
 
 def _folded(lines: Sequence[TableRow]) -> list[list[TableRow]]:
@@ -167,6 +194,7 @@ def totals_of(lines: Sequence[TableRow], total: int, shown: int) -> str:
 
 _HEAD = ("status", "run", "model", "tokens", "cost", "time", "launched", "answer")
 _NUMBERS = frozenset({"tokens", "cost", "time"})
+_WHOLE = _NUMBERS | {"launched"}  # a number keeps its unit, a day its month
 
 
 def _cells(line: TableRow, stale: Mapping[str, str] = _NONE) -> list[str]:
@@ -178,19 +206,20 @@ def _cells(line: TableRow, stale: Mapping[str, str] = _NONE) -> list[str]:
     says = at("error") or at("says") or at("prompt")
     return [
         f"{at('status')} ({at('reason')})" if at("reason") else at("status"),
-        f"{at('title')} (stale: {why})" if (why := _why_stale(line, stale)) else at("title"),
+        at("title"),
         at("model"),
         unknown if at("tokens") is None else f"{at('tokens'):,}",
         format_usd(at("cost")) or (unknown if at("priced") is False else ""),
         "" if took is None else format_seconds(took / 1000),
         _launched(at("created_ms")),
-        one_line(says, _SAYS_CHARS),
+        " · ".join(filter(None, (_why_stale(line, stale), one_line(says, _SAYS_CHARS)))),
     ]
 
 
-def _why_stale(line: TableRow, stale: Mapping[str, str]) -> str | None:
-    """Return why an ended run is stale, if it is; one at work is not called so."""
-    return stale.get(line[_AT["id"]]) if line[_AT["status"]] in FINISHED else None
+def _why_stale(line: TableRow, stale: Mapping[str, str]) -> str:
+    """Say why an ended run is stale, if it is; one at work is not called so."""
+    why = stale.get(line[_AT["id"]]) if line[_AT["status"]] in FINISHED else None
+    return f"stale: {why}" if why else ""
 
 
 def _launched(created_ms: int | None) -> str:
