@@ -76,7 +76,7 @@ def test_members_stand_below_their_leader_and_numbers_keep_their_units():
 
     made = [member("team", None), member("inner", "team"), member("alone", None), member("deep", "inner")]
     html = static_html.html_of([*made, member("orphan", "elsewhere")], 5, key="k")
-    titles = ["team", "└ inner", "\u2003└ deep", "alone", "orphan"]
+    titles = ["team", "└\u00a0inner", "\u2003└\u00a0deep", "alone", "orphan"]
     places = [html.index(f">{title}<") for title in titles]
     assert places == sorted(places)
     assert '<td style="text-align: right; white-space: nowrap">0.00 s</td>' in html

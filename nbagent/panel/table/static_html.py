@@ -23,7 +23,7 @@ SHOWN = 50
 TERMINAL_SHOWN = 30
 _AT = {name: number for number, name in enumerate(COLUMNS)}
 _SAYS_CHARS = 60
-_BRANCH, _INDENT = "\u2514 ", "\u2003"  # before a member's name
+_BRANCH, _INDENT = "\u2514\u00a0", "\u2003"  # before a member's name
 _NONE: Mapping[str, str] = {}
 
 
@@ -71,19 +71,18 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     """Return rows of cells as a table; numbers stand flush right."""
     if not rows:
         return ""
-    looks = [
-        ("right" if name in _NUMBERS else "left", "; white-space: nowrap" if name in _WHOLE else "")
-        for name in _HEAD
-    ]
+    looks = [("right" if name in _NUMBERS else "left", _WAYS.get(name, "")) for name in _HEAD]
 
     def line(tag: str, cells: Sequence[str]) -> str:
         made = (
-            f'<{tag} style="text-align: {side}{whole}">{escape(cell)}</{tag}>'
-            for (side, whole), cell in zip(looks, cells, strict=True)
+            f'<{tag} style="text-align: {side}{way}">{escape(cell)}</{tag}>'
+            for (side, way), cell in zip(looks, cells, strict=True)
         )
         return f"<tr>{''.join(made)}</tr>"
 
-    return f"<table><thead>{line('th', _HEAD)}</thead><tbody>{''.join(line('td', row) for row in rows)}</tbody></table>"
+    body = "".join(line("td", row) for row in rows)
+    # where a page is narrower still it scrolls sideways, for no word is broken
+    return f'<div style="overflow-x: auto"><table><thead>{line("th", _HEAD)}</thead><tbody>{body}</tbody></table></div>'
 
 
 def _members_below(lines: Sequence[TableRow]) -> list[TableRow]:
@@ -194,7 +193,11 @@ def totals_of(lines: Sequence[TableRow], total: int, shown: int) -> str:
 
 _HEAD = ("status", "run", "model", "tokens", "cost", "time", "launched", "answer")
 _NUMBERS = frozenset({"tokens", "cost", "time"})
-_WHOLE = _NUMBERS | {"launched"}  # a number keeps its unit, a day its month
+# a number keeps its unit, a day its month; JSON, which has no place to break, pushes nothing out of sight
+_WAYS = dict.fromkeys(_NUMBERS, "; white-space: nowrap") | {
+    "launched": "; min-width: 6.5em",
+    "answer": "; min-width: 8em; overflow-wrap: anywhere",
+}
 
 
 def _cells(line: TableRow, stale: Mapping[str, str] = _NONE) -> list[str]:
