@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import nbagent as nb
-from nbagent import RunStatus, cancel_run
+from nbagent import RunStatus, cancel_run, settings
 from nbagent.compat.agno_events import RunEvent, RunOutputEvent, TeamRunEvent, event_of
 from nbagent.compat.agno_models import CompatModel, File, Image, Media, OpenAIChat, OpenAIResponses
 from nbagent.compat.agno_outputs import Metrics, RunOutput
@@ -28,7 +28,7 @@ from nbagent.compat.agno_runs import (
 )
 from nbagent.compat.agno_tools import RunContext, Toolkit, tool, with_context
 from nbagent.core import say_once, uuid7
-from nbagent.errors import UnknownNameError, UnknownOptionError
+from nbagent.errors import ConfigurationError, UnknownNameError, UnknownOptionError
 
 __all__ = [
     "Agent", "File", "Image", "InMemoryDb", "OpenAIChat", "OpenAIResponses", "PostgresDb", "RunContext", "RunEvent",
@@ -88,7 +88,31 @@ class SqliteDb(_Db):
 
 
 class PostgresDb(_Db):
-    """`PostgresDb(db_url="postgresql+psycopg://...")`: the same."""
+    """`PostgresDb(db_url="postgresql+psycopg://...")`: what has it as its `db` is recorded on that server.
+
+    In tables of nbagent's own, in the schema `nbagent` or the address's `?schema=`; agno's are left alone. As with
+    `%config NBAgent.store` that holds for the whole process from then on.
+    """
+
+    def __init__(self, db_url: str | None = None, **options: Any) -> None:
+        self._url = db_url
+        if db_url is None:
+            super().__init__(**options)
+
+    def use(self) -> None:
+        """Have the record there. Raises ConfigurationError for an address that is none."""
+        if self._url is None:
+            return
+        if not settings.is_server_url(self._url):  # it may hold a password
+            raise ConfigurationError(
+                "the db_url of PostgresDb is no address of a Postgres server",
+                'write "postgresql+psycopg://user@host:5432/database"',
+            )
+        settings.configure("store", self._url)
+        say_once(
+            f"runs are recorded on the server {str(settings.get('store')).rpartition('@')[2]!r}, in tables of nbagent's own\n"
+            "nb.runs() reads them from any kernel; %config NBAgent.store says where they are"
+        )
 
 
 class InMemoryDb(_Db):
@@ -251,7 +275,9 @@ def _fields(cls: str, fields: dict[str, Any]) -> dict[str, Any]:
         if name in _SAID and value:
             say_once(f"{cls}({name}={value!r}) has no effect in nbagent")
         if name in _WITHOUT_EFFECT | _SAID | set(_INSTEAD) or name == "db":
-            fields.pop(name)
+            given = fields.pop(name)
+            if isinstance(given, PostgresDb):
+                given.use()
     texts = [fields.pop(name, None) for name in ("description", "role")]
     own = fields.pop("instructions", None) or []
     texts += own if isinstance(own, list | tuple) else [own]

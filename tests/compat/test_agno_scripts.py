@@ -7,16 +7,16 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nbagent import RunStatus
-from nbagent.compat.agno import Agent, OpenAIChat, PostgresDb, SqliteDb, Team, tool
+from nbagent import RunStatus, settings
+from nbagent.compat.agno import Agent, InMemoryDb, OpenAIChat, PostgresDb, SqliteDb, Team, tool
 from nbagent.demo.process import DemoProcess
-from nbagent.errors import ConfigurationError, UnknownOptionError
+from nbagent.errors import ConfigurationError, NBAgentError, UnknownOptionError
 from nbagent.tools import tools_of
 from tests.compat.parts import PARTS, play
 from tests.provider.chat_wire import USAGE, text_reply, tool_reply
@@ -215,20 +215,56 @@ def test_an_error_is_told_in_content(provider: ScriptedProvider) -> None:
     assert output.get_content_as_string() == output.content
 
 
-@pytest.mark.parametrize(
-    "db", [PostgresDb(db_url="postgresql+psycopg://ai:secret@host/ai"), SqliteDb(db_file="x.db")]
-)
-def test_a_database_says_where_the_record_is(db: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two lines, without the password."""
+def said_by(use: Callable[[], Any], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What is said once on the error stream."""
     from nbagent.core import console
 
     console._said.clear()
-    type(db)(db_url="postgresql+psycopg://ai:secret@host/ai")
-    said = capsys.readouterr().err.splitlines()
+    use()
+    return capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize("db", [SqliteDb, InMemoryDb, PostgresDb])
+def test_a_database_of_agnos_own_says_where_the_record_is(
+    db: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two lines."""
+    said = said_by(lambda: db(db_file="folder/x.db"), capsys)
+    assert len(said) == 2
+    assert "folder/x.db" in said[0]
+    assert "NBAGENT_STORE" in said[1]
+
+
+@pytest.mark.parametrize("made_of", [Agent, lambda **given: Team(members=[], **given)])
+def test_a_postgres_database_is_where_the_record_is(
+    made_of: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the first agent or team on that has it; it is said in two lines, without the password."""
+    before = settings.get("store")
+    db = PostgresDb(db_url="postgresql+psycopg://ai:secret@host/ai")
+    assert settings.get("store") == before
+    try:
+        said = said_by(lambda: made_of(db=db), capsys)
+        assert str(settings.get("store")) == "postgresql://ai@host/ai"
+    finally:
+        settings.configure("store", None)
     assert len(said) == 2
     assert "'host/ai'" in said[0]
-    assert "NBAGENT_STORE" in said[1]
     assert "secret" not in "".join(said)
+
+
+@pytest.mark.parametrize("address", ["postgresql://host/ai?schema=A;", "mysql://ai:secret@host/ai", ""])
+def test_an_address_that_is_none_is_refused_without_the_password(address: str) -> None:
+    """In two lines, by the agent that is to have it."""
+    before = settings.get("store")
+    try:
+        with pytest.raises(NBAgentError) as refused:
+            Agent(db=PostgresDb(db_url=address))
+    finally:
+        settings.configure("store", None)
+    assert len(str(refused.value).splitlines()) == 2
+    assert "secret" not in str(refused.value)
+    assert settings.get("store") == before
 
 
 def test_unknown_words_are_refused_and_tools_keep_their_confirmation(provider: ScriptedProvider) -> None:

@@ -94,7 +94,7 @@ async def test_cancel_before_it_starts(
     out = await polled(scripted, out)
     assert out.status == RunStatus.cancelled
     assert (out.model_calls, provider.requests) == ((), [])
-    assert nb.sql("select * from cancel_requests").empty
+    assert current().store.read("select * from cancel_requests") == []
 
 
 async def test_cancelling_a_finished_run(agent: Agent) -> None:
@@ -103,7 +103,7 @@ async def test_cancelling_a_finished_run(agent: Agent) -> None:
     assert await agent.acancel_run(run_id=before.run_id) is False
     assert cancel_run(before.run_id) is False
     assert await agent.aget_run_output(run_id=before.run_id) == before
-    assert nb.sql("select * from cancel_requests").empty
+    assert current().store.read("select * from cancel_requests") == []
     assert (await agent.arun(QUESTION)).status == RunStatus.completed
 
 
@@ -136,8 +136,8 @@ async def test_a_run_passes_through_its_statuses(
 
 READ = """
 import json, sys
-from nbagent.store import Store, load_run
-out = load_run(Store(sys.argv[1]), sys.argv[2])
+from nbagent.store import load_run, open_store
+out = load_run(open_store(sys.argv[1]), sys.argv[2])
 print(json.dumps([out.status.value, out.content, out.metrics.input_tokens]))
 """
 
@@ -156,7 +156,7 @@ async def test_the_record_is_written_while_other_runs_write(
     statuses = nb.sql("select status, count(*) n from runs group by all").set_index("status")["n"].to_dict()
     assert statuses.pop("completed") == 10
     assert sum(statuses.values()) == 10
-    reading = [sys.executable, "-c", READ, str(current().store.path), early[0].run_id]
+    reading = [sys.executable, "-c", READ, current().store.name, early[0].run_id]
     read = await asyncio.to_thread(subprocess.run, reading, capture_output=True, text=True, check=True)
     assert json.loads(read.stdout) == ["completed", "yes", 11]
     gate.open()

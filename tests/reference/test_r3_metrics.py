@@ -118,15 +118,15 @@ def stocks(scripted: Agent, provider: ScriptedProvider, wire: Wire) -> Agent:
 
 READ = """
 import json, sys
-from nbagent.store import Store, load_run
-out = load_run(Store(sys.argv[1]), sys.argv[2])
+from nbagent.store import load_run, open_store
+out = load_run(open_store(sys.argv[1]), sys.argv[2])
 print(out.metrics.model_dump_json())
 """
 
 
 async def read_elsewhere(run_id: str) -> RunMetrics:
     """A run's metrics as a new process reads them from the store."""
-    reading = [sys.executable, "-c", READ, str(current().store.path), run_id]
+    reading = [sys.executable, "-c", READ, current().store.name, run_id]
     done = await asyncio.to_thread(subprocess.run, reading, capture_output=True, text=True, check=True)
     return RunMetrics.model_validate(json.loads(done.stdout))
 

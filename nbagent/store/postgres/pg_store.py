@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import StoreBusyError, StoreError
@@ -56,6 +57,7 @@ class PostgresStore:
             self.connect, name=self.name, schema=url.schema, trouble=lambda error: trouble_of(error, url)
         )
         self._listener = Listener(url, self._writer.owner)
+        self._has_looked = False  # for runs of dead processes
         self._told_cancels: set[str] = set()
         self._told_decisions: list[DecisionRequest] = []
         # processes of this machine keep each other from working at once; between machines the turns' order does
@@ -192,6 +194,11 @@ class PostgresStore:
         return self._readers.opened()
 
     def _flush(self, timeout_s: float) -> None:
+        if (swept := self._writer.sweep()) is not None and not self._has_looked:
+            deadline = monotonic() + LOOK_WAIT_S
+            while not swept.done() and self._writer.trouble is None and monotonic() < deadline:
+                wait([swept], timeout=0.02)
+            self._has_looked = True
         if not self._writer.flush(timeout_s):
             found = self._writer.trouble
             raise found or StoreBusyError(f"the record {self.name!r} is busy", "try again in a moment")

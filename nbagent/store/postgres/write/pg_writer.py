@@ -82,7 +82,7 @@ class PgWriter:
         self._cond = threading.Condition()
         self._jobs: deque[_Job] = deque()
         self._writing: list[_Job] = []
-        self._number = 0
+        self._number = self._last_asked = 0  # of a command; and of one that is no look for dead processes
         self._hurry = False
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -91,7 +91,7 @@ class PgWriter:
         self._trouble: StoreError | None = None
         self._failures = 0
         self._at_work: set[str] = set()  # runs of this process without an end: it must be heard of
-        self._heard_at = self._swept_at = 0.0
+        self._heard_at, self._swept_at = 0.0, float("-inf")
 
     # any thread -----------------------------------------------------------------------------------------
 
@@ -104,6 +104,8 @@ class PgWriter:
             operation = operation_of(write, self.owner)
         with self._cond:
             self._number += 1
+            if operation.kind != "sweep":
+                self._last_asked = self._number
             job = _Job(
                 write, self._number,
                 operation=operation.numbered(self._number), due=monotonic() + _delay(write),
@@ -140,13 +142,21 @@ class PgWriter:
             raise RuntimeError("the writer thread cannot wait for itself")
         deadline = monotonic() + timeout_s
         with self._cond:
-            last = self._number
+            last = self._last_asked
             while self._first() <= last:
                 self._hurry = True
                 self._cond.notify_all()
                 if (left := deadline - monotonic()) <= 0 or not self._cond.wait(left):
                     return self._first() > last
         return True
+
+    def sweep(self) -> Future[Any] | None:
+        """Look for dead processes' runs now and then, the first time at once; None where that is not due."""
+        now = monotonic()
+        if self._trouble is not None or now - self._swept_at < SWEEP_S:
+            return None
+        self._swept_at = now
+        return self.submit(InterruptOrphans())
 
     def stop(self, timeout_s: float) -> bool:
         """Commit all that is there and end. False if commands are left; they are on the disk if the server was away."""
@@ -225,9 +235,8 @@ class PgWriter:
         with self._cond:
             if not self._jobs:
                 self._outbox.clear()
-        if monotonic() - self._swept_at > SWEEP_S and self._writing == []:
-            self._swept_at = monotonic()
-            self.submit(InterruptOrphans())
+        if not self._writing:
+            self.sweep()
         return True
 
     def _refuse_all(self, error: Exception) -> None:
