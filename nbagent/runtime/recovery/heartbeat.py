@@ -44,7 +44,8 @@ class Heartbeat:
     def begin(self, live: HasProgress) -> None:
         """Do so for a run that begins; other processes that share a server's record have its first text at once."""
         self.start(live.store)
-        if live.store.mirror is not None and live.record.launch.batch_id is None:
+        launch = live.record.launch  # what an earlier attempt had is in the record with its claim
+        if live.store.mirror is not None and launch.batch_id is None and launch.attempt == 1:
             self._first_text[live.run_id] = box = EventBuffer(partial(self._heard, live))
             live.listen(box)
 
