@@ -52,6 +52,7 @@ def _state_of(progress: Any) -> Mapping[str, Any]:
         "not_asked": progress.not_asked,
         "rate": None if progress.finished else float(f"{progress.rate_per_s:.2g}"),
         "finished": progress.finished,
-        "tokens": progress.tokens,
+        # nothing counted is 0 only where nothing was asked, which cost nothing; else no server has told
+        "tokens": progress.tokens or (0 if progress.cost_usd == 0 else None),
         "cost": progress.cost_usd,
     }
