@@ -20,6 +20,8 @@ from nbagent.worker.logs import say
 BEAT_S = 1.0
 CAREFUL_S = 15.0  # after a lost connection, before anybody is declared dead
 SWEEP_S = 10.0
+HEAR_S = 0.25  # between two looks whether it is to end
+GATHER_S = 0.01  # launches come in series: they go to the engine together
 _AGAIN_S = 0.5
 
 
@@ -119,7 +121,9 @@ class Lease:
             self.heard_at = monotonic()
             self._look(connection)
             while (left := beats_at - monotonic()) > 0 and not self._stop.is_set():
-                if list(connection.notifies(timeout=min(left, 0.25), stop_after=1)):
+                if list(connection.notifies(timeout=min(left, HEAR_S), stop_after=1)):
+                    self._stop.wait(GATHER_S)
+                    list(connection.notifies(timeout=0))
                     self._hand_out(connection)
         worker_rows.leave_workers(connection, owner)
 

@@ -29,7 +29,7 @@ from nbagent.worker.serving import Served
 if TYPE_CHECKING:
     from nbagent.worker.engine import Engine
 
-TAKERS = 8  # threads that read where runs stand
+TAKERS = 4  # threads that read where runs stand: as many as the store keeps connections for
 LOOK_S = 0.5
 POSTPONED_S = 5.0
 FORGET_S = 3600.0

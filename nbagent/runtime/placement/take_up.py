@@ -100,7 +100,7 @@ def _first(resumer: Resumer, stopped: StoredRun, agents: Sequence[ResolvedAgent]
         cache=placed.get("cache", "off") if row["parent_run_id"] is None else None,
     )  # fmt: skip
     claim = NewAttempt(run_id=live.run_id, attempt=1, created_at=row["created_at"])
-    resumer.claim_and_begin(live, claim, takes_turn=not stopped.parallel)
+    resumer.claim_and_begin(live, claim, takes_turn=not stopped.parallel, alone=False)
     return live
 
 

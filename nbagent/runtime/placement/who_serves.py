@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from nbagent.errors import StoreError
 from nbagent.store import RunStore, WorkerRow, load_workers
+
+SEEN_S = 5.0  # who launches many asks no more often
+_seen: dict[tuple[str, str], float] = {}  # when an address of a record was seen to be served
 
 
 def served_addresses(store: RunStore) -> frozenset[str]:
@@ -16,8 +21,11 @@ def served_addresses(store: RunStore) -> frozenset[str]:
 
 def nobody_serves(store: RunStore, address: str) -> str | None:
     """Return what to tell of a run that waits for a worker where there is none for it, in two lines; else None."""
+    if monotonic() - _seen.get((store.name, address), -SEEN_S) < SEEN_S:
+        return None
     found = _at_work(store)
     if any(address in worker.addresses for worker in found):
+        _seen[store.name, address] = monotonic()
         return None
     others = "none is at work" if not found else f"{len(found)} at work, for other agents"
     return (

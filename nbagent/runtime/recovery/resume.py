@@ -11,6 +11,7 @@ Limits count from the resumed attempt (its steps, tokens, cost and time); metric
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -289,9 +290,11 @@ class Resumer:
         self.claim_and_begin(live, claim, takes_turn=not stopped.parallel)
         return live
 
-    def claim_and_begin(self, live: ActiveRun, claim: NewAttempt, *, takes_turn: bool) -> None:
-        """Make an attempt ours and let it work. Raises ConfigurationError if another process was first."""
-        with self._taking_up:
+    def claim_and_begin(
+        self, live: ActiveRun, claim: NewAttempt, *, takes_turn: bool, alone: bool = True
+    ) -> None:
+        """Make an attempt ours and let it work, one `alone` or with others. Raises ConfigurationError if another process was first."""
+        with self._taking_up if alone else contextlib.nullcontext():
             try:
                 self._claim(live.store, claim)
             except ConfigurationError:

@@ -20,7 +20,7 @@ from nbagent.store.postgres.write.apply import channel
 if TYPE_CHECKING:
     import psycopg
 
-MOST_KEPT = 2
+MOST_KEPT = 4
 
 
 class Readers:

@@ -20,6 +20,7 @@ from nbagent.run import (
 from nbagent.store.duckdb.codec import message_of, model_call_of, pending_approvals_of, tool_call_of
 from nbagent.store.duckdb.read.sessions import PARALLEL
 from nbagent.store.duckdb.write.orphans import nobody_works_on
+from nbagent.store.process_id import PLACED
 
 if TYPE_CHECKING:
     from nbagent.events import PendingApproval
@@ -171,20 +172,31 @@ def load_stopped(store: Reader, key: str) -> StoredRun | None:
             return None
         row = found[0]
         (own,) = ask(_OWN_SESSION, [row["run_id"]])
+        is_new = row["owner"] == PLACED  # nobody has begun with it: it has nothing else
         return StoredRun(
             row=row,
-            output=_outputs(ask, [row], members=True)[0],
+            output=_new_output(row) if is_new else _outputs(ask, [row], members=True)[0],
             spec=load_json(row["spec"] or "{}"),
             tags=load_json(row["tags"] or "{}"),
-            times=_times(ask, [row])[row["run_id"]],
+            times=(_attempt_times(row),) if is_new else _times(ask, [row])[row["run_id"]],
             own_session=own["own"] == "true",
             parallel=own["on_busy"] == PARALLEL,
             template=own["template"],
             placement=own["placement"],
             address=own["address"],
             placed=load_json(own["placed"] or "{}"),
-            started={_call_of(one["started_by"]): one["run_id"] for one in ask(_STARTED, [row["run_id"]])},
+            started={} if is_new else _started(ask, row["run_id"]),
         )
+
+
+def _new_output(row: Mapping[str, Any]) -> RunOutput:
+    """The run of a row that has nothing but its launch."""
+    times = {row["run_id"]: (_attempt_times(row),)}
+    return _Parts({}, {}, {}, times).output(row, ())
+
+
+def _started(ask: Ask, run_id: str) -> dict[tuple[int, str], str]:
+    return {_call_of(one["started_by"]): one["run_id"] for one in ask(_STARTED, [run_id])}
 
 
 def _call_of(stored: str) -> tuple[int, str]:
