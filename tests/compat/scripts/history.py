@@ -1,12 +1,12 @@
 import os
 
 from agno.agent import Agent
-from agno.db.postgres import PostgresDb
+from agno.db.sqlite import SqliteDb
 from agno.models.openai import OpenAIChat
 
 agent = Agent(
     model=OpenAIChat(id="parrot", base_url=os.environ["PROVIDER_URL"], api_key="k"),
-    db=PostgresDb(db_url="postgresql+psycopg://ai:ai@localhost:5532/ai"),
+    db=SqliteDb(db_file="tmp/agent.db"),
     session_id="chat",
     add_history_to_context=True,
     num_history_runs=2,
