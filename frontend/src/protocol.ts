@@ -133,6 +133,7 @@ export interface RunRow {
   error: string;
   attempt: number;
   asks: Asks | null;
+  owner: string; // who works on it where that is another process
 }
 
 export type Column = keyof RunRow;
@@ -177,7 +178,7 @@ export interface TableState {
   loaded: boolean;
   total: number;
   trouble: string[];
-  budgets: string[];
+  budgets: string[]; // what stands beside the totals: budgets, and who works for the record
   batches: Record<string, BatchState>;
   stale: Record<string, string>; // why a run is, by its id
   only: string | null;

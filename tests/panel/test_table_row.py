@@ -19,7 +19,7 @@ from nbagent.events import (
 )
 from nbagent.panel.table.row import COLUMNS, TEXT_CHARS, is_older, row_of, row_of_stored
 from nbagent.run import RunLaunch, RunRecord
-from nbagent.store import Finish, Launch, Progress, Store, newest_runs
+from nbagent.store import PLACED, Finish, Launch, Progress, Store, current_process_id, newest_runs
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HOSTILE = "<img src=x onerror=alert(1)>\n\u202e\ud800" + "W" * 5000
@@ -78,6 +78,31 @@ def test_a_stored_run_and_a_live_one_are_the_same_line(tmp_path: Path):
     shown = named(line)
     assert (shown["tokens"], shown["cost"], shown["priced"]) == (15, 0.25, False)
     assert (shown["status"], shown["reason"], shown["error"]) == ("error", "max steps", "20 steps")
+
+
+@pytest.mark.parametrize(
+    ("owner", "placed", "status", "told"),
+    [
+        ("this process", False, "running", ""),
+        ("box - 7 1", False, "running", "process 7 on box"),
+        ("box - 7 1", False, "completed", ""),
+        ("box - 7 1", True, "running", "worker 7 on box"),
+        ("box - 7 1", True, "error", "worker 7 on box"),
+        (PLACED, True, "pending", "waits for a worker"),
+        (PLACED, True, "cancelled", ""),
+        (None, None, "running", ""),
+    ],
+)
+def test_who_works_elsewhere_is_named(tmp_path: Path, owner, placed, status, told):
+    """Another process's run while it goes on, a worker's also afterwards; nothing of this kernel's, nor of those that are gone."""
+    store = Store(tmp_path / "runs.duckdb")
+    store.submit(Launch({"run_id": "r1", "session_id": "s", "created_at": T0, "agent_name": "analyst"}))
+    [row] = newest_runs(store, 10).rows
+    store.close()
+    assert (row["owner"], row["placed"]) == (current_process_id(), False)
+    owner = current_process_id() if owner == "this process" else owner
+    shown = named(row_of_stored({**row, "owner": owner, "placed": placed, "status": status}))
+    assert shown["owner"] == told
 
 
 def test_while_text_comes_its_end_is_shown_and_afterwards_its_beginning():

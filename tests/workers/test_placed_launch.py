@@ -17,8 +17,10 @@ import nbagent as nb
 from nbagent.core import load_json
 from nbagent.errors import ConfigurationError, PromptError, RunIdInUseError, SessionBusyError
 from nbagent.frames import workers_line, workers_text
+from nbagent.panel.table.row import COLUMNS, row_of_stored
 from nbagent.run import RunStatus
 from nbagent.runtime import current
+from nbagent.store import newest_runs
 from nbagent.store.postgres.worker_rows import join_workers
 
 pytestmark = pytest.mark.workers
@@ -84,6 +86,8 @@ def test_a_launch_for_workers_waits_in_the_record(server: str, agents: Any) -> N
     )
     assert (run.status, run.done(), run.text, run.durable) == (RunStatus.pending, False, "", True)
     assert nb.get("aapl").status is RunStatus.pending
+    (shown,) = newest_runs(current().store, 10).rows
+    assert row_of_stored(shown)[COLUMNS.index("owner")] == "waits for a worker"
     with pytest.raises(ConfigurationError, match="waits for a worker"):
         run.resume()
     assert run.cancel()

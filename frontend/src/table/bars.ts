@@ -93,7 +93,7 @@ function head(
 }
 
 function totalsText(state: TableData, totals: Totals, narrow: boolean): string {
-  const budgets = state.budgets.map((one) => `budget ${one}`);
+  const { budgets } = state;
   if (!state.rows.size) return ["nbagent", ...budgets].join(" · ");
   const all = narrow ? state.rows.size : Math.max(state.total, state.rows.size);
   return [

@@ -13,6 +13,7 @@ export const HEADS = [
   ["status", "Status"],
   ["title", "Run"],
   ["model", "Model"],
+  ["owner", "Where"],
   ["says", "Answer"],
   ["tokens", "Tokens"],
   ["cost", "Cost"],
@@ -64,6 +65,7 @@ export function rowTemplate({ node, depth }: Placed, id: string, number: number,
       ><span class="nbagent-title">${facts.title}</span><span class="nbagent-kids">${kids}</span>${run && staleMark(run, state)}</div
     >
     <div class="nbagent-cell nbagent-c-model" role="gridcell">${facts.model}</div>
+    <div class="nbagent-cell nbagent-c-owner" role="gridcell" title=${run?.owner || nothing}>${run?.owner}</div>
     ${run?.asks ? asksOf(run, run.asks, state) : run ? saysOf(run, facts.waiting) : progress(facts, now)}
     <div class="nbagent-cell nbagent-c-tokens" role="gridcell">${tokens}</div>
     <div class="nbagent-cell nbagent-c-cost" role="gridcell">${cost}</div>

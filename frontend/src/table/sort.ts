@@ -37,8 +37,8 @@ export const isSortColumn = (name: string): name is SortColumn => name in SORTS;
 /** What a search looks through. */
 export function hayOf(line: Line): string {
   if (line.hay === null) {
-    const { title, agent, model, session, id, prompt, says, error, batch } = line.row;
-    line.hay = [title, agent, model, session ?? "", id, prompt, says, error, batch ?? ""].join("\n").toLowerCase();
+    const { title, agent, model, session, id, prompt, says, error, batch, owner } = line.row;
+    line.hay = [title, agent, model, session ?? "", id, prompt, says, error, batch ?? "", owner].join("\n").toLowerCase();
   }
   return line.hay;
 }

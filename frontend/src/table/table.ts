@@ -58,6 +58,7 @@ export function tableView(el: HTMLElement, services: TableServices): TableView {
   function derive(): void {
     roots ??= treeOf(state.rows, state.batches);
     const filter = filterOf(want);
+    grid.el.toggleAttribute("data-owners", [...state.rows.values()].some((line) => line.row.owner));
     view.lines = linesOf(roots, filter, view.sort, unfold, nowOf(state));
     if (!view.lines.some((line) => line.node.key === view.active)) view.active = view.lines[0]?.node.key ?? null;
     bars.sum(filter);

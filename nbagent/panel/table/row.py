@@ -6,6 +6,8 @@ both give the same row for the same run. Texts are plain and cut: the front end 
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -14,11 +16,13 @@ from nbagent.core import escaped, last_line, load_json, one_line, truncate_end, 
 from nbagent.events import PendingApproval
 from nbagent.models import can_cost
 from nbagent.run import FINISHED, RunRecord, sum_known
+from nbagent.store import PLACED, current_process_id, process_name
 
 # the order of a row's cells; the first message tells it to the front end
 COLUMNS = (
     "id", "title", "agent", "model", "status", "reason", "session", "parent", "batch", "created_ms", "began_ms",
     "ended_ms", "tokens", "cost", "priced", "says", "prompt", "error", "attempt", "asks",
+    "owner",
 )  # fmt: skip
 TableRow = tuple[Any, ...]
 
@@ -70,6 +74,7 @@ def row_of(record: RunRecord) -> TableRow:
         error=end.error if end else None,
         cached_from=record.cached_from,
         asks=record.pending_approvals,
+        owner="",
     )
 
 
@@ -86,7 +91,24 @@ def row_of_stored(row: Mapping[str, Any]) -> TableRow:
         says=_answer_text(text or "", final=final),
         cached_from=cached_from,
         asks=[PendingApproval(**call) for call in load_json(row.get("pending_approvals") or "[]")],
+        owner=_owner_text(row, final=final),
     )
+
+
+def _owner_text(row: Mapping[str, Any], *, final: bool) -> str:
+    """Return who works on a run where that is another process, and which worker did; "" for all else."""
+    owner, placed = row.get("owner"), row.get("placed")
+    if owner == PLACED:
+        return "" if final else "waits for a worker"
+    if owner is None or owner == _own_id(os.getpid()) or (final and not placed):
+        return ""
+    name = process_name(owner)
+    return name.replace("process", "worker", 1) if placed else name
+
+
+@functools.lru_cache(maxsize=4)
+def _own_id(_pid: int) -> str:
+    return current_process_id()
 
 
 def is_final(row: TableRow) -> bool:
@@ -164,6 +186,7 @@ def _row(**of: Any) -> TableRow:
         one_line(what, TEXT_CHARS),
         of["attempt"],
         _asks(of["asks"]),
+        one_line(of["owner"], NAME_CHARS),
     )
 
 

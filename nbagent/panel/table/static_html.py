@@ -45,7 +45,7 @@ def html_of(
         for group in folded[:SHOWN]
     ]
     totals = totals_of(lines, total, 0 if len(shown) == len(folded) else len(shown))
-    totals = " · ".join([totals, *(f"budget {one}" for one in budgets)])
+    totals = " · ".join([totals, *budgets])
     more = "" if not shown else f"<p {LINE}><small>live again: <code>%agent</code></small></p>"
     return block(
         f"<p {LINE}><strong>runs</strong> · {escape(totals)}</p>{_table(shown)}{more}",

@@ -24,6 +24,7 @@ import traitlets
 from nbagent import kernel, runtime, settings
 from nbagent.core import run_in_daemon_thread
 from nbagent.errors import StoreError
+from nbagent.frames import workers_line
 from nbagent.panel.card.display import BUSY_SHARE, FASTEST_S, pause_after
 from nbagent.panel.commands import handle_message
 from nbagent.panel.table import batches, static_html
@@ -77,6 +78,7 @@ class Table:
         self._written_seq = self._written_moves = -1  # of the model, when the static forms were last written
         self._static_at = self._static_took_s = 0.0
         self._sending = threading.RLock()
+        self._workers: str | None = None  # who works for the record, in a line
         self._others_version = 0
         self._latest: datetime | None = None
         self._total = 0
@@ -121,6 +123,7 @@ class Table:
             self._problem = [error.what, error.todo]
             self._take(None)
             return
+        self._look_for_workers()
         self._take(found)
         self._others_version = self.store.others_wrote(0)[1]
 
@@ -232,6 +235,7 @@ class Table:
             else:
                 since, elsewhere = self._latest, self.model.unfinished(elsewhere=True)
                 found = await run_in_daemon_thread(lambda: runs_since(self.store, since, elsewhere))
+            await run_in_daemon_thread(self._look_for_workers)
         except StoreError as error:
             self._problem = [error.what, error.todo]
             self._take(None)
@@ -248,8 +252,15 @@ class Table:
         return trouble.split("\n", 1) if trouble else []
 
     def _budgets(self) -> list[str]:
-        """How the record's budgets stand, as far as this process knows."""
-        return [runtime.budget_text(one) for one in self.store.budgets(may_read=False)]
+        """How the record's budgets stand, as far as this process knows, and who works for it."""
+        budgets = [f"budget {runtime.budget_text(one)}" for one in self.store.budgets(may_read=False)]
+        return budgets if self._workers is None else [*budgets, self._workers]
+
+    def _look_for_workers(self) -> None:
+        """Read who works for a record on a server; what cannot be read is as it was."""
+        if self.store.mirror is not None:
+            with contextlib.suppress(StoreError):
+                self._workers = workers_line(self.store)
 
     def _stale(self) -> dict[str, str] | None:
         """Why runs of this kernel are stale, as far as it shows without filling a template; None between two looks."""

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from nbagent.store.process_id import PLACED
+
 if TYPE_CHECKING:
-    from nbagent.store.ports import Reader
+    from nbagent.store.ports import Ask, Reader
 
 HEAD_CHARS = 400  # of prompt, answer and error: what a line of a table can show, and be searched for
 LAST = 100  # launches that are always looked at: their clock may have been set back
@@ -35,7 +37,7 @@ _SINCE = """
 _ROWS = """
     select r.run_id, r.label, r.agent_name, r.provider, r.model, r.status, r.stop_reason, r.session_id,
            r.parent_run_id, r.batch_id, r.cached_from, r.created_at, r.started_at, r.finished_at, r.attempt,
-           left(r.prompt, {head}) as prompt, left(r.error, {head}) as error, left(r.content, {head}) as content,
+           r.owner, left(r.prompt, {head}) as prompt, left(r.error, {head}) as error, left(r.content, {head}) as content,
            right(r.partial_text, {head}) as partial_text,
            case when r.status = 'paused' then r.pending_approvals end as pending_approvals,
            c.total_tokens, c.cost_usd, coalesce(c.calls, 0) as calls, coalesce(c.priced, 0) as priced
@@ -46,6 +48,9 @@ _ROWS = """
     ) c using (run_id)
     where r.run_id in (select unnest($1))
 """
+
+
+_PLACED = "select run_id from launches where owner = ? and run_id in (select unnest(?::varchar[]))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +69,7 @@ def newest_runs(store: Reader, limit: int, *, timeout_s: float = 10.0) -> RunSum
     with store.reader(timeout_s=timeout_s) as ask:
         (counts,) = ask(_COUNTS)
         picked = [row["run_id"] for row in ask(_NEWEST, [limit])]
-        rows = ask(_ROWS.format(head=HEAD_CHARS), [picked]) if picked else []
+        rows = _rows_of(ask, picked)
     return RunSummary(rows=rows, total=counts["runs"], latest=counts["latest"])
 
 
@@ -77,5 +82,14 @@ def runs_since(store: Reader, since: datetime, unfinished: Sequence[str]) -> Run
     with store.reader(flush=False) as ask:
         (counts,) = ask(_COUNTS)
         picked = [row["run_id"] for row in ask(_SINCE.format(last=LAST), [*[moment] * 4, list(unfinished)])]
-        rows = ask(_ROWS.format(head=HEAD_CHARS), [picked]) if picked else []
+        rows = _rows_of(ask, picked)
     return RunSummary(rows=rows, total=counts["runs"], latest=counts["latest"])
+
+
+def _rows_of(ask: Ask, picked: list[str]) -> list[dict[str, Any]]:
+    """The rows of these runs, each with `placed`: whether it was launched for workers."""
+    if not picked:
+        return []
+    rows = ask(_ROWS.format(head=HEAD_CHARS), [picked])
+    placed = {row["run_id"] for row in ask(_PLACED, [PLACED, picked])}
+    return [{**row, "placed": row["run_id"] in placed} for row in rows]
