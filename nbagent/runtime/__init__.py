@@ -48,6 +48,7 @@ from nbagent.runtime.limits.budgets import BatchSlots
 from nbagent.runtime.limits.limiter import call_limits
 from nbagent.runtime.placement.placed_launch import address_for, check_batch_place
 from nbagent.runtime.placement.take_up import DIED, GIVEN_BACK, ChangedAgentError, take_up
+from nbagent.runtime.placement.who_serves import waits_for_worker
 from nbagent.runtime.ports import HasModel, LiveRun, Runnable
 from nbagent.runtime.recovery.dependencies import agents_in, notebook_names
 from nbagent.runtime.recovery.resume import agent_of_stored_spec
@@ -112,5 +113,6 @@ __all__ = [
     "resume",
     "supersede",
     "take_up",
+    "waits_for_worker",
     "whole",
 ]

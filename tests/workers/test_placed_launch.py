@@ -17,6 +17,7 @@ import nbagent as nb
 from nbagent.core import load_json
 from nbagent.errors import ConfigurationError, PromptError, RunIdInUseError, SessionBusyError
 from nbagent.frames import workers_line, workers_text
+from nbagent.panel.card.display import DisplayedRun
 from nbagent.panel.table.row import COLUMNS, row_of_stored
 from nbagent.run import RunStatus
 from nbagent.runtime import current
@@ -88,6 +89,9 @@ def test_a_launch_for_workers_waits_in_the_record(server: str, agents: Any) -> N
     assert nb.get("aapl").status is RunStatus.pending
     (shown,) = newest_runs(current().store, 10).rows
     assert row_of_stored(shown)[COLUMNS.index("owner")] == "waits for a worker"
+    card, _ = DisplayedRun(run).refresh()
+    told = f"waits for a worker: no worker serves '{agents.__name__}:desk'"
+    assert str(card["waiting"]).startswith(told[:60])
     with pytest.raises(ConfigurationError, match="waits for a worker"):
         run.resume()
     assert run.cancel()

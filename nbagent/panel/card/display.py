@@ -25,6 +25,7 @@ from nbagent.panel.card import markdown
 from nbagent.panel.card.data import CardRow, RunSnapshot, card_row, shown_text
 from nbagent.panel.card.static_html import html_of, key_of, plain_of
 from nbagent.panel.commands import add_commands, cancel_runs, handle_message
+from nbagent.run import RunStatus
 
 if TYPE_CHECKING:
     from nbagent.panel.card.widget import CardListener
@@ -85,6 +86,8 @@ class DisplayedRun:
             else RunSnapshot.of_output(self.run.output)
         )
         row, text = card_row(snapshot_of_run), shown_text(snapshot_of_run.text)
+        if self._record is None and snapshot_of_run.status is RunStatus.pending:
+            row["waiting"] = runtime.waits_for_worker(self.run.store, self.run.run_id) or row["waiting"]
         if self.decision_problem:
             row["notices"].append(self.decision_problem)
         markdown.lay_out(row, text)

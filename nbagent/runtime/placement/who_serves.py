@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from time import monotonic
 
+from nbagent.core import one_line
 from nbagent.errors import StoreError
-from nbagent.store import RunStore, WorkerRow, load_workers
+from nbagent.store import RunStore, WorkerRow, load_waiting, load_workers
 
 SEEN_S = 5.0  # who launches many asks no more often
 _seen: dict[tuple[str, str], float] = {}  # when an address of a record was seen to be served
@@ -32,6 +33,19 @@ def nobody_serves(store: RunStore, address: str) -> str | None:
         f"no worker serves {address!r} ({others}): the run waits\n"
         f"start one: nbagent worker {address} --store {store.name}"
     )
+
+
+def waits_for_worker(store: RunStore, run_id: str) -> str | None:
+    """Return in a line what a run waits for where that is a worker; None for all others, and where nobody can say."""
+    try:
+        waiting = next((one for one in load_waiting(store) if one.run_id == run_id), None)
+        if waiting is None:
+            return None
+        told = waiting.waits_for or nobody_serves(store, waiting.address)
+    except StoreError:
+        return None
+    first = told.splitlines()[0] if told else ""
+    return one_line(": ".join(filter(None, ("waits for a worker", first))))
 
 
 def _at_work(store: RunStore) -> list[WorkerRow]:
