@@ -196,13 +196,13 @@ class _Verbs:
         self, run_response: Any = None, *, run_id: str | None = None, **options: Any
     ) -> RunOutput:
         """Go on with a run that waits, as its calls or requirements say that a person has decided."""
-        return self._told(settled(decided_run(run_response, run_id, options)))
+        return self._told(settled(*decided_run(run_response, run_id, options)))
 
     async def acontinue_run(
         self, run_response: Any = None, *, run_id: str | None = None, **options: Any
     ) -> RunOutput:
         """The same, for code that awaits it."""
-        return self._told(await asettled(decided_run(run_response, run_id, options)))
+        return self._told(await asettled(*decided_run(run_response, run_id, options)))
 
     def _streamed(self, run: Any, *, whole: bool) -> Iterator[RunOutputEvent]:
         for event in run.events():

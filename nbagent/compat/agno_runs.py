@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import BaseModel
@@ -36,21 +37,26 @@ def text_of(given: Any) -> str:
     return dump_json(given, default=str).decode() if isinstance(given, dict | list) else str(given)
 
 
-def settled(run: Any) -> RunOutput:
-    """Wait for the end of a run, or until a person must decide."""
+def settled(run: Any, decided: Collection[str] = ()) -> RunOutput:
+    """Wait for the end of a run, or until a person must decide on a call that is none of those `decided` by id."""
     while True:
         with contextlib.suppress(WaitTimeout):
             return RunOutput(run.wait(_LOOK_S))
-        if run.pending_approvals:
+        if _waits(run, decided):
             return RunOutput(run.output)
 
 
-async def asettled(run: Any) -> RunOutput:
+def _waits(run: Any, decided: Collection[str]) -> bool:
+    """Say whether a person is waited for; a call that was just decided on may stand in the record for a moment yet."""
+    return any(call.tool_call_id not in decided for call in run.pending_approvals)
+
+
+async def asettled(run: Any, decided: Collection[str] = ()) -> RunOutput:
     """Do the same without blocking; cancelled, it cancels the run."""
     end = asyncio.ensure_future(run.finished())
     try:
         while not (await asyncio.wait({end}, timeout=_LOOK_S))[0]:
-            if run.pending_approvals:
+            if _waits(run, decided):
                 return RunOutput(run.output)
         return RunOutput(end.result())
     except asyncio.CancelledError:
@@ -60,8 +66,8 @@ async def asettled(run: Any) -> RunOutput:
         end.cancel()
 
 
-def decided_run(response: Any, run_id: str | None, options: dict[str, Any]) -> Any:
-    """Approve or deny the calls of a run as a person has said. Raises ConfigurationError where none was decided on."""
+def decided_run(response: Any, run_id: str | None, options: dict[str, Any]) -> tuple[Any, set[str]]:
+    """Approve or deny the calls of a run as a person has said; return it, and their ids. Raises ConfigurationError where none was decided on."""
     required = options.pop("requirements", None)
     calls = options.pop("updated_tools", None) or (response.tools if response is not None else [])
     calls = [one.tool_execution for one in required] if required else calls
@@ -81,7 +87,7 @@ def decided_run(response: Any, run_id: str | None, options: dict[str, Any]) -> A
             run.approve(one.tool_call_id, arguments=changed)
         else:
             run.deny(one.confirmation_note or "", one.tool_call_id)
-    return run
+    return run, {one.tool_call_id for one in decided}
 
 
 def pending_run(run: Any) -> RunOutput:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from nbagent import RunStatus, settings
 from nbagent.compat.agno import Agent, InMemoryDb, OpenAIChat, PostgresDb, SqliteDb, Team, tool
+from nbagent.compat.agno_runs import settled
 from nbagent.demo.process import DemoProcess
 from nbagent.errors import ConfigurationError, NBAgentError, UnknownOptionError
 from nbagent.tools import tools_of
@@ -343,3 +345,23 @@ def test_a_failure_is_printed(provider: ScriptedProvider, capsys: pytest.Capture
     agent.print_response("?", stream=True)
     printed = capsys.readouterr().out
     assert printed.count("no such thing") == 2
+
+
+def test_a_call_that_was_decided_on_is_not_waited_for_again(provider: ScriptedProvider) -> None:
+    """It may stand in the record for a moment yet; whoever goes on with the run waits for what comes after it."""
+    provider.otherwise(play)
+
+    @tool(requires_confirmation=True)
+    def transfer(amount: int) -> str:
+        """Transfer money."""
+        return f"sent {amount}"
+
+    agent = Agent(model=OpenAIChat(id="bank", base_url=provider.base_url, api_key="k"), tools=[transfer])
+    run = agent.start("Send 5")
+    waiting = settled(run)
+    (call,) = waiting.tools_requiring_confirmation
+    assert (waiting.is_paused, call.tool_args) == (True, {"amount": 5})
+    with ThreadPoolExecutor() as pool:
+        going_on = pool.submit(settled, run, {call.tool_call_id})
+        run.approve()
+        assert going_on.result(timeout=60).content == "Done: sent 5"
