@@ -29,7 +29,7 @@ DISTRIBUTION_OF = {
 }
 # the mcp room's libraries come with its extra
 OPTIONAL = frozenset(
-    {"anyio", "ipylab", "matplotlib", "mcp", "mcp_types", "opentelemetry", "psycopg", "pydantic_ai"}
+    {"anyio", "dbos", "ipylab", "matplotlib", "mcp", "mcp_types", "opentelemetry", "psycopg", "pydantic_ai"}
 )
 
 
