@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import nbagent as nb
+from nbagent.events import RunFinished, TextAdded, ToolCallFinished
 from nbagent.run import RunStatus
 from nbagent.runtime import current
 from nbagent.store import load_workers
@@ -80,3 +83,21 @@ def test_workers_are_seen_with_what_they_serve(two_workers: Two) -> None:
         assert (one.draining, one.is_gone) == (False, False)
     run.cancel()
     assert nb.get(run.run_id).wait(T).status is RunStatus.cancelled
+
+
+def test_a_handle_tells_and_awaits_what_a_worker_does(two_workers: Two) -> None:
+    """Events come with each call once and end with the end; awaiting many gives their answers; a retry is done by a worker."""
+    runs = [served.desk.start(f"h{i}: look, buy", on="workers") for i in range(3)]
+    events = list(runs[0].events())
+    assert isinstance(events[-1], RunFinished)
+    assert [one.call.name for one in events if isinstance(one, ToolCallFinished)] == ["look", "buy"]
+    assert "".join(one.text for one in events if isinstance(one, TextAdded)).endswith("h0: 2 tools, bought")
+
+    async def all_of_them() -> list[Any]:
+        return list(await asyncio.gather(*runs))
+
+    assert [one.content for one in asyncio.run(all_of_them())] == [f"h{i}: 2 tools, bought" for i in range(3)]
+    again = runs[0].retry()
+    assert again.run_id != runs[0].run_id
+    assert again.result(T).content == "h0: 2 tools, bought"
+    assert os.getpid() not in {one["pid"] for one in lines()}
