@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from nbagent import Agent, RunStatus
 from nbagent.errors import SessionBusyError
 from nbagent.panel.card.data import RunSnapshot, card_row
 from nbagent.runtime import current
+from nbagent.store.duckdb.lock_file import try_lock
 from tests.provider.server import ScriptedProvider
 from tests.runtime.session_kernels import Gates, Kernel, agent_on, prompts_seen
 
@@ -133,6 +136,17 @@ def test_a_killed_kernel_keeps_nobody_waiting(
     assert histories(provider)[-1][-2:] == ["two", "three"]
 
 
+def stopped_between_leases(pid: int, record: Path) -> bool:
+    """Stop a process where it has nobody waiting for the record's file; False if it was at work there, and goes on."""
+    os.kill(pid, signal.SIGSTOP)
+    for suffix in (".gate", ".lock"):
+        with record.with_name(record.name + suffix).open("rb") as lock:
+            if not try_lock(lock.fileno()):
+                os.kill(pid, signal.SIGCONT)
+                return False
+    return True
+
+
 def test_a_stopped_kernel_keeps_its_turn(
     gates: Gates, here: Agent, kernel: Start, provider: ScriptedProvider, until: Until
 ) -> None:
@@ -141,9 +155,9 @@ def test_a_stopped_kernel_keeps_its_turn(
     gate = gates.hold("one")
     first = other.start("one")
     provider.wait_for_requests(1)
-    os.kill(other.pid, signal.SIGSTOP)
+    until(lambda: stopped_between_leases(other.pid, current().store.path))
     second = here.start("two", session_id="s")
-    until(lambda: "waiting for 2 s" in waiting(second))
+    until(lambda: re.search(r"waiting for ([2-9]|\d\d+) s", waiting(second)) is not None)
     assert len(provider.requests) == 1
     gate.open()
     os.kill(other.pid, signal.SIGCONT)
