@@ -101,3 +101,17 @@ def test_a_handle_tells_and_awaits_what_a_worker_does(two_workers: Two) -> None:
     assert again.run_id != runs[0].run_id
     assert again.result(T).content == "h0: 2 tools, bought"
     assert os.getpid() not in {one["pid"] for one in lines()}
+
+
+@pytest.mark.parametrize(("step", "asked"), [(0, [1, 2, 3]), (1, [2, 3]), (2, [3])])
+def test_a_fork_of_a_workers_run_shares_its_steps(two_workers: Two, step: int, asked: list[int]) -> None:
+    """What a worker did before the fork is not asked again, nor its tools called; the rows of both are a plain count."""
+    first = served.desk.start("forked: look, look", on="workers")
+    assert first.result(T).content == "forked: 2 tools, seen"
+    before = len(lines("model", "forked"))
+    assert before == 3
+    fork = first.fork(step, agent=served.desk)
+    assert fork.result(T).content == "forked: 2 tools, seen"
+    assert [one["step"] for one in lines("model", "forked")[before:]] == asked
+    assert len(lines("look", "forked")) == 2 + (2 - step if step < 2 else 0)
+    assert nb.runs()["model_calls"].sum() == before + len(asked)
