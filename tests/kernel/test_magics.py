@@ -322,7 +322,8 @@ before, files = set(threading.enumerate()), opened()
 %reload_ext nbagent
 print(set(threading.enumerate()) - before, heavy & set(sys.modules))
 def watch():
-    while not (found := [one for one in threading.enumerate() if one.name == 'nbagent-imports']):
+    # one that is not alive yet is about to be started
+    while not (found := [one for one in threading.enumerate() if one.name == 'nbagent-imports' and one.is_alive()]):
         time.sleep(0.001)
     begun = set(threading.enumerate()) - before - {threading.current_thread()}
     [one.join() for one in found]

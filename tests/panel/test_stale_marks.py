@@ -210,12 +210,16 @@ def test_the_panel_says_it_live_and_saved(names):
     run_id = ask(names, "{{ x }} {{ df }}")
     table = table_here()
     table.begin()
-    names["x"] = "Chile"
-    until(lambda: table.model.stale == {run_id: "x was rebound since"})
-    assert table.model.state()["stale"] == {run_id: "x was rebound since"}
-    names["df"] = FRAME.copy()
-    until(lambda: table.model.stale == {run_id: "df, x were rebound since"})
-    html = static_html.html_of(table.model.rows(), 1, key="k", stale=table.model.stale)
-    assert "stale: df, x were rebound since · Done." in html
-    ask(names, "{{ x }} {{ df }}")
-    until(lambda: table.model.stale == {})
+    try:
+        names["x"] = "Chile"
+        until(lambda: table.model.stale == {run_id: "x was rebound since"})
+        assert table.model.state()["stale"] == {run_id: "x was rebound since"}
+        names["df"] = FRAME.copy()
+        until(lambda: table.model.stale == {run_id: "df, x were rebound since"})
+        html = static_html.html_of(table.model.rows(), 1, key="k", stale=table.model.stale)
+        assert "stale: df, x were rebound since · Done." in html
+        ask(names, "{{ x }} {{ df }}")
+        until(lambda: table.model.stale == {})
+    finally:  # it is looked after as long as it is on screen
+        table.widget.close()
+        until(lambda: table._task is None or table._task.done())

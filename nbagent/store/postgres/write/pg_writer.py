@@ -151,12 +151,14 @@ class PgWriter:
         return True
 
     def sweep(self) -> Future[Any] | None:
-        """Look for dead processes' runs now and then, the first time at once; None where that is not due."""
+        """Look for dead processes' runs now and then, the first time at once; return the last look, None where none can be."""
         now = monotonic()
-        if self._trouble is not None or now - self._swept_at < SWEEP_S:
+        if self._trouble is not None:
             return None
-        self._swept_at = now
-        return self.submit(InterruptOrphans())
+        if now - self._swept_at >= SWEEP_S:
+            self._swept_at = now
+            self._swept = self.submit(InterruptOrphans())
+        return self._swept
 
     def stop(self, timeout_s: float) -> bool:
         """Commit all that is there and end. False if commands are left; they are on the disk if the server was away."""
