@@ -316,7 +316,8 @@ def opened():
     ours = {f'socket:[{row[9]}]': row for row in rows if f'socket:[{row[9]}]' in found}
     ports = {row[1].split(':')[1] for row in ours.values() if row[3] == '0A'}  # where the kernel itself listens
     clients = {one for one, row in ours.items() if row[3] != '0A' and row[1].split(':')[1] in ports}
-    return found - clients  # a front end may connect at any time
+    # a front end may connect at any time, and IPython write its history
+    return {one for one in found - clients if '/profile_default' not in one}
 before, files = set(threading.enumerate()), opened()
 %load_ext nbagent
 %reload_ext nbagent
