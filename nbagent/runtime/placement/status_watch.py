@@ -48,12 +48,8 @@ class StatusWatch:
                 self._settle(waiting, found)
         finally:
             del self._looks[store]
-            for waits in self._waiting.pop(
-                store, {}
-            ).values():  # who waits looks by himself, and sees what is wrong
-                for _, future in waits:
-                    if not future.done():
-                        future.set_result(None)
+            # whatever has ended the look: who waits still looks by himself, and sees what is wrong
+            self._settle(self._waiting.pop(store, {}), {})
 
     @staticmethod
     def _settle(waiting: _Waiting, found: Mapping[str, str]) -> None:

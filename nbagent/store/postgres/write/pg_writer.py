@@ -92,6 +92,7 @@ class PgWriter:
         self._failures = 0
         self._at_work: set[str] = set()  # runs of this process without an end: it must be heard of
         self._heard_at, self._swept_at = 0.0, float("-inf")
+        self._swept: Future[Any] | None = None  # the last look for dead processes' runs
 
     # any thread -----------------------------------------------------------------------------------------
 
@@ -152,13 +153,14 @@ class PgWriter:
 
     def sweep(self) -> Future[Any] | None:
         """Look for dead processes' runs now and then, the first time at once; return the last look, None where none can be."""
-        now = monotonic()
-        if self._trouble is not None:
-            return None
-        if now - self._swept_at >= SWEEP_S:
-            self._swept_at = now
-            self._swept = self.submit(InterruptOrphans())
-        return self._swept
+        with self._cond:  # writer and readers ask at the same time
+            if self._trouble is not None:
+                return None
+            now = monotonic()
+            if now - self._swept_at >= SWEEP_S:
+                self._swept_at = now
+                self._swept = self.submit(InterruptOrphans())
+            return self._swept
 
     def stop(self, timeout_s: float) -> bool:
         """Commit all that is there and end. False if commands are left; they are on the disk if the server was away."""
