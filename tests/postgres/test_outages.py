@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,34 @@ def store(database_url: str, tmp_path: Path) -> Iterator[RunStore]:
     one = open_store(server_url(database_url), tmp_path)
     yield one
     assert one.close(30)
+
+
+def test_who_waits_for_the_server_beside_others_wakes_none_of_them(store: RunStore) -> None:
+    """Several that wait for one commit wait; they used to wake each other as often as the processor let them."""
+    launch(store, "before").result(60)
+    writer, woken = store._writer, []  # type: ignore[attr-defined]
+    tell, both = writer._cond.notify_all, threading.Barrier(4)
+    writer._cond.notify_all = lambda: (woken.append(1), tell())
+
+    def wait() -> None:
+        both.wait(60)
+        writer.flush(60)
+
+    with writer.held:  # nothing is committed meanwhile
+        last = launch(store, "r")
+        waiting = [threading.Thread(target=wait) for _ in range(3)]
+        for one in waiting:
+            one.start()
+        both.wait(60)
+        until(lambda: len(writer._cond._waiters) >= 3, "all of them wait")
+        seen = len(woken)
+        for _ in range(100):
+            with writer._cond:
+                writer._cond.wait(0.001)
+        assert len(woken) - seen <= 3
+    assert last.result(60).turn
+    for one in waiting:
+        one.join(60)
 
 
 def launch(store: RunStore, run_id: str) -> Any:

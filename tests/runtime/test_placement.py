@@ -55,6 +55,17 @@ def test_the_address_that_is_served_comes_first(modules: dict[str, ModuleType]) 
     assert address_of(desk, lambda: {"elsewhere:desk"}) == "app:desk"
 
 
+def test_an_address_holds_as_long_as_the_module_has_the_object(modules: dict[str, ModuleType]) -> None:
+    """What a launch has found is no longer said once the name means another agent, as after a reload, or is gone."""
+    desk = modules["app"].desk
+    assert address_of(desk) == "app:desk"
+    modules["app"].desk = nb.Agent(name="another")
+    assert address_of(desk) == "team.agents:desk"
+    del modules["team.agents"].desk
+    with pytest.raises(ConfigurationError, match="is in no module"):
+        address_of(desk)
+
+
 def test_what_no_module_has_is_refused(
     modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,8 +145,9 @@ class PgWriter:
         with self._cond:
             last = self._last_asked
             while self._first() <= last:
-                self._hurry = True
-                self._cond.notify_all()
+                if not self._hurry:  # who waits beside others wakes none of them
+                    self._hurry = True
+                    self._cond.notify_all()
                 if (left := deadline - monotonic()) <= 0 or not self._cond.wait(left):
                     return self._first() > last
         return True
