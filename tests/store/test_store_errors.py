@@ -178,6 +178,19 @@ def test_duckdbs_words_become_ours(path: Path, message: str, expected: type[Stor
     assert len(str(found).splitlines()) == 2
 
 
+def test_a_reader_hears_that_this_process_is_slow_not_another(store: Store, path: Path) -> None:
+    """Where nobody else is in the way, it waits longer than it said, and then nobody else is blamed."""
+    store.submit(LAUNCH).result(60)
+    store.submit(ENDED).result(60)
+    store.flush(60)
+    with store._writer.file.held:  # between two turns: the next one of this process does not come to its end
+        with pytest.raises(StoreBusyError, match="this process's own work on it takes long") as told:
+            store.read("select 1", timeout_s=0.1)
+        assert len(str(told.value).splitlines()) == 2
+        assert "another process" not in str(told.value)
+    assert store.read("select run_id from runs") == [{"run_id": "r"}]
+
+
 def test_text_that_cannot_be_stored_is_repaired(store: Store) -> None:
     """Lone surrogates become U+FFFD wherever they stand, NULs stay, and neighbours are untouched."""
     hostile = "a\ud800b\x00c"

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from time import monotonic
+from typing import TypeVar
 
 from nbagent.errors import StoreBusyError, StoreError
 from nbagent.store.duckdb.database_file import busy, trouble_of
 from nbagent.store.duckdb.lock_file import LockFile
 
 BACKOFF_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+OWN_WORK_TIMES = 3  # longer than for others a reader waits for what this process itself is at
 PATIENCE_S = 1.0  # waiting for the file for longer than this, while nobody has a turn, is trouble
+
+T = TypeVar("T")
 
 
 class WriteHealth:
@@ -60,6 +66,31 @@ class WriteHealth:
         if since is not None and monotonic() - since > PATIENCE_S and lock.mark() == self._waiting_for:
             return busy(self._path, lock.holder())
         return None
+
+    def served(self, turn: Future[T], timeout_s: float, lock: LockFile) -> T:
+        """Wait until a reader is served; longer where no other process is in the way, as on a slow disk.
+
+        Raises StoreError, which says who was.
+        """
+        with contextlib.suppress(TimeoutError):
+            return turn.result(timeout_s)
+        if self.now is None and not self._others_have_it(lock):
+            with contextlib.suppress(TimeoutError):
+                return turn.result(timeout_s * (OWN_WORK_TIMES - 1))
+        if not turn.cancel():
+            return turn.result()
+        raise self.lasting(lock) or self._in_the_way(lock)
+
+    def _others_have_it(self, lock: LockFile) -> bool:
+        return self._waiting_since is not None and lock.holder() not in (None, os.getpid())
+
+    def _in_the_way(self, lock: LockFile) -> StoreBusyError:
+        if self._others_have_it(lock):
+            return busy(self._path, lock.holder())
+        return StoreBusyError(
+            f"the record {str(self._path)!r} did not answer in time: this process's own work on it takes long",
+            "ask again in a moment; if it stays so, keep the record on a faster disk than this one",
+        )
 
 
 def as_store_error(error: Exception, path: Path) -> StoreError:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from nbagent.errors import StoreBusyError, StoreError
 from nbagent.store.access import can_only_read, only_read
 from nbagent.store.commands import Finish, InterruptOrphans, JournaledLaunch, Launch, LaunchResult, Write
-from nbagent.store.duckdb.database_file import DatabaseFile, busy
+from nbagent.store.duckdb.database_file import DatabaseFile
 from nbagent.store.duckdb.journal.journal import Journal
 from nbagent.store.duckdb.journal.journal_recovery import OrphanJournals, others_hold
 from nbagent.store.duckdb.journal.launch_log import LaunchLog
@@ -133,12 +133,7 @@ class Writer:
             self._jobs.hurry |= after > 0 and self._jobs.deferred()
             turn = self._readers.ask(after=after)
             self._wake()
-        try:
-            cursor = turn.result(timeout_s)
-        except TimeoutError:
-            if turn.cancel():
-                raise (self.trouble() or busy(self.path, self.file.lock.holder())) from None
-            cursor = turn.result()
+        cursor = self._troubles.served(turn, timeout_s, self.file.lock)
         try:
             yield cursor
         finally:
