@@ -66,6 +66,8 @@ postgres/          all that is a Postgres server's
     upkeep.py          those that are done alone: delete, costs, dead processes' runs
     pg_writer.py       the thread: batches, leases, what waits
     outbox.py          what waits, on the disk
+    keeping.py         who puts it there, while the server is away
+    senders.py         this process, and what dead ones have left
   analysis/          questions that are asked of all runs
     mirror.py          a private DuckDB mirror: pull what is new, then ask
     mirror_file.py     its file: where it is, whose it is, its tables

@@ -28,8 +28,9 @@ max_prepared_transactions = 4
 class PostgresForTests:
     """One server. `url(database)` is the address of a database; `new_database()` makes an empty one."""
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="nbagent-pg-"))
+    def __init__(self, disk: Path | None = None) -> None:
+        """Its files go into a folder of their own, on that `disk` where one is given."""
+        self._folder = Path(tempfile.mkdtemp(prefix="nbagent-pg-", dir=disk))
         self._folder.chmod(0o755)  # as root the server runs as a user of its own
         self._server: Any = None
         self._made = 0

@@ -17,6 +17,14 @@ from nbagent.errors import StoreError
 from nbagent.events import Message
 from nbagent.settings import server_url
 from nbagent.store import AppendRows, Finish, InterruptOrphans, Launch, RunStore, open_store
+from nbagent.store.postgres import listener, readers
+from nbagent.store.postgres.write import pg_writer
+from nbagent.store.postgres.write.apply import Sender
+from nbagent.store.postgres.write.operations import operation_of
+from nbagent.store.postgres.write.outbox import Outbox
+from nbagent.store.postgres.write.senders import commit, join
+from nbagent.store.process_id import is_alive
+from tests.harness.cut_wire import CutWire
 from tests.harness.postgres_server import PostgresForTests
 from tests.harness.waiting import until
 
@@ -35,11 +43,19 @@ sys.stdin.readline()
 for i in range(20):
     store.submit(Launch({"run_id": f"r{i}", "session_id": "s"}))
 store.submit(Finish(run_id="before", end={"status": "completed", "stop_reason": "end", "content": "x"}))
-while not list(Path(sys.argv[2]).rglob("*.outbox")) or store._writer._outbox._last < 22:
+while not list(Path(sys.argv[2]).rglob("*.outbox")) or store._writer._outbox.last < 22:
     time.sleep(0.01)
 print("kept", flush=True)
 time.sleep(600)
 """
+
+
+@pytest.fixture
+def wire(database_url: str) -> Iterator[CutWire]:
+    """A way to that record which can be cut."""
+    one = CutWire(database_url)
+    yield one
+    one.close()
 
 
 @pytest.fixture
@@ -146,6 +162,85 @@ def test_connections_that_are_cut_are_made_again(store: RunStore) -> None:
     assert [one.result(60) for one in waiting[:2]] == [True, True]
     waiting[2].result(60)
     assert told(store) == ALL
+
+
+@pytest.mark.parametrize("cut", ["reset", "silence", "lost"])
+def test_a_way_that_is_cut_is_told_of_and_waited_for(wire: CutWire, tmp_path: Path, cut: str) -> None:
+    """With RST or without a word: people are told, what waits is on the disk meanwhile, and all of it comes once."""
+    store = open_store(server_url(wire.url), tmp_path)
+    launch(store, "r").result(60)
+    (wire.reset if cut == "reset" else wire.silence)()
+    waiting = unsettled(store)
+    until(lambda: store.trouble, "the trouble")
+    assert store.is_busy
+    kept = until(lambda: list(store.path.glob("*.outbox")), "the file")
+    until(lambda: b'"second"' in kept[0].read_bytes(), "its lines")
+    later = launch(store, "third")  # while something waits for an answer, or for a connection
+    until(lambda: b'"third"' in kept[0].read_bytes(), "one more")
+    wire.mend(lost=cut == "lost")
+    assert [one.result(60) for one in waiting[:2]] == [True, True]
+    assert (waiting[2].result(60).turn, later.result(60).turn) == (2, 3)
+    assert told(store) == [*ALL, {"run_id": "third", "turn": 3, "status": "pending", "said": 0}]
+    until(lambda: not list(store.path.glob("*.outbox")), "the end of the file")
+    assert store.trouble is None
+    assert store.close(30)
+
+
+def test_connections_that_are_never_answered_are_given_up(
+    wire: CutWire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pooler that takes everything and gives nothing back: writer, reader and listener each get a new connection."""
+    store = open_store(server_url(wire.url), tmp_path)
+    launch(store, "r").result(60)
+    assert [row["turn"] for row in told(store)] == [1]
+    assert store.cancel_requested(["r"]) == set()
+    for module, name in ((pg_writer, "WRITE_S"), (readers, "READ_S"), (listener, "HEAR_S")):
+        monkeypatch.setattr(module, name, 2.0)
+    # what was connected before has its time from then
+    with store.connect() as con:
+        con.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        )
+    launch(store, "second").result(60)
+    until(lambda: len(told_or_none(store) or ()) == 2, "a read")
+    until(lambda: store._listener._looked > 2, "its looks")
+    wire.strand()
+    launch(store, "third").result(60)
+    with store.connect() as con:
+        con.execute("insert into cancel_requests values ('r', timezone('utc', now()))")
+    until(lambda: store.cancel_requested(["r"]) == {"r"}, "the wish")
+    until(lambda: len(told_or_none(store) or ()) == 3, "a read")
+    assert store.close(30)
+
+
+def told_or_none(store: RunStore) -> list[dict[str, Any]] | None:
+    """All that the record has, or None where it cannot be read now."""
+    try:
+        return told(store)
+    except StoreError:
+        return None
+
+
+def test_what_a_dead_process_left_is_sent_before_its_runs_are_interrupted(store: RunStore) -> None:
+    """Also by a process that has been connected all along."""
+    launch(store, "mine").result(60)
+    owner, _, number = store.owner.rpartition(" ")
+    dead = Sender(owner=f"{owner} {int(number) + 1}", writer="dead")
+    assert is_alive(dead.owner) is False
+    with store.connect() as con:
+        join(con, dead)
+        assert commit(
+            con,
+            dead,
+            [operation_of(Launch({"run_id": "r", "session_id": "s"}), dead.owner).numbered(1)],
+            "nbagent",
+        )
+    left = Outbox(store.path, dead)
+    left.keep([operation_of(Finish(run_id="r", end=ENDED), dead.owner).numbered(2)])
+    left.forget()
+    store.submit(InterruptOrphans()).result(60)
+    assert [row["status"] for row in told(store) if row["run_id"] == "r"] == ["completed"]
+    assert not list(store.path.glob("dead*"))
 
 
 def test_a_server_that_only_reads_is_waited_for(store: RunStore, database_url: str) -> None:

@@ -1,8 +1,16 @@
-"""Connections to the server: what each is set to, and what a person is told where there can be none. Any thread."""
+"""Connections to the server: what each is set to, and what a person is told where there can be none. Any thread.
+
+None waits for ever: the system tells of a machine that no longer answers (`tcp_user_timeout`), not of a pooler, a proxy or a
+frozen server that takes what is sent and gives nothing back.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import logging
+from collections.abc import Callable, Generator
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from nbagent.errors import StoreBusyError, StoreError
@@ -13,6 +21,11 @@ if TYPE_CHECKING:
 
 OLDEST_SERVER = 140000  # the first with all that is used here
 CONNECT_S = 5
+# so long without a word a connection is waited for, by what it does
+READ_S = 30.0  # a point read
+WRITE_S = 40.0  # a batch; longer than a lock is waited for
+LONG_S = 600.0  # what may take the server long: deletions, a look over all runs, the rows of a mirror
+HEAR_S = 10.0  # what the listener asks
 _OPTIONS: dict[str, Any] = {
     "connect_timeout": CONNECT_S,
     "application_name": "nbagent",
@@ -22,6 +35,8 @@ _OPTIONS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+
+_QUIET = logging.getLogger("psycopg")
 
 
 def load_psycopg() -> Any:
@@ -33,6 +48,10 @@ def load_psycopg() -> Any:
             "a record on Postgres needs the package psycopg, which is not installed",
             'pip install "nbagent-jupyter[postgres]"',
         ) from None
+    if (
+        not _QUIET.handlers
+    ):  # what it says of a broken connection would stand in the notebook; a program's own handlers get it
+        _QUIET.addHandler(logging.NullHandler())
     return psycopg
 
 
@@ -55,7 +74,7 @@ def connect(url: ServerUrl, *, timeout_s: float = CONNECT_S) -> psycopg.Connecti
     if "connect_timeout" in options:
         options["connect_timeout"] = max(2, round(timeout_s))  # less libpq does not take
     try:
-        found: psycopg.Connection[Any] = psycopg.connect(
+        found: psycopg.Connection[Any] = bounded_connection().connect(
             url.dsn, autocommit=True, cursor_factory=psycopg.RawCursor, **options
         )
     except psycopg.Error as error:
@@ -120,14 +139,14 @@ def trouble_of(error: BaseException, url: ServerUrl) -> StoreError:
     why = next((line.strip() for line in said if line.strip()), type(error).__name__)
     name = str(url)
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
-        return StoreBusyError(f"the record {name!r} can only be read now: {why}", _WAITS)
+        return StoreBusyError(f"the record {name!r} can only be read now: {why}", WAITS)
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return StoreError(
             f"the record {name!r} refuses this user: {why}",
             "ask its owner for the right, see docs/postgres.md",
         )
     if isinstance(error, psycopg.errors.DiskFull):
-        return StoreError(f"the record {name!r} cannot be written, its disk is full: {why}", _WAITS)
+        return StoreError(f"the record {name!r} cannot be written, its disk is full: {why}", WAITS)
     if isinstance(error, psycopg.errors.UndefinedTable):
         return StoreError(
             f"the record {name!r} has lost its tables: {why}", "restart the kernel to make them anew"
@@ -136,10 +155,10 @@ def trouble_of(error: BaseException, url: ServerUrl) -> StoreError:
         return StoreError(
             f"the record {name!r} refuses to let you in: {why}", "see docs/postgres.md, Passwords"
         )
-    return StoreBusyError(f"the record {name!r} cannot be reached: {why}", _WAITS)
+    return StoreBusyError(f"the record {name!r} cannot be reached: {why}", WAITS)
 
 
-_WAITS = "runs go on; their rows wait here, in memory and on this disk, until it can be written"
+WAITS = "runs go on; their rows wait here, in memory and on this disk, until it can be written"
 
 
 def close(connection: psycopg.Connection[Any] | None) -> None:
@@ -147,3 +166,46 @@ def close(connection: psycopg.Connection[Any] | None) -> None:
     if connection is not None:
         with contextlib.suppress(Exception):  # it may be broken already
             connection.close()
+
+
+@functools.cache
+def bounded_connection() -> Any:
+    """Return the class of connections; psycopg is imported here."""
+    import psycopg
+
+    class BoundedConnection(psycopg.Connection[Any]):
+        """A connection that is closed, with OperationalError, after `answer_s` without a word while one is waited for."""
+
+        answer_s = float("inf")
+        on_silence: Callable[[float], None] | None = None  # called about ten times a second with its length
+
+        def wait(self, gen: Generator[Any, Any, Any], *args: Any, **kwargs: Any) -> Any:
+            """Wait for a step of the protocol, as psycopg does."""
+            return super().wait(self._heard(gen), *args, **kwargs)
+
+        def _heard(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+            try:
+                wants = next(gen)
+                heard_at = monotonic()
+                while True:
+                    if ready := (yield wants):
+                        heard_at = monotonic()
+                    else:
+                        self._be_silent(monotonic() - heard_at)
+                    wants = gen.send(ready)
+            except StopIteration as end:
+                return end.value
+
+        def _be_silent(self, silent_s: float) -> None:
+            if silent_s > self.answer_s:
+                self.pgconn.finish()
+                raise psycopg.OperationalError(f"the server has not answered for {silent_s:.0f} s")
+            if self.on_silence is not None:
+                self.on_silence(silent_s)
+
+    return BoundedConnection
+
+
+def give_up(connection: Any, after_s: float, on_silence: Callable[[float], None] | None = None) -> None:
+    """Let a connection of ours be taken as gone after so long without a word; `on_silence` hears of each wait."""
+    connection.answer_s, connection.on_silence = after_s, on_silence

@@ -18,7 +18,7 @@ from nbagent.errors import StoreError
 from nbagent.settings import ServerUrl
 from nbagent.store.commands import DecisionRequest, SendMessage
 from nbagent.store.duckdb.codec import decision_of
-from nbagent.store.postgres.connect import close, connect, load_psycopg
+from nbagent.store.postgres.connect import HEAR_S, close, connect, give_up, load_psycopg
 from nbagent.store.postgres.watching import Watching
 from nbagent.store.postgres.write.apply import channel
 
@@ -78,6 +78,7 @@ class Listener:
             connection = None
             try:
                 connection = connect(self._url)
+                give_up(connection, HEAR_S)
                 with contextlib.suppress(load_psycopg().Error):
                     connection.execute(f'listen "{channel(self._url.schema)}"')
                 self._listen(connection)

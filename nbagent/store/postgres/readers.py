@@ -12,7 +12,16 @@ from nbagent.settings import ServerUrl
 from nbagent.store.duckdb.codec import naive
 from nbagent.store.duckdb.schema import VERSION
 from nbagent.store.ports import Ask
-from nbagent.store.postgres.connect import CONNECT_S, close, connect, is_trouble, load_psycopg, trouble_of
+from nbagent.store.postgres.connect import (
+    CONNECT_S,
+    READ_S,
+    close,
+    connect,
+    give_up,
+    is_trouble,
+    load_psycopg,
+    trouble_of,
+)
 from nbagent.store.postgres.dialect import postgres_sql
 from nbagent.store.postgres.server_schema import prepare, version_of
 from nbagent.store.postgres.write.apply import channel
@@ -60,6 +69,7 @@ class Readers:
             connection = None
         if connection is None:
             connection = self.opened(timeout_s)
+            give_up(connection, READ_S)
         try:
             yield connection
         except BaseException as error:

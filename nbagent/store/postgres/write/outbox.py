@@ -1,8 +1,8 @@
 """Operations that the server does not have yet, on this machine's disk: those of an outage outlive the process.
 
 One file a process, in the folder of the project and the server, locked while the process lives. It is begun with the first
-batch that cannot be sent, and goes when all of it is sent. Whoever of the project connects next sends what the dead have left.
-On the writer thread.
+batch that cannot be sent, and goes when all of it is sent. Whoever of the project connects next, or looks for dead
+processes' runs, sends what they have left. One thread at a time (`keeping.py`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Outbox:
         self._sender = sender
         self._path = folder / (sender.writer + _ENDING)
         self._fd: int | None = None
-        self._last = 0  # the number of the last operation in the file
+        self.last = 0  # the number of the last operation in the file
 
     @property
     def is_empty(self) -> bool:
@@ -40,7 +40,7 @@ class Outbox:
 
     def keep(self, operations: Iterable[Operation]) -> None:
         """Put those of these operations on disk that are not there yet. Raises OSError."""
-        new = [one for one in operations if one.number > self._last]
+        new = [one for one in operations if one.number > self.last]
         if not new:
             return
         if self._fd is None:
@@ -53,7 +53,7 @@ class Outbox:
         while text:
             text = text[os.write(self._fd, text) :]
         os.fsync(self._fd)
-        self._last = new[-1].number
+        self.last = new[-1].number
 
     def clear(self) -> None:
         """Delete the file: the server has all of it."""

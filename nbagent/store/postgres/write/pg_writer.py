@@ -7,7 +7,6 @@ command has its number from the moment it is handed over, and they are sent in t
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from nbagent.errors import NBAgentError, StoreError
+from nbagent.errors import NBAgentError, StoreBusyError, StoreError
 from nbagent.settings import ServerUrl
 from nbagent.store.commands import (
     AppendRows,
@@ -33,12 +32,23 @@ from nbagent.store.commands import (
 from nbagent.store.duckdb.write.transaction import pieces, repaired
 from nbagent.store.duckdb.write.write_queue import QueuedWrite
 from nbagent.store.fork_safety import watch
-from nbagent.store.postgres.connect import close, connect, is_trouble, load_psycopg, trouble_of
+from nbagent.store.postgres.connect import (
+    LONG_S,
+    WAITS,
+    WRITE_S,
+    close,
+    connect,
+    give_up,
+    is_trouble,
+    load_psycopg,
+    trouble_of,
+)
 from nbagent.store.postgres.server_schema import check_version, prepare
 from nbagent.store.postgres.write.apply import ALONE, AlreadyAppliedError, Sender, apply
+from nbagent.store.postgres.write.keeping import Keeper
 from nbagent.store.postgres.write.operations import Operation, operation_of
 from nbagent.store.postgres.write.outbox import Outbox
-from nbagent.store.postgres.write.upkeep import apply_alone
+from nbagent.store.postgres.write.senders import commit, join, lease_key, send_left
 from nbagent.store.process_id import PLACED, current_process_id
 
 if TYPE_CHECKING:
@@ -49,13 +59,12 @@ DEFERRED_S = 0.05  # rows that nobody waits for go with the next batch, or after
 FINISH_S = 0.005  # ends come in series
 BEAT_S = 5.0  # between two words of a process that writes nothing
 SWEEP_S = 15.0  # between two looks for dead processes' runs, while something is written
+KEPT_S = 0.5  # without an answer what waits goes on the disk,
+TOLD_S = 2.0  # and people are told
 BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0)
 _JOIN_S = 1.0
 _OF_PARENT: list[Any] = []  # a forked child closes nothing that is its parent's
 
-_JOIN = """
-insert into writers (writer, owner, lock_key) values ($1, $2, $3)
-on conflict (writer) do update set beat_at = timezone('utc', clock_timestamp()) returning applied"""
 _BEAT = "update writers set beat_at = timezone('utc', clock_timestamp()) where writer = $1"
 _TURN = "select turn from launches where run_id = $1"
 
@@ -88,6 +97,7 @@ class PgWriter:
         self._thread: threading.Thread | None = None
         self._connection: psycopg.Connection[Any] | None = None
         self._outbox = Outbox(self.folder, self.sender)
+        self._keeper = Keeper(self._outbox, self._unsent)
         self._trouble: StoreError | None = None
         self._failures = 0
         self._at_work: set[str] = set()  # runs of this process without an end: it must be heard of
@@ -172,6 +182,9 @@ class PgWriter:
             self._cond.notify_all()
         if thread is not None:
             thread.join(_JOIN_S)
+        with contextlib.suppress(OSError):
+            self._keeper.keep()
+        self._keeper.end()
         return flushed
 
     def forked(self) -> None:
@@ -186,6 +199,17 @@ class PgWriter:
             if jobs:
                 return jobs[0].operation.number
         return self._number + 1
+
+    def _unsent(self, number: int) -> list[Operation]:
+        """The commands after this one that the server does not have, in order."""
+        found: list[Operation] = []
+        with self._cond:
+            for jobs in (self._jobs, self._writing):
+                for job in reversed(jobs):
+                    if job.operation.number <= number:
+                        break
+                    found.append(job.operation)
+        return found[::-1]
 
     # the writer thread ----------------------------------------------------------------------------------
 
@@ -237,9 +261,7 @@ class PgWriter:
             self._note(error)
             return False
         self._trouble, self._failures, self._heard_at = None, 0, monotonic()
-        with self._cond:
-            if not self._jobs:
-                self._outbox.clear()
+        self._keeper.end(lambda: not self.waiting())
         if not self._writing:
             self.sweep()
         return True
@@ -261,6 +283,13 @@ class PgWriter:
     def _send(self, connection: psycopg.Connection[Any], jobs: Sequence[_Job]) -> None:
         """Commit these and tell who waits; where the server refuses one, halve until it is found."""
         operations = [job.operation for job in jobs]
+        kind = operations[0].kind
+        is_long = kind in ALONE and kind != "sweep"
+        give_up(connection, LONG_S if is_long else WRITE_S, self._keep_silent if is_long else self._be_silent)
+        if kind == "sweep":
+            self.notices += send_left(
+                connection, self._outbox, self.url
+            )  # before its runs are taken as interrupted
         try:
             results = commit(connection, self.sender, operations, self.url.schema)
         except AlreadyAppliedError:
@@ -310,6 +339,17 @@ class PgWriter:
         row = connection.execute(_TURN, [one.run_id]).fetchone()
         return LaunchResult(row[0] if row else 1, cancelled=False)
 
+    def _keep_silent(self, silent_s: float) -> None:
+        """Called while an answer is waited for that may take long."""
+        if silent_s > KEPT_S:
+            self._keeper.begin()
+
+    def _be_silent(self, silent_s: float) -> None:
+        """Called while an answer is waited for."""
+        self._keep_silent(silent_s)
+        if silent_s > TOLD_S:
+            self._trouble = StoreBusyError(f"the record {str(self.url)!r} does not answer", WAITS)
+
     # ------------------------------------------------------------------------------------------ connection
 
     def _connected(self) -> psycopg.Connection[Any]:
@@ -318,13 +358,14 @@ class PgWriter:
         close(self._connection)
         self._connection = None
         connection = connect(self.url)
+        give_up(connection, WRITE_S, self._be_silent)
         try:
             check_version(prepare(connection, self.url), self.url)
             # a process that is frozen in mid transaction must not keep others waiting
             connection.execute("set idle_in_transaction_session_timeout = '10s'")
             connection.execute("set lock_timeout = '30s'")
             self._join(connection)
-            self._send_left(connection)
+            self.notices += send_left(connection, self._outbox, self.url)
         except BaseException:
             close(connection)
             raise
@@ -337,25 +378,6 @@ class PgWriter:
         connection.execute("select pg_try_advisory_lock($1)", [lease_key(self.sender)])
         had = [job for job in self._writing if job.operation.number <= applied]
         self._settle(had, [self._settled(connection, job.operation) for job in had])
-
-    def _send_left(self, connection: psycopg.Connection[Any]) -> None:
-        """Send what dead processes of this project have left."""
-        for sender, operations in self._outbox.left():
-            applied = join(connection, sender)
-            for one in operations:
-                if one.number <= applied:
-                    continue
-                try:
-                    commit(connection, sender, [one], self.url.schema)
-                except AlreadyAppliedError:
-                    continue
-                except load_psycopg().Error as error:
-                    if is_trouble(error):
-                        raise
-                    said = self.url.without_secrets(str(error)).splitlines()[0]
-                    self.notices.append(
-                        f"a row that a process left could not be written: {said}\nthe rest is there"
-                    )
 
     def _note(self, error: Exception) -> None:
         """Remember why nothing can be written, and put what waits on the disk."""
@@ -371,36 +393,14 @@ class PgWriter:
         self._failures += 1
         close(self._connection)
         self._connection = None
-        with self._cond:
-            waiting = [*self._writing, *self._jobs]
+        self._keeper.begin()
         try:
-            self._outbox.keep([job.operation for job in waiting])
+            self._keeper.keep()
         except OSError as failed:  # they are in memory still
             self._trouble = StoreError(
                 f"{self._trouble.what}; nor can rows be kept on this disk ({failed.strerror})",
                 self._trouble.todo,
             )
-
-
-def commit(
-    connection: psycopg.Connection[Any], sender: Sender, operations: Sequence[Operation], schema: str
-) -> list[Any]:
-    """Commit operations of a process that can share a transaction, and return their results."""
-    if operations[0].kind in ALONE:
-        return [apply_alone(connection, sender, operations[0], schema)]
-    return apply(connection, sender, operations, schema)
-
-
-def join(connection: psycopg.Connection[Any], sender: Sender) -> int:
-    """Let the server know a writer; return the number of the last operation that it has of it."""
-    row = connection.execute(_JOIN, [sender.writer, sender.owner, lease_key(sender)]).fetchone()
-    return row[0] if row else 0
-
-
-def lease_key(sender: Sender) -> int:
-    """The number of the advisory lock that a writer holds while it lives."""
-    digest = hashlib.blake2b(sender.writer.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
 
 
 def _is_placed(write: Write) -> bool:
