@@ -47,7 +47,7 @@ from nbagent.runtime.limits.allowance import allowance_of, budget_text
 from nbagent.runtime.limits.budgets import BatchSlots
 from nbagent.runtime.limits.limiter import call_limits
 from nbagent.runtime.placement.placed_launch import address_for, check_batch_place
-from nbagent.runtime.placement.take_up import DIED, GIVEN_BACK, ChangedAgentError, take_up
+from nbagent.runtime.placement.take_up import DIED, GIVEN_BACK, ChangedAgentError, take_up, take_up_new
 from nbagent.runtime.placement.who_serves import waits_for_worker
 from nbagent.runtime.ports import HasModel, LiveRun, Runnable
 from nbagent.runtime.recovery.dependencies import agents_in, notebook_names
@@ -113,6 +113,7 @@ __all__ = [
     "resume",
     "supersede",
     "take_up",
+    "take_up_new",
     "waits_for_worker",
     "whole",
 ]

@@ -1,11 +1,14 @@
 """The engine behind five verbs: DBOS Transact on the record's server. The only module that imports dbos.
 
-Another engine is another file with these verbs. What it holds of a run is its id, its address and whose turn it is, as JSON.
+Another engine is another file with these verbs. What it holds of a run is its id, its address and whose turn it is, as JSON:
+runs that are launched together stand in one row of it, for a row costs as much as a small run.
 Its own serializer, which can run code that stands in a row, is taken out of the process.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -33,7 +36,10 @@ LEFT_UNTIL_S = 24 * 3600.0
 MOST_FORGOTTEN = 1_000  # at once
 MOST_COUNTED = 1_000
 
-TakeUp = Callable[[str, str], Awaitable[None]]
+PARTS = 8  # what is handed out at once is spread over as many rows, for several workers to take from
+MOST_IN_A_ROW = 25
+
+TakeUp = Callable[[Sequence[tuple[str, str]]], Awaitable[None]]
 
 
 class _JSON:
@@ -62,11 +68,17 @@ def _take_pickle_out() -> None:
 
 
 class Engine:
-    """One process's part of the engine. `worker` is its id there, `queue` what workers share that serve the same."""
+    """One process's part of the engine. `worker` is its id there, `queue` what workers share that serve the same.
 
-    def __init__(self, url: ServerUrl, *, worker: str, queue: str, concurrency: int) -> None:
+    `free()` says how many runs it has a place for, of `concurrency`.
+    """
+
+    def __init__(
+        self, url: ServerUrl, *, worker: str, queue: str, concurrency: int, free: Callable[[], int]
+    ) -> None:
         _take_pickle_out()
         self._queue, self._concurrency = queue, concurrency
+        self._free = free
         self._lock = threading.Lock()
         address = url.dsn.replace("postgresql://", "postgresql+psycopg://", 1)
         serializer, schema = _JSON(), f"{url.schema}_engine"
@@ -90,13 +102,16 @@ class Engine:
         )
 
     def work(self, take_up: TakeUp) -> None:
-        """Take work from now on: `take_up(run_id, address)` is awaited for each, on the engine's own loop."""
+        """Take work from now on: `take_up([(run_id, address), ...])` is awaited for each row, on the engine's own loop."""
 
-        async def work(run_id: str, address: str) -> None:
-            await take_up(run_id, address)
+        async def work(runs: Sequence[Sequence[str]]) -> None:
+            await take_up([(run_id, address) for run_id, address in runs])
 
         _dbos.DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)(work)
         _dbos.DBOS.listen_queues([self._queue])
+        # it bounds the rows that are at work, and what has places is runs
+        with contextlib.suppress(AttributeError):
+            self._dbos._active_workflows_set.count_for_queue = self._taken  # noqa: SLF001 - there is no public way
         _dbos.DBOS.launch()
         _dbos.DBOS.register_queue(
             self._queue,
@@ -106,20 +121,25 @@ class Engine:
         )
         self._client = self._make_client()
 
+    def _taken(self, _queue: str) -> int:
+        return self._concurrency - self._free()
+
     def enqueue(self, runs: Sequence[placed_runs.PlacedRun]) -> None:
         """Give these runs to whoever takes from the queue; those that it has already stay as they are."""
         client = self._client
         if client is None or not runs:
             return
         with self._lock, client._sys_db.engine.begin() as connection:  # noqa: SLF001 - one transaction for all
-            for one in runs:
+            size = min(MOST_IN_A_ROW, -(-len(runs) // PARTS))
+            for start in range(0, len(runs), size):
+                row = runs[start : start + size]
                 options = {
                     "workflow_name": WORKFLOW,
                     "queue_name": self._queue,
-                    "workflow_id": f"{one.run_id}:{one.round}:{self._queue}",
+                    "workflow_id": f"{_id_of(row)}:{self._queue}",
                     "app_version": VERSION,
                 }
-                client.enqueue_in_transaction(connection, options, one.run_id, one.address)
+                client.enqueue_in_transaction(connection, options, [[one.run_id, one.address] for one in row])
 
     def give_back(self, workers: Sequence[str]) -> None:
         """Put what these workers, which are gone, had taken into the queue again."""
@@ -150,3 +170,11 @@ class Engine:
         """Take nothing more; what is at work goes on."""
         for event in self._dbos.background_thread_stop_events:
             event.set()
+
+
+def _id_of(runs: Sequence[placed_runs.PlacedRun]) -> str:
+    """The same for the same runs in the same rounds: who gives them twice gives them once."""
+    if len(runs) == 1:
+        return f"{runs[0].run_id}:{runs[0].round}"
+    told = " ".join(f"{one.run_id}:{one.round}" for one in runs)
+    return f"{runs[0].run_id}:{hashlib.blake2b(told.encode(), digest_size=12).hexdigest()}"

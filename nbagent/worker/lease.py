@@ -22,6 +22,11 @@ CAREFUL_S = 15.0  # after a lost connection, before anybody is declared dead
 SWEEP_S = 10.0
 HEAR_S = 0.25  # between two looks whether it is to end
 GATHER_S = 0.01  # launches come in series: they go to the engine together
+MORE_S = 0.05  # between two looks where more waited than there were places for
+COUNT_S = (
+    0.2  # what is handed out is at work after this time, here or elsewhere: then places are counted anew
+)
+MOST = 500  # handed out in one transaction
 _AGAIN_S = 0.5
 
 
@@ -36,7 +41,7 @@ class GivesWork(Protocol):
 
 
 class Lease:
-    """One worker's. `running` says how many runs it has; `lost` is called when its id is another process's."""
+    """One worker's. `running` says how many runs it has, `free` for how many more it has a place."""
 
     def __init__(
         self,
@@ -46,9 +51,12 @@ class Lease:
         *,
         queue: str,
         running: Callable[[], int],
+        free: Callable[[], int],
     ) -> None:
         self._store, self._worker, self._served, self._queue = store, worker, served, queue
-        self._running = running
+        self._running, self._free = running, free
+        self._places, self._counted_at = 0, float("-inf")
+        self._is_more = False  # to hand out, as soon as there are places
         self._engine: GivesWork | None = None
         self._stop = threading.Event()
         self._joined = threading.Event()
@@ -121,9 +129,12 @@ class Lease:
             self.heard_at = monotonic()
             self._look(connection)
             while (left := beats_at - monotonic()) > 0 and not self._stop.is_set():
-                if list(connection.notifies(timeout=min(left, HEAR_S), stop_after=1)):
+                wait_s = MORE_S if self._is_more else HEAR_S
+                if list(connection.notifies(timeout=min(left, wait_s), stop_after=1)):
                     self._stop.wait(GATHER_S)
                     list(connection.notifies(timeout=0))
+                    self._is_more = True
+                if self._is_more:
                     self._hand_out(connection)
         worker_rows.leave_workers(connection, owner)
 
@@ -153,8 +164,17 @@ class Lease:
             say("run is given back", run_id=run_id)
 
     def _hand_out(self, connection: Any) -> None:
+        """Give the engine as much as there is a place for; what waits longer waits in the record, for whoever has one."""
         engine = self._engine
         if engine is None or self.draining:
             return
-        with placed_runs.handed_out(connection, self._queue, self._served) as runs:
+        if monotonic() - self._counted_at >= COUNT_S:
+            self._places, self._counted_at = self._free(), monotonic()
+        most = min(self._places, MOST)
+        self._is_more = most < 1
+        if self._is_more:
+            return
+        with placed_runs.handed_out(connection, self._queue, self._served, most) as runs:
             engine.enqueue(runs)
+        self._places -= len(runs)
+        self._is_more = len(runs) == most

@@ -1,7 +1,7 @@
 """One worker process: the product's own runtime, without a notebook, that takes runs from the engine.
 
-The engine's loop awaits `_take` for each run that it hands out; the run itself works on the runtime's background loop, as
-a kernel's does. A run that waits, for a person or for its turn, keeps its place here but holds none of the engine's.
+The engine's loop awaits `_take` for what it hands out at once; the runs themselves work on the runtime's background loop, as
+a kernel's do. A run that waits, for a person or for its turn, stays here but holds none of its places.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import asyncio
 import concurrent.futures
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from nbagent.errors import ConfigurationError, NBAgentError
+from nbagent.errors import NBAgentError
 from nbagent.run import RunStatus
-from nbagent.runtime import ActiveRun, ChangedAgentError, WorkerExecutor, current, take_up
+from nbagent.runtime import ActiveRun, ChangedAgentError, WorkerExecutor, current, take_up, take_up_new
 from nbagent.settings import ServerUrl
 from nbagent.store import placed_runs
 from nbagent.worker.health import serve_health
@@ -60,13 +60,16 @@ class Worker:
         self.worker = options.worker or self.store.owner
         self._ending = threading.Event()
         self._hurry = threading.Event()
+        self._free = options.concurrency  # places for runs; changed on the engine's loop alone
         self._takers = concurrent.futures.ThreadPoolExecutor(TAKERS, "nbagent-take-up")
         self.lease = Lease(
-            self.store, self.worker, served.fingerprints, queue=served.queue, running=self.running
-        )
+            self.store, self.worker, served.fingerprints, queue=served.queue, running=self.running,
+            free=self.free,
+        )  # fmt: skip
         self._make_engine = partial(
-            Engine, url, worker=self.worker, queue=served.queue, concurrency=options.concurrency
-        )
+            Engine, url, worker=self.worker, queue=served.queue, concurrency=options.concurrency,
+            free=self.free,
+        )  # fmt: skip
 
     def run(self) -> None:
         """Work until a signal, then let runs end or give them back. Raises ConfigurationError where its id is in use."""
@@ -99,6 +102,10 @@ class Worker:
         lives = [one for one in self.runtime.registry.unfinished() if one.node.parent is None]
         return sum(not _waits(live) for live in lives)
 
+    def free(self) -> int:
+        """How many runs it has a place for."""
+        return self._free
+
     def health(self) -> dict[str, Any]:
         """What whoever watches the process is told."""
         quiet_s = monotonic() - self.lease.heard_at
@@ -130,32 +137,69 @@ class Worker:
 
     # ------------------------------------------------------------------------------------- the engine's loop
 
-    async def _take(self, run_id: str, address: str) -> None:
-        """Take up a run and return once it has ended, or waits."""
+    async def _take(self, runs: Sequence[tuple[str, str]]) -> None:
+        """Take up as many runs as there are places for, and return once each has ended, or waits."""
+        mine, left = runs[: self._free], runs[self._free :]
+        self._free -= len(mine)
+        lives: list[ActiveRun] = []
         try:
             loop = asyncio.get_running_loop()
-            live = await loop.run_in_executor(self._takers, self._taken_up, run_id, address)
-            if live is not None:
-                say("run is taken up", run_id=run_id, attempt=live.record.launch.attempt, agent=address)
-                await _until_free(live)
-                if live.record.end is not None:
-                    say("run has ended", run_id=run_id, status=live.record.status.value)
+            lives = await loop.run_in_executor(self._takers, self._taken_up, mine, left)
         except Exception as error:  # noqa: BLE001 - the engine is told nothing: the record says how runs end
-            say("run was not taken up", run_id=run_id, why=f"{type(error).__name__}: {error}")
+            say("runs were not taken up", run_ids=[one for one, _ in runs], why=_said(error))
+        finally:
+            self._free += len(mine) - len(lives)
+        await self._until_free(lives)
 
-    def _taken_up(self, run_id: str, address: str) -> ActiveRun | None:
-        if address not in self._served.agents:
-            return None
+    async def _until_free(self, lives: Iterable[ActiveRun]) -> None:
+        """Give back each run's place once it has ended, or waits for a person or for its turn."""
+        at_work = {asyncio.wrap_future(live.done): live for live in lives}
+        while at_work:
+            await asyncio.wait(at_work, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+            for done, live in list(at_work.items()):
+                if done.done() or _waits(live):
+                    del at_work[done]
+                    self._free += 1
+                if done.done() and live.record.end is not None:
+                    say("run has ended", run_id=live.run_id, status=live.record.status.value)
+
+    def _taken_up(
+        self, runs: Sequence[tuple[str, str]], no_place: Sequence[tuple[str, str]]
+    ) -> list[ActiveRun]:
+        if no_place:
+            self._on_server(placed_runs.hand_out_again, [run_id for run_id, _ in no_place])
+        served = {run_id: address for run_id, address in runs if address in self._served.agents}
+        sources = {run_id: self._served.sources(address) for run_id, address in served.items()}
+        came_to = take_up_new(self.runtime.resumer, sources)
+        lives = []
+        for run_id, address in served.items():
+            one = came_to[run_id] if run_id in came_to else self._taken_up_again(run_id, address)
+            if isinstance(one, Exception):
+                self._put_off(run_id, address, one)
+            elif one is not None:
+                lives.append(one)
+                say("run is taken up", run_id=run_id, attempt=one.record.launch.attempt, agent=address)
+        return lives
+
+    def _taken_up_again(self, run_id: str, address: str) -> ActiveRun | Exception | None:
+        """Go on with a run that somebody has begun."""
         try:
             return take_up(self.runtime.resumer, run_id, self._served.sources(address), self.lease.left_by)
-        except ChangedAgentError as error:
-            why = f"{address}: {error.what}"
+        except Exception as error:  # noqa: BLE001 - the others of its row go on
+            return error
+
+    def _put_off(self, run_id: str, address: str, error: Exception) -> None:
+        """Let a run wait for a worker whose agent fits, or for a while."""
+        if not isinstance(error, NBAgentError):
+            say("run was not taken up", run_id=run_id, why=_said(error))
+            return
+        why = error.what
+        if isinstance(error, ChangedAgentError):
+            why = f"{address}: {why}"
             self._on_server(placed_runs.refuse_run, run_id, self._served.fingerprints[address], why)
-            say("run waits", run_id=run_id, why=why)
-        except (NBAgentError, ConfigurationError) as error:
-            self._on_server(placed_runs.postpone_run, run_id, error.what, POSTPONED_S)
-            say("run waits", run_id=run_id, why=error.what)
-        return None
+        else:
+            self._on_server(placed_runs.postpone_run, run_id, why, POSTPONED_S)
+        say("run waits", run_id=run_id, why=why)
 
     def _on_server(self, write: Callable[..., None], *values: Any) -> None:
         assert self.store.mirror is not None
@@ -167,10 +211,5 @@ def _waits(live: ActiveRun) -> bool:
     return live.record.status is RunStatus.paused or live.session_turn.is_waiting
 
 
-async def _until_free(live: ActiveRun) -> None:
-    """Return once a run has ended, or waits for a person or for its turn."""
-    done = asyncio.wrap_future(live.done)
-    while not done.done():
-        await asyncio.wait([done], timeout=LOOK_S)
-        if _waits(live):
-            return
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

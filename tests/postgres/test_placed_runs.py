@@ -172,8 +172,8 @@ def test_what_is_due_is_handed_out_once_a_round(stores: tuple[Any, Any]) -> None
         a.submit(one).result(60)
     connection = connect_raw(a)
 
-    def due(queue: str = "q", served: dict[str, str] = SERVED) -> list[tuple[str, int]]:
-        with placed_runs.handed_out(connection, queue, served) as found:
+    def due(queue: str = "q", served: dict[str, str] = SERVED, most: int = 9) -> list[tuple[str, int]]:
+        with placed_runs.handed_out(connection, queue, served, most) as found:
             return [(one.run_id, one.round) for one in found]
 
     assert (due(), due(), due("q2")) == ([("r", 1)], [], [("r", 1)])
@@ -181,9 +181,11 @@ def test_what_is_due_is_handed_out_once_a_round(stores: tuple[Any, Any]) -> None
     assert placed_runs.give_back_of(connection, []) == []
     assert placed_runs.give_back_of(connection, [b.owner]) == ["r"]
     assert placed_runs.give_back_of(connection, [b.owner]) == []
-    assert (due(), due()) == ([("r", 2)], [])
+    assert (due(most=0), due(), due()) == ([], [("r", 2)], [])
+    placed_runs.hand_out_again(connection, ["r"])  # whoever had it has no place for it
+    assert (due(), due()) == ([("r", 3)], [])
     placed_runs.refuse_run(connection, "r", "f1", "tool 'price' has changed")
-    assert (due(), due(served={"agents:desk": "f2"})) == ([], [("r", 3)])
+    assert (due(), due(served={"agents:desk": "f2"})) == ([], [("r", 4)])
     ends = {"status": "interrupted", "stop_reason": "kernel_died"}
     b.submit(NewAttempt(run_id="r", attempt=2, ends=ends)).result(60)
     b.submit(Progress(run_id="r", attempt=2, status="paused")).result(60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,30 @@ def test_runs_end_on_workers(two_workers: Two, tmp_path: Path) -> None:
     pids = {one["pid"] for one in lines()}
     assert pids <= {one.pid for one in two_workers}
     assert os.getpid() not in pids
+
+
+def test_a_worker_has_no_more_runs_than_places(
+    start_worker: Callable[..., WorkerProcess], tmp_path: Path
+) -> None:
+    """Runs are handed out many at once; what a worker has no place for others take, and a place that is free again is used."""
+    tags = [f"p{number}" for number in range(24)]
+    with pytest.warns(UserWarning, match="no worker serves"):
+        runs = [served.desk.start(f"{tag}: hold", on="workers") for tag in tags]
+    small = start_worker(options=("--concurrency", "3")).ready()
+    until(lambda: len(lines("hold")) >= 3, "three of them")
+    large = start_worker().ready()
+    until(lambda: len(lines("hold")) >= 24, "all of them")
+    held = [one["tag"] for one in lines("hold") if one["pid"] == small.pid]
+    assert len(held) == 3
+    assert {one["pid"] for one in lines("hold")} == {small.pid, large.pid}
+    go(tmp_path, held[0])
+    runs[tags.index(held[0])].result(T)
+    large.kill()
+    until(lambda: len([one for one in lines("hold") if one["pid"] == small.pid]) >= 4, "one more")
+    for tag in tags:
+        go(tmp_path, tag)
+    assert {run.result(T).status for run in runs} == {RunStatus.completed}
+    assert len({one["tag"] for one in lines("hold")}) == 24
 
 
 def test_a_person_reaches_a_run_on_a_worker(two_workers: Two, tmp_path: Path) -> None:

@@ -22,7 +22,16 @@ from nbagent.runtime.recovery.abandoned import abandoned_end
 from nbagent.runtime.recovery.dependencies import find_dependencies
 from nbagent.runtime.recovery.resume import Resumer
 from nbagent.runtime.recovery.resume_state import next_launch
-from nbagent.store import PLACED, Finish, LaunchResult, NewAttempt, RunStore, StoredRun, load_stopped
+from nbagent.store import (
+    PLACED,
+    Finish,
+    LaunchResult,
+    NewAttempt,
+    RunStore,
+    StoredRun,
+    load_new,
+    load_stopped,
+)
 
 MOST_DEATHS = 5  # of workers over one run: then it is the run that kills them
 DIED, GIVEN_BACK = "WorkerDied", "GivenBack"  # `error_type` of an attempt that another worker went on with
@@ -74,6 +83,27 @@ def take_up(
         raise
 
 
+def take_up_new(
+    resumer: Resumer, agents: Mapping[str, Sequence[ResolvedAgent]]
+) -> dict[str, ActiveRun | Exception | None]:
+    """Begin those of these runs that nobody has begun, together: what came of each of them.
+
+    `agents` are those of `take_up`, by run id. None where another worker was first; an exception as `take_up` raises it. Runs
+    that are left out are not new.
+    """
+    came_to: dict[str, ActiveRun | Exception | None] = {}
+    attempts = []
+    for stopped in load_new(resumer.store(), list(agents)):
+        run_id = stopped.output.run_id
+        try:
+            attempts.append(_first_attempt(resumer, stopped, agents[run_id]))
+        except Exception as error:  # noqa: BLE001 - the others begin
+            came_to[run_id] = error
+    for run_id, one in resumer.claim_and_begin_all(attempts).items():
+        came_to[run_id] = None if isinstance(one, ConfigurationError) else one
+    return came_to
+
+
 def _is_settled(store: RunStore, before: StoredRun) -> bool:
     """Whether the run has gone on, or ended, since it was read."""
     now = load_stopped(store, before.output.run_id)
@@ -90,6 +120,15 @@ def _agent_of(stopped: StoredRun, agents: Sequence[ResolvedAgent]) -> ResolvedAg
 
 def _first(resumer: Resumer, stopped: StoredRun, agents: Sequence[ResolvedAgent]) -> ActiveRun:
     """Begin with the prompt."""
+    live, claim, takes_turn = _first_attempt(resumer, stopped, agents)
+    resumer.claim_and_begin(live, claim, takes_turn=takes_turn)
+    return live
+
+
+def _first_attempt(
+    resumer: Resumer, stopped: StoredRun, agents: Sequence[ResolvedAgent]
+) -> tuple[ActiveRun, NewAttempt, bool]:
+    """What begins with the prompt, its claim, and whether it takes its turn."""
     found, store = _agent_of(stopped, agents), resumer.store()
     placed, row = stopped.placed, stopped.row
     launched: concurrent.futures.Future[LaunchResult] = concurrent.futures.Future()
@@ -100,8 +139,7 @@ def _first(resumer: Resumer, stopped: StoredRun, agents: Sequence[ResolvedAgent]
         cache=placed.get("cache", "off") if row["parent_run_id"] is None else None,
     )  # fmt: skip
     claim = NewAttempt(run_id=live.run_id, attempt=1, created_at=row["created_at"])
-    resumer.claim_and_begin(live, claim, takes_turn=not stopped.parallel, alone=False)
-    return live
+    return live, claim, not stopped.parallel
 
 
 def _first_launch(stopped: StoredRun, found: ResolvedAgent) -> RunLaunch:

@@ -1,15 +1,20 @@
-"""Paused runs whose kernel is gone, and runs that wait for a worker: they end or go on by a person's decision. On any thread."""
+"""Paused runs whose kernel is gone, and runs that wait for a worker: they end or go on by a person's decision. On any thread.
+
+So does an attempt whose claim came too late: nobody works on it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
+from functools import partial
 from typing import Any
 
-from nbagent.core import utc_now
-from nbagent.errors import StoreBusyError
+from nbagent.core import call_when_done, utc_now
+from nbagent.errors import ConfigurationError, StoreBusyError
 from nbagent.run import RunStatus
-from nbagent.runtime.timeouts import DECISION_WAIT_S
-from nbagent.store import PLACED, DecisionRequest, Finish, RunStore, StoredRun
+from nbagent.runtime.timeouts import CLAIM_WAIT_S, DECISION_WAIT_S
+from nbagent.store import PLACED, DecisionRequest, Finish, NewAttempt, RunStore, StoredRun
 
 _KEPT = ("started_at", "partial_text", "mode_effective", "response_id", "last_sequence_number", "paused_s")
 
@@ -50,3 +55,36 @@ def write_decision(store: RunStore, write: DecisionRequest | Finish) -> Any:
             f"the decision on run {write.run_id!r} is not recorded yet: {store.trouble or 'the store is busy'}",
             "it waits in memory and is written when the store can be",
         ) from None
+
+
+def check_claimed(
+    store: RunStore,
+    attempt: NewAttempt,
+    written: concurrent.futures.Future[bool],
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    """Return once an attempt is ours. Raises ConfigurationError if another process was first, StoreBusyError."""
+    try:
+        claimed = written.result(CLAIM_WAIT_S)
+    except concurrent.futures.TimeoutError:
+        call_when_done(written, loop, partial(_end_claimed, store, attempt))
+        raise StoreBusyError(
+            f"run {attempt.run_id!r} was not resumed: {store.trouble or 'the store is busy'}",
+            "try again when the store can be written",
+        ) from None
+    if not claimed:
+        raise ConfigurationError(
+            f"run {attempt.run_id!r} was resumed by another process at this moment",
+            f"follow it with nbagent.get({attempt.run_id!r})",
+        )
+
+
+def _end_claimed(store: RunStore, attempt: NewAttempt, written: concurrent.futures.Future[bool]) -> None:
+    """End an attempt whose claim came too late, on the background loop: nobody works on it."""
+    if written.exception() is None and written.result():
+        end = {
+            "status": "interrupted",
+            "stop_reason": "kernel_died",
+            "error": "the store was busy for too long",
+        }
+        store.submit(Finish(run_id=attempt.run_id, attempt=attempt.attempt, end=end))

@@ -11,15 +11,13 @@ Limits count from the resumed attempt (its steps, tokens, cost and time); metric
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
-from nbagent.core import by_place, call_when_done, check_prompt, show_runs, utc_now, uuid7
-from nbagent.errors import ConfigurationError, StoreBusyError, UnknownNameError
+from nbagent.core import by_place, check_prompt, show_runs, utc_now, uuid7
+from nbagent.errors import ConfigurationError, UnknownNameError
 from nbagent.loop import LoopState, with_tools
 from nbagent.models import Model, ModelGiven, resolve_model
 from nbagent.run import RunOutput, RunStatus
@@ -27,7 +25,7 @@ from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.execution.history import files_of_prompt
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models
 from nbagent.runtime.ports import HasModel, Runnable, RunServices
-from nbagent.runtime.recovery.abandoned import abandoned_end
+from nbagent.runtime.recovery.abandoned import abandoned_end, check_claimed
 from nbagent.runtime.recovery.decide_approvals import Decided
 from nbagent.runtime.recovery.dependencies import (
     agents_in,
@@ -45,7 +43,6 @@ from nbagent.schemas import OutputSchema
 from nbagent.spec import Limits
 from nbagent.store import (
     PLACED,
-    Finish,
     InterruptOrphans,
     LaunchResult,
     NewAttempt,
@@ -290,34 +287,42 @@ class Resumer:
         self.claim_and_begin(live, claim, takes_turn=not stopped.parallel)
         return live
 
-    def claim_and_begin(
-        self, live: ActiveRun, claim: NewAttempt, *, takes_turn: bool, alone: bool = True
-    ) -> None:
-        """Make an attempt ours and let it work, one `alone` or with others. Raises ConfigurationError if another process was first."""
-        with self._taking_up if alone else contextlib.nullcontext():
-            try:
-                self._claim(live.store, claim)
-            except ConfigurationError:
-                self.registry.drop_before(claim.run_id, claim.attempt)
-                raise
-            self.begin(live, takes_turn)
+    def claim_and_begin(self, live: ActiveRun, claim: NewAttempt, *, takes_turn: bool) -> None:
+        """Make an attempt ours and let it work. Raises ConfigurationError if another process was first."""
+        with self._taking_up:
+            self._begin_claimed(live, claim, live.store.submit(claim), takes_turn=takes_turn)
 
-    def _claim(self, store: RunStore, attempt: NewAttempt) -> None:
-        """Make the next attempt ours. Raises ConfigurationError if another process was first."""
-        written: concurrent.futures.Future[bool] = store.submit(attempt)
+    def claim_and_begin_all(
+        self, attempts: Sequence[tuple[ActiveRun, NewAttempt, bool]]
+    ) -> dict[str, ActiveRun | Exception]:
+        """Do so for many that nobody has begun, with their claims in one commit: what came of each run.
+
+        An attempt is live, its claim, and whether it takes its turn.
+        """
+        written = [live.store.submit(claim) for live, claim, _ in attempts]
+        came_to: dict[str, ActiveRun | Exception] = {}
+        for (live, claim, takes_turn), one in zip(attempts, written, strict=True):
+            try:
+                self._begin_claimed(live, claim, one, takes_turn=takes_turn)
+                came_to[claim.run_id] = live
+            except Exception as error:  # noqa: BLE001 - the others begin
+                came_to[claim.run_id] = error
+        return came_to
+
+    def _begin_claimed(
+        self,
+        live: ActiveRun,
+        claim: NewAttempt,
+        written: concurrent.futures.Future[bool],
+        *,
+        takes_turn: bool,
+    ) -> None:
         try:
-            claimed = written.result(CLAIM_WAIT_S)
-        except concurrent.futures.TimeoutError:
-            call_when_done(written, self.thread.loop, partial(_give_back, store, attempt))
-            raise StoreBusyError(
-                f"run {attempt.run_id!r} was not resumed: {store.trouble or 'the store is busy'}",
-                "try again when the store can be written",
-            ) from None
-        if not claimed:
-            raise ConfigurationError(
-                f"run {attempt.run_id!r} was resumed by another process at this moment",
-                f"follow it with nbagent.get({attempt.run_id!r})",
-            )
+            check_claimed(live.store, claim, written, self.thread.loop)
+        except ConfigurationError:
+            self.registry.drop_before(claim.run_id, claim.attempt)
+            raise
+        self.begin(live, takes_turn)
 
 
 def _unfinished(output: RunOutput, owner: str, store: RunStore) -> ConfigurationError:
@@ -419,14 +424,3 @@ def _carried_over(stopped: StoredRun, attempt: int, state: LoopState) -> Progres
         mode_effective="provider" if point is not None else None,
         pending_approvals=held,
     )
-
-
-def _give_back(store: RunStore, attempt: NewAttempt, written: concurrent.futures.Future[bool]) -> None:
-    """End an attempt whose claim came too late, on the background loop: nobody works on it."""
-    if written.exception() is None and written.result():
-        end = {
-            "status": "interrupted",
-            "stop_reason": "kernel_died",
-            "error": "the store was busy for too long",
-        }
-        store.submit(Finish(run_id=attempt.run_id, attempt=attempt.attempt, end=end))

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[Any]
 
-MOST = 500  # handed out in one transaction
-
 _ENDED = """
 delete from placed_runs p using runs r where r.run_id = p.run_id and r.finished_at is not null"""
 _LEFT = f"""
@@ -42,6 +40,7 @@ where run_id = $1 and not $2 = any(refused)"""
 _POSTPONED = """
 update placed_runs set waits_for = $2, round = round + 1, queues = '{}',
        not_before = timezone('utc', clock_timestamp()) + $3 * interval '1 s' where run_id = $1"""
+_UNTAKEN = "update placed_runs set queues = '{}', round = round + 1 where run_id = any($1::text[])"
 _AGAIN = """
 insert into placed_runs (run_id, address)
 select run_id, details ->> 'address' from launches where run_id = $1 and details ->> 'placement' = $2
@@ -80,10 +79,12 @@ def give_back_of(connection: Connection, owners: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def handed_out(connection: Connection, queue: str, served: Mapping[str, str]) -> Iterator[list[PlacedRun]]:
-    """The runs of agents that are served and that this queue does not have yet; it has them when the block is through."""
+def handed_out(
+    connection: Connection, queue: str, served: Mapping[str, str], most: int
+) -> Iterator[list[PlacedRun]]:
+    """At most so many runs of agents that are served and that this queue does not have; it has them when the block is through."""
     with connection.transaction():
-        rows = connection.execute(_DUE, [orjson.dumps(dict(served)).decode(), queue, MOST]).fetchall()
+        rows = connection.execute(_DUE, [orjson.dumps(dict(served)).decode(), queue, most]).fetchall()
         found = [PlacedRun(*row) for row in rows]
         yield found
         if found:
@@ -98,6 +99,11 @@ def refuse_run(connection: Connection, run_id: str, fingerprint: str, why: str) 
 def postpone_run(connection: Connection, run_id: str, why: str, wait_s: float) -> None:
     """Hand out a run anew after a while, and say what it waits for."""
     connection.execute(_POSTPONED, [run_id, why, wait_s])
+
+
+def hand_out_again(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Hand out anew what a worker was given and has no place for."""
+    connection.execute(_UNTAKEN, [list(run_ids)])
 
 
 def place_again(connection: Connection, run_id: str) -> None:

@@ -56,6 +56,13 @@ _OWN_SESSION = """
            details ->> '$.address' as address
     from launches where run_id = ?
 """
+_NEW = """
+    select r.*, l.details ->> '$.own_session' as own, l.details ->> '$.on_busy' as on_busy,
+           l.details ->> '$.template' as template, l.details ->> '$.placement' as placement,
+           l.details ->> '$.placed' as placed, l.details ->> '$.address' as address
+    from runs r join launches l on l.run_id = r.run_id
+    where r.run_id in (select unnest(?::varchar[])) and r.owner = ? and r.finished_at is null
+"""
 # two steps: most runs have no children, and to see that costs a tenth of asking the view `runs`
 _CHILD_IDS = "select run_id from launches where parent_run_id in ({ids})"
 _CHILDREN = "select * from runs where run_id in ({ids}) order by created_at, run_id"
@@ -173,20 +180,45 @@ def load_stopped(store: Reader, key: str) -> StoredRun | None:
         row = found[0]
         (own,) = ask(_OWN_SESSION, [row["run_id"]])
         is_new = row["owner"] == PLACED  # nobody has begun with it: it has nothing else
-        return StoredRun(
-            row=row,
-            output=_new_output(row) if is_new else _outputs(ask, [row], members=True)[0],
-            spec=load_json(row["spec"] or "{}"),
-            tags=load_json(row["tags"] or "{}"),
-            times=(_attempt_times(row),) if is_new else _times(ask, [row])[row["run_id"]],
-            own_session=own["own"] == "true",
-            parallel=own["on_busy"] == PARALLEL,
-            template=own["template"],
-            placement=own["placement"],
-            address=own["address"],
-            placed=load_json(own["placed"] or "{}"),
-            started={} if is_new else _started(ask, row["run_id"]),
-        )
+        if is_new:
+            return _stored_new(row, own)
+        (output,) = _outputs(ask, [row], members=True)
+        return _stored(row, own, output, _times(ask, [row])[row["run_id"]], _started(ask, row["run_id"]))
+
+
+def load_new(store: Reader, run_ids: Sequence[str]) -> list[StoredRun]:
+    """Those of these runs that wait for a worker and that nobody has begun, in one query. Raises StoreError."""
+    with store.reader(flush=False) as ask:  # nothing of this process is on its way for them
+        rows = ask(_NEW, [list(run_ids), PLACED])
+    return [_stored_new(row, row) for row in rows]
+
+
+def _stored_new(row: Mapping[str, Any], told: Mapping[str, Any]) -> StoredRun:
+    return _stored(row, told, _new_output(row), (_attempt_times(row),), {})
+
+
+def _stored(
+    row: Mapping[str, Any],
+    told: Mapping[str, Any],
+    output: RunOutput,
+    times: tuple[AttemptTimes, ...],
+    started: Mapping[tuple[int, str], str],
+) -> StoredRun:
+    """A run of its row and of what its launch has told besides."""
+    return StoredRun(
+        row=row,
+        output=output,
+        spec=load_json(row["spec"] or "{}"),
+        tags=load_json(row["tags"] or "{}"),
+        times=times,
+        own_session=told["own"] == "true",
+        parallel=told["on_busy"] == PARALLEL,
+        template=told["template"],
+        placement=told["placement"],
+        address=told["address"],
+        placed=load_json(told["placed"] or "{}"),
+        started=started,
+    )
 
 
 def _new_output(row: Mapping[str, Any]) -> RunOutput:
