@@ -151,6 +151,7 @@ class AgentSpec:
                     "parameters": tool.parameters,
                     "fingerprint": tool.fingerprint,
                     **({"kernel_bound": True} if tool.options.kernel_bound else {}),
+                    **({"editable_by_others": True} if tool.options.editable_by_others else {}),
                 }
                 for tool in self.tools
             ],

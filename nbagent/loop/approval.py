@@ -23,13 +23,15 @@ class Decision:
     """A person's decision on one call; `arguments` replace the model's, None keeps them.
 
     `always` approves further calls of this tool too, by agents of this name in this kernel: only a tool that is
-    bound to the kernel can be approved so, and it is kept nowhere else.
+    bound to the kernel can be approved so, and it is kept nowhere else. `by_other`: somebody decided who is another
+    user of a team's record than the run's.
     """
 
     approved: bool
     reason: str = ""
     arguments: Mapping[str, Any] | None = None
     always: bool = False
+    by_other: bool = False
 
 
 Approve = Callable[[PendingApproval], Awaitable[Decision]]

@@ -246,7 +246,10 @@ class CancelSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRequest:
-    """What a person decided on one waiting call of a run of another process; expires after a day. Result: True."""
+    """What a person decided on one waiting call of a run of another process; expires after a day. Result: True.
+
+    `by_other` is told with what was read: the server knows whether this was another user than who launched the run.
+    """
 
     run_id: str
     step: int
@@ -254,6 +257,7 @@ class DecisionRequest:
     approved: bool
     reason: str = ""
     arguments: Mapping[str, Any] | None = None
+    by_other: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,9 @@ class RunStore(ReaderAndSubmitter, Protocol):
     def decisions_requested(self, run_ids: Iterable[str]) -> list[DecisionRequest]:
         """What people decided elsewhere on calls of these runs, in order; each is told once. Reads nothing."""
 
+    def launched_by_other(self, run_id: str) -> bool:
+        """Whether another user of the record than this one launched a run, or the team that it works for. Reads."""
+
     def budgets(self, *, may_read: bool = True) -> tuple[BudgetState, ...]:
         """How the record's budgets stand as far as is known; a process's first look may wait for the record, if it may."""
 

@@ -295,6 +295,10 @@ class Store:
             self._writer.submit(DecisionSeen(one))
         return found
 
+    def launched_by_other(self, run_id: str) -> bool:  # noqa: ARG002 - the protocol's signature
+        """False: whoever may write to the file may do so as anybody."""
+        return False
+
     def budgets(self, *, may_read: bool = True) -> tuple[BudgetState, ...]:
         """How the record's budgets stand, as of this process's last look at the file.
 

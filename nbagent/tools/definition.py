@@ -43,6 +43,7 @@ def tool(
     idempotent: bool = False,
     main_thread: bool = False,
     requires_approval: bool | Callable[..., object] = False,
+    editable_by_others: bool = False,
 ) -> Callable[[F], F]: ...
 
 
@@ -56,13 +57,15 @@ def tool(
     idempotent: bool = False,
     main_thread: bool = False,
     requires_approval: bool | Callable[..., object] = False,
+    editable_by_others: bool = False,
 ) -> F | Callable[[F], F]:
     """Say that a function is a tool, and how it is run; the function itself stays as it is.
 
     `timeout` is in seconds, for one try. With `requires_approval` the run is paused until a person approves
     the call; as a function, such as `lambda amount, **_: amount > 100`, it is given a call's arguments by
     name and says whether that one needs it. On methods it marks which of an object's methods are tools: where
-    one is marked, the others are not. A function needs no `@tool` to be given to an agent. Raises
+    one is marked, the others are not. On a team's record (`docs/postgres.md`) a call's arguments are changed by the
+    user who launched the run alone, unless the tool is `editable_by_others`. A function needs no `@tool` to be given to an agent. Raises
     ToolDefinitionError where a model could not call the function, or an option has no meaning.
 
     >>> @tool(timeout=5)
@@ -73,13 +76,14 @@ def tool(
     8
     """
     _check_options(timeout, retries, name)
-    _check_approval(requires_approval)
+    _check_approval(requires_approval, editable_by_others)
     options = ToolOptions(
         timeout_s=None if timeout is None else float(timeout),
         retries=retries,
         idempotent=idempotent,
         main_thread=main_thread,
         requires_approval=requires_approval,
+        editable_by_others=editable_by_others,
     )
 
     def mark(marked: F) -> F:
@@ -214,7 +218,12 @@ def _check_options(timeout: object, retries: object, name: object) -> None:
         )
 
 
-def _check_approval(requires_approval: object) -> None:
+def _check_approval(requires_approval: object, editable_by_others: object) -> None:
+    if not isinstance(editable_by_others, bool) or (editable_by_others and requires_approval is False):
+        raise ToolDefinitionError(
+            f"@tool(editable_by_others={editable_by_others!r:.80}) has no meaning here",
+            "give True, with requires_approval=True: who approves a call may change its arguments then",
+        )
     if isinstance(requires_approval, bool):
         return
     if not callable(requires_approval) or inspect.iscoroutinefunction(requires_approval):

@@ -22,7 +22,8 @@ class ToolOptions:
 
     `retries` counts further tries after an exception; `idempotent` says that a call may be repeated when
     nobody knows how it ended; `main_thread` runs it on the kernel's main thread; `requires_approval` pauses
-    the run until a person agrees: to each call, or to those for which a function of the arguments says so.
+    the run until a person agrees: to each call, or to those for which a function of the arguments says so;
+    with `editable_by_others` other users of a team's record may change the arguments as they approve.
     A `kernel_bound` tool works on the variables of the kernel that launched its run: nothing that stands in the
     record may start it, and no other kernel takes its run up with it.
     """
@@ -32,6 +33,7 @@ class ToolOptions:
     idempotent: bool = False
     main_thread: bool = False
     requires_approval: bool | Callable[..., object] = False
+    editable_by_others: bool = False
     kernel_bound: bool = False
 
 

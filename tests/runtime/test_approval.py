@@ -362,3 +362,12 @@ def test_a_bad_predicate_is_refused(tmp_path: Path) -> None:
     for wrong in ("yes", later):
         with pytest.raises(ConfigurationError, match="requires_approval"):
             tool(requires_approval=wrong)(lambda: None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"requires_approval": False}, {"requires_approval": True, "editable_by_others": "yes"}]
+)
+def test_editable_by_others_wants_an_approval(options: dict[str, Any]) -> None:
+    """It says what others may do as they approve, and is a yes or no."""
+    with pytest.raises(ConfigurationError, match="editable_by_others"):
+        tool(**{"editable_by_others": True, **options})(lambda: None)

@@ -68,6 +68,7 @@ def decide_stored(
         raise _one_at_a_time([call.name for call in calls])
     if decision.approved:
         check_not_kernel_bound(stopped, [call.name for call in calls])
+        _check_may_change(store, stopped, calls, decision)
     decided = {call.tool_call_id: (call, decision) for call in calls}
     if stopped.is_left and adopt(stopped, decided) is not None:
         return calls
@@ -94,6 +95,22 @@ def kernel_bound_names(spec: Mapping[str, Any]) -> list[str]:
     """Return the names of the tools, in a spec as it is recorded, that are bound to a kernel; members' included."""
     own = [tool["name"] for tool in spec.get("tools", ()) if tool.get("kernel_bound")]
     return own + [name for member in spec.get("members", ()) for name in kernel_bound_names(member)]
+
+
+def _check_may_change(
+    store: RunStore, stopped: StoredRun, calls: Sequence[PendingApproval], decision: Decision
+) -> None:
+    """Refuse other users' changed arguments, where the tool does not let them; its kernel would not hear them either."""
+    if decision.arguments is None:
+        return
+    tools = stopped.spec.get("tools", ())
+    editable = {tool["name"] for tool in tools if tool.get("editable_by_others")}
+    fixed = [call.name for call in calls if call.name not in editable]
+    if fixed and store.launched_by_other(stopped.output.run_id):
+        raise ConfigurationError(
+            f"arguments of {', '.join(fixed)} may be changed by who launched run {stopped.output.run_id!r} alone",
+            "approve or deny it as it stands; @tool(..., editable_by_others=True) lets others change them",
+        )
 
 
 def _check_always(live: LiveRun, calls: Sequence[PendingApproval]) -> None:

@@ -131,7 +131,9 @@ async def _obey(
         else:
             cancel_batch[key]()
     for one in store.decisions_requested(named):
-        decision = Decision(approved=one.approved, reason=one.reason, arguments=one.arguments)
+        decision = Decision(
+            approved=one.approved, reason=one.reason, arguments=one.arguments, by_other=one.by_other
+        )
         named[one.run_id].decide_from_record(one.step, one.tool_call_id, decision)
     for message in store.messages_sent(named):
         named[message.run_id].receive(message, is_stored=True)

@@ -45,9 +45,13 @@ async def decided(
 
 def refusal(agent: ResolvedAgent, call: PendingApproval | None, decision: Decision) -> str | None:
     """Say why a decision that comes through the record is not heard: who can write to that would have code run here."""
-    if not decision.approved or call is None or not is_kernel_bound(agent, call.name):
+    if not decision.approved or call is None:
         return None
-    return f"an approval of {call.name} that came through the record was refused"
+    if is_kernel_bound(agent, call.name):
+        return f"an approval of {call.name} that came through the record was refused"
+    if decision.by_other and decision.arguments is not None and not _is_editable(agent, call.name):
+        return f"an approval of {call.name} by another user, with changed arguments, was refused"
+    return None
 
 
 def holds(agent: ResolvedAgent, tool_name: str) -> bool:
@@ -70,6 +74,11 @@ def end(agent_name: str | None = None) -> tuple[str, ...]:
         for key in ended:
             del _granted[key]
     return tuple(tool for _, tool in ended)
+
+
+def _is_editable(agent: ResolvedAgent, name: str) -> bool:
+    own = [tool for tool in getattr(agent.spec, "tools", ()) if tool.name == name]
+    return bool(own) and all(tool.options.editable_by_others for tool in own)
 
 
 def _tool(agent: ResolvedAgent, name: str) -> Tool | None:

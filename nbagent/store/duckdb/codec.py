@@ -161,8 +161,8 @@ def decision_row(write: DecisionRequest) -> Row:
 
 
 def decision_of(row: Row) -> DecisionRequest:
-    """The request of a row of `decision_requests`, its time left out."""
-    run_id, step, tool_call_id, approved, reason, arguments = row
+    """The request of a row of `decision_requests`, its time left out; a server adds whether another user made it."""
+    run_id, step, tool_call_id, approved, reason, arguments, *by_other = row
     return DecisionRequest(
         run_id=run_id,
         step=step,
@@ -170,6 +170,7 @@ def decision_of(row: Row) -> DecisionRequest:
         approved=approved,
         reason=reason,
         arguments=None if arguments is None else load_json(arguments),
+        by_other=any(by_other),
     )
 
 

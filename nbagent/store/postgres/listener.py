@@ -30,8 +30,17 @@ UNWANTED_S = 60.0  # without a question the connection is given back
 _RETRY_S = 1.0
 
 _CANCELS = "select run_id from cancel_requests"
-_DECISIONS = """
-select run_id, step, tool_call_id, approved, reason, arguments from decision_requests order by created_at"""
+# the user who launched a run, or the team that it works for; NULL where it was not noted
+LAUNCHED_BY = """
+with recursive up as (
+    select l.parent_run_id, to_jsonb(l) ->> 'by_user' as by_user from launches l where l.run_id = {}
+    union all select l.parent_run_id, to_jsonb(l) ->> 'by_user' from launches l join up on l.run_id = up.parent_run_id
+) select by_user from up where parent_run_id is null"""
+_DECISIONS = f"""
+select run_id, step, tool_call_id, approved, reason, arguments,
+       arguments is not null and to_jsonb(d) ->> 'by_user' is not null
+       and to_jsonb(d) ->> 'by_user' is distinct from ({LAUNCHED_BY.format("d.run_id")}) as by_other
+from decision_requests d order by created_at"""  # noqa: S608 - a name of ours
 _MESSAGES = "select run_id, message_id, text from sent_messages order by created_at"
 _CHANGES = "select coalesce(sum(applied), 0)::bigint from writers where owner <> $1"
 

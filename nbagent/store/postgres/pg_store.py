@@ -30,7 +30,7 @@ from nbagent.store.commands import (
 from nbagent.store.ports import Ask
 from nbagent.store.postgres.analysis.mirror import Mirror
 from nbagent.store.postgres.connect import load_psycopg, trouble_of
-from nbagent.store.postgres.listener import Listener
+from nbagent.store.postgres.listener import LAUNCHED_BY, Listener
 from nbagent.store.postgres.readers import Readers
 from nbagent.store.postgres.write.pg_writer import PgWriter
 from nbagent.store.session_claim import SessionClaims
@@ -263,6 +263,14 @@ class PostgresStore:
             self._told_decisions.append(one)
             self.submit(DecisionSeen(one))
         return found
+
+    def launched_by_other(self, run_id: str) -> bool:
+        """Whether another user of the server launched a run, or the team that it works for. Raises StoreError."""
+        return bool(
+            self.read(
+                f"select coalesce(({LAUNCHED_BY.format('?')}) <> session_user, false) as other", [run_id]
+            )[0]["other"]
+        )
 
     def budgets(self, *, may_read: bool = True) -> tuple[BudgetState, ...]:  # noqa: ARG002 - the protocol's signature
         """There are none."""

@@ -45,6 +45,7 @@ create table launches (
     kind text,
     cached_from text,
     details json,
+    by_user text default session_user,   -- of the server; what others may change of the run's calls depends on it
     row_id bigint generated always as identity,
     xid xid8 not null default pg_current_xact_id()
 );
@@ -201,9 +202,16 @@ create table decision_requests (
     approved boolean not null,
     reason text not null,
     arguments json,
-    created_at timestamp not null
+    created_at timestamp not null,
+    by_user text                         -- who decided: whoever may insert a row cannot make it somebody else's
 );
 create index on decision_requests (run_id);
+create function note_user() returns trigger language plpgsql as $$
+begin
+    new.by_user := session_user;
+    return new;
+end $$;
+create trigger decided_by before insert or update on decision_requests for each row execute function note_user();
 
 create table answers (
     cache_key text not null,
