@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ast
 import os
 import re
@@ -286,7 +287,8 @@ def test_the_demo_model_answers_when_none_is_set(tmp_path: Path) -> None:
         kernel.kill9()
         import psutil
 
-        psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=60)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.wait_procs([psutil.Process(pid)], timeout=60)
         assert not psutil.pid_exists(pid)
 
 

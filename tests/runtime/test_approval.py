@@ -203,9 +203,9 @@ def test_the_clock_stands_while_a_person_thinks(
     clerk: Agent, provider: ScriptedProvider, until: Until
 ) -> None:
     """A paused run outlives its timeout, and holds no slot; after the approval the rest of the time counts."""
-    run = paused(clerk, provider, until, timeout=0.3)
-    with pytest.raises(nb.WaitTimeout, match=r"paused after 0.5 s\nrun.approve\(\) or run.deny"):
-        run.wait(timeout=0.5)
+    run = paused(clerk, provider, until, timeout=1.5)
+    with pytest.raises(nb.WaitTimeout, match=r"paused after 1.6 s\nrun.approve\(\) or run.deny"):
+        run.wait(timeout=1.6)
     assert current().slots.held == 0
     provider.reply((*text("so far"), Silence()))
     run.approve()

@@ -235,13 +235,13 @@ def test_a_pause_stops_the_clock() -> None:
 def test_a_paused_run_outlives_its_timeout(agent: Agent, provider: ScriptedProvider, until: Until) -> None:
     """pause_clock and resume_clock of a live run hold its timeout; after that it runs out."""
     provider.reply((*text("so far"), Silence()))
-    run = agent.start("Well?", timeout=0.3)
+    run = agent.start("Well?", timeout=1.5)
     live = current().live(run.run_id)
     assert live is not None
     current().thread.soon(live.node.pause_clocks)
     until(lambda: run.text == "so far")
     with pytest.raises(nb.WaitTimeout):
-        run.wait(timeout=0.5)
+        run.wait(timeout=1.6)
     current().thread.soon(live.node.resume_clocks)
     assert run.wait(timeout=60).stop_reason == "timeout"
 
