@@ -36,7 +36,7 @@ LEFT_UNTIL_S = 24 * 3600.0
 MOST_FORGOTTEN = 1_000  # at once
 MOST_COUNTED = 1_000
 
-PARTS = 8  # what is handed out at once is spread over as many rows, for several workers to take from
+PARTS = 4  # what is handed out at once is spread over as many rows, for several workers to take from
 MOST_IN_A_ROW = 25
 
 TakeUp = Callable[[Sequence[tuple[str, str]]], Awaitable[None]]

@@ -22,7 +22,7 @@ CAREFUL_S = 15.0  # after a lost connection, before anybody is declared dead
 SWEEP_S = 10.0
 HEAR_S = 0.25  # between two looks whether it is to end
 GATHER_S = 0.01  # launches come in series: they go to the engine together
-MORE_S = 0.05  # between two looks where more waited than there were places for
+APART_S = 0.1  # two times of handing out: the engine looks no more often for what it was given
 COUNT_S = (
     0.2  # what is handed out is at work after this time, here or elsewhere: then places are counted anew
 )
@@ -56,7 +56,7 @@ class Lease:
         self._store, self._worker, self._served, self._queue = store, worker, served, queue
         self._running, self._free = running, free
         self._places, self._counted_at = 0, float("-inf")
-        self._is_more = False  # to hand out, as soon as there are places
+        self._is_more, self._next_at = False, 0.0  # whether there is something to hand out, and when
         self._engine: GivesWork | None = None
         self._stop = threading.Event()
         self._joined = threading.Event()
@@ -129,13 +129,14 @@ class Lease:
             self.heard_at = monotonic()
             self._look(connection)
             while (left := beats_at - monotonic()) > 0 and not self._stop.is_set():
-                wait_s = MORE_S if self._is_more else HEAR_S
-                if list(connection.notifies(timeout=min(left, wait_s), stop_after=1)):
-                    self._stop.wait(GATHER_S)
-                    list(connection.notifies(timeout=0))
-                    self._is_more = True
                 if self._is_more:
-                    self._hand_out(connection)
+                    self._stop.wait(min(left, max(0.0, self._next_at - monotonic())))
+                    if monotonic() >= self._next_at:
+                        list(connection.notifies(timeout=0))
+                        self._hand_out(connection)
+                elif list(connection.notifies(timeout=min(left, HEAR_S), stop_after=1)):
+                    self._is_more = True
+                    self._next_at = max(self._next_at, monotonic() + GATHER_S)
         worker_rows.leave_workers(connection, owner)
 
     def _look(self, connection: Any) -> None:
@@ -171,6 +172,7 @@ class Lease:
         if monotonic() - self._counted_at >= COUNT_S:
             self._places, self._counted_at = self._free(), monotonic()
         most = min(self._places, MOST)
+        self._next_at = monotonic() + APART_S
         self._is_more = most < 1
         if self._is_more:
             return

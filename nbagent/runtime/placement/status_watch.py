@@ -1,6 +1,7 @@
 """Wait for runs that other processes work on: all that are waited for are looked at together. On the background loop.
 
-A record on a server tells when others have written; a file is looked at twice a second.
+A record on a server tells when others have written; a file is looked at twice a second. Who has just begun to wait, as for
+the end of a run that he cancels, hears of it sooner.
 """
 
 from __future__ import annotations
@@ -8,12 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import partial
+from time import monotonic
 
 from nbagent.core import run_in_daemon_thread
 from nbagent.errors import StoreError
 from nbagent.run import RunStatus
 from nbagent.runtime.timeouts import LEAST_POLL_S, POLL_S
 from nbagent.store import RunStore, run_statuses
+
+BUSY_SHARE = 10  # a look that took t is followed by a pause of 10 t
+
+FRESH_POLL_S = 0.01  # between two looks whether others have written
+FRESH_S = 1.0  # since somebody began to wait
 
 _Waiting = dict[str, list[tuple[str, asyncio.Future[None]]]]
 
@@ -24,10 +31,12 @@ class StatusWatch:
     def __init__(self) -> None:
         self._waiting: dict[RunStore, _Waiting] = {}
         self._looks: dict[RunStore, asyncio.Task[None]] = {}
+        self._asked_at = 0.0
 
     async def changed(self, store: RunStore, run_id: str, status: RunStatus) -> None:
         """Return once the run's status is another one than this, as far as is seen."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asked_at = monotonic()
         waiting = self._waiting.setdefault(store, {})
         waiting.setdefault(run_id, []).append((status.value, future))
         if store not in self._looks:
@@ -37,15 +46,17 @@ class StatusWatch:
         await future
 
     async def _look(self, store: RunStore) -> None:
-        seen = 0
+        seen, pause_s = 0, 0.0
         try:
             while waiting := self._waiting.get(store):
-                seen = await _until_news(store, seen)
+                seen = await self._until_news(store, seen, pause_s)
+                began = monotonic()
                 try:
                     found = await run_in_daemon_thread(partial(run_statuses, store, list(waiting)))
                 except StoreError:  # busy, or away: the next look may do better
                     continue
                 self._settle(waiting, found)
+                pause_s = min(POLL_S, BUSY_SHARE * (monotonic() - began))
         finally:
             del self._looks[store]
             # whatever has ended the look: who waits still looks by himself, and sees what is wrong
@@ -63,12 +74,17 @@ class StatusWatch:
             else:
                 del waiting[run_id]
 
+    async def _until_news(self, store: RunStore, seen: int, pause_s: float) -> int:
+        """Return once others have written since, at the latest after a while; what gives the next look its beginning."""
+        if store.mirror is None:
+            await asyncio.sleep(POLL_S)
+            return 0
+        began = monotonic()
+        while (waited_s := monotonic() - began) < POLL_S:
+            await asyncio.sleep(FRESH_POLL_S if self._is_fresh() else LEAST_POLL_S)
+            if waited_s >= pause_s and store.others_wrote(seen)[0]:
+                break
+        return store.others_wrote(seen)[1]
 
-async def _until_news(store: RunStore, seen: int) -> int:
-    """Return once others have written since, at the latest after a while; what gives the next look its beginning."""
-    await asyncio.sleep(POLL_S if store.mirror is None else LEAST_POLL_S)
-    waited_s = LEAST_POLL_S
-    while store.mirror is not None and waited_s < POLL_S and not store.others_wrote(seen)[0]:
-        await asyncio.sleep(LEAST_POLL_S)
-        waited_s += LEAST_POLL_S
-    return store.others_wrote(seen)[1] if store.mirror is not None else 0
+    def _is_fresh(self) -> bool:
+        return monotonic() - self._asked_at < FRESH_S
