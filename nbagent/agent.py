@@ -268,7 +268,7 @@ class Agent:
         check_keywords(self.map, unknown)
         check_launch(label=label, cell_id=cell_id, tags=tags)
         check_mapping("names", names, NAMES_TODO)
-        runtime.check_batch_place(on)
+        address = runtime.address_for(runtime.current().store, self, on)
         plan = BatchPlan(
             crew=self._approving(on_approval).resolved(output_schema=output_schema, timeout=timeout),
             prompts=Prompts.of(template, names or {}, files),
@@ -290,7 +290,7 @@ class Agent:
             cell_id=cell_id,
             tags=tags or {},
         )
-        batch = start_batch(plan, source_of(rows), index_of(rows))
+        batch = start_batch(plan, source_of(rows), index_of(rows), address)
         self._say_demo()
         return batch
 

@@ -9,6 +9,7 @@ progress_bar.py  a text bar without a front end         api.py           get, ga
 inputs/          where rows come from: row_source.py, tables.py, snapshot.py (copies), prompts.py (row to prompt and key)
 running/         the rows in flight: runner.py, row_queue.py, earlier_answers.py, results.py, budget.py, packing.py
                  (several rows in one prompt), provider_batch.py (the provider's batch files)
+placed/          batches for workers: the launch, and the worker's part
 """
 
 from nbagent.batch.api import batch_named, cancel_run, gather, get, resume
@@ -16,6 +17,7 @@ from nbagent.batch.batch import Batch, batches
 from nbagent.batch.definition import index_of
 from nbagent.batch.inputs.prompts import NAMES_TODO, Prompts, files_with, key_columns
 from nbagent.batch.inputs.row_source import RowSource, source_of
+from nbagent.batch.placed.feeder import Feeder, FeedLease, take_up_batch
 from nbagent.batch.plan import BatchLimits, BatchPlan, Mode, OnError
 from nbagent.batch.row_outcome import RowResult
 from nbagent.batch.running.results import BatchProgress
@@ -27,6 +29,8 @@ __all__ = [
     "BatchLimits",
     "BatchPlan",
     "BatchProgress",
+    "FeedLease",
+    "Feeder",
     "Mode",
     "OnError",
     "Prompts",
@@ -44,4 +48,5 @@ __all__ = [
     "resume",
     "source_of",
     "start_batch",
+    "take_up_batch",
 ]

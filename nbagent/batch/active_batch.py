@@ -118,13 +118,16 @@ class ActiveBatch:
             runner.cancel()
         limiter.close(slots)
         self._runtime.unwatch_batch(self._identity.batch_id)
-        # one that ends with its kernel is not finished: another kernel may go on with it
-        self._record(runner, finished=not self._runtime.is_closing)
+        self._record(runner, finished=self._has_finished(runner))
         self._results.finish()
         if failure is None:
             finished.set_result(None)
         else:
             finished.set_exception(failure)
+
+    def _has_finished(self, runner: BatchRunner) -> bool:  # noqa: ARG002 - one that can be handed over says so itself
+        """False for a batch that ends with its kernel: another kernel may go on with it."""
+        return not self._runtime.is_closing
 
     async def _follow(self, follower: Follower, finished: concurrent.futures.Future[None]) -> None:
         try:
@@ -193,10 +196,12 @@ class ActiveBatch:
             "group_launcher": group_launcher,
             "budget": budget,
         }
-        runner: BatchRunner
-        if plan.mode == "provider-batch":
-            runner = ProviderBatchRunner(plan, source, self._results, record=self._record_durably, **parts)
-        else:
-            runner = BatchRunner(plan, source, self._results, **parts)
+        runner = self._runner_of(plan, source, parts)
         self._runner, self._slots = runner, slots
         return runner
+
+    def _runner_of(self, plan: BatchPlan, source: RowSource, parts: Mapping[str, Any]) -> BatchRunner:
+        """Make the runner of these parts."""
+        if plan.mode == "provider-batch":
+            return ProviderBatchRunner(plan, source, self._results, record=self._record_durably, **parts)
+        return BatchRunner(plan, source, self._results, **parts)

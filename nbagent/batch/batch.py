@@ -334,6 +334,12 @@ class Batch(DoneCallbacks):
         _batches[self.batch_id] = self
         self._active.start(self._plan, self._source)
 
+    def begin_elsewhere(self, follower: Follower, *, are_records: bool) -> None:
+        """Follow a batch that workers ask; called once, by `start_batch`."""
+        self._are_records = are_records
+        _batches[self.batch_id] = self
+        self._active.follow(follower)
+
     def follow(self, follower: Follower) -> None:
         """Take the state from the record, and follow it where another kernel works; called once, by `recorded_batch`."""
         self._active.follow(follower)

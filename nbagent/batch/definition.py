@@ -16,7 +16,7 @@ from nbagent.batch.plan import BatchLimits, BatchPlan
 from nbagent.core import dump_json, load_json
 from nbagent.errors import NBAgentError
 from nbagent.frames import key_data
-from nbagent.runtime import agent_of_stored_spec, notebook_names
+from nbagent.runtime import ResolvedAgent, agent_of_stored_spec, notebook_names
 from nbagent.schemas import OutputSchema, class_named
 
 KEYS_MOST = 100_000  # rows of a table whose keys are written before they are asked
@@ -81,6 +81,11 @@ def plan_of(definition: Mapping[str, Any], label: str | None, agent: Any = None)
     """Return the plan again, for this kernel; rows are asked of `agent`, where one is given. Raises ConfigurationError."""
     schema = schema_of(definition) or plain_schema_of(definition)
     crew = agent_of_stored_spec(definition["spec"]) if agent is None else agent.resolved(output_schema=schema)
+    return plan_with(definition, label, crew)
+
+
+def plan_with(definition: Mapping[str, Any], label: str | None, crew: ResolvedAgent) -> BatchPlan:
+    """Return the plan again, its rows asked of `crew`."""
     return BatchPlan(
         crew=crew,
         prompts=Prompts(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,6 +19,7 @@ from nbagent.batch.plan import BatchLimits
 from nbagent.batch.row_outcome import (
     NOT_ASKED,
     NOTHING_SPENT,
+    WAITING,
     RowOutcome,
     RowSpend,
     outcome_of_data,
@@ -29,17 +31,28 @@ from nbagent.batch.row_outcome import (
 from nbagent.batch.running.budget import BatchBudget
 from nbagent.batch.running.packing import MISSING, prompts_in, unpack_answers
 from nbagent.batch.running.results import Results
-from nbagent.core import load_json, run_in_daemon_thread
+from nbagent.core import load_json, run_in_daemon_thread, utc_now
 from nbagent.errors import StoreError
 from nbagent.frames import ROWS, key_of
 from nbagent.run import UNFINISHED, RunStatus
 from nbagent.schemas import InvalidOutputError, Stored, read_stored
-from nbagent.store import CancelRequest, RunStore, StoredBatch, answer_json, content_of, load_batch
+from nbagent.store import (
+    PLACED,
+    BatchRecord,
+    CancelRequest,
+    RunStore,
+    StoredBatch,
+    answer_json,
+    content_of,
+    load_batch,
+)
 
 POLL_S = 0.5
+BUSY_SHARE = 5  # a look that took t is followed by a pause of 5 t
 LOOK_ANYWAY = 10  # polls: whether its process lives is in no file
 _DIED = "the kernel ended before this row was asked"
 _NEVER = "the batch ended before this row was asked"
+_CANCELLED = "cancelled before a worker had begun"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,6 +108,9 @@ class _Fold:
         self._stored = stored
         self._answers = answers
         self._has_ended = stored.row["finished_at"] is not None or stored.is_left
+        # what a dead worker has left is no end: the next one goes on with it
+        self._goes_on = stored.is_placed and not self._has_ended
+        self._waiting: dict[int, str | None] = {}  # prompts of rows that are to be asked on workers
         self._keys: dict[int, Any] = {}
         self._outcomes: dict[int, RowOutcome | None] = {}
         self._spent: dict[int, RowSpend] = {}
@@ -110,6 +126,8 @@ class _Fold:
         outcome = outcome_of_row(row, content_of(row) if group else self._answers.read(row, None))
         if outcome.status in UNFINISHED:
             outcome = replace(outcome, status=RunStatus.interrupted.value) if self._has_ended else outcome
+        if self._goes_on and outcome.status == RunStatus.interrupted.value:
+            outcome = replace(outcome, status=RunStatus.pending.value)
         if outcome.status not in UNFINISHED:
             self._budget.add(outcome)
         if group:
@@ -149,6 +167,9 @@ class _Fold:
         answer = self._stored.answers.get(data.get("run_id", ""))
         position = row["position"]
         self._keys[position] = row["row_key"]
+        if data["status"] == WAITING:
+            self._waiting[position] = data.get("prompt")
+            return
         self._put(position, outcome_of_data(data, answer, row["answer_key"], self._answers.read))
 
     def rows(self) -> Rows:
@@ -164,8 +185,21 @@ class _Fold:
             outcome = self._outcomes.get(position)
             if outcome is None and self._has_ended:
                 outcome = left.after(self._spent.get(position, NOTHING_SPENT))
+                outcome = replace(outcome, prompt=self._waiting.get(position))
             rows.outcomes.append(outcome)
         return rows
+
+
+def cancelled_record(row: Mapping[str, Any], definition: Mapping[str, Any]) -> BatchRecord:
+    """Return the end of a batch that no worker has begun; it counts where none has meanwhile."""
+    details = load_json(row["details"] or "{}")
+    kept = ("batch_id", "batch_key", "created_at", "owner", "label", "agent_name", "total", "reused")
+    return BatchRecord(
+        **{name: row[name] for name in kept},
+        details={**details, "notices": [*details.get("notices", ()), _CANCELLED]},
+        finished_at=utc_now(),
+        definition=definition,
+    )
 
 
 def _limits(definition: Mapping[str, Any]) -> BatchLimits:
@@ -182,15 +216,18 @@ class Follower:
         self.in_flight = 0
         self._answers = answers
         self._others_version = 0
-        self.has_ended = False
+        self.has_ended = self._is_cancelling = False
         self._take(stored, rows_of(stored, self._answers))
 
     def _take(self, stored: StoredBatch, rows: Rows) -> None:
         self.budget = rows.budget
         self.in_flight = sum(row["status"] in UNFINISHED for row in stored.runs)
         self.has_ended = stored.row["finished_at"] is not None or stored.is_left
+        self._stored_row, self._definition = stored.row, stored.definition
         if self.has_ended:
             self.in_flight = 0
+        elif self._is_cancelling and stored.row["owner"] != PLACED:
+            self.cancel()  # a worker was first
         self._results.take(rows.outcomes, rows.keys, stored.row["total"])
         for notice in load_json(stored.row["details"] or "{}").get("notices", ()):
             self._results.note(notice)
@@ -198,18 +235,22 @@ class Follower:
     async def run(self) -> None:
         """Return when the batch has ended, here or with its kernel."""
         polls = 0
+        took_s = 0.0
         while not self.has_ended:
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(max(POLL_S, took_s * BUSY_SHARE))
             polls += 1
             changed, self._others_version = await run_in_daemon_thread(
                 partial(self._store.others_wrote, self._others_version)
             )
             if not changed and polls % LOOK_ANYWAY:
                 continue
+            began_s = time.perf_counter()
             try:
                 found = await run_in_daemon_thread(self._read_batch)
             except StoreError:
                 continue  # busy: the next look will tell
+            finally:
+                took_s = time.perf_counter() - began_s
             if found is None:
                 return  # it was deleted
             self._take(*found)
@@ -219,8 +260,13 @@ class Follower:
         return None if stored is None else (stored, rows_of(stored, self._answers))
 
     def cancel(self) -> None:
-        """Ask its kernel to stop it: what is in flight is cancelled, nothing more is asked."""
-        self._store.submit(CancelRequest(run_id=self._batch_id))
+        """Ask its kernel to stop it: what is in flight is cancelled, nothing more is asked. One that waits for a worker ends."""
+        if self._stored_row["owner"] != PLACED:
+            self._is_cancelling = False
+            self._store.submit(CancelRequest(run_id=self._batch_id))
+        elif not self.has_ended and not self._is_cancelling:
+            self._is_cancelling = True
+            self._store.submit(cancelled_record(self._stored_row, self._definition))
 
     def set_limits(self, limits: BatchLimits) -> None:
         """Do nothing: only the kernel that works on it can bound it."""

@@ -15,6 +15,7 @@ from nbagent.schemas import OutputSchema
 from nbagent.store import CompletedRows
 
 NOT_ASKED = "not asked"  # the status of a row that the batch ended before; no run has it
+WAITING = "waiting"  # the status of a stored row that is still to be asked, on workers; no outcome has it
 CANCELLED = "cancelled"
 CUT = "max_output_tokens"  # the stop reason of an answer that is no whole one
 

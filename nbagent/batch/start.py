@@ -10,6 +10,7 @@ from nbagent.batch.batch import Batch, batches
 from nbagent.batch.changes import repeated
 from nbagent.batch.definition import definition_of
 from nbagent.batch.inputs.row_source import InputRow, RowSource
+from nbagent.batch.placed.place_batch import check_placeable, place_batch
 from nbagent.batch.plan import BatchIdentity, BatchPlan
 from nbagent.batch.recorded import Answers, Follower
 from nbagent.batch.running.results import Results
@@ -20,14 +21,20 @@ from nbagent.store import load_batch
 from nbagent.tracing import check_traces
 
 
-def start_batch(plan: BatchPlan, source: RowSource, index: Mapping[str, Any]) -> Batch:
+def start_batch(
+    plan: BatchPlan, source: RowSource, index: Mapping[str, Any], address: str | None = None
+) -> Batch:
     """Check what was asked, launch it on the background loop and return it; `index` is that of the rows (`index_of`).
 
-    Raises the ConfigurationErrors of a launch, and TemplateError where the first row's prompt cannot be made.
+    With the `address` of its agent it is launched for workers. Raises the ConfigurationErrors of a launch, and TemplateError
+    where the first row's prompt cannot be made.
     """
     plan.check()
-    check_models(plan.crew, bounded=plan.limits.max_cost_usd is not None)
-    check_traces()
+    if address is None:
+        check_models(plan.crew, bounded=plan.limits.max_cost_usd is not None)
+        check_traces()
+    else:
+        check_placeable(plan)
     are_records = True
     if not source.runs_code and (first := source.peek()) is not None:
         plan.check_key(first[1])
@@ -44,15 +51,20 @@ def start_batch(plan: BatchPlan, source: RowSource, index: Mapping[str, Any]) ->
         cell_id=plan.cell_id,
         agent_name=plan.crew.spec.name,
     )
+    definition: dict[str, Any] = dict(definition_of(plan, index))
+    stored = None
+    if address is not None:
+        definition |= {"fresh": plan.fresh}
+        stored = place_batch(plan, source, identity, definition, address)
+    results = Results(source.total if stored is None else stored.row["total"])
     batch = Batch(
-        identity,
-        Results(source.total),
-        definition=definition_of(plan, index),
-        schema=plan.output_schema,
-        plan=plan,
-        source=source,
+        identity, results, definition=definition, schema=plan.output_schema, plan=plan, source=source
     )
-    batch.begin(are_records=are_records)
+    if stored is None:
+        batch.begin(are_records=are_records)
+    else:
+        follower = Follower(current().store, stored, results, Answers(definition))
+        batch.begin_elsewhere(follower, are_records=are_records)
     return batch
 
 

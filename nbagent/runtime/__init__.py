@@ -46,8 +46,15 @@ from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_m
 from nbagent.runtime.limits.allowance import allowance_of, budget_text
 from nbagent.runtime.limits.budgets import BatchSlots
 from nbagent.runtime.limits.limiter import call_limits
-from nbagent.runtime.placement.placed_launch import address_for, check_batch_place
-from nbagent.runtime.placement.take_up import DIED, GIVEN_BACK, ChangedAgentError, take_up, take_up_new
+from nbagent.runtime.placement.placed_launch import address_for, check_placed, warn_if_unserved
+from nbagent.runtime.placement.take_up import (
+    DIED,
+    GIVEN_BACK,
+    ChangedAgentError,
+    agent_as_launched,
+    take_up,
+    take_up_new,
+)
 from nbagent.runtime.placement.who_serves import waits_for_worker
 from nbagent.runtime.ports import HasModel, LiveRun, Runnable
 from nbagent.runtime.recovery.dependencies import agents_in, notebook_names
@@ -83,6 +90,7 @@ __all__ = [
     "Runtime",
     "WorkerExecutor",
     "address_for",
+    "agent_as_launched",
     "agent_of_stored_spec",
     "agents_in",
     "allowance_of",
@@ -92,8 +100,8 @@ __all__ = [
     "call_limits",
     "cancel_run",
     "catch_up_prices",
-    "check_batch_place",
     "check_models",
+    "check_placed",
     "code_at_work",
     "current",
     "end_standing_approvals",
@@ -115,5 +123,6 @@ __all__ = [
     "take_up",
     "take_up_new",
     "waits_for_worker",
+    "warn_if_unserved",
     "whole",
 ]

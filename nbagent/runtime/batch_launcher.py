@@ -23,6 +23,7 @@ from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, run_launch
 from nbagent.runtime.limits.budgets import BatchSlots
 from nbagent.runtime.limits.limiter import call_limits
+from nbagent.runtime.placement.take_up_row import take_up_row
 from nbagent.runtime.recovery.write_builders import launch_write
 from nbagent.runtime.runtime import Runtime
 from nbagent.store import Finish, Launch, LaunchResult, RunStore
@@ -86,14 +87,23 @@ class BatchLauncher:
         return stopped or self._runtime.is_closing
 
     def launch(self, prompt: str, row: Mapping[str, Any], files: tuple[FilePart, ...] = ()) -> ActiveRun:
-        """Launch one run and let it begin; `row` is what its launch says of the batch's row."""
+        """Launch one run and let it begin; `row` is what its launch says of the batch's row, its `run_id` where it has one."""
         own = self._own(prompt, utc_now())
+        own["run_id"] = row.get("run_id", own["run_id"])
         record = RunRecord(replace(self._launch, **own))
         record.turn = 1
         written = self._submit({**own, **row})
         live = ActiveRun(record, self._agent, self._services, launched=written, files=files)
         self._runtime.begin_row(live)
         return live
+
+    def take_up(self, run_id: str) -> ActiveRun | str:
+        """Go on with a run of the batch that another worker has left; or say why it has ended. On a thread that may wait.
+
+        Raises what `resume` raises.
+        """
+        resumer = replace(self._runtime.resumer, services=lambda _: self._services)
+        return take_up_row(resumer, run_id, self._agent)
 
     def keep(
         self, prompt: str, row: Mapping[str, Any], *, call: ModelCall, end: Mapping[str, Any]

@@ -68,6 +68,7 @@ postgres/          all that is a Postgres server's
     outbox.py          what waits, on the disk
     keeping.py         who puts it there, while the server is away
     senders.py         this process, and what dead ones have left
+    placed_batches.py  batches for workers, and whose they are
   analysis/          questions that are asked of all runs
     mirror.py          a private DuckDB mirror: pull what is new, then ask
     mirror_file.py     its file: where it is, whose it is, its tables
@@ -172,6 +173,7 @@ from nbagent.store.postgres.administration.roles import role_sql
 from nbagent.store.postgres.administration.server_checks import check_server
 from nbagent.store.postgres.placed_runs import WaitingRun, load_waiting
 from nbagent.store.postgres.worker_rows import WorkerRow, load_workers
+from nbagent.store.postgres.write import placed_batches
 from nbagent.store.process_id import PLACED, current_process_id, is_alive, process_name
 from nbagent.store.session_claim import ClaimNote, SessionClaim, SessionClaims
 from nbagent.store.store import Store, open_store
@@ -270,6 +272,7 @@ __all__ = [
     "overwrite",
     "period_of",
     "pick_runs",
+    "placed_batches",
     "placed_runs",
     "process_name",
     "recorded_output",

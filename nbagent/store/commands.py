@@ -196,7 +196,11 @@ class GiveCosts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRecord:
-    """What is known of a batch of runs; replaces what was known before. Columns as in `batches`. Result: True."""
+    """What is known of a batch of runs; replaces what was known before. Columns as in `batches`. Result: True.
+
+    Its first record for workers names the `address` of its agent. One whose `details` have a `placement` replaces that of its
+    owner alone, and none that has finished: whoever has lost the batch to another worker writes nothing.
+    """
 
     batch_id: str
     batch_key: str
@@ -209,6 +213,7 @@ class BatchRecord:
     details: Mapping[str, Any] = field(default_factory=dict)
     finished_at: datetime | None = None
     definition: Mapping[str, Any] = field(default_factory=dict)
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from nbagent.errors import ConfigurationError, NBAgentError
 from nbagent.runtime import DIED, GIVEN_BACK
-from nbagent.store import InterruptOrphans, RunStore, placed_runs, worker_rows
+from nbagent.store import InterruptOrphans, RunStore, placed_batches, placed_runs, worker_rows
 from nbagent.worker.logs import say
 
 BEAT_S = 1.0
@@ -64,6 +64,9 @@ class Lease:
         self._careful_until = 0.0
         self._left_by: dict[str, str] = {}
         self._thread = threading.Thread(target=self._run, name="nbagent-lease", daemon=True)
+        self.on_beat: Callable[[Any], None] = lambda _connection: (
+            None
+        )  # hears of each word, on its connection
         self.draining = False
         self.heard_at = 0.0
 
@@ -127,6 +130,7 @@ class Lease:
             beats_at = monotonic() + BEAT_S
             worker_rows.beat(connection, owner, running=self._running(), draining=self.draining)
             self.heard_at = monotonic()
+            self.on_beat(connection)
             self._look(connection)
             while (left := beats_at - monotonic()) > 0 and not self._stop.is_set():
                 if self._is_more:
@@ -141,6 +145,7 @@ class Lease:
 
     def _look(self, connection: Any) -> None:
         placed_runs.drop_ended(connection)
+        placed_batches.drop_ended_batches(connection)
         if monotonic() >= self._careful_until:
             self._take_over(connection)
         self._hand_out(connection)
@@ -163,6 +168,8 @@ class Lease:
         self._left_by = gone
         for run_id in placed_runs.give_back_of(connection, list(gone)):
             say("run is given back", run_id=run_id)
+        for batch_id in placed_batches.give_back_batches_of(connection, list(gone)):
+            say("batch is given back", batch_id=batch_id)
 
     def _hand_out(self, connection: Any) -> None:
         """Give the engine as much as there is a place for; what waits longer waits in the record, for whoever has one."""

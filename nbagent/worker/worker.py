@@ -16,11 +16,13 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from nbagent.batch import Feeder
 from nbagent.errors import NBAgentError
 from nbagent.run import RunStatus
 from nbagent.runtime import ActiveRun, ChangedAgentError, WorkerExecutor, current, take_up, take_up_new
 from nbagent.settings import ServerUrl
 from nbagent.store import placed_runs
+from nbagent.worker.feeding import Feeders
 from nbagent.worker.health import serve_health
 from nbagent.worker.lease import Lease
 from nbagent.worker.logs import say
@@ -66,6 +68,8 @@ class Worker:
             self.store, self.worker, served.fingerprints, queue=served.queue, running=self.running,
             free=self.free,
         )  # fmt: skip
+        self._feeders = Feeders(self.store, self.lease.left_by, lambda: self.lease.draining)
+        self.lease.on_beat = self._feeders.confirm
         self._make_engine = partial(
             Engine, url, worker=self.worker, queue=served.queue, concurrency=options.concurrency,
             free=self.free,
@@ -141,7 +145,7 @@ class Worker:
         """Take up as many runs as there are places for, and return once each has ended, or waits."""
         mine, left = runs[: self._free], runs[self._free :]
         self._free -= len(mine)
-        lives: list[ActiveRun] = []
+        lives: list[ActiveRun | Feeder] = []
         try:
             loop = asyncio.get_running_loop()
             lives = await loop.run_in_executor(self._takers, self._taken_up, mine, left)
@@ -149,7 +153,17 @@ class Worker:
             say("runs were not taken up", run_ids=[one for one, _ in runs], why=_said(error))
         finally:
             self._free += len(mine) - len(lives)
-        await self._until_free(lives)
+        feeders = [one for one in lives if isinstance(one, Feeder)]
+        runs_at_work = [one for one in lives if not isinstance(one, Feeder)]
+        await asyncio.gather(self._until_free(runs_at_work), *map(self._until_fed, feeders))
+
+    async def _until_fed(self, feeder: Feeder) -> None:
+        """Give back a batch's place once it has ended here."""
+        await asyncio.wait([asyncio.wrap_future(feeder.finished)])
+        self._free += 1
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._takers, self._feeders.let_go, feeder)
+        say("batch has ended here", batch_id=feeder.batch_id, progress=str(feeder.progress))
 
     async def _until_free(self, lives: Iterable[ActiveRun]) -> None:
         """Give back each run's place once it has ended, or waits for a person or for its turn."""
@@ -165,26 +179,31 @@ class Worker:
 
     def _taken_up(
         self, runs: Sequence[tuple[str, str]], no_place: Sequence[tuple[str, str]]
-    ) -> list[ActiveRun]:
+    ) -> list[ActiveRun | Feeder]:
         if no_place:
             self._on_server(placed_runs.hand_out_again, [run_id for run_id, _ in no_place])
         served = {run_id: address for run_id, address in runs if address in self._served.agents}
         sources = {run_id: self._served.sources(address) for run_id, address in served.items()}
         came_to = take_up_new(self.runtime.resumer, sources)
-        lives = []
+        lives: list[ActiveRun | Feeder] = []
         for run_id, address in served.items():
             one = came_to[run_id] if run_id in came_to else self._taken_up_again(run_id, address)
             if isinstance(one, Exception):
                 self._put_off(run_id, address, one)
+            elif isinstance(one, Feeder):
+                lives.append(one)
+                say("batch is taken up", batch_id=run_id, agent=address)
             elif one is not None:
                 lives.append(one)
                 say("run is taken up", run_id=run_id, attempt=one.record.launch.attempt, agent=address)
         return lives
 
-    def _taken_up_again(self, run_id: str, address: str) -> ActiveRun | Exception | None:
-        """Go on with a run that somebody has begun."""
+    def _taken_up_again(self, run_id: str, address: str) -> ActiveRun | Feeder | Exception | None:
+        """Go on with a run that somebody has begun, or with a batch."""
+        agents = self._served.sources(address)
         try:
-            return take_up(self.runtime.resumer, run_id, self._served.sources(address), self.lease.left_by)
+            live = take_up(self.runtime.resumer, run_id, agents, self.lease.left_by)
+            return live or self._feeders.take_up(run_id, agents)
         except Exception as error:  # noqa: BLE001 - the others of its row go on
             return error
 

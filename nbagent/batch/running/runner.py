@@ -202,6 +202,10 @@ class BatchRunner:
             self._put(position, RowOutcome(status="error", error=str(error), error_type=type(error).__name__))
             return
         key, before = self._keys.key_of(prompt)
+        self._take_prompt(position, prompt, key, before)
+
+    def _take_prompt(self, position: int, prompt: str, key: str, before: int) -> None:
+        """Take in a row's prompt, of which there were so many `before`."""
         if before and self._plan.dedupe:
             self._take_equal(position, key.partition("#")[0], prompt)
         elif (known := self._answered.pop(key, None)) is not None:
@@ -239,7 +243,7 @@ class BatchRunner:
             if self._stopped is not None:
                 self._queue.close_pack()
                 self._leave_ready()
-            if not self._queue and not self._running and not self._uncommitted:
+            if not self._queue and not self._unfinished and not self._uncommitted:
                 return
             await self._change()
 
@@ -248,8 +252,13 @@ class BatchRunner:
         self._woken.clear()
 
     @property
+    def _unfinished(self) -> int:
+        """How many runs have no end yet."""
+        return len(self._running)
+
+    @property
     def _may_launch(self) -> bool:
-        unfinished, limits = len(self._running), self.limits
+        unfinished, limits = self._unfinished, self.limits
         # rows that wait after a refusal will cost something yet: where that is bounded, nobody takes their places
         bounded = limits.max_cost_usd is not None or limits.max_tokens is not None
         room = unfinished < limits.max_concurrency if bounded else self._slots.may_launch(unfinished)
@@ -261,16 +270,21 @@ class BatchRunner:
         while self._stopped is None and self._queue and self._may_launch:
             self._launch(self._queue.pop())
         more = self._queue or not self._source.ended
-        if more and self._stopped is None and not self._running and not self.budget.may_ask(0):
+        if more and self._stopped is None and not self._unfinished and not self.budget.may_ask(0):
             self._results.note(f"no further row is asked: {self.budget.reached}")
             self.stop(self.budget.reached)
 
     def _launch(self, request: RowRequest) -> None:
+        row = self._row_of(request)
         if len(request.positions) == 1:
             prompt = request.prompts[0]
-            live = self._single_launcher.launch(prompt, self._row_of(request), files_with(prompt))
+            live = self._single_launcher.launch(prompt, row, files_with(prompt))
         else:
-            live = self._group_launcher.launch(pack_prompt(request.prompts), self._row_of(request))
+            live = self._group_launcher.launch(pack_prompt(request.prompts), row)
+        self._hear(request, live)
+
+    def _hear(self, request: RowRequest, live: ActiveRun) -> None:
+        """Hear of a run's end."""
         self._running[live.run_id] = live
         live.ended.add_done_callback(lambda _: self._ended(request, live))
 

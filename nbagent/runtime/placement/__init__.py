@@ -8,4 +8,5 @@ placed_runs.py    the runs that this kernel has launched so
 status_watch.py   waiting for runs of other processes
 following.py      the events of one
 take_up.py        a worker takes up a run: its first attempt, or the next one
+take_up_row.py    a worker goes on with a run of a batch
 """

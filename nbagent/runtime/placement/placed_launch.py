@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from nbagent import settings
-from nbagent.core import MASK, how_to_set, say_once, uuid7
+from nbagent.core import MASK, how_to_set, uuid7
 from nbagent.errors import ConfigurationError, PromptError, StoreError
 from nbagent.models import alternatives
 from nbagent.runtime.execution.callbacks import Callbacks
@@ -56,18 +56,6 @@ def address_for(store: RunStore, agent: Any, on: On | None) -> str | None:
     return address
 
 
-def check_batch_place(on: On | None) -> None:
-    """Refuse a batch for workers, and say once that one works here where launches go to workers. Raises ConfigurationError."""
-    if settings.get("on", on) == "kernel":
-        return
-    if on is not None:
-        raise ConfigurationError(
-            "a batch works in the kernel that starts it, and map was given on='workers'",
-            'leave on= out, or launch single runs for workers: agent.start(..., on="workers")',
-        )
-    say_once("on is 'workers' for single runs; a batch works in the kernel that starts it")
-
-
 def launch_placed(
     runtime: RuntimePort,
     agent: ResolvedAgent,
@@ -88,7 +76,8 @@ def launch_placed(
             "on_event and on_text hear of runs that this kernel works on, and a worker works on this one",
             f"read run.text, wait for it, or {_HERE}",
         )
-    _check(agent, request)
+    check_placed(agent)
+    _check_files(request)
     session_id = request.session_id or str(uuid7())
     if request.in_session and request.on_busy in {"reject", "cancel"}:
         elsewhere = () if runtime.thread.is_current() else unfinished_elsewhere(runtime.store, session_id)
@@ -111,7 +100,7 @@ def commit_placed(runtime: RuntimePort, write: Launch) -> Run:
         trouble = store.trouble or f"the record {store.name!r} is busy"
         warnings.warn(f"run {run_id} waits for workers, but is not recorded yet: {trouble}", stacklevel=5)
         return run
-    _warn_if_unserved(store, write.row["address"])
+    warn_if_unserved(store, write.row["address"])
     return run
 
 
@@ -140,7 +129,8 @@ def _make_room(
         cancel_elsewhere(runtime.store, elsewhere)
 
 
-def _warn_if_unserved(store: RunStore, address: str) -> None:
+def warn_if_unserved(store: RunStore, address: str) -> None:
+    """Say of a launch that no worker takes its runs, where that is known."""
     try:
         told = nobody_serves(store, address)
     except StoreError:  # the launch is there; who serves it is asked again by whoever looks
@@ -152,8 +142,8 @@ def _warn_if_unserved(store: RunStore, address: str) -> None:
 # ------------------------------------------------------------------------------- what cannot go
 
 
-def _check(agent: ResolvedAgent, request: LaunchRequest) -> None:
-    """Refuse what only this kernel has. Raises ConfigurationError."""
+def check_placed(agent: ResolvedAgent) -> None:
+    """Refuse an agent with what only this kernel has. Raises ConfigurationError."""
     for one in _family(agent):
         name = one.spec.name
         if any(getattr(model, "has_given_key", False) for model in alternatives(one.model)):
@@ -177,6 +167,9 @@ def _check(agent: ResolvedAgent, request: LaunchRequest) -> None:
             f"{', '.join(dict.fromkeys(tool.name for tool in bound))}: tools of nb.notebook belong to this kernel",
             f"leave them out, or {_HERE}",
         )
+
+
+def _check_files(request: LaunchRequest) -> None:
     size = sum(len(file.data) for file in request.files)
     if size > FILES_MAX_BYTES:
         raise ConfigurationError(

@@ -35,11 +35,11 @@ from nbagent.store import (
 
 MOST_DEATHS = 5  # of workers over one run: then it is the run that kills them
 DIED, GIVEN_BACK = "WorkerDied", "GivenBack"  # `error_type` of an attempt that another worker went on with
-_POISONED = (
+POISONED = (
     f"its workers died {MOST_DEATHS} times: it was not begun again\n"
     "look what its tools do to their process, and start its work anew with run.retry()"
 )
-_GUEST_LEFT = (
+GUEST_LEFT = (
     "its worker is gone, and a run of another framework's agent cannot go on from where it stood\n"
     "start its work anew with run.retry()"
 )
@@ -110,10 +110,10 @@ def _is_settled(store: RunStore, before: StoredRun) -> bool:
     return now is None or now.output.is_final or now.row["owner"] != before.row["owner"]
 
 
-def _agent_of(stopped: StoredRun, agents: Sequence[ResolvedAgent]) -> ResolvedAgent:
+def agent_as_launched(spec: Mapping[str, Any], agents: Sequence[ResolvedAgent]) -> ResolvedAgent:
     """The agent as the launch had it. Raises ChangedAgentError, which names what is missing or changed."""
     try:
-        return find_dependencies(stopped.spec, agents, {}, as_it_was=True)
+        return find_dependencies(spec, agents, {}, as_it_was=True)
     except ConfigurationError as error:
         raise ChangedAgentError(error.what, error.todo) from None
 
@@ -129,7 +129,7 @@ def _first_attempt(
     resumer: Resumer, stopped: StoredRun, agents: Sequence[ResolvedAgent]
 ) -> tuple[ActiveRun, NewAttempt, bool]:
     """What begins with the prompt, its claim, and whether it takes its turn."""
-    found, store = _agent_of(stopped, agents), resumer.store()
+    found, store = agent_as_launched(stopped.spec, agents), resumer.store()
     placed, row = stopped.placed, stopped.row
     launched: concurrent.futures.Future[LaunchResult] = concurrent.futures.Future()
     launched.set_result(LaunchResult(row["turn"], cancelled=False))
@@ -164,12 +164,12 @@ def _next(
     ends = _end_of_earlier(stopped, why)
     (counted,) = store.read(_DEATHS, [run_id, DIED], flush=False)
     if why == DIED and counted["n"] + 1 >= MOST_DEATHS:
-        _end_as_error(store, stopped, ends, "WorkersDiedError", _POISONED)
+        end_as_error(store, stopped, ends, "WorkersDiedError", POISONED)
         return None
     if "guest" in stopped.spec:
-        _end_as_error(store, stopped, ends, "ConfigurationError", _GUEST_LEFT)
+        end_as_error(store, stopped, ends, "ConfigurationError", GUEST_LEFT)
         return None
-    found = _agent_of(stopped, agents)
+    found = agent_as_launched(stopped.spec, agents)
     state = resumer.state_of(stopped, found, from_partial=False)
     return resumer.go_on(stopped, found, state, ends=ends)
 
@@ -183,7 +183,9 @@ def _end_of_earlier(stopped: StoredRun, why: str) -> dict[str, Any]:
     return {**abandoned_end(stopped), "error_type": why, "error": said}
 
 
-def _end_as_error(store: RunStore, stopped: StoredRun, ends: Mapping[str, Any], kind: str, said: str) -> None:
+def end_as_error(
+    store: RunStore, stopped: StoredRun, ends: Mapping[str, Any] | None, kind: str, said: str
+) -> None:
     """End a run that cannot go on, as an attempt of its own."""
     run_id, attempt, now = stopped.output.run_id, stopped.output.attempt + 1, utc_now()
     claim = NewAttempt(run_id=run_id, attempt=attempt, created_at=now, ends=ends)

@@ -112,15 +112,18 @@ def place_again(connection: Connection, run_id: str) -> None:
 
 
 _WAITING = """
-select p.run_id, p.address, p.waits_for from placed_runs p join launches l on l.run_id = p.run_id and l.owner = $1
-where not exists (select from attempt_ends e where e.run_id = p.run_id and e.attempt = 1)
-  and not exists (select from attempt_starts s where s.run_id = p.run_id)
-order by p.created_at, p.run_id"""
+select run_id, address, waits_for from (
+    select p.* from placed_runs p join launches l on l.run_id = p.run_id and l.owner = $1
+    where not exists (select from attempt_ends e where e.run_id = p.run_id and e.attempt = 1)
+      and not exists (select from attempt_starts s where s.run_id = p.run_id)
+    union all
+    select p.* from placed_runs p join batches b on b.batch_id = p.run_id and b.owner = $1 and b.finished_at is null
+) waiting order by created_at, run_id"""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingRun:
-    """A run that no worker has taken up. `waits_for` is what the ones that looked at it said, None where none has."""
+    """A run, or a batch, that no worker has taken up. `waits_for` is what the ones that looked at it said, None where none has."""
 
     run_id: str
     address: str
@@ -128,7 +131,7 @@ class WaitingRun:
 
 
 def load_waiting(store: RunStore) -> list[WaitingRun]:
-    """Return the runs that wait for a worker, the oldest first; none of a record in a file. Raises StoreError."""
+    """Return the runs and batches that wait for a worker, the oldest first; none of a record in a file. Raises StoreError."""
     if store.mirror is None:
         return []
     with store.mirror.server() as connection:

@@ -175,10 +175,19 @@ class StoredBatch:
     heard_at: datetime | None
 
     @property
+    def is_placed(self) -> bool:
+        """True for one that workers work on, or have; whoever asks rows of it again in a kernel has it there."""
+        return load_json(self.row["details"] or "{}").get("placement") is not None
+
+    @property
     def is_left(self) -> bool:
-        """True for one that was not finished by a process that is gone."""
-        return self.row["finished_at"] is None and nobody_works_on(
-            self.row["owner"], max(self.heard_at or self.row["created_at"], self.row["created_at"])
+        """True for one that was not finished by a process that is gone; one of workers goes on at the next of them."""
+        return (
+            self.row["finished_at"] is None
+            and not self.is_placed
+            and nobody_works_on(
+                self.row["owner"], max(self.heard_at or self.row["created_at"], self.row["created_at"])
+            )
         )
 
 

@@ -296,9 +296,11 @@ class _Batch:
             self.connection.execute("commit")
 
     def _placed(self) -> list[dict[str, Any]]:
-        """The launches of this batch that wait for a worker."""
+        """The launches of this batch that wait for a worker: runs, and batches of runs."""
         new = [
-            one for place, one in enumerate(self.operations) if isinstance(self.found[place], LaunchResult)
+            one
+            for place, one in enumerate(self.operations)
+            if one.kind == "rows" or isinstance(self.found[place], LaunchResult)
         ]
         return [{"run_id": one.run_id, **one.args} for one in new if "address" in one.args]
 
@@ -333,6 +335,11 @@ _ORDER = (
     "batch_rows", "scores", "cancel_requests", "decision_requests", "sent_messages",
 )  # fmt: skip
 _KEYS = {"attempt_progress": ("run_id", "attempt"), "batches": ("batch_id",)}
+# a worker's word of a batch counts while the batch is its own
+_FENCES = {
+    "batches": " where excluded.details ->> 'placement' is null"
+    " or (batches.owner = excluded.owner and batches.finished_at is null)"
+}
 
 
 def lock_sql(kind: str, *, shared: bool = False) -> str:
@@ -359,4 +366,4 @@ def _insert_sql(table: str) -> str:
         return sql
     changed = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in _KEYS[table])
     changed = changed.replace("= excluded.heartbeat_at", "= timezone('utc', clock_timestamp())")
-    return f"{sql} on conflict ({', '.join(_KEYS[table])}) do update set {changed}"
+    return f"{sql} on conflict ({', '.join(_KEYS[table])}) do update set {changed}{_FENCES.get(table, '')}"

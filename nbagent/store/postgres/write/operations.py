@@ -144,11 +144,12 @@ def _steps(write: Finish | AppendRows) -> Operation:
 
 
 def _of_batch(write: BatchRecord | BatchRows) -> Operation:
-    if isinstance(write, BatchRecord):
-        rows = _rows("batches", [codec.batch_row(write)])
-    else:
+    if isinstance(write, BatchRows):
         rows = _rows("batch_rows", codec.batch_rows_rows(write))
-    return Operation(kind="rows", run_id=write.batch_id, rows=rows)
+        return Operation(kind="rows", run_id=write.batch_id, rows=rows)
+    rows = _rows("batches", [codec.batch_row(write)])
+    args = {} if write.address is None else {"address": write.address}
+    return Operation(kind="rows", run_id=write.batch_id, rows=rows, args=args)
 
 
 def _new_attempt(write: NewAttempt, owner: str) -> Operation:
