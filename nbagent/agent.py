@@ -262,7 +262,8 @@ class Agent:
         While the provider answers 429, all rows slow down together and speed up again. Rows that an earlier
         batch of the same agent, template and schema has answered come from the store, as after a killed
         kernel, unless `fresh`. `mode="provider-batch"` sends them as a batch file to the provider, at half
-        the price, within 24 h. Raises the ConfigurationErrors of `start`, and TemplateError where the first
+        the price, within 24 h. With `on="workers"` the rows are read to their end, and in the record when this
+        returns; a worker asks them. Raises the ConfigurationErrors of `start`, and TemplateError where the first
         row's prompt cannot be made; never for what a row does later.
         """
         check_keywords(self.map, unknown)

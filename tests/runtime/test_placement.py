@@ -97,12 +97,14 @@ def test_a_place_that_there_is_not_is_refused() -> None:
         DESK.start("Hi", on="cloud")  # type: ignore[arg-type]
 
 
-def test_a_batch_works_in_the_kernel(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """`map(on="workers")` is refused in two lines; where the option says workers the rows are asked here, and that is said."""
-    with pytest.raises(ConfigurationError, match="a batch works in the kernel") as refused:
-        DESK.map(["Peru"], "What is the capital of {{ row }}?", on="workers")
+@pytest.mark.parametrize("by_option", [True, False])
+def test_a_batch_for_workers_wants_a_server(by_option, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a run does: two lines name the file and what to set, and nothing is recorded; `on="kernel"` works as ever."""
+    if by_option:
+        monkeypatch.setenv("NBAGENT_ON", "workers")
+    with pytest.raises(ConfigurationError, match=r"this one is the file .*runs\.duckdb") as refused:
+        DESK.map(["Peru"], "What is the capital of {{ row }}?", on=None if by_option else "workers")
     assert len(str(refused.value).splitlines()) == 2
-    monkeypatch.setenv("NBAGENT_ON", "workers")
-    assert "Lima" in str(DESK.map(["Peru"], "What is the capital of {{ row }}?").wait(60).iloc[0])
+    found = DESK.map(["Peru"], "What is the capital of {{ row }}?", on="kernel").result(60)
+    assert "Lima" in str(found.iloc[0])
+    assert len(nb.runs()) == 1

@@ -70,7 +70,7 @@ class Planner:
             await asyncio.sleep(0)
         yield ReplyFinished(
             text=text, tool_requests=calls, finish_reason="tool_calls" if calls else "stop",
-            usage=Usage(input_tokens=10, output_tokens=5), usage_source="reported",
+            usage=Usage(input_tokens=10, output_tokens=5, total_tokens=15), usage_source="reported",
         )  # fmt: skip
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from pydantic import BaseModel
 
 import nbagent as nb
-from nbagent.errors import BlockingCallError, ConfigurationError
+from nbagent.errors import ConfigurationError
 from nbagent.runtime import current
-from nbagent.store import PLACED, load_batch
+from nbagent.store import PLACED, batch_labels, load_batch
 from tests.harness.waiting import until
 from tests.harness.worker_process import ROOT, WorkerProcess
 from tests.workers import served
@@ -68,7 +71,9 @@ def holder(two: Two, tag: str) -> Two:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
-def test_a_batch_goes_on_at_the_other_worker(two_workers: Two, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_batch_goes_on_at_the_other_worker(
+    two_workers: Two, tmp_path: Path, number: signal.Signals
+) -> None:
     """Killed, told to end, or frozen: each row is answered once, in order; what had its end is not asked again, nor are finished steps."""
     tags = [f"r{n}" for n in range(12)]
     rows = [f"{tag}: look, hold, buy" if tag in ("r3", "r4") else f"{tag}: look" for tag in tags]
@@ -95,7 +100,7 @@ def test_a_batch_goes_on_at_the_other_worker(two_workers: Two, tmp_path: Path, n
     assert len(nb.runs(batch=batch.batch_id, limit=None)) == 12
     if number == signal.SIGSTOP:
         first.send(signal.SIGCONT)
-        until(lambda: [one for one in lines("hold ended", "r4") if one["pid"] == first.pid], "its tool")
+        until(lambda: first.events("batch has ended here"), "its word")
         first.send(signal.SIGTERM)
         assert first.ended() == 0  # what it had to write is written, or refused
         assert list(nb.get(batch.batch_id).to_frame()["content"]) == list(frame["content"])
@@ -109,7 +114,7 @@ def test_the_launching_process_may_die(start_worker: Callable[..., WorkerProcess
         "rows = ({'tag': f'g{n}'} for n in range(700))\n"
         "served.desk.map(rows, '{{ row.tag }}:', on='workers', label='orphan', max_concurrency=50); os.kill(os.getpid(), 9)"
     )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, timeout=T)  # noqa: S603 - our own
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=False, cwd=ROOT, timeout=T)
     assert done.returncode == -signal.SIGKILL
     batch = nb.get("orphan")
     assert (batch.progress.total, batch.done()) == (700, False)
@@ -117,3 +122,130 @@ def test_the_launching_process_may_die(start_worker: Callable[..., WorkerProcess
     frame = batch.result(T)
     assert list(frame["content"]) == [f"g{n}: 0 tools, none" for n in range(700)]
     assert set(asked("g").values()) == {1}
+
+
+def test_bounds_hold_for_the_whole_batch(two_workers: Two) -> None:
+    """Equal prompts are asked once, a batch's limit and `on_error` leave rows unasked, and earlier answers are given again."""
+    twice = served.desk.map(["d0:", "d1:", "d0:", "d1:"] * 5, "{{ row }}", on="workers", dedupe=True)
+    assert list(twice.result(T)["content"]) == ["d0: 0 tools, none", "d1: 0 tools, none"] * 10
+    assert set(asked("d").values()) == {1}
+    again = served.desk.map(["d0:", "d1:", "d2:"], "{{ row }}", on="workers").result(T)
+    assert list(again["from_earlier"]) == [True, True, False]
+    fresh = served.desk.map(["d0:"], "{{ row }}", on="workers", fresh=True).result(T)
+    assert (list(fresh["from_earlier"]), asked("d0")["d0", 1]) == ([False], 2)
+    rows = [f"t{n}:" for n in range(20)]
+    bounded = served.desk.map(rows, "{{ row }}", on="workers", max_tokens=50, max_concurrency=1)
+    frame = bounded.result(T)
+    assert list(frame["status"]) == ["completed"] * 3 + ["not asked"] * 17
+    assert "its max_tokens is 50" in bounded.notices[0]
+    options: dict[str, Any] = {"on": "workers", "on_error": "stop", "max_concurrency": 1}
+    stopped = served.desk.map(["e0:", "", "e2:"], "{{ row }}", **options).result(T)
+    assert list(stopped["status"]) == ["completed", "error", "not asked"]
+    assert "the prompt of row 1 is empty" in stopped["error"][1]
+
+
+@pytest.mark.parametrize(
+    ("options", "statuses"),
+    [
+        ({"group": 3}, 7),
+        ({"repeat": 2}, 14),
+        ({"key": "tag", "tags": {"a": "b"}, "requests_per_minute": 6000}, 7),
+    ],
+)
+def test_options_of_a_batch_are_a_workers_too(
+    two_workers: Two, options: dict[str, Any], statuses: int
+) -> None:
+    """Typed answers come in their type and columns, in groups, repeatedly, and under the columns that name the rows."""
+    batch = served.counter.map(table(7, "c"), "{{ row.tag }}: look", on="workers", **options)
+    frame = batch.result(T)
+    assert list(frame["status"]) == ["completed"] * statuses
+    assert str(frame["count"].dtype) == "Int64"
+    assert frame.index.names == ["tag" if "key" in options else None]
+
+
+def test_a_person_stops_a_batch(two_workers: Two, tmp_path: Path) -> None:
+    """A cancel ends what is in flight and asks nothing more; the kernel that resumes the batch asks the rest, by the record alone."""
+    batch = served.desk.map([f"x{n}: hold" for n in range(6)], "{{ row }}", on="workers", max_concurrency=2)
+    until(lambda: len(lines("hold")) == 2, "two tools")
+    assert batch.cancel()
+    frame = batch.wait(T)
+    assert Counter(frame["status"]) == {"cancelled": 2, "not asked": 4}
+    assert not batch.cancel()
+    go(tmp_path, *(f"x{n}" for n in range(6)))
+    batch_id = batch.batch_id
+    del batch
+    gc.collect()
+    again = nb.get(batch_id).resume(agent=served.desk)
+    assert list(again.result(T)["content"]) == [f"x{n}: 1 tools, went on" for n in range(6)]
+    assert {one["pid"] for one in lines("hold ended")} == {os.getpid()}
+
+
+def test_what_waits_for_a_worker(start_worker: Callable[..., WorkerProcess]) -> None:
+    """Nobody serves it: it says so and waits; a cancel ends it, another waits on; its rows are in the record for whoever asks them."""
+    with pytest.warns(UserWarning, match="no worker serves 'tests.workers.served:desk'"):
+        one = served.desk.map(["w0:", "w1:"], "{{ row }}", on="workers", label="one")
+    with pytest.warns(UserWarning, match="no worker serves"):
+        two = served.desk.map(["v0:"], "{{ row }}", on="workers", label="two")
+    stored = load_batch(current().store, one.batch_id)
+    assert stored is not None
+    assert (stored.row["owner"], stored.is_left) == (PLACED, False)
+    assert one.cancel()
+    assert list(one.wait(T)["status"]) == ["not asked"] * 2
+    assert one.notices == ["cancelled before a worker had begun"]
+    assert list(one.resume().result(T)["content"]) == ["w0: 0 tools, none", "w1: 0 tools, none"]
+    assert {one["pid"] for one in lines("model")} == {os.getpid()}
+    start_worker().ready()
+    assert list(two.result(T)["status"]) == ["completed"]
+
+
+def failing() -> Any:
+    """Rows of a generator that raises."""
+    yield "f0:"
+    raise ValueError("no more")
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "said"),
+    [
+        (["a:"], {"mode": "provider-batch"}, "hands the rows to the provider"),
+        (["a:"], {"files": "row"}, "files= are read in this kernel"),
+        (
+            ["a:"],
+            {"output_schema": type("Own", (BaseModel,), {"__module__": "__main__"})},
+            "made in this notebook",
+        ),
+        (failing(), {}, "no more"),
+    ],
+)
+def test_what_a_worker_cannot_ask_is_refused(
+    record: str, rows: Any, options: dict[str, Any], said: str
+) -> None:
+    """In two lines, before anything is in the record; so is whatever a generator raises."""
+    with pytest.raises((ConfigurationError, ValueError), match=said) as refused:
+        served.desk.map(rows, "{{ row }}", on="workers", label="refused", **options)
+    if isinstance(refused.value, ConfigurationError):
+        assert len(str(refused.value).splitlines()) == 2
+    (found,) = current().store.read("select count(*) as n from batch_rows")
+    assert (found["n"], batch_labels(current().store, ["refused"])) == (0, set())
+
+
+def test_where_launches_go_to_workers_maps_do(two_workers: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The option says so for batches too."""
+    monkeypatch.setenv("NBAGENT_ON", "workers")
+    found = served.desk.map([f"o{n}:" for n in range(5)], "{{ row }}").result(T)
+    assert list(found["content"]) == [f"o{n}: 0 tools, none" for n in range(5)]
+    assert os.getpid() not in {one["pid"] for one in lines()}
+
+
+def test_a_row_that_kills_its_workers_ends(start_worker: Callable[..., WorkerProcess]) -> None:
+    """After five deaths it is an error that says so, and the other rows have their answers."""
+    with pytest.warns(UserWarning, match="no worker serves"):
+        batch = served.desk.map(["p0:", "p1: look, die", "p2:"], "{{ row }}", on="workers", max_concurrency=1)
+    for _ in range(5):
+        start_worker().ended()
+    start_worker().ready()
+    frame = batch.result(T)
+    assert list(frame["status"]) == ["completed", "error", "completed"]
+    assert "its workers died 5 times" in frame["error"][1]
+    assert len(lines("die")) == 5
+    assert set(asked("p").values()) == {1}
