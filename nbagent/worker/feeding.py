@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
@@ -23,13 +24,15 @@ class Feeders:
         self._store = store
         self._lease = FeedLease(left_by=left_by, is_draining=is_draining, claim=self._claim)
         self._at_work: dict[str, Feeder] = {}
+        self._taking = threading.Lock()
 
     def take_up(self, batch_id: str, agents: Sequence[ResolvedAgent]) -> Feeder | None:
         """Take up a batch; None where it is none, or somebody works on it. Raises as `take_up_batch`."""
-        feeder = self._at_work.get(batch_id) or take_up_batch(batch_id, agents, self._lease)
-        if feeder is not None:
-            self._at_work[batch_id] = feeder
-        return feeder
+        with self._taking:  # the engine may hand out a batch twice at once
+            feeder = self._at_work.get(batch_id) or take_up_batch(batch_id, agents, self._lease)
+            if feeder is not None:
+                self._at_work[batch_id] = feeder
+            return feeder
 
     def confirm(self, connection: Any) -> None:
         """Look whose the batches are that are at work here."""
@@ -46,7 +49,8 @@ class Feeders:
 
     def let_go(self, feeder: Feeder) -> None:
         """Have one no longer; one that was given up is for any worker again."""
-        self._at_work.pop(feeder.batch_id, None)
+        if self._at_work.get(feeder.batch_id) is feeder:
+            del self._at_work[feeder.batch_id]
         if feeder.is_given_up:
             with self._server() as connection:
                 placed_batches.release_batch(connection, feeder.batch_id, self._store.owner)
