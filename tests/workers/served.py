@@ -147,6 +147,7 @@ if os.environ.get("WORKERS_TEST_CHANGED"):  # a worker whose module is of anothe
 
 
 desk = nb.Agent(model=Planner(), name="desk", tools=[look, buy, hold, hold_once, die, send])
+plain = nb.Agent(model=Planner(), name="plain")
 counter = nb.Agent(model=Planner(), name="counter", tools=[look, hold], output_schema=Count)
 team = nb.Team(
     model=Planner(), name="team", members=[nb.Agent(model=Planner(), name="helper", tools=[look, hold])]

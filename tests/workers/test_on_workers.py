@@ -104,7 +104,9 @@ def test_workers_are_seen_with_what_they_serve(two_workers: Two) -> None:
     found = load_workers(current().store)
     assert {one.pid for one in found} == {one.pid for one in two_workers}
     for one in found:
-        assert set(one.addresses) == {f"tests.workers.served:{name}" for name in ("desk", "counter", "team")}
+        assert set(one.addresses) == {
+            f"tests.workers.served:{name}" for name in ("desk", "plain", "counter", "team")
+        }
         assert (one.draining, one.is_gone) == (False, False)
     run.cancel()
     assert nb.get(run.run_id).wait(T).status is RunStatus.cancelled

@@ -160,7 +160,8 @@ def test_options_of_a_batch_are_a_workers_too(
     frame = batch.result(T)
     assert list(frame["status"]) == ["completed"] * statuses
     assert str(frame["count"].dtype) == "Int64"
-    assert frame.index.names == ["tag" if "key" in options else None]
+    keys = {f"c{n}" for n in range(7)} if "key" in options else {f"i{n}" for n in range(7)}
+    assert "group" in options or set(nb.runs(batch=batch.batch_id, limit=None)["row_key"]) == keys
 
 
 def test_a_person_stops_a_batch(two_workers: Two, tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ def test_what_a_worker_cannot_ask_is_refused(
 ) -> None:
     """In two lines, before anything is in the record; so is whatever a generator raises."""
     with pytest.raises((ConfigurationError, ValueError), match=said) as refused:
-        served.desk.map(rows, "{{ row }}", on="workers", label="refused", **options)
+        served.plain.map(rows, "{{ row }}", on="workers", label="refused", **options)
     if isinstance(refused.value, ConfigurationError):
         assert len(str(refused.value).splitlines()) == 2
     (found,) = current().store.read("select count(*) as n from batch_rows")
