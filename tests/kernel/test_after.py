@@ -8,6 +8,7 @@ import re
 import pytest
 
 from tests.harness.kernel import Execution, RealKernel
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.kernel
 
@@ -73,7 +74,7 @@ def test_it_never_runs_inside_a_cell_that_waits(kernel: RealKernel, wait: str) -
         f"threading.Timer(0.05, gates['one'].set).start()\n{wait}\nfor _ in range(50): await asyncio.sleep(0)\n"
         "fired.append('cell')"
     )
-    kernel.wait_for(lambda: kernel.run("len(fired)").text == "2", "both run")
+    until(lambda: kernel.run("len(fired)").text == "2", "both run", pause_s=0.05)
     assert kernel.run("fired").text == "['cell', 'after']"
 
 
@@ -94,7 +95,7 @@ def test_running_it_again_replaces_what_waits(kernel: RealKernel) -> None:
     after(kernel, "one", "fired.append('other')", cell_id="after-2")
     after(kernel, "one", "fired.append('new')")
     kernel.run("gates['one'].set(); one.wait(timeout=60)")
-    kernel.wait_for(lambda: kernel.run("len(fired)").text == "2", "both run")
+    until(lambda: kernel.run("len(fired)").text == "2", "both run", pause_s=0.05)
     assert kernel.run("sorted(fired)").text == "['new', 'other']"
 
 
@@ -154,6 +155,7 @@ def test_what_waited_in_a_kernel_that_is_gone_is_said_once(kernel: RealKernel) -
     assert said not in kernel.run("%agent list").stdout
 
 
+@pytest.mark.timeout(600)  # 400 cells
 def test_it_runs_once_whatever_comes_in_between(kernel: RealKernel) -> None:
     """50 random orders of ends, re-runs and Stops on each kernel: the last text runs once, a replaced one never."""
     kernel.run(SETUP)
@@ -178,6 +180,6 @@ def test_it_runs_once_whatever_comes_in_between(kernel: RealKernel) -> None:
             else:
                 ended += 1
                 kernel.run(step)
-        kernel.wait_for(lambda: kernel.run("fired").text != "[]", "it runs")
+        until(lambda: kernel.run("fired").text != "[]", "it runs", pause_s=0.05)
         kernel.run("1")
         assert kernel.run("fired").text == f"[{version}]", (number, steps)
