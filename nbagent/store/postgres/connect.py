@@ -2,6 +2,9 @@
 
 None waits for ever: the system tells of a machine that no longer answers (`tcp_user_timeout`), not of a pooler, a proxy or a
 frozen server that takes what is sent and gives nothing back.
+
+A pooler may lend a connection to the server for one transaction (pgbouncer's transaction mode): then nothing lasts longer, no
+setting, lock, prepared statement or LISTEN. What lasts is set anew in each transaction, wherever there is a pooler.
 """
 
 from __future__ import annotations
@@ -74,7 +77,7 @@ def connect(url: ServerUrl, *, timeout_s: float = CONNECT_S) -> psycopg.Connecti
     if "connect_timeout" in options:
         options["connect_timeout"] = max(2, round(timeout_s))  # less libpq does not take
     try:
-        found: psycopg.Connection[Any] = bounded_connection().connect(
+        found: psycopg.Connection[Any] = connection_class().connect(
             url.dsn, autocommit=True, cursor_factory=psycopg.RawCursor, **options
         )
     except psycopg.Error as error:
@@ -83,8 +86,11 @@ def connect(url: ServerUrl, *, timeout_s: float = CONNECT_S) -> psycopg.Connecti
         _check(found, url)
         found.adapters.register_loader("json", psycopg.types.string.TextLoader)
         found.adapters.register_loader("numeric", _number_loader())
-        found.execute(f'set search_path to "{url.schema}"')
-        found.execute("set timezone to 'UTC'")
+        (pid,) = found.execute("select pg_backend_pid()").fetchone() or (0,)
+        if pid != found.info.backend_pid:  # a pooler gives its clients numbers of its own
+            found.local_settings = {}  # type: ignore[attr-defined]
+            found.prepare_threshold = None
+        set_for(found, search_path=f'"{url.schema}"', timezone="UTC")
     except BaseException as error:
         found.close()
         if isinstance(error, psycopg.Error):
@@ -206,6 +212,66 @@ def bounded_connection() -> Any:
     return BoundedConnection
 
 
+@functools.cache
+def connection_class() -> Any:
+    """Return the class of connections, bounded in time, which can do without a connection to the server of their own."""
+
+    class LentConnection(bounded_connection()):  # type: ignore[misc]
+        """One that sets what lasts in each transaction anew, where there is a pooler."""
+
+        local_settings: dict[str, str] | None = None  # set in each transaction, where there is a pooler
+        _is_inside = False  # a transaction
+
+        def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Any:
+            """Execute a statement, as psycopg does."""
+            if query in ("commit", "rollback"):
+                self._is_inside = False
+            elif self.local_settings and not self._is_inside:
+                return self._execute_alone(query, params, **kwargs)
+            return super().execute(query, params, **kwargs)
+
+        def _execute_alone(self, query: Any, params: Any, **kwargs: Any) -> Any:
+            if str(query).startswith("begin"):
+                begun = super().execute(query)
+                self._set_local()
+                return begun
+            with self.transaction():
+                return super().execute(query, params, **kwargs)
+
+        @contextlib.contextmanager
+        def transaction(self, *args: Any, **kwargs: Any) -> Generator[Any, None, None]:
+            """Open a transaction, as psycopg does."""
+            with super().transaction(*args, **kwargs) as begun:
+                if self.local_settings and not self._is_inside:
+                    self._set_local()
+                try:
+                    yield begun
+                finally:
+                    self._is_inside = False
+
+        def _set_local(self) -> None:
+            self._is_inside = True
+            names = list(self.local_settings or {})
+            listed = ", ".join(f"set_config('{name}', ${at}, true)" for at, name in enumerate(names, 1))
+            super().execute(f"select {listed}", list((self.local_settings or {}).values()))
+
+    return LentConnection
+
+
 def give_up(connection: Any, after_s: float, on_silence: Callable[[float], None] | None = None) -> None:
     """Let a connection of ours be taken as gone after so long without a word; `on_silence` hears of each wait."""
     connection.answer_s, connection.on_silence = after_s, on_silence
+
+
+def is_pooled(connection: Any) -> bool:
+    """Whether there is a pooler between: then nothing lasts longer than a transaction."""
+    return getattr(connection, "local_settings", None) is not None
+
+
+def set_for(connection: Any, **settings: str) -> None:
+    """Set what holds for all that is done by a connection of ours."""
+    if is_pooled(connection):
+        connection.local_settings.update(settings)
+        return
+    for name, value in settings.items():
+        connection.execute("select set_config($1, $2, false)", [name, value])

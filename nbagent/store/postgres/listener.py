@@ -6,11 +6,11 @@ nothing, as behind a pooler that lends connections, the look alone must do. Read
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import orjson
 
@@ -18,7 +18,7 @@ from nbagent.errors import StoreError
 from nbagent.settings import ServerUrl
 from nbagent.store.commands import DecisionRequest, SendMessage
 from nbagent.store.duckdb.codec import decision_of
-from nbagent.store.postgres.connect import HEAR_S, close, connect, give_up, load_psycopg
+from nbagent.store.postgres.connect import HEAR_S, close, connect, give_up, is_pooled, load_psycopg
 from nbagent.store.postgres.watching import Watching
 from nbagent.store.postgres.write.apply import channel
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LOOK_S = 1.0
 UNWANTED_S = 60.0  # without a question the connection is given back
 _RETRY_S = 1.0
+HEARD_S = 2.0  # what does not come within this time does not come
 
 _CANCELS = "select run_id from cancel_requests"
 # the user who launched a run, or the team that it works for; NULL where it was not noted
@@ -57,6 +58,7 @@ class Listener:
         self._stopping = False
         self._looked = 0  # how often the server was looked at
         self._applied: int | None = None
+        self.hears = True  # behind some poolers nothing is
         self.changes = 0
         self.cancels: frozenset[str] = frozenset()
         self.decisions: tuple[DecisionRequest, ...] = ()
@@ -88,7 +90,10 @@ class Listener:
             try:
                 connection = connect(self._url)
                 give_up(connection, HEAR_S)
-                with contextlib.suppress(load_psycopg().Error):
+                if is_pooled(connection):
+                    self._look(connection)  # first: the other takes time where nothing comes
+                    self.hears = self._is_heard(connection)
+                if self.hears:
                     connection.execute(f'listen "{channel(self._url.schema)}"')
                 self._listen(connection)
             except (StoreError, load_psycopg().Error, OSError):
@@ -97,6 +102,19 @@ class Listener:
             finally:
                 close(connection)
 
+    def _is_heard(self, connection: psycopg.Connection[Any]) -> bool:
+        """Say something from another connection, on a channel that nobody else has, and see whether it comes."""
+        name = f"nbagent_{uuid4().hex}"
+        connection.execute(f'listen "{name}"')
+        other = connect(self._url)
+        try:
+            other.execute("select pg_notify($1, '')", [name])
+            return any(
+                notice.channel == name for notice in connection.notifies(timeout=HEARD_S, stop_after=1)
+            )
+        finally:
+            close(other)
+
     def _is_wanted(self) -> bool:
         return not self._stopping and monotonic() - self._wanted_at < UNWANTED_S
 
@@ -104,11 +122,19 @@ class Listener:
         looked_at = float("-inf")
         while self._is_wanted():
             left = looked_at + LOOK_S - monotonic()
-            notices = list(connection.notifies(timeout=left, stop_after=1)) if left > 0 else []
+            notices = []
+            if left > 0 and self.hears:
+                notices = list(connection.notifies(timeout=left, stop_after=1))
+            elif left > 0:
+                self._pause(left)
             asked = self._take(one.payload for one in notices)
             if asked or monotonic() - looked_at >= LOOK_S:
                 looked_at = monotonic()  # what is committed from here on has its notice still to come
                 self._look(connection)
+
+    def _pause(self, left_s: float) -> None:
+        with self._cond:
+            self._cond.wait(left_s)
 
     def _take(self, payloads: Iterable[str]) -> bool:
         """Hear notices; whether one tells of a wish."""
@@ -145,6 +171,8 @@ class Listener:
         (now,) = applied.fetchone() or (0,)
         if now != self._applied:
             self.changes += self._applied is not None
+            if not self.hears:
+                self.watching.hear(None)
             self._applied = now
         before = self.cancels, self.decisions, self.messages
         self.cancels = frozenset(run_id for (run_id,) in cancels.fetchall())

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from nbagent.errors import StoreError
 from nbagent.store.ports import RunStore
+from nbagent.store.postgres.connect import is_pooled
 
 if TYPE_CHECKING:
     import psycopg
@@ -108,7 +110,15 @@ def _is_gone(row: Mapping[str, Any]) -> bool:
 
 
 def join_workers(connection: Connection, worker: str, owner: str, addresses: Mapping[str, str]) -> bool:
-    """Take a worker's lock for this connection and say what it serves. False where another process has that id."""
+    """Take a worker's lock for this connection and say what it serves. False where another process has that id.
+
+    Raises StoreError where there is a pooler between: the lock would be some other process's.
+    """
+    if is_pooled(connection):
+        raise StoreError(
+            "a pooler is between this worker and the server, which lends connections: a worker's lease needs one of its own",
+            "give it the server's own address; notebooks may go through the pooler",
+        )
     key = _lock_key(connection, worker)
     (taken,) = connection.execute("select pg_try_advisory_lock($1)", [key]).fetchone() or (False,)
     if not taken:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from nbagent.store.postgres.connect import is_pooled
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -40,8 +42,10 @@ _CLOCK = "select clock_timestamp()"
 def check_server(server: psycopg.Connection[Any]) -> dict[str, str]:
     """Say what there is to say, each finding a line by its name; an old transaction with its pid. Raises psycopg's errors."""
     version = server.info.parameter_status("server_version") or "of unknown version"
+    pooler = {"pooler": "what others ask for may come by a look a second only"} if is_pooled(server) else {}
     return {
         "server": f"PostgreSQL {version}",
+        **pooler,
         "clock": _clock(server),
         "open transactions": "; ".join(_old(server)) or "none older than a minute",
     }

@@ -39,8 +39,10 @@ from nbagent.store.postgres.connect import (
     close,
     connect,
     give_up,
+    is_pooled,
     is_trouble,
     load_psycopg,
+    set_for,
     trouble_of,
 )
 from nbagent.store.postgres.server_schema import check_version, prepare
@@ -362,8 +364,7 @@ class PgWriter:
         try:
             check_version(prepare(connection, self.url), self.url)
             # a process that is frozen in mid transaction must not keep others waiting
-            connection.execute("set idle_in_transaction_session_timeout = '10s'")
-            connection.execute("set lock_timeout = '30s'")
+            set_for(connection, idle_in_transaction_session_timeout="10s", lock_timeout="30s")
             self._join(connection)
             self.notices += send_left(connection, self._outbox, self.url)
         except BaseException:
@@ -375,7 +376,8 @@ class PgWriter:
     def _join(self, connection: psycopg.Connection[Any]) -> None:
         """Hold this process's lease, and settle what the server has of it already."""
         applied = join(connection, self.sender)
-        connection.execute("select pg_try_advisory_lock($1)", [lease_key(self.sender)])
+        if not is_pooled(connection):  # there it would be some other process's; being heard of must do
+            connection.execute("select pg_try_advisory_lock($1)", [lease_key(self.sender)])
         had = [job for job in self._writing if job.operation.number <= applied]
         self._settle(had, [self._settled(connection, job.operation) for job in had])
 
