@@ -63,6 +63,7 @@ class Worker:
         self._ending = threading.Event()
         self._hurry = threading.Event()
         self._free = options.concurrency  # places for runs; changed on the engine's loop alone
+        self._at_work: set[ActiveRun | Feeder] = set()  # those that have one
         self._takers = concurrent.futures.ThreadPoolExecutor(TAKERS, "nbagent-take-up")
         self.lease = Lease(
             self.store, self.worker, served.fingerprints, queue=served.queue, running=self.running,
@@ -148,7 +149,10 @@ class Worker:
         lives: list[ActiveRun | Feeder] = []
         try:
             loop = asyncio.get_running_loop()
-            lives = await loop.run_in_executor(self._takers, self._taken_up, mine, left)
+            found = await loop.run_in_executor(self._takers, self._taken_up, mine, left)
+            # what a dead worker had comes from the engine and from the record: it has one place
+            lives = [one for one in found if one not in self._at_work]
+            self._at_work.update(lives)
         except Exception as error:  # noqa: BLE001 - the engine is told nothing: the record says how runs end
             say("runs were not taken up", run_ids=[one for one, _ in runs], why=_said(error))
         finally:
@@ -173,6 +177,7 @@ class Worker:
             for done, live in list(at_work.items()):
                 if done.done() or _waits(live):
                     del at_work[done]
+                    self._at_work.discard(live)
                     self._free += 1
                 if done.done() and live.record.end is not None:
                     say("run has ended", run_id=live.run_id, status=live.record.status.value)
@@ -184,7 +189,7 @@ class Worker:
             self._on_server(placed_runs.hand_out_again, [run_id for run_id, _ in no_place])
         served = {run_id: address for run_id, address in runs if address in self._served.agents}
         sources = {run_id: self._served.sources(address) for run_id, address in served.items()}
-        came_to = take_up_new(self.runtime.resumer, sources)
+        came_to = take_up_new(self.runtime.resumer, sources) if sources else {}
         lives: list[ActiveRun | Feeder] = []
         for run_id, address in served.items():
             one = came_to[run_id] if run_id in came_to else self._taken_up_again(run_id, address)
