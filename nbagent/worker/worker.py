@@ -164,6 +164,7 @@ class Worker:
     async def _until_fed(self, feeder: Feeder) -> None:
         """Give back a batch's place once it has ended here."""
         await asyncio.wait([asyncio.wrap_future(feeder.finished)])
+        self._at_work.discard(feeder)
         self._free += 1
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._takers, self._feeders.let_go, feeder)
