@@ -8,6 +8,7 @@ order.py       tool calls as the model asked for them
 size.py        how much memory a run takes
 waited_run.py  the run of its session that it waits for
 catch_up.py    a record as few events, for who listens late
+tracebacks.py  a traceback's own frames, without those of libraries
 reprs.py       short forms of what a user holds
 """
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from nbagent.run.reprs import html_repr, short_repr, told_fields
     from nbagent.run.size import size_bytes
     from nbagent.run.status import FINISHED, STATUS_OF, UNFINISHED, RunStatus, StopReason, status_of
+    from nbagent.run.tracebacks import library_of, own_frames, where_raised
     from nbagent.run.waited_run import EarlierRun, whole_seconds
 
 _HOMES = {
@@ -44,6 +46,7 @@ _HOMES = {
         "reprs": "html_repr short_repr told_fields",
         "size": "size_bytes",
         "status": "FINISHED STATUS_OF UNFINISHED RunStatus StopReason status_of",
+        "tracebacks": "library_of own_frames where_raised",
         "waited_run": "EarlierRun whole_seconds",
     }.items()
     for name in names.split()
@@ -68,7 +71,9 @@ __all__ = [
     "catch_up_events",
     "html_repr",
     "in_asked_order",
+    "library_of",
     "metrics_of",
+    "own_frames",
     "paid_calls",
     "short_repr",
     "shown",
@@ -77,6 +82,7 @@ __all__ = [
     "sum_known",
     "text_of",
     "told_fields",
+    "where_raised",
     "whole_seconds",
     "without_texts",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nbagent.errors import RunError
-from nbagent.run import RunOutput, RunRecord, RunStatus
+from nbagent.run import RunOutput, RunRecord, RunStatus, where_raised
 
 OTHERS_WAIT = " (and runs of its session for it)"
 
@@ -24,6 +24,9 @@ def raise_unless_completed(output: RunOutput) -> RunOutput:
             output=output,
         )
     what, _, todo = (output.error or f"run {output.run_id!r} was {output.status.value}").partition("\n")
+    place = where_raised(output.traceback or "")
+    if place and not todo:
+        todo = f"raised in {place}; run.output.traceback has the whole"
     raise RunError(what, todo or "see run.output for what it did until then", output=output)
 
 

@@ -15,7 +15,7 @@ from nbagent.core import call_text, format_seconds, one_line, utf8_safe
 from nbagent.events import Message
 from nbagent.panel.details.run_trace import trace_of
 from nbagent.panel.details.setup import NO_SETUP
-from nbagent.run import RunOutput, RunRecord
+from nbagent.run import RunOutput, RunRecord, own_frames
 
 TEXT_CHARS = 20_000  # of one message, argument or result
 SHORT_S = 0.01  # a wait that is not worth a line
@@ -36,7 +36,7 @@ def details_of(
         "messages": [_message(message) for message in output.messages[-MESSAGES:]],
         "left": max(0, len(output.messages) - MESSAGES),
         "prompt": _text(output.prompt or ""),
-        "traceback": _text(output.traceback or ""),
+        "traceback": _text(own_frames(output.traceback or "")),
         "about": _about(output),
         "scores": [_score(row) for row in scores[-SCORES:]],
         "code": f"nb.get({json.dumps(output.run_id)})",

@@ -35,10 +35,18 @@ def failed_end(error: BaseException) -> RunFinished:
     return RunFinished(
         stop_reason="error",
         error_type=type(error).__name__,
-        error=mask(masked_urls(str(error))) or type(error).__name__,
+        error=mask(masked_urls(_message(error))) or type(error).__name__,
         traceback=mask(masked_urls("".join(traceback.format_exception(error)))),
         finished_at=utc_now(),
     )
+
+
+def _message(error: BaseException) -> str:
+    """Return what an exception says: of several arguments the text, and with a key that it is one."""
+    if isinstance(error, KeyError):
+        return f"KeyError: {error}"
+    several = len(error.args) > 1 and str(error) == str(error.args)
+    return error.args[0] if several and isinstance(error.args[0], str) else str(error)
 
 
 def _said(reason: StopReason, limits: Limits) -> str | None:
