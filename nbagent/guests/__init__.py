@@ -9,6 +9,7 @@ member_runs.py      runs of their own for the members of a guest that is a team
 answers.py          what it gives, as the run's end
 task.py             what a framework's file is given; our history in the usual form
 own_connections.py  a copy of the user's object with HTTP connections of its own
+own_globals.py      the globals that a copied function reads
 own_tasks.py        what a framework starts beside its run ends with it
 frameworks/         one file for each framework: what it tells of an agent, and how it is run
 """

@@ -1,7 +1,7 @@
 """A copy of another framework's object that has HTTP connections of its own; the user's object stays as it is.
 
 Pooled connections belong to the event loop that opened them, and every framework keeps a pool somewhere inside
-its models, clients, graphs or closures. `OwnConnections` walks an object as `copy.deepcopy` would, but copies only
+its models, clients, graphs or closures, or in a global that a function names. `OwnConnections` walks an object as `copy.deepcopy` would, but copies only
 what leads to a pool: everything else is shared with the user's object. Nothing of a framework is imported; the
 classes are known by name. On the background loop.
 """
@@ -16,6 +16,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any, cast
+
+from nbagent.guests.own_globals import CopiedGlobals, globals_read
 
 _HTTP_CLIENTS = frozenset({("httpx", "AsyncClient"), ("httpx2", "AsyncClient")})
 # they make a client at their first call, and keep it
@@ -38,14 +40,18 @@ class OwnConnections:
 
     def __init__(self) -> None:
         self._clients: dict[int, tuple[Any, Any]] = {}
+        self._copies: dict[int, tuple[Any, Any]] = {}  # what each was made of, and the copy
         self._made: tuple[Any, Any, list[tuple[Any, list[Any]]]] | None = None
 
     def copy_of(self, root: Any) -> Any:
         """Return `root`, or its copy where a pool is inside; the same one while nothing has changed."""
         if self._made is not None and self._made[0] is root and all(map(_is_as_it_was, self._made[2])):
             return self._made[1]
-        walk = _Walk(self._own_client)
+        walk = _Walk(self._own_client, self._copies)
         made = walk.copied(root)
+        self._copies = {
+            key: (one, walk.copies[key]) for key, one in walk.on_the_way.items() if key in walk.copies
+        }
         self._made = (root, made, [(one, list(map(id, _parts(one)))) for one in walk.on_the_way.values()])
         return made
 
@@ -57,7 +63,7 @@ class OwnConnections:
 
     async def close(self) -> None:
         """Close the connections of the copies, also of clients that a copy has made itself."""
-        made, self._clients, self._made = self._made, {}, None
+        made, self._clients, self._copies, self._made = self._made, {}, {}, None
         for one, _ in _visited(made[1]) if made is not None else ():
             if _is_one_of(one, _HTTP_CLIENTS):
                 with contextlib.suppress(
@@ -69,10 +75,10 @@ class OwnConnections:
 class _Walk:
     """One walk: finds what leads to a pool (`on_the_way`), then copies that, circles included."""
 
-    def __init__(self, own_client: Callable[[Any], Any]) -> None:
+    def __init__(self, own_client: Callable[[Any], Any], before: dict[int, tuple[Any, Any]]) -> None:
         self.on_the_way: dict[int, Any] = {}
-        self._own_client = own_client
-        self._copies: dict[int, Any] = {}
+        self.copies: dict[int, Any] = {}
+        self._own_client, self._before = own_client, before
 
     def copied(self, root: Any) -> Any:
         self._find(root)
@@ -98,16 +104,31 @@ class _Walk:
     def _copy(self, one: Any) -> Any:
         if id(one) not in self.on_the_way:
             return one
-        if id(one) not in self._copies:
-            self._copies[id(one)] = _COPIERS.get(type(one), _copy_instance)(one, self._copy, self._keep)
-        return self._copies[id(one)]
+        if id(one) not in self.copies:
+            if _is_one_of(
+                one, _HTTP_CLIENTS
+            ):  # never a shallow one, whose end would close the user's connections
+                self.copies[id(one)] = self._own_client(one)
+            else:
+                self.copies[id(one)] = _COPIERS.get(type(one), _copy_instance)(one, self._copy, self._keep)
+            if _is_one_of(one, _KEEP_CLIENTS):
+                self._give_what_it_made(one)
+        return self.copies[id(one)]
 
     def _keep(self, one: Any, shell: Any) -> Any:
         """Know the copy before its parts are copied: they may lead back to it."""
-        if _is_one_of(one, _HTTP_CLIENTS):
-            shell = self._own_client(one)
-        self._copies[id(one)] = shell
+        self.copies[id(one)] = shell
         return shell
+
+    def _give_what_it_made(self, one: Any) -> None:
+        """Let the copy have the clients that the copy before it has made itself."""
+        known, before = self._before.get(id(one), (None, None))
+        if known is not one:
+            return
+        made, copied = _attributes(before), self.copies[id(one)]
+        for name, value in _attributes(one).items():
+            if value is None and made.get(name) is not None and _leads_to_client(made[name]):
+                _set(copied, name, made[name])
 
 
 _Copy = Callable[[Any], Any]
@@ -129,6 +150,10 @@ def _visited(root: Any) -> Iterator[tuple[Any, list[Any]]]:
 
 def _is_one_of(one: Any, classes: frozenset[tuple[str, str]]) -> bool:
     return any((cls.__module__.partition(".")[0], cls.__name__) in classes for cls in type(one).__mro__)
+
+
+def _leads_to_client(one: Any) -> bool:
+    return any(_is_one_of(part, _HTTP_CLIENTS) for part, _ in _visited(one))
 
 
 def _is_as_it_was(kept: tuple[Any, list[Any]]) -> bool:
@@ -162,6 +187,7 @@ def _all_parts(one: Any) -> Iterator[Any]:
         yield from one.__closure__ or ()
         yield from one.__defaults__ or ()
         yield from (one.__kwdefaults__ or {}).values()
+        yield from globals_read(one).values()
     elif isinstance(one, types.MethodType):
         yield one.__self__
         yield one.__func__
@@ -216,7 +242,11 @@ def _copy_cell(one: Any, inner: _Copy, keep: _Keep) -> Any:
 def _copy_function(one: Any, inner: _Copy, keep: _Keep) -> Any:
     cells = tuple(map(inner, one.__closure__ or ()))
     defaults = tuple(map(inner, one.__defaults__)) if one.__defaults__ else None
-    made = keep(one, types.FunctionType(one.__code__, one.__globals__, one.__name__, defaults, cells or None))
+    own = CopiedGlobals(one)
+    made = keep(one, types.FunctionType(one.__code__, own, one.__name__, defaults, cells or None))
+    for name, value in globals_read(one).items():
+        if (copied := inner(value)) is not value:
+            own.put(name, copied)
     made.__kwdefaults__ = (
         {name: inner(value) for name, value in one.__kwdefaults__.items()} if one.__kwdefaults__ else None
     )
@@ -238,9 +268,9 @@ def _copy_partial(one: Any, inner: _Copy, keep: _Keep) -> Any:
 def _copy_instance(one: Any, inner: _Copy, keep: _Keep) -> Any:
     """Copy an object of any class: shallow, as its class does that, then each attribute that leads to a pool."""
     shell = copy.copy(one)
-    kept = keep(one, shell)
-    if kept is not shell:  # a client, which is whole
-        return kept
+    keep(one, shell)
+    if shell is one:  # its class knows no copies
+        return one
     if isinstance(one, dict):
         for name, value in one.items():
             if (made := inner(value)) is not value:

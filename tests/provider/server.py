@@ -127,15 +127,19 @@ class ScriptedProvider:
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
         try:
-            while await self._serve_one(reader, writer):
-                pass
+            early: bytes | None = b""
+            while early is not None:
+                early = await self._serve_one(reader, writer, early)
         except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
             pass  # the client went, or the test is over: either is how a connection ends here
         finally:
             writer.transport.abort()
 
-    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        request = await _read_request(reader)
+    async def _serve_one(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, early: bytes
+    ) -> bytes | None:
+        """Serve a request that begins with `early`; return what has come of the next one, None where none can."""
+        request = await _read_request(reader, early)
         with self._changed:
             self._requests.append(request)
             script = self._scripts.popleft() if self._scripts else None
@@ -146,21 +150,24 @@ class ScriptedProvider:
         gone = asyncio.ensure_future(reader.read(1))
         try:
             await asyncio.wait({playing, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done() and gone.exception() is None and gone.result():
+                await asyncio.wait({playing})  # it has the whole answer before we know, and asks again
             if playing.done() and playing.exception() is None:  # a write to a client that has gone raises
                 request.answered.set()
-                return playing.result() and not gone.done()
+                early = gone.result() if gone.done() else b""
+                return early if playing.result() and (early or not gone.done()) else None
             request.disconnected_at = time.monotonic()
             request.disconnected.set()
             self.disconnected.set()
-            return False
+            return None
         finally:
             for task in (playing, gone):
                 task.cancel()
             await asyncio.gather(playing, gone, return_exceptions=True)
 
 
-async def _read_request(reader: asyncio.StreamReader) -> Request:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+async def _read_request(reader: asyncio.StreamReader, early: bytes) -> Request:
+    head = (early + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.strip().split("\r\n")
     method, path, _ = first.split(" ", 2)
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
