@@ -20,6 +20,7 @@ import nbagent as nb
 from nbagent.errors import ConfigurationError
 from nbagent.runtime import current
 from nbagent.store import PLACED, batch_labels, load_batch
+from tests.harness.postgres_server import PostgresForTests
 from tests.harness.waiting import until
 from tests.harness.worker_process import ROOT, WorkerProcess
 from tests.workers import served
@@ -250,3 +251,33 @@ def test_a_row_that_kills_its_workers_ends(start_worker: Callable[..., WorkerPro
     assert "its workers died 5 times" in frame["error"][1]
     assert len(lines("die")) == 5
     assert set(asked("p").values()) == {1}
+
+
+def test_a_row_that_waits_for_a_person_goes_on_at_the_other_worker(two_workers: Two) -> None:
+    """A decision made before another worker has the batch is that one's to hear: no kernel takes the row up."""
+    batch = served.desk.map(["y: send", "n: send"], "{{ row }}", on="workers")
+    until(lambda: list(nb.runs(limit=None)["status"]) == ["paused"] * 2, "both wait")
+    runs = {run.output.prompt[0]: run for run in map(nb.get, nb.runs(limit=None)["run_id"])}
+    next(one for one in two_workers if one.pid == lines("model")[0]["pid"]).kill()
+    runs["y"].approve()
+    runs["n"].deny("not now")
+    frame = batch.result(T)
+    assert frame["content"][0] == "y: 1 tools, sent"
+    assert "not now" in frame["content"][1]
+    assert [one["tag"] for one in lines("send")] == ["y"]
+    assert set(asked().values()) == {1}
+
+
+def test_a_server_that_is_started_anew_changes_nothing(
+    two_workers: Two, postgres_server: PostgresForTests, tmp_path: Path
+) -> None:
+    """What is in flight goes on, and what waits is asked once its worker has seen the record again."""
+    batch = served.desk.map([f"q{n}: hold" for n in range(6)], "{{ row }}", on="workers", max_concurrency=3)
+    until(lambda: len(lines("hold")) == 3, "three tools")
+    postgres_server.stop()
+    postgres_server.start()
+    go(tmp_path, *(f"q{n}" for n in range(6)))
+    frame = batch.result(T)
+    assert list(frame["content"]) == [f"q{n}: 1 tools, went on" for n in range(6)]
+    assert set(asked().values()) == {1}
+    assert len(lines("hold")) == 6

@@ -140,7 +140,10 @@ class FeedRunner(BatchRunner):
 
     @property
     def _may_launch(self) -> bool:
-        return not self.is_abandoned and self._may_ask() and super()._may_launch
+        # a row is in flight until its end is committed: so many are asked again after a death, and no more
+        in_flight = self._unfinished - len(self._slots.resting) + self._uncommitted
+        has_room = in_flight < self.limits.max_concurrency
+        return has_room and not self.is_abandoned and self._may_ask() and super()._may_launch
 
     def _row_of(self, request: RowRequest) -> dict[str, Any]:
         # whoever launches a row gives its run the same id: of two workers one has it

@@ -19,6 +19,21 @@ from nbagent.store import PLACED, DecisionRequest, Finish, NewAttempt, RunStore,
 _KEPT = ("started_at", "partial_text", "mode_effective", "response_id", "last_sequence_number", "paused_s")
 
 
+_BATCH = (
+    "select details ->> '$.placement' as placement from batches where batch_id = ? and finished_at is null"
+)
+
+
+def is_of_workers(store: RunStore, stopped: StoredRun) -> bool:
+    """Whether workers go on with a run: it was launched for them, or is a row of a batch that they ask. Raises StoreError."""
+    if stopped.placement is not None:
+        return True
+    batch_id = stopped.row["batch_id"]
+    if batch_id is None or store.mirror is None:
+        return False
+    return any(row["placement"] == PLACED for row in store.read(_BATCH, [batch_id]))
+
+
 def abandoned_end(stopped: StoredRun) -> dict[str, Any]:
     """Return the end of a paused attempt that its process left: dated when that was last heard of."""
     row = stopped.row

@@ -25,7 +25,7 @@ from nbagent.runtime.execution.active_run import ActiveRun
 from nbagent.runtime.execution.history import files_of_prompt
 from nbagent.runtime.launch.request import LaunchRequest, ResolvedAgent, check_models
 from nbagent.runtime.ports import HasModel, Runnable, RunServices
-from nbagent.runtime.recovery.abandoned import abandoned_end, check_claimed
+from nbagent.runtime.recovery.abandoned import abandoned_end, check_claimed, is_of_workers
 from nbagent.runtime.recovery.decide_approvals import Decided
 from nbagent.runtime.recovery.dependencies import (
     agents_in,
@@ -122,7 +122,7 @@ class Resumer:
         self, stopped: StoredRun, decided: Decided, *, agent: Runnable | None = None
     ) -> ActiveRun | None:
         """Do the same, but leave a run of workers to them, unless an agent is given for it here: None."""
-        if stopped.placement is not None and agent is None:
+        if agent is None and is_of_workers(self.store(), stopped):
             return None
         return self.adopt(stopped, decided, agent=agent)
 
