@@ -29,6 +29,9 @@ VERSION = (
 APPLICATION = "nbagent"
 WORKFLOW = "take_up"
 POOL = 5
+FROZEN_S = (
+    10.0  # after which a frozen worker's transaction ends, before others take over what it holds locks of
+)
 POLL_S = (
     0.15  # between two looks for work: half of it is what a run waits for, and all that an idle worker does
 )
@@ -90,6 +93,7 @@ class Engine:
             "application_version": VERSION,
             "serializer": serializer,
             "sys_db_pool_size": POOL,
+            "sys_db_idle_transaction_timeout_sec": FROZEN_S,
             "console_log_level": "ERROR",
         }
         self._dbos = _dbos.DBOS(config=config)
@@ -99,6 +103,7 @@ class Engine:
             dbos_system_schema=schema,
             serializer=serializer,
             application_name=APPLICATION,
+            sys_db_idle_transaction_timeout_sec=FROZEN_S,
         )
 
     def work(self, take_up: TakeUp) -> None:

@@ -135,6 +135,8 @@ def test_a_workers_lock_says_that_it_lives(stores: tuple[Any, Any], monkeypatch:
     first, second = connect_raw(stores[0]), connect_raw(stores[0])
     assert join_workers(first, "w", "host boot 7 1", SERVED)
     assert not join_workers(second, "w", "host boot 8 1", SERVED)
+    (given_up,) = first.execute("show idle_in_transaction_session_timeout").fetchone()
+    assert given_up == "10s"  # a frozen worker holds no lock for long
     beat(first, "host boot 7 1", running=2, draining=False)
     (row,) = load_workers(stores[0])
     assert (row.worker, row.host, row.pid, row.running, dict(row.addresses)) == ("w", "host", 7, 2, SERVED)

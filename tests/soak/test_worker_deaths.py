@@ -110,7 +110,8 @@ def test_frozen_workers_are_fenced(start_worker: Start, tmp_path: Path) -> None:
         tags = [f"f{number}x{at}" for at in range(RUNS)]
         runs = started(tags, "hold, buy, check")
         until(lambda tags=tags: {one["tag"] for one in lines("hold")} >= set(tags), "the tools")
-        frozen, alive = workers if number % 2 else workers[::-1]
+        at_work = int(lines("hold")[-1]["pid"] == workers[1].pid)
+        frozen, alive = workers[at_work], workers[1 - at_work]
         held = {one["tag"] for one in lines("hold") if one["pid"] == frozen.pid}.intersection(tags)
         frozen.send(signal.SIGSTOP)
         stopped_at = time.monotonic()

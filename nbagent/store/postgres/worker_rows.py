@@ -123,6 +123,8 @@ def join_workers(connection: Connection, worker: str, owner: str, addresses: Map
     (taken,) = connection.execute("select pg_try_advisory_lock($1)", [key]).fetchone() or (False,)
     if not taken:
         return False
+    # frozen in mid transaction it must not keep those waiting that take over from it
+    connection.execute("set idle_in_transaction_session_timeout = '10s'")
     host, _, pid = [*owner.split(" "), "?", "0"][:3]
     connection.execute(_OLD)
     connection.execute(_BEFORE, [worker, owner])
