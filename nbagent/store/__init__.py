@@ -73,6 +73,7 @@ postgres/          all that is a Postgres server's
     mirror.py          a private DuckDB mirror: pull what is new, then ask
     mirror_file.py     its file: where it is, whose it is, its tables
     pull.py            what is new on the server, into the file
+    copied_rows.py     rows off a connection, millions of them
   administration/    what a person does now and then
     record_transfer.py a whole record from a file to the server, or back
     roles.py           the SQL of a team's roles

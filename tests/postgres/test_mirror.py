@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import random
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from nbagent import settings as options
 from nbagent.errors import QueryError, StoreError
 from nbagent.store import RunFilter, list_messages
+from nbagent.store.postgres.analysis.copied_rows import copied_rows
 from nbagent.store.postgres.analysis.mirror import Mirror
 from tests.harness.postgres_server import PostgresForTests
 from tests.postgres.records import (
@@ -438,3 +440,32 @@ def test_a_forked_child_has_a_mirror_of_its_own(url: str, mirror: Mirror) -> Non
     with connect(url) as connection:
         launch(connection, "r2")
     assert_same(url, mirror)
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ("copy (select 60 / (50 - i) from generate_series(1, 60) i) to stdout", "DivisionByZero"),
+        ("copy nowhere to stdout", "UndefinedTable"),
+        ("copy (select 1) to stdouts", "SyntaxError"),
+        ("copy (select pg_terminate_backend(pg_backend_pid())) to stdout", "OperationalError"),
+    ],
+)
+def test_an_error_while_rows_are_copied_is_the_servers(url: str, query: str, error: str) -> None:
+    """Before the first row or after some: it comes as psycopg's."""
+    import psycopg
+
+    server = connect(url)
+    with pytest.raises(getattr(psycopg.errors, error, psycopg.OperationalError)):
+        collections.deque(copied_rows(server, query), maxlen=0)
+    server.close()
+
+
+def test_rows_are_copied_out_whole(url: str) -> None:
+    """Many, empty ones and long ones; the connection can be used afterwards."""
+    with connect(url) as server:
+        for count, length in ((0, 1), (1, 0), (100_000, 1), (3, 3_000_000)):
+            query = f"copy (select repeat('x', {length}) from generate_series(1, {count})) to stdout"  # noqa: S608
+            found = [len(row) - 1 for row in copied_rows(server, query)]
+            assert found == [length] * count
+            assert server.execute("select 1").fetchone() == (1,)

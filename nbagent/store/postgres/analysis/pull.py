@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from typing_extensions import Buffer
-
 from nbagent.store.duckdb.tables import COLUMNS
+from nbagent.store.postgres.analysis.copied_rows import copied_rows
 from nbagent.store.postgres.analysis.mirror_file import TABLES, TEXTS, MirrorFile, State
 
 if TYPE_CHECKING:
@@ -198,27 +197,25 @@ def _chunks(
     columns = ", ".join(kinds)
     texts = ", ".join(name for name, kind in kinds.items() if kind in {"varchar", "json"})
     query = f"copy (select {columns} from {rows} where xid >= '{since}'::xid8) to stdout (format csv, force_quote ({texts}))"  # noqa: S608 - names of ours
-    with tempfile.TemporaryDirectory(prefix="nbagent-") as folder, server.cursor() as cursor:
+    with tempfile.TemporaryDirectory(prefix="nbagent-") as folder:
         path = Path(folder) / "rows.csv"
-        with cursor.copy(query) as copied:
-            parts = iter(copied)  # one for each row
-            while True:
-                longest, size = _write(parts, path)
-                if not size:
-                    return
-                yield _reading(path, kinds, longest, size)
-                if size < _CHUNK_BYTES:
-                    return
+        parts = copied_rows(server, query)
+        while True:
+            longest, size = _write(parts, path)
+            if not size:
+                return
+            yield _reading(path, kinds, longest, size)
 
 
-def _write(parts: Iterator[Buffer], path: Path) -> tuple[int, int]:
+def _write(parts: Iterator[memoryview], path: Path) -> tuple[int, int]:
     """Write rows until there are many bytes; give the length of the longest, and of all."""
     longest = size = 0
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(fd, "wb") as out:  # noqa: PTH123 - of a descriptor with its mode
         for part in parts:
-            length = len(memoryview(part))
-            longest = max(longest, length)
+            length = len(part)
+            if length > longest:  # noqa: PLR1730 - a call for each of millions of rows is dear
+                longest = length
             size += length
             out.write(part)
             if size >= _CHUNK_BYTES:
