@@ -138,6 +138,7 @@ FORMS: dict[str, tuple[Any, Any]] = {
     "TypedDict": (Quote, {"ticker": "NVDA", "dollars": 180.5}),
     "union": (Price | Nothing, {"why": "closed"}),
     "list": (list[Price], [{"ticker": "NVDA", "dollars": 180.5}]),
+    "mapping": (dict[str, int], {"NVDA": 180}),
     "float": (float, 180.5),
     "literal": (Literal["buy", "sell"], "buy"),
     "text": (str, "plain"),
@@ -152,7 +153,9 @@ def test_every_form_of_typed_answer(framework: str, form: str, provider: Scripte
     output = nb.guest(make(framework, provider.base_url)).run("NVDA?", output_schema=schema)
     assert output.error is None
     assert pydantic.TypeAdapter(Any).dump_python(output.content) == value
-    assert not isinstance(output.content, dict) or isinstance(schema, dict) or schema is Quote
+    assert (
+        not isinstance(output.content, dict) or isinstance(schema, dict) or form in {"TypedDict", "mapping"}
+    )
     told = provider.bodies[0].get("response_format")
     assert told is None or (
         told["type"] == "json_schema" and told["json_schema"]["schema"]["type"] == "object"
@@ -164,15 +167,15 @@ def _answer(request: Request, value: Any) -> Script:
     """Answer in the envelope that the framework asked for: it calls what is no object items, value or response."""
     for tool in request.body.get("tools") or ():
         function = tool["function"]
-        names = function["parameters"]["properties"]
+        names = function["parameters"].get("properties") or value
         if isinstance(value, dict) and value.keys() == names.keys():
             return tool_reply((function["name"], value))
-        if len(names) == 1 and not isinstance(value, dict):
+        if len(names) == 1 and (not isinstance(value, dict) or "response" in names):
             return tool_reply((function["name"], {next(iter(names)): value}))
     told = request.body.get("response_format")
     if told is None:
         return text_reply(value if isinstance(value, str) else json.dumps(value))
-    names = told["json_schema"]["schema"]["properties"]
+    names = told["json_schema"]["schema"].get("properties") or value
     whole = value if isinstance(value, dict) and value.keys() == names.keys() else {next(iter(names)): value}
     return says(json.dumps(whole))(request)
 

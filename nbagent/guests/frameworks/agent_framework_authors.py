@@ -19,14 +19,22 @@ class Authors:
         self._number = 0
         workflow = getattr(agent, "workflow", None)
         self._is_alone = workflow is None
-        inner: list[Any] = [
-            getattr(one, "agent", None) for one in getattr(workflow, "executors", {}).values()
-        ]
+        executors: dict[str, Any] = getattr(workflow, "executors", {})
+        inner: list[Any] = [getattr(one, "agent", None) for one in executors.values()]
+        self._plain = {
+            name
+            for name, one in executors.items()
+            if not hasattr(one, "agent") and not hasattr(one, "workflow")
+        }
         self._known = {one.name: describe(one) for one in inner if getattr(one, "name", None)}
 
     async def take(self, update: Any) -> None:
         """Tell one update to the run of whoever wrote it."""
         author = update.author_name
+        texts = [one.text or "" for one in update.contents if one.type == "text"]
+        if author in self._plain and len(texts) == len(update.contents):
+            self._task.report.text("".join(texts))  # which was asked of no model
+            return
         if self._is_alone or author not in self._known:
             await self._own.take(update)
             return

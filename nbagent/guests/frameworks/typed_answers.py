@@ -44,10 +44,17 @@ def pydantic_ai_output(agent: Any, schema: OutputSchema | None) -> dict[str, Any
 
 
 def openai_agents_type(schema: OutputSchema) -> Any:
-    """Return an output type of openai-agents; a JSON Schema is an output of its own, whose text is checked later."""
+    """Return an output type of openai-agents, strict where its form can be; a JSON Schema is an output of its own.
+
+    The text of the latter is checked later.
+    """
+    from agents import AgentOutputSchema, AgentOutputSchemaBase, UserError
+
     if schema.type is not None:
-        return schema.type
-    from agents import AgentOutputSchemaBase
+        try:
+            return AgentOutputSchema(schema.type)
+        except UserError:  # a mapping of names that nobody knows before, as dict[str, int]
+            return AgentOutputSchema(schema.type, strict_json_schema=False)
 
     class JsonOutput(AgentOutputSchemaBase):  # type: ignore[misc]  # theirs is not installed everywhere
         def is_plain_text(self) -> bool:
