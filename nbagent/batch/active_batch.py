@@ -60,9 +60,14 @@ class ActiveBatch:
         )
 
     @property
+    def is_followed(self) -> bool:
+        """True where another process works on the batch, or did to its end: its runs are in the record alone."""
+        return isinstance(self._runner, Follower)
+
+    @property
     def is_elsewhere(self) -> bool:
         """True while another kernel works on the batch."""
-        return isinstance(self._runner, Follower) and not self.finished.done()
+        return self.is_followed and not self.finished.done()
 
     def start(self, plan: BatchPlan, source: RowSource) -> None:
         """Ask all rows of the source, in the background."""

@@ -107,6 +107,11 @@ class Batch(DoneCallbacks):
         cut = f"{answers} cut off at the output token limit (`stop_reason`): {hint}"
         return [*self._results.notices, cut]
 
+    @property
+    def is_followed(self) -> bool:
+        """True where workers or another kernel ask the rows: what this kernel knows comes from the record."""
+        return self._active.is_followed
+
     def done(self) -> bool:
         """Return True once every row has its end and each run's end is committed."""
         return self._active.finished.done()

@@ -118,6 +118,21 @@ def test_other_kernels_runs_come_from_the_store_and_only_what_changed(tmp_path: 
     store.close()
 
 
+def test_a_batch_of_others_is_read_by_itself(tmp_path):
+    """Its runs are those of the record with its id; others are neither read first nor taken later."""
+    store, board = Store(tmp_path / "runs.duckdb"), TableModel("b")
+    for run_id, batch_id in (("mine", "b"), ("another", "c"), ("single", None)):
+        store.submit(Launch({"run_id": run_id, "session_id": run_id, "turn": 1, "batch_id": batch_id}))
+    found = newest_runs(store, 10, batch_id="b")
+    assert [row["run_id"] for row in found.rows] == ["mine"]
+    assert len(board.tick(0.0, found.rows, total=0)["new"]) == 1
+    later = runs_since(store, found.latest, board.unfinished())
+    assert {row["run_id"] for row in later.rows} == {"mine", "another", "single"}
+    assert board.changes(later.rows) == {}
+    assert board.unfinished() == ["mine"]
+    store.close()
+
+
 def test_this_kernels_runs_are_not_taken_from_the_file():
     """A row of the file, which is up to a second old, does not take a live run back."""
     board, record = TableModel(), a_record("r")

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 import nbagent as nb
 from nbagent.errors import ConfigurationError
+from nbagent.panel.table.widget import Table
 from nbagent.runtime import current
 from nbagent.store import PLACED, batch_labels, load_batch
 from tests.harness.postgres_server import PostgresForTests
@@ -63,6 +64,17 @@ def test_a_batch_is_asked_by_one_worker(two_workers: Two) -> None:
     assert len({one["pid"] for one in lines()}) == 1
     rows = nb.runs(batch="b", limit=None)
     assert sorted(rows["row_key"]) == sorted(frame.index)
+
+
+def test_its_table_shows_the_runs_in_the_record(two_workers: Two) -> None:
+    """They are no runs of this kernel; when the batch has ended they are read once more, whole."""
+    batch = served.desk.map(table(3), "{{ row.tag }}: look, buy", on="workers")
+    shown = Table(current().store, batch.batch_id)
+    batch.result(T)
+    shown.load()
+    assert len(shown.model.rows()) == 3
+    assert shown.model.unfinished() == []
+    assert shown.model.state()["batches"][batch.batch_id]["finished"]
 
 
 def holder(two: Two, tag: str) -> Two:

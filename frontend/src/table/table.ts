@@ -70,7 +70,7 @@ export function tableView(el: HTMLElement, services: TableServices): TableView {
     if (!state.loaded && !state.trouble.length) return ["Reading the record…", ""];
     if (state.rows.size) return ["No run matches.", "clear"];
     if (state.trouble.length) return ["The record cannot be read now.", ""];
-    if (state.only) return ["No row is asked yet.", ""];
+    if (state.only) return [state.batches.get(state.only)?.finished ? "No row had to be asked." : "No row is asked yet.", ""];
     return ["No runs yet.", SAMPLE];
   }
 

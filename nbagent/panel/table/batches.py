@@ -31,6 +31,18 @@ def ended_since(batch_id: str, count: int) -> tuple[int, list[tuple[int, Any, An
     return (count, []) if batch is None else batch.ended_since(count)
 
 
+def is_followed(batch_id: str) -> bool:
+    """Say whether another process asks a batch's rows, so that its runs are in the record alone."""
+    batch = own_batches().get(batch_id)
+    return batch is not None and batch.is_followed
+
+
+def has_ended(batch_id: str) -> bool:
+    """Say whether a batch has ended; one that was let go has."""
+    batch = own_batches().get(batch_id)
+    return batch is None or batch.done()
+
+
 def static_state(batch_id: str) -> Mapping[str, Any]:
     """Return a batch's state for its static form, with its names; what is known of one that was let go is its id."""
     batch = own_batches().get(batch_id)

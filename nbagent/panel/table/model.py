@@ -68,6 +68,8 @@ class TableModel:
         with self._lock:
             for stored_row in stored:
                 row = row_of_stored(stored_row)
+                if self.batch_id is not None and self._is_beyond(row, stored_row["batch_id"]):
+                    continue
                 # an end that this kernel has seen may not have been written yet when the rows were read
                 if row[0] not in self._watched and not is_older(row, self._rows.get(row[0])):
                     self._put(row, new, cells)
@@ -87,6 +89,10 @@ class TableModel:
         cells = [changed for changed in cells if changed[0] not in gone]
         parts = (("new", new), ("cells", cells), ("gone", sorted(gone)))
         return {name: value for name, value in parts if value}
+
+    def _is_beyond(self, row: TableRow, batch_id: str | None) -> bool:
+        """Say whether a stored run is not the batch's, or more than a card lists."""
+        return batch_id != self.batch_id or (row[0] not in self._rows and len(self._rows) >= LISTED)
 
     def _unlisted(self, ended: Iterable[str]) -> Iterator[str]:
         """Let go of ended runs of a batch that are more than a card lists, and yield their ids."""

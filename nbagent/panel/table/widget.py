@@ -83,6 +83,7 @@ class Table:
         self._latest: datetime | None = None
         self._total = 0
         self._read_at = 0.0
+        self._read_whole = False  # of a batch that is asked elsewhere: read since its end
         self._problem: list[str] = []
         self._reading: asyncio.Task[None] | None = None
         self._wake: asyncio.Event | None = None
@@ -111,14 +112,15 @@ class Table:
     def load(self, timeout_s: float = 2.0) -> None:
         """Read the newest runs of the store; what goes wrong is shown, and tried again by the ticker.
 
-        A batch's runs are all of this kernel: nothing is read for them.
+        Nothing is read for a batch that this kernel works on: it knows its runs.
         """
-        if self.model.batch_id is not None:
+        batch_id = self.model.batch_id
+        if batch_id is not None and not batches.is_followed(batch_id):
             self._take(RunSummary(rows=(), total=0, latest=None))
             return
         self._others_version = self.store.others_wrote(0)[1]
         try:
-            found = newest_runs(self.store, ROWS_MAX, timeout_s=timeout_s)
+            found = newest_runs(self.store, ROWS_MAX, batch_id=batch_id, timeout_s=timeout_s)
         except StoreError as error:
             self._problem = [error.what, error.todo]
             self._take(None)
@@ -208,15 +210,22 @@ class Table:
             if found is None:
                 message = self.model.tick(time.monotonic(), **extras)
             else:
-                self._latest, self._total = found.latest, found.total
-                message = self.model.tick(time.monotonic(), found.rows, total=found.total, **extras)
+                self._latest = found.latest
+                self._total = found.total if self.model.batch_id is None else 0
+                message = self.model.tick(time.monotonic(), found.rows, total=self._total, **extras)
             if message is not None:
                 self.widget.send_update(message)
         self._took_s = time.perf_counter() - began
 
     def _read_due(self) -> bool:
-        if self.model.batch_id is not None or (self._reading is not None and not self._reading.done()):
+        if self._reading is not None and not self._reading.done():
             return False
+        batch_id = self.model.batch_id
+        if batch_id is not None:
+            if self._read_whole or not batches.is_followed(batch_id):
+                return False
+            if batches.has_ended(batch_id) and not self._problem:
+                return True
         now = time.monotonic()
         since_s = now - self._read_at
         if since_s < READ_EVERY_S:
@@ -229,9 +238,13 @@ class Table:
 
     async def _read_changes(self) -> None:
         """Read in a thread of its own what others wrote, and tell it."""
+        batch_id = self.model.batch_id
+        has_ended = batch_id is not None and batches.has_ended(batch_id)
         try:
-            if self._latest is None:
-                found = await run_in_daemon_thread(lambda: newest_runs(self.store, ROWS_MAX))
+            if self._latest is None or has_ended:
+                found = await run_in_daemon_thread(
+                    lambda: newest_runs(self.store, ROWS_MAX, batch_id=batch_id)
+                )
             else:
                 since, elsewhere = self._latest, self.model.unfinished(elsewhere=True)
                 found = await run_in_daemon_thread(lambda: runs_since(self.store, since, elsewhere))
@@ -244,6 +257,7 @@ class Table:
         else:
             self._others_version = self.store.others_wrote(0)[1]
             self._problem = []
+            self._read_whole = has_ended
             self._take(found)
         self._read_at = time.monotonic()
 
@@ -258,7 +272,7 @@ class Table:
 
     def _look_for_workers(self) -> None:
         """Read who works for a record on a server; what cannot be read is as it was."""
-        if self.store.mirror is not None:
+        if self.store.mirror is not None and self.model.batch_id is None:
             with contextlib.suppress(StoreError):
                 self._workers = workers_line(self.store)
 
@@ -297,7 +311,12 @@ class Table:
 
     def _take_out_ended(self) -> None:
         """Leave a batch that has ended to its static form; the table of all runs never ends."""
-        if self.model.batch_id is not None and not self.model.busy:
+        batch_id = self.model.batch_id
+        if (
+            batch_id is not None
+            and not self.model.busy
+            and (self._read_whole or not batches.is_followed(batch_id))
+        ):
             self.widget.take_out()
 
 

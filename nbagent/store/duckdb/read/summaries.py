@@ -26,6 +26,9 @@ _COUNTS = """
                     (select max(heartbeat_at) from attempt_progress)) as latest
 """
 _NEWEST = "select run_id from launches order by created_at desc, run_id desc limit ?"
+_NEWEST_OF_BATCH = (
+    "select run_id from launches where batch_id = ? order by created_at desc, run_id desc limit ?"
+)
 _SINCE = """
     select run_id from launches where created_at >= ?
     union select run_id from attempt_starts where created_at >= ?
@@ -62,13 +65,19 @@ class RunSummary:
     latest: datetime | None
 
 
-def newest_runs(store: Reader, limit: int, *, timeout_s: float = 10.0) -> RunSummary:
-    """The newest runs of the file, in no order; nothing, and no new file, where there is none. Raises StoreError."""
+def newest_runs(
+    store: Reader, limit: int, *, batch_id: str | None = None, timeout_s: float = 10.0
+) -> RunSummary:
+    """The newest runs of the file, or of one batch, in no order; nothing, and no new file, where there is none.
+
+    Raises StoreError.
+    """
     if store.untouched:
         return RunSummary(rows=(), total=0, latest=None)
     with store.reader(timeout_s=timeout_s) as ask:
         (counts,) = ask(_COUNTS)
-        picked = [row["run_id"] for row in ask(_NEWEST, [limit])]
+        chosen = ask(_NEWEST, [limit]) if batch_id is None else ask(_NEWEST_OF_BATCH, [batch_id, limit])
+        picked = [row["run_id"] for row in chosen]
         rows = _rows_of(ask, picked)
     return RunSummary(rows=rows, total=counts["runs"], latest=counts["latest"])
 
