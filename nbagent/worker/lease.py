@@ -161,6 +161,8 @@ class Lease:
                 continue
             gone[one.owner] = GIVEN_BACK if one.left else DIED
             if one.owner not in self._left_by:
+                if not one.left:
+                    worker_rows.end_sessions(connection, one.owner)
                 # its members' runs first, so that they can go on with their team
                 self._store.submit(InterruptOrphans(gone=(one.owner,))).result(SWEEP_S)
                 engine.give_back([one.worker])

@@ -29,7 +29,7 @@ from nbagent.store import (
     process_name,
 )
 from nbagent.store.postgres import placed_runs, worker_rows
-from nbagent.store.postgres.worker_rows import beat, join_workers, leave_workers, workers_of
+from nbagent.store.postgres.worker_rows import beat, end_sessions, join_workers, leave_workers, workers_of
 from tests.harness.waiting import until
 from tests.postgres.records import connect
 
@@ -169,6 +169,36 @@ def test_a_workers_lock_says_that_it_lives(stores: tuple[Any, Any], monkeypatch:
 def connect_raw(store: Any) -> Any:
     """A connection as a worker has it."""
     return store.connect()
+
+
+def test_a_worker_that_is_gone_keeps_nobody_waiting(stores: tuple[Any, Any]) -> None:
+    """Its sessions are ended, and with them the locks of what it was sending as it froze; others' stay."""
+    a, b = stores
+    a.submit(placed("r")).result(60)
+    b.submit(NewAttempt(run_id="r", attempt=1)).result(60)
+    first, second = connect_raw(a), connect_raw(a)
+    assert join_workers(first, "w", b.owner, SERVED)
+    frozen = b._writer._connection
+    frozen.execute("begin")
+    frozen.execute("select 1 from attempt_starts for update")
+    end_sessions(second, b.owner)
+    second.execute("set lock_timeout = '60s'")
+    assert second.execute("select run_id from attempt_starts for update").fetchone() == ("r",)
+    assert until(lambda: not _answers(first), "the end of its session")
+    assert a.submit(placed("r2")).result(60).turn
+    assert b.submit(AppendRows(run_id="r")).result(60) is True  # it was not taken over: it comes back
+    second.close()
+
+
+def _answers(connection: Any) -> bool:
+    """Whether a session is there still."""
+    import psycopg
+
+    try:
+        connection.execute("select 1")
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def test_what_is_due_is_handed_out_once_a_round(stores: tuple[Any, Any]) -> None:

@@ -45,6 +45,14 @@ on conflict (owner) do update set worker = excluded.worker, addresses = excluded
        held_at = excluded.held_at, beat_at = excluded.beat_at, left_at = null"""  # noqa: S608 - text of ours
 _BEAT = f"update workers set beat_at = {_NOW}, running = $2, draining = $3 where owner = $1"  # noqa: S608 - text of ours
 _LEAVE = f"update workers set left_at = {_NOW}, running = 0 where owner = $1"  # noqa: S608 - text of ours
+# a process that is frozen between two statements that it sends in one go holds their locks, and no timeout ends that
+_END_SESSIONS = """
+select pg_terminate_backend(l.pid)
+from (select lock_key from writers where owner = $1 union select lock_key from workers where owner = $1) k
+join pg_locks l on l.locktype = 'advisory' and l.objsubid = 1 and l.granted
+     and l.database = (select oid from pg_database where datname = current_database())
+     and l.classid = ((k.lock_key >> 32) & 4294967295)::oid and l.objid = (k.lock_key & 4294967295)::oid
+where l.pid <> pg_backend_pid()"""
 # who had the id before has died: the lock was free
 _BEFORE = f"update workers set beat_at = {_NOW} - interval '1 hour' where worker = $1 and owner <> $2 and left_at is null"  # noqa: S608 - text of ours
 _OLD = f"delete from workers where beat_at < {_NOW} - interval '30 days'"  # noqa: S608 - text of ours
@@ -135,6 +143,11 @@ def join_workers(connection: Connection, worker: str, owner: str, addresses: Map
 def beat(connection: Connection, owner: str, *, running: int, draining: bool) -> None:
     """Say that a worker lives."""
     connection.execute(_BEAT, [owner, running, draining])
+
+
+def end_sessions(connection: Connection, owner: str) -> None:
+    """End what a worker that is gone still has at the server, so that nobody waits for its locks; it may be frozen."""
+    connection.execute(_END_SESSIONS, [owner])
 
 
 def leave_workers(connection: Connection, owner: str) -> None:
