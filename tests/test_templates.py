@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import string
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -67,6 +69,22 @@ NAMES = {
 def test_a_template_is_filled(template, text):
     """Double braces are expressions over the names, values are data, everything else stays as it is."""
     assert render(template, NAMES) == text
+
+
+@pytest.mark.parametrize(
+    ("array", "text"),
+    [
+        (np.arange(1_536), json.dumps(list(range(1_536)))),
+        (np.array([0.1234567890123, 1e-20]), "[0.1234567890123, 1e-20]"),
+        (pd.Series(["a"] * 200, dtype="category").unique(), '["a"]'),
+        (pd.Categorical(["a", None] * 100), json.dumps(["a", None] * 100)),
+        (pd.Index([f"c{n}" for n in range(300)]), json.dumps([f"c{n}" for n in range(300)])),
+    ],
+    ids=["long", "digits", "unique", "categorical", "columns"],
+)
+def test_an_array_is_sent_whole(array, text):
+    """A prompt holds every value of an array with every digit, where numpy and pandas show a few and dots."""
+    assert render("{{ values }}", {"values": array}) == text
 
 
 @pytest.mark.parametrize(

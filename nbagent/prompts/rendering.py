@@ -24,6 +24,8 @@ LIMIT = 20_000
 _DEPTH = 40
 _ROWS_HEAD, _ROWS_TAIL = 40, 10
 _ARRAY_ITEMS = 1_000
+_PROMPT_ITEMS = 20_000
+_OF_ARRAYS = ("dtype", "shape", "size", "tolist")
 
 
 _NEVER_MISSING = frozenset({str, int, bool, list, dict, tuple, bytes})
@@ -167,6 +169,32 @@ def frame_text(value: object) -> str | None:
     return f"{kind} of {shape}\n{head}[... {left_out:,} rows left out ...]\n{tail}".rstrip("\n")
 
 
+def is_array(value: object) -> bool:
+    """Say whether a value is an array of numpy, or an index or array of pandas: each shows itself with gaps."""
+    home = type(value).__module__.partition(".")[0]
+    if home == "numpy":
+        return type(value).__name__ in {"ndarray", "MaskedArray", "recarray", "matrix"}
+    return (
+        home == "pandas" and _pandas_kind(value) is None and all(hasattr(value, name) for name in _OF_ARRAYS)
+    )
+
+
+def array_text(value: Any) -> str:
+    """Return an array for a prompt: all of its values as JSON, or its shape where they are more than 20,000."""
+    if not value.shape:
+        return str(value)
+    if value.size <= _PROMPT_ITEMS:
+        return json_text(_items_of(value))
+    return f"array of shape {value.shape}, {value.dtype}\n{value}"
+
+
+def _items_of(array: Any) -> Any:
+    """Return what an array holds, as values that are rendered one by one; `tolist()` makes numbers of numpy's dates."""
+    if type(array).__module__.partition(".")[0] == "numpy" and array.dtype.kind in "mM":
+        return list(array) if array.ndim else array[()]
+    return array.tolist()
+
+
 def _pandas_kind(value: object) -> str | None:
     for cls in type(value).__mro__:  # subclasses too: geopandas and the like
         if cls.__module__.partition(".")[0] == "pandas" and cls.__name__ in {"DataFrame", "Series"}:
@@ -234,9 +262,9 @@ def _foreign(value: Any, go: Callable[[Any], Any]) -> Any:
     home = cls.__module__.partition(".")[0]
     if is_missing(value):
         return None
-    if home == "numpy" and cls.__name__ == "ndarray":
+    if is_array(value):
         if value.size <= _ARRAY_ITEMS:
-            return go(value.tolist())
+            return go(_items_of(value))
         return f"array of shape {value.shape}, {value.dtype}\n{value}"
     if home == "numpy" and cls.__name__ in {
         "datetime64",

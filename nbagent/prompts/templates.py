@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbagent.errors import TemplateError, did_you_mean
-from nbagent.prompts.rendering import frame_text, is_missing
+from nbagent.prompts.rendering import array_text, frame_text, is_array, is_missing
 from nbagent.prompts.template_filters import (
     adapt_filters,
     endless_call,
@@ -236,12 +236,14 @@ def _jinja_words(error: Any) -> str:
     return text
 
 
-def _shown(value: object) -> object:
-    """Show tables compactly and a missing value as nothing; everything else is shown by its own `str()`."""
+def _shown(value: Any) -> object:
+    """Show tables compactly, arrays whole and a missing value as nothing; all else is shown by its own `str()`."""
     if type(value) is str:
         return value
     if is_missing(value):
         return ""
+    if is_array(value):
+        return array_text(value)
     table = frame_text(value)
     return value if table is None else table
 
