@@ -1,4 +1,4 @@
-"""A tool or a graph's node that finds its client or another agent in a global works in a cell and here alike."""
+"""A tool or a graph's node that finds its client or another agent in a global has a copy of it here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 import nbagent as nb
 from nbagent.guests.own_connections import OwnConnections
-from tests.guests.objects import MODEL, CellLoop, ask_it_yourself, make
+from tests.guests.objects import MODEL, CellLoop
 from tests.guests.test_frameworks import cell  # noqa: F401 - a fixture
 from tests.provider.chat_wire import USAGE, begun, end, text, text_reply, tool_reply
 from tests.provider.server import Request, ScriptedProvider
@@ -70,69 +70,12 @@ def plays(request: Request) -> Script:
     return answer(200, {**whole, "choices": [choice]})
 
 
-def of_agents(framework: str, url: str) -> Any:
-    """An agent whose tool asks an agent that is a global."""
-    globals()["inner"] = make(framework, url)
-    return make(framework, url, ask_inner)
-
-
-def pydantic_ai(url: str) -> Any:
-    """An agent that delegates to another."""
-    return of_agents("pydantic_ai", url)
-
-
-def agno(url: str) -> Any:
-    """An agent of agno that asks another, each of which makes its client when it is first asked."""
-    return of_agents("agno", url)
-
-
-def langgraph(url: str) -> Any:
-    """A graph whose node asks a model that is a global."""
-    from langchain_core.messages import AIMessage
-    from langchain_openai import ChatOpenAI
-    from langgraph.graph import MessagesState, StateGraph
-
-    globals()["inner"] = ChatOpenAI(model=MODEL, base_url=url, api_key="k", max_retries=0)  # type: ignore[arg-type]
-
-    async def node(state: Any) -> dict[str, Any]:
-        return {"messages": [AIMessage(await ask_inner(str(state["messages"][-1].text)))]}
-
-    made = StateGraph(MessagesState)
-    made.add_node("node", node)
-    made.set_entry_point("node")
-    return made.compile()
-
-
 def function(url: str) -> Any:
     """A plain function that asks a client that is a global."""
     from openai import AsyncOpenAI
 
     globals()["inner"] = AsyncOpenAI(base_url=url, api_key="k", max_retries=0)
     return ask_inner
-
-
-@pytest.mark.parametrize("made", [pydantic_ai, agno, langgraph, function], ids=lambda one: one.__name__)
-def test_what_is_in_a_global_works_in_cell_and_background(
-    made: Any,
-    provider: ScriptedProvider,
-    cell: CellLoop,  # noqa: F811 - the fixture
-) -> None:
-    """One after the other and at once, and the tool's answer is there each time; the user's global stays his."""
-    provider.otherwise(plays)
-    obj = made(provider.base_url)
-    agent, before = nb.guest(obj), inner
-    itself = obj if made is function else lambda question: ask_it_yourself(made.__name__, obj, question)
-    for _ in range(4):
-        assert cell.run(itself("?")) == "yes"
-        run = agent.start("?")
-        assert cell.run(itself("?")) == "yes"
-        output = run.result(timeout=T)
-        assert (output.content, [call.result for call in output.tool_calls]) in [
-            ("yes", []),
-            ("yes", ["yes"]),
-        ]
-        assert agent.run("?", timeout=T).content == "yes"
-    assert inner is before
 
 
 def test_a_copy_reads_globals_as_they_are_and_writes_the_users(provider: ScriptedProvider) -> None:
