@@ -110,6 +110,8 @@ class RowsAgain:
             or changes.template is not None
             or (plan.prompts.files and not isinstance(one.prompt, FilledPrompt))
         ]
+        if changes.rows is not None and not remade:
+            self._check_size(source_of(changes.rows))
         rows = self._rows_to(remade, changes.rows) if remade else []
         remade_positions, numbers = frozenset(remade), _Numbers(plan, rows)
         requests = []
@@ -142,6 +144,15 @@ class RowsAgain:
             )
         rows = [numbered for numbered in source.rows for _ in range(self.repeat)]
         return rows[: max(positions) + 1]
+
+    def _check_size(self, source: RowSource) -> None:
+        """Refuse a table that is not the batch's where its rows are not wanted: they would be passed over in silence."""
+        size = len(self.results.outcomes) // self.repeat
+        if source.total is not None and source.total < size:
+            raise ConfigurationError(
+                f"the table has {source.total} rows, the batch {size}: these rows are asked with the prompts that they had",
+                "leave rows= away, or map the new table as a batch of its own",
+            )
 
     def _own(self) -> RowSource | None:
         """Return the rows that the batch was given: records, or the values of one column."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 import nbagent as nb
 from nbagent import WaitTimeout
 from nbagent.batch.waiting import WAKE_S
-from nbagent.errors import PromptError, TemplateError, UnknownOptionError
+from nbagent.errors import ConfigurationError, PromptError, TemplateError, UnknownOptionError
 from nbagent.runtime import current
 from tests.batch.review_provider import SCHEMA, TEMPLATE, Reviews, answer_to, group_answer, prompt_of
 from tests.provider.chat_wire import json_reply, text_reply
@@ -200,6 +200,8 @@ def test_failed_rows_are_rows_and_can_be_asked_again(agent, provider, table):
     assert frame["error"].notna().sum() == 2
     assert frame.loc["r3", "label"] is pd.NA
     broken.clear()
+    with pytest.raises(ConfigurationError, match="the table has 2 rows, the batch 20: these rows are asked"):
+        batch.retry_failed(rows=table.head(2))
     again = batch.retry_failed().result(60)
     assert set(again["status"]) == {"completed"}
     assert again.loc["r3", "label"] == "label of row number 3"

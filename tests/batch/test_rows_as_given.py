@@ -460,6 +460,22 @@ def test_missing_rows_and_missing_values_in_tables_are_never_asked_as_text(agent
     ]
 
 
+@pytest.mark.parametrize(
+    ("array", "asked"),
+    [
+        (np.array([1.5, np.nan]), "(2,) [1.5, null]"),
+        (np.array([[1.0, np.nan], [2.0, 3.0]]), "(2, 2) [[1.0, null], [2.0, 3.0]]"),
+        (np.array(["a", None], dtype=object), '(2,) ["a", null]'),
+        (np.array([1.5, 2.5]), "(2,) [1.5, 2.5]"),
+    ],
+)
+def test_an_array_is_an_array_also_where_a_value_is_missing(agent, provider, array, asked):
+    """What a template may ask of it does not depend on its values."""
+    provider.otherwise(Reviews().answer)
+    agent.map([{"a": array}], "{{ row.a.shape }} {{ row.a }}").result(60)
+    assert [prompt_of(one) for one in provider.requests] == [asked]
+
+
 def test_the_first_prompt_can_be_made_of_any_column_type(agent, provider):
     """Whole and broken numbers keep their look: 1 is 1 and 1.0 is 1.0, whatever stands beside them."""
     provider.otherwise(answer(200, {}))

@@ -93,13 +93,23 @@ def templated(value: Any) -> Any:
         return MISSING
     if isinstance(value, list | tuple | dict):
         return _templated_parts(value)
-    if type(value).__name__ == "ndarray" and value.ndim:
-        parts = value.tolist()
-        return value if (own := _templated_parts(parts)) is parts else own
+    if type(value).__name__ == "ndarray" and value.ndim and value.dtype.kind in _CAN_MISS:
+        return _templated_array(value)
     return value
 
 
 _PLAIN = frozenset({str, int, bool})
+_CAN_MISS = "fcO"  # numpy's kinds of arrays
+
+
+def _templated_array(array: Any) -> Any:
+    """Return an array with `MISSING` for what is missing in it: still an array, so that rows do not differ in kind."""
+    made = array.astype(object, order="C")
+    cells, is_other = made.reshape(-1), False
+    for at, one in enumerate(cells):
+        if (own := templated(one)) is not one:
+            cells[at], is_other = own, True
+    return made if is_other else array
 
 
 def _templated_parts(value: Any) -> Any:
