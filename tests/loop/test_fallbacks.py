@@ -141,7 +141,7 @@ def test_a_silent_model_gives_way(provider, second):
     """Nothing came for the idle time: the next is asked, though the same one would not be again."""
     provider.otherwise((*chat_wire.begun(), Silence()))
     second.reply(chat_wire.text_reply("Rome"))
-    limits = Limits(model_retries=2, idle_timeout_s=0.2)
+    limits = Limits(model_retries=2, idle_timeout_s=1.0)  # the first has to have heard of it
     output = Agent(model=models(provider, second), limits=limits).run("Hi")
     assert (output.content, len(provider.requests)) == ("Rome", 1)
 

@@ -145,7 +145,7 @@ def test_polled_once_the_stream_cannot_be_taken_up(provider, refusal):
         wire.retrieved("in_progress"),
         wire.retrieved("completed", wire.message("Paris, yes.")),
     )
-    events = stream(model(provider), request(idle_timeout_s=0.3))
+    events = stream(model(provider), request(idle_timeout_s=1.0))
     assert text_of(events) == "Paris, yes."
     assert events[-1].usage.total_tokens == 18
     assert asked(provider)[2:] == [f"GET {PATH}"] * 3
@@ -179,8 +179,8 @@ def test_out_of_reach(provider):
     provider.reply((*remote("Par", "is")[:6], Drop(reset=False)))
     provider.otherwise(error(503, "down"))
     with pytest.raises(OutOfReachError) as raised:
-        stream(model(provider), request(idle_timeout_s=0.2))
-    assert "response 'resp_test' at provider 'openai' was out of reach for 0.2 s" in raised.value.what
+        stream(model(provider), request(idle_timeout_s=1.0))
+    assert "response 'resp_test' at provider 'openai' was out of reach for 1 s" in raised.value.what
     assert raised.value.todo == "it may go on there: resume the run to attach to it again"
     assert not raised.value.retryable
     assert asked(provider).count("POST /v1/responses") == 1
@@ -216,7 +216,7 @@ def test_never_created_twice(provider, script):
     """A create without an answer may have worked: that is an error that is not tried again, and says why."""
     provider.otherwise(script)
     with pytest.raises(OutOfReachError) as raised:
-        stream(model(provider), request(idle_timeout_s=0.2))
+        stream(model(provider), request(idle_timeout_s=1.0))
     assert raised.value.what.startswith(
         "whether provider 'openai' created the background response is not known; "
     )

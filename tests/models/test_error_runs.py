@@ -123,9 +123,9 @@ TABLE = [
     Row(id="dropped, then an answer", answers=lambda w: [*begun(w, Drop(reset=False)), w.text_reply("Paris")], content=PARIS, retries=1, requests=2),
     Row(id="dropped for good", answers=lambda _: [(Drop(),)] * 2, status="error", stop="error", says="dropped the connection", retries=1, requests=2),
     # silence
-    failing("silence before the head", (Silence(),), says="sent nothing for 0.2 s", status="timeout", stop="idle_timeout", idle_s=0.2, retries=2, after_s=0.2),
-    failing("silence after the head", (Head(), Raw(b": hi\n\n"), Silence()), says="sent nothing for 0.2 s", status="timeout", stop="idle_timeout", idle_s=0.2),
-    Row(id="silence in mid-text", answers=lambda w: begun(w, Silence()), status="timeout", stop="idle_timeout", says="sent nothing for 0.2 s", content="Par", idle_s=0.2),
+    failing("silence before the head", (Silence(),), says="sent nothing for 1 s", status="timeout", stop="idle_timeout", idle_s=1.0, retries=2, after_s=1.0),
+    failing("silence after the head", (Head(), Raw(b": hi\n\n"), Silence()), says="sent nothing for 1 s", status="timeout", stop="idle_timeout", idle_s=1.0),
+    Row(id="silence in mid-text", answers=lambda w: begun(w, Silence()), status="timeout", stop="idle_timeout", says="sent nothing for 1 s", content="Par", idle_s=1.0),
     # replies with something odd or missing
     Row(id="unknown events", answers=lambda w: [w.strange_reply("Par", "is")], content=PARIS, tokens=18),
     Row(id="missing usage", answers=lambda w: [w.text_reply("Paris", usage=None)], content=PARIS, tokens=None),

@@ -104,9 +104,9 @@ TABLE = [
     Row(id="dropped in mid-chunk", script=(DropAt(300), *BEGUN, *text("is")), kind=UNREACHABLE, says="dropped the connection"),
     Row(id="dropped in mid-text", script=(*BEGUN, Drop(reset=False)), kind=UNREACHABLE, says="dropped the connection", text_before=None),
     # silence
-    Row(id="silence before the head", script=(Silence(),), kind=ProviderSilentError, says="sent nothing for 0.2 s", todo="idle_timeout_s", idle_timeout_s=0.2),
-    Row(id="silence after the head", script=(Head(), Raw(b": hi\n\n"), Silence()), kind=ProviderSilentError, says="sent nothing for 0.2 s", idle_timeout_s=0.2),
-    Row(id="silence in mid-text", script=(*BEGUN, Silence()), kind=ProviderSilentError, says="sent nothing for 0.2 s", idle_timeout_s=0.2, text_before="Par"),
+    Row(id="silence before the head", script=(Silence(),), kind=ProviderSilentError, says="sent nothing for 1 s", todo="idle_timeout_s", idle_timeout_s=1.0),
+    Row(id="silence after the head", script=(Head(), Raw(b": hi\n\n"), Silence()), kind=ProviderSilentError, says="sent nothing for 1 s", idle_timeout_s=1.0),
+    Row(id="silence in mid-text", script=(*BEGUN, Silence()), kind=ProviderSilentError, says="sent nothing for 1 s", idle_timeout_s=1.0, text_before="Par"),
 ]  # fmt: skip
 
 

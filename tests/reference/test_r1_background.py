@@ -125,7 +125,7 @@ async def test_a_run_passes_through_its_statuses(
     provider.reply((Wait(gate), *wire.reply("one")), error(400, "no"), (*wire.begun("half"), Silence()))
     first = scripted.start("One", session_id="s")
     second = scripted.start("Two", session_id="s")
-    third = scripted.start("Three", session_id="s", timeout=0.2)
+    third = scripted.start("Three", session_id="s", timeout=1.0)
     await until(lambda: first.status is RunStatus.running)
     assert [second.status, third.status] == [RunStatus.pending] * 2
     gate.open()

@@ -81,7 +81,7 @@ async def test_a_cut_off_run_is_no_stumbling_block(
 ) -> None:
     """After a timeout the next run of the session sees what had come; prompts and answers alternate."""
     provider.reply((*wire.begun("Once"), Silence()), wire.reply("upon a time."))
-    assert (await scripted.arun("Tell", session_id="s", timeout=0.3)).status is RunStatus.timeout
+    assert (await scripted.arun("Tell", session_id="s", timeout=1.0)).status is RunStatus.timeout
     out = await scripted.arun("Go on", session_id="s")
     assert out.content == "upon a time."
     told = wire.said(provider.bodies[-1])

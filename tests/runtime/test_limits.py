@@ -38,19 +38,19 @@ STALLS = (*text("so far"), Silence())
 STOPS = [
     Stop(
         reason="timeout",
-        limits=Limits(timeout_s=0.2),
+        limits=Limits(timeout_s=1.0),
         reply=STALLS,
         status="timeout",
         content="so far",
-        said="0.2 s",
+        said="1 s",
     ),
     Stop(
         reason="idle_timeout",
-        limits=Limits(idle_timeout_s=0.2),
+        limits=Limits(idle_timeout_s=1.0),
         reply=STALLS,
         status="timeout",
         content="so far",
-        said="0.2 s",
+        said="1 s",
     ),
     Stop(reason="max_steps", limits=Limits(max_steps=1), reply=CALL, said="max_steps"),
     Stop(reason="max_total_tokens", limits=Limits(max_total_tokens=18), reply=CALL, said="18 tokens"),

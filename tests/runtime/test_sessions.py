@@ -156,7 +156,7 @@ def test_a_cut_off_answer_is_the_histories_word(
 ) -> None:
     """A cancelled, failed or timed-out run leaves its prompt and the text that had come, as the model's answer."""
     provider.reply((*text("Once upon"), Drop() if ending == "error" else Silence()))
-    run = agent.start("Tell", session_id="s", timeout=0.3 if ending == "timeout" else None)
+    run = agent.start("Tell", session_id="s", timeout=1.0 if ending == "timeout" else None)
     if ending == "cancelled":
         until(lambda: run.text == "Once upon")
         run.cancel()

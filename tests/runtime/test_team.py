@@ -238,7 +238,7 @@ def test_the_teams_cost_limit_and_timeout_hold_for_the_sum(provider: ScriptedPro
         team(url, "ann", model=priced, limits=bounded).start("Go")
     assert provider.requests == []
     Cast(provider, leader=asks(("ann", "A")), ann=(*text("so far"), Silence()))
-    output = team(url, "ann").start("Go", timeout=0.3).wait(timeout=T)
+    output = team(url, "ann").start("Go", timeout=1.0).wait(timeout=T)
     assert (output.status, members_of(output)) == (RunStatus.timeout, [("ann", "cancelled", "so far")])
     assert provider.requests[-1].disconnected.wait(T)
 
