@@ -12,16 +12,20 @@ running/         the rows in flight: runner.py, row_queue.py, earlier_answers.py
 placed/          batches for workers: the launch, and the worker's part
 """
 
+from typing import TYPE_CHECKING, Any
+
 from nbagent.batch.api import batch_named, cancel_run, gather, get, resume
 from nbagent.batch.batch import Batch, batches
 from nbagent.batch.definition import index_of
 from nbagent.batch.inputs.prompts import NAMES_TODO, Prompts, files_with, key_columns
 from nbagent.batch.inputs.row_source import RowSource, source_of
-from nbagent.batch.placed.feeder import Feeder, FeedLease, take_up_batch
 from nbagent.batch.plan import BatchLimits, BatchPlan, Mode, OnError
 from nbagent.batch.row_outcome import RowResult
 from nbagent.batch.running.results import BatchProgress
 from nbagent.batch.start import recorded_batch, start_batch
+
+if TYPE_CHECKING:
+    from nbagent.batch.placed.feeder import Feeder, FeedLease, take_up_batch
 
 __all__ = [
     "NAMES_TODO",
@@ -50,3 +54,12 @@ __all__ = [
     "start_batch",
     "take_up_batch",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a worker's part at its first use: kernels need none of it."""
+    if name not in {"FeedLease", "Feeder", "take_up_batch"}:
+        raise AttributeError(f"module 'nbagent.batch' has no attribute {name!r}")
+    from nbagent.batch.placed import feeder
+
+    return getattr(feeder, name)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from nbagent.errors import ConfigurationError
 from nbagent.run import RunStatus
 from nbagent.runtime import current
 from nbagent.store import role_sql
+from tests.harness.python_processes import python_processes
 from tests.harness.waiting import until
 from tests.postgres.records import connect, make_record
 
@@ -57,22 +56,8 @@ def url(database_url: str) -> str:
 @pytest.fixture
 def launched(url: str) -> Iterator[Callable[[str], tuple[Any, str]]]:
     """Start the launching user's process; gives it, and the id of its run, which waits for an approval."""
-    begun: list[subprocess.Popen[str]] = []
-
-    def begin(how: str) -> tuple[Any, str]:
-        env = {**os.environ, "NBAGENT_STORE": as_user(url, "writer")}
-        process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCHER, how],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env,
-        )  # fmt: skip
-        begun.append(process)
-        assert process.stdout is not None
-        return process, process.stdout.readline().strip()
-
-    yield begin
-    for one in begun:
-        one.kill()
-        one.communicate(timeout=60)
+    with python_processes(NBAGENT_STORE=as_user(url, "writer")) as begin:
+        yield partial(begin, "-c", LAUNCHER)
 
 
 @pytest.fixture

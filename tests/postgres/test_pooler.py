@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from nbagent.store.postgres.administration.server_checks import check_server
 from nbagent.store.postgres.connect import is_pooled
 from nbagent.store.postgres.worker_rows import join_workers
 from tests.harness.pooler import Pooler
+from tests.harness.python_processes import python_processes
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.pooler
@@ -98,20 +97,8 @@ def test_a_wish_is_read_by_the_other(stores: list[RunStore]) -> None:
 def member(pooler: Pooler, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], tuple[Any, str]]]:
     """Start a colleague's process on this record; gives the process and the id of its run."""
     monkeypatch.setenv("NBAGENT_STORE", pooler.url)
-    begun: list[subprocess.Popen[str]] = []
-
-    def begin() -> tuple[Any, str]:
-        process = subprocess.Popen(
-            [sys.executable, str(MEMBER), "run"], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
-        )
-        begun.append(process)
-        assert process.stdout is not None
-        return process, process.stdout.readline().strip()
-
-    yield begin
-    for one in begun:
-        one.kill()
-        one.communicate(timeout=60)
+    with python_processes() as begin:
+        yield partial(begin, str(MEMBER), "run")
     current().store.close()
 
 

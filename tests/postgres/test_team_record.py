@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from nbagent.store import (
     open_store,
 )
 from nbagent.store.postgres.write import upkeep
+from tests.harness.python_processes import python_processes
 from tests.harness.waiting import until
 from tests.store.test_store_rows import BARE_CALL, BARE_TOOL, FULL_CALL, FULL_TOOL, MESSAGES
 
@@ -55,20 +55,8 @@ def store(database_url: str, tmp_path: Path) -> Iterator[RunStore]:
 def member(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], tuple[Any, str]]]:
     """Start a colleague's process on this test's record; gives the process and the id of its run."""
     monkeypatch.setenv("NBAGENT_STORE", database_url)
-    begun: list[subprocess.Popen[str]] = []
-
-    def begin(what: str) -> tuple[Any, str]:
-        process = subprocess.Popen(
-            [sys.executable, str(MEMBER), what], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
-        )
-        begun.append(process)
-        assert process.stdout is not None
-        return process, process.stdout.readline().strip()
-
-    yield begin
-    for one in begun:
-        one.kill()
-        one.communicate(timeout=30)
+    with python_processes() as begin:
+        yield partial(begin, str(MEMBER))
     current().store.close()
 
 
